@@ -1,0 +1,54 @@
+/**
+ * What a detector is: a pure function from the first bytes to a verdict. A detector never awaits,
+ * throws, consumes, logs or allocates without bound.
+ *
+ * @module
+ */
+
+/** What a detector learned beside the protocol's name. */
+export interface Facts {
+  /** Server name of a ClientHello: lower case, without a trailing dot. */
+  readonly sni?: string;
+  /** Protocols that a ClientHello offers, in its order. */
+  readonly alpn?: readonly string[];
+  /** HTTP host: lower case, without port or trailing dot; IPv6 without brackets. */
+  readonly host?: string;
+  /** Version as the protocol spells it: HTTP `1.0`, `1.1`, `2`; QUIC `1`, `2`; SSH `2.0`. */
+  readonly version?: string;
+}
+
+/** The answer of a detector. */
+export type Verdict =
+  | { readonly kind: "match"; readonly facts: Facts }
+  | {
+    readonly kind: "need_more";
+    /** Total bytes (TCP) below which asking again is useless; always more than were given. */
+    readonly bytes: number;
+    /** Set once the protocol is certain: what to go on with if no more comes. */
+    readonly certain?: Facts;
+    /** Set where only this fact is still missing. */
+    readonly lacks?: "host";
+  }
+  | { readonly kind: "no_match" };
+
+/** The answer "this is not my protocol", shared so that saying no costs nothing. */
+export const NO_MATCH: Verdict = Object.freeze({ kind: "no_match" });
+
+/** Recognises one protocol. */
+export interface Detector {
+  /** The protocol's name in `match: { protocol }`, logs and metrics. */
+  readonly name: string;
+  /**
+   * Judges the first bytes of a TCP session.
+   *
+   * @param bytes All bytes that came so far, at least one
+   */
+  readonly tcp?: (bytes: Uint8Array) => Verdict;
+  /**
+   * Judges the first datagrams of a UDP flow.
+   *
+   * @param datagrams All datagrams that came so far in order of arrival, at least one; the array
+   * grows between calls and stays the same object for one flow
+   */
+  readonly udp?: (datagrams: readonly Uint8Array[]) => Verdict;
+}

@@ -1,0 +1,51 @@
+/**
+ * Typed errors. Each knows its code, the context it happened in and its cause; nothing here knows
+ * a socket, a config file or a log.
+ *
+ * @module
+ */
+
+/** Where an error happened: session or flow id, addresses, target, key path, and the like. */
+export type ErrorContext = Readonly<Record<string, string | number | undefined>>;
+
+/** What every error of shunt's carries beside its message. */
+export interface ErrorDetails {
+  /** A stable, machine-readable code, such as `connect_refused`. */
+  readonly code: string;
+  /** Where it happened. */
+  readonly context?: ErrorContext;
+  /** What caused it. */
+  readonly cause?: unknown;
+}
+
+/** The base of shunt's errors. */
+export class ShuntError extends Error {
+  /** A stable, machine-readable code. */
+  readonly code: string;
+  /** Where it happened. */
+  readonly context: ErrorContext;
+
+  /**
+   * @param message What went wrong and what to do: sentence case, active voice, values quoted
+   * @param details The code, the context and the cause
+   */
+  constructor(message: string, details: ErrorDetails) {
+    super(message, { cause: details.cause });
+    this.name = new.target.name;
+    this.code = details.code;
+    this.context = details.context ?? {};
+  }
+}
+
+/** The configuration cannot be used. */
+export class ConfigError extends ShuntError {}
+/** Detection ended without an answer that the configuration lets go on. */
+export class DetectError extends ShuntError {}
+/** No target could be found: no route, no address, none available. */
+export class ResolveError extends ShuntError {}
+/** No target could be reached. */
+export class ConnectError extends ShuntError {}
+/** A limit refused a session or flow. */
+export class LimitError extends ShuntError {}
+/** Bytes could not be carried on. */
+export class RelayError extends ShuntError {}

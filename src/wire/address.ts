@@ -1,0 +1,140 @@
+/**
+ * Addresses as text and back: `host:port`, `[v6]:port`, `unix:PATH`, `builtin:NAME`. Knows no socket
+ * and resolves no name.
+ *
+ * @module
+ */
+
+import { isIP, isIPv6 } from "node:net";
+
+/** An address of IP literal (or, for a target, host name) and port. */
+export interface SocketAddress {
+  /** IP literal without brackets, or host name. */
+  readonly host: string;
+  /** 0 to 65535. */
+  readonly port: number;
+}
+
+/** The in-process targets. */
+export const BUILTINS = ["hello", "echo", "discard", "reset"] as const;
+
+/** Name of an in-process target. */
+export type BuiltinName = typeof BUILTINS[number];
+
+/** Where a target lives. */
+export type TargetAddress =
+  | { readonly kind: "inet"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "builtin"; readonly name: BuiltinName };
+
+const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;
+
+/**
+ * Tells whether a text is an IP literal.
+ *
+ * @param host The text, without brackets
+ * @returns `true` for IPv4 and IPv6 literals
+ */
+export function isIpLiteral(host: string): boolean {
+  return isIP(host) !== 0;
+}
+
+/**
+ * Tells whether a text is usable as a host name (RFC 1123 §2.1, underscores allowed).
+ *
+ * @param host The text
+ * @returns `true` for a host name that is not all digits and dots
+ */
+export function isHostName(host: string): boolean {
+  if (host.length === 0 || host.length > 253 || /^[0-9.]+$/.test(host)) return false;
+  const name = host.endsWith(".") ? host.slice(0, -1) : host;
+  return name.split(".").every((label) => LABEL.test(label));
+}
+
+/**
+ * Parses `host:port` or `[v6]:port`.
+ *
+ * @param text The text
+ * @returns The address, or a sentence fragment that says what is wrong with it
+ */
+export function parseSocketAddress(text: string): SocketAddress | string {
+  const split = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(text);
+  if (split === null) {
+    if (isIPv6(text)) return `IPv6 addresses need brackets and a port, as in "[${text}]:443"`;
+    return 'port is missing, as in "127.0.0.1:443"';
+  }
+  const [, v6, name, digits = ""] = split;
+  if (!/^[0-9]{1,5}$/.test(digits) || Number(digits) > 65535) {
+    return `port "${digits}" is not a number from 0 to 65535`;
+  }
+  const port = Number(digits);
+  if (v6 !== undefined) {
+    return isIPv6(v6) ? { host: v6, port } : `"${v6}" is not an IPv6 address`;
+  }
+  if (name === undefined || name === "") return 'host is missing, as in "0.0.0.0:443"';
+  if (name === "*") return `"*" is not an address; use "0.0.0.0" or "[::]"`;
+  if (isIP(name) === 4 || isHostName(name)) return { host: name, port };
+  return `"${name}" is neither an IP address nor a host name`;
+}
+
+/**
+ * Parses a target: `host:port`, `[v6]:port`, `unix:PATH` or `builtin:NAME`.
+ *
+ * @param text The text
+ * @returns The target's address, or a sentence fragment that says what is wrong with it
+ */
+export function parseTargetAddress(text: string): TargetAddress | string {
+  if (text.startsWith("unix:")) {
+    const path = text.slice("unix:".length);
+    return path === "" ? 'path is missing, as in "unix:/run/app.sock"' : { kind: "unix", path };
+  }
+  if (text.startsWith("builtin:")) {
+    const name = text.slice("builtin:".length);
+    const known = BUILTINS.find((builtin) => builtin === name);
+    return known === undefined
+      ? `built-in target "${name}" does not exist; there are ${BUILTINS.join(", ")}`
+      : { kind: "builtin", name: known };
+  }
+  const address = parseSocketAddress(text);
+  if (typeof address === "string") return address;
+  if (address.port === 0) return "port 0 cannot be connected to";
+  return { kind: "inet", ...address };
+}
+
+/**
+ * Writes an address as `host:port`, with brackets around IPv6.
+ *
+ * @param host IP literal without brackets, or host name
+ * @param port Port number
+ * @returns The text
+ */
+export function formatAddress(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Writes a target's address as the configuration spells it.
+ *
+ * @param address The target's address
+ * @returns The text
+ */
+export function formatTarget(address: TargetAddress): string {
+  switch (address.kind) {
+    case "inet":
+      return formatAddress(address.host, address.port);
+    case "unix":
+      return `unix:${address.path}`;
+    case "builtin":
+      return `builtin:${address.name}`;
+  }
+}
+
+/**
+ * Strips the IPv4-mapped prefix that dual-stack sockets show (`::ffff:192.0.2.1`, RFC 4291 §2.5.5.2).
+ *
+ * @param host IP literal as a socket shows it
+ * @returns The IPv4 literal where it is a mapped one, else `host` itself
+ */
+export function unmapHost(host: string): string {
+  return host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
+}
