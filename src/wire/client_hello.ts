@@ -1,0 +1,171 @@
+/**
+ * The ClientHello message (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2): server name and ALPN out of
+ * contiguous handshake bytes. Knows nothing of what carried them, TLS records or QUIC frames.
+ *
+ * @module
+ */
+
+import { latin1, u16, u24, u8 } from "./reader.ts";
+
+/** What handshake bytes turned out to be. */
+export type HelloResult =
+  | {
+    readonly kind: "hello";
+    /** Lower case, without a trailing dot; unset where absent or not a name. */
+    readonly sni?: string;
+    /** In the client's order, one character per byte. */
+    readonly alpn?: readonly string[];
+  }
+  | {
+    readonly kind: "need_more";
+    /** Total handshake bytes needed; always more than were given. */
+    readonly bytes: number;
+  }
+  | { readonly kind: "invalid" };
+
+/** Handshake type of a ClientHello (RFC 8446 §4). */
+export const CLIENT_HELLO = 1;
+
+/** Bytes of a handshake header: type and 24-bit length (RFC 8446 §4). */
+export const HANDSHAKE_HEADER = 4;
+
+// legacy_version 2, random 32, empty session id 1, one cipher suite 2 + 2, one compression 1 + 1.
+const MIN_BODY = 41;
+// The same with every vector at its longest, and the longest block of extensions.
+const MAX_BODY = 2 + 32 + 1 + 32 + 2 + 65_534 + 1 + 255 + 2 + 65_535;
+
+const EXTENSION_SERVER_NAME = 0; // RFC 6066 §3
+const EXTENSION_ALPN = 16; // RFC 7301 §3.1
+const HOST_NAME = 0;
+const MAX_NAME = 255; // RFC 1035 §2.3.4
+
+const INVALID: HelloResult = Object.freeze({ kind: "invalid" });
+
+/**
+ * Tells whether the length in a ClientHello's handshake header can be one.
+ *
+ * @param body Bytes that follow the handshake header
+ * @returns `false` where no ClientHello has so few or so many
+ */
+export function isHelloLength(body: number): boolean {
+  return body >= MIN_BODY && body <= MAX_BODY;
+}
+
+/**
+ * Parses a ClientHello handshake message (type 1, 24-bit length, body) from contiguous handshake
+ * bytes, RFC 8446 §4.1.2. Lengths are held to strictly; unknown extensions, GREASE (RFC 8701) and
+ * bytes after the message do not matter; of repeated extensions the first counts.
+ *
+ * @param handshake Handshake bytes from the message's first on
+ * @returns The hello, how many bytes it takes, or that this is none
+ */
+export function parseClientHello(handshake: Uint8Array): HelloResult {
+  const given = handshake.length;
+  if (given === 0) return { kind: "need_more", bytes: 1 };
+  if (handshake[0] !== CLIENT_HELLO) return INVALID;
+  if (given < HANDSHAKE_HEADER) return { kind: "need_more", bytes: HANDSHAKE_HEADER };
+  const body = u24(handshake, 1);
+  if (!isHelloLength(body)) return INVALID;
+  const end = HANDSHAKE_HEADER + body;
+  if (given < end) return { kind: "need_more", bytes: end };
+  // legacy_version is 3.x in every SSL 3.0 to TLS 1.3 hello.
+  if (handshake[HANDSHAKE_HEADER] !== 3) return INVALID;
+  const at = skipToExtensions(handshake, end);
+  if (at < 0) return INVALID;
+  // TLS 1.2 and older may leave the block out (RFC 5246 §7.4.1.2).
+  if (at === end) return { kind: "hello" };
+  if (end - at < 2 || at + 2 + u16(handshake, at) !== end) return INVALID;
+  return readExtensions(handshake, at + 2, end);
+}
+
+/** Index after the compression methods, or -1 where a length does not hold. */
+function skipToExtensions(hello: Uint8Array, end: number): number {
+  let at = HANDSHAKE_HEADER + 2 + 32;
+  const session = u8(hello, at);
+  if (session > 32) return -1;
+  at += 1 + session;
+  if (end - at < 2) return -1;
+  const suites = u16(hello, at);
+  if (suites < 2 || suites % 2 !== 0) return -1;
+  at += 2 + suites;
+  if (end - at < 2) return -1;
+  const compressions = u8(hello, at);
+  at += 1 + compressions;
+  return compressions === 0 || at > end ? -1 : at;
+}
+
+function readExtensions(hello: Uint8Array, start: number, end: number): HelloResult {
+  let sni: string | undefined;
+  let alpn: string[] | undefined;
+  let sawName = false;
+  let at = start;
+  while (at < end) {
+    if (end - at < 4) return INVALID;
+    const type = u16(hello, at);
+    const from = at + 4;
+    const to = from + u16(hello, at + 2);
+    if (to > end) return INVALID;
+    if (type === EXTENSION_SERVER_NAME && !sawName) {
+      const name = readServerName(hello, from, to);
+      if (name === null) return INVALID;
+      sawName = true;
+      sni = name;
+    } else if (type === EXTENSION_ALPN && alpn === undefined) {
+      const names = readAlpn(hello, from, to);
+      if (names === null) return INVALID;
+      alpn = names;
+    }
+    at = to;
+  }
+  return {
+    kind: "hello",
+    ...(sni === undefined ? undefined : { sni }),
+    ...(alpn === undefined ? undefined : { alpn }),
+  };
+}
+
+/** The first host_name (RFC 6066 §3), `undefined` where none is a name, `null` if malformed. */
+function readServerName(hello: Uint8Array, from: number, to: number): string | undefined | null {
+  // Servers send this extension empty; a client that does so has no name to tell.
+  if (from === to) return undefined;
+  if (to - from < 2 || from + 2 + u16(hello, from) !== to) return null;
+  let name: string | undefined;
+  let seen = false;
+  let at = from + 2;
+  while (at < to) {
+    if (to - at < 3) return null;
+    const start = at + 3;
+    const end = start + u16(hello, at + 1);
+    if (end > to) return null;
+    if (hello[at] === HOST_NAME && !seen) {
+      seen = true;
+      name = readName(hello, start, end);
+    }
+    at = end;
+  }
+  return name;
+}
+
+function readName(hello: Uint8Array, start: number, end: number): string | undefined {
+  const last = end > start && hello[end - 1] === 0x2e ? end - 1 : end;
+  if (last === start || end - start > MAX_NAME) return undefined;
+  for (let i = start; i < last; i++) {
+    const c = hello[i]!;
+    if (c <= 0x20 || c >= 0x7f) return undefined;
+  }
+  return latin1(hello, start, last).toLowerCase();
+}
+
+/** The protocol names (RFC 7301 §3.1: none may be empty, nor the list), `null` if malformed. */
+function readAlpn(hello: Uint8Array, from: number, to: number): string[] | null {
+  if (to - from < 4 || from + 2 + u16(hello, from) !== to) return null;
+  const names: string[] = [];
+  let at = from + 2;
+  while (at < to) {
+    const end = at + 1 + u8(hello, at);
+    if (end === at + 1 || end > to) return null;
+    names.push(latin1(hello, at + 1, end));
+    at = end;
+  }
+  return names;
+}
