@@ -53,7 +53,6 @@ export function detectHttp2(bytes: Uint8Array, preface: number): Verdict {
     if (end - frame.start > MAX_FRAME || (isFirst && type !== SETTINGS)) return MATCH_NO_HOST;
     if (type === DATA || type === CONTINUATION) return MATCH_NO_HOST;
     if (type === HEADERS) return readRequest(bytes, frame);
-    if (end >= bytes.length) return needMore(end + FRAME_HEADER);
     at = end;
   }
 }

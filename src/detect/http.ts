@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Detector, type Verdict } from "./detector.ts";
+import type { Detector, Verdict } from "./detector.ts";
 import { detectHttp1 } from "./_http1.ts";
 import { detectHttp2 } from "./_http2.ts";
 

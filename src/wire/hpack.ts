@@ -104,6 +104,8 @@ class BlockDecoder {
   /** An integer with a prefix of so many bits (RFC 7541 §5.1). */
   #integer(prefix: number): number {
     const mask = (1 << prefix) - 1;
+    // A read past the end gives zero bits, which would pass for an integer.
+    if (this.#at >= this.#block.length) this.#failed = true;
     let value = this.#block[this.#at++]! & mask;
     if (value < mask) return value;
     for (let shift = 0; shift <= MAX_INTEGER_SHIFT; shift += 7) {
