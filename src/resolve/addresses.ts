@@ -1,0 +1,82 @@
+/**
+ * The order in which the addresses of one name are tried. Knows IP literals as text and the
+ * client's address; it resolves and connects nothing.
+ *
+ * @module
+ */
+
+import type { SocketAddress } from "../wire/address.ts";
+import { hashClient, hashText, mix32 } from "./hash.ts";
+import type { Target } from "./target.ts";
+import type { Upstream } from "./upstream.ts";
+
+function isV6(address: string): boolean {
+  return address.includes(":");
+}
+
+/**
+ * Alternates the families, IPv6 first, so that the second attempt is of the other family
+ * (RFC 8305 §4).
+ *
+ * @param v6 IPv6 literals, in the order they are to be tried
+ * @param v4 IPv4 literals, in the order they are to be tried
+ * @returns All of them
+ */
+export function interleave(v6: readonly string[], v4: readonly string[]): string[] {
+  const list: string[] = [];
+  for (let i = 0; i < v6.length || i < v4.length; i++) {
+    if (i < v6.length) list.push(v6[i]!);
+    if (i < v4.length) list.push(v4[i]!);
+  }
+  return list;
+}
+
+function rotate(list: readonly string[], turn: number): string[] {
+  const start = list.length === 0 ? 0 : turn % list.length;
+  return [...list.slice(start), ...list.slice(0, start)];
+}
+
+/** The most wanted first: each client has its own order, which an address that goes leaves alone. */
+function rank(list: readonly string[], key: number): string[] {
+  const scores = new Map(list.map((address) => [address, mix32(key ^ hashText(address))]));
+  return [...list].sort((a, b) => scores.get(b)! - scores.get(a)!);
+}
+
+/**
+ * Orders the addresses of a target for one client. Policies that hash give a client the same order
+ * each time; with the others each call starts at the next address.
+ *
+ * @param upstream The upstream, for its policy
+ * @param target The target whose name was resolved
+ * @param list Its addresses
+ * @param client The client's address
+ * @returns The addresses in the order they are to be tried, families alternating, IPv6 first
+ */
+export function orderAddresses(
+  upstream: Upstream,
+  target: Target,
+  list: readonly string[],
+  client: SocketAddress,
+): readonly string[] {
+  if (list.length < 2) return list;
+  const v6 = list.filter(isV6);
+  const v4 = list.filter((address) => !isV6(address));
+  const { balance } = upstream.config;
+  switch (balance) {
+    case "source_ip":
+    case "source_socket":
+    case "maglev": {
+      const key = balance === "source_socket"
+        ? hashClient(client.host, client.port)
+        : hashClient(client.host);
+      return interleave(rank(v6, key), rank(v4, key));
+    }
+    case "first":
+    case "random":
+    case "round_robin":
+    case "least_sessions": {
+      const turn = target.turn++;
+      return interleave(rotate(v6, turn), rotate(v4, turn));
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * The balancing policies: which of a group of targets takes the next session or flow. Knows targets
+ * and the client's address; which targets may be taken is told by a predicate.
+ *
+ * @module
+ */
+
+import type { Balance } from "../config/schema.ts";
+import type { SocketAddress } from "../wire/address.ts";
+import { hashClient, mix32 } from "./hash.ts";
+import { MAGLEV_SLOTS, maglevTable } from "./maglev.ts";
+import type { Target } from "./target.ts";
+
+/** Chooses a target for a client, or none where none is free. */
+export type Policy = (client: SocketAddress, tried: readonly Target[]) => Target | undefined;
+
+/** What a policy is made from. */
+export interface PolicyInput {
+  /** The targets to choose from, each with a weight above 0. */
+  readonly targets: readonly Target[];
+  /** Tells whether a target may be chosen for a client that has tried some already. */
+  readonly free: (target: Target, tried: readonly Target[]) => boolean;
+  /** Gives numbers from 0 up to, but not, 1. */
+  readonly random: () => number;
+}
+
+function first({ targets, free }: PolicyInput): Policy {
+  return (_client, tried) => {
+    for (const target of targets) {
+      if (free(target, tried)) return target;
+    }
+    return undefined;
+  };
+}
+
+function random({ targets, free, random }: PolicyInput): Policy {
+  return (_client, tried) => {
+    let total = 0;
+    for (const target of targets) {
+      if (free(target, tried)) total += target.weight;
+    }
+    let left = random() * total;
+    let chosen: Target | undefined;
+    for (const target of targets) {
+      if (!free(target, tried)) continue;
+      chosen = target;
+      left -= target.weight;
+      if (left < 0) break;
+    }
+    return chosen;
+  };
+}
+
+/** Smooth weighted round robin: weights 5, 1, 1 give `a a b a c a a`, not five of `a` in a row. */
+function roundRobin({ targets, free }: PolicyInput): Policy {
+  const credit = targets.map(() => 0);
+  return (_client, tried) => {
+    let best = -1;
+    let total = 0;
+    for (let i = 0; i < targets.length; i++) {
+      if (!free(targets[i]!, tried)) continue;
+      total += targets[i]!.weight;
+      credit[i]! += targets[i]!.weight;
+      if (best < 0 || credit[i]! > credit[best]!) best = i;
+    }
+    if (best < 0) return undefined;
+    credit[best]! -= total;
+    return targets[best];
+  };
+}
+
+/** Fewest sessions and flows for its weight, as it would be with one more; ties go round. */
+function leastSessions({ targets, free }: PolicyInput): Policy {
+  let last = targets.length - 1;
+  return (_client, tried) => {
+    let best = -1;
+    let least = Infinity;
+    for (let step = 1; step <= targets.length; step++) {
+      const i = (last + step) % targets.length;
+      const target = targets[i]!;
+      if (!free(target, tried)) continue;
+      const load = (target.sessions + target.flows + 1) / target.weight;
+      if (load < least) {
+        best = i;
+        least = load;
+      }
+    }
+    if (best < 0) return undefined;
+    last = best;
+    return targets[best];
+  };
+}
+
+/**
+ * Weighted rendezvous hashing: the highest score wins, so a target that goes takes only its own
+ * clients with it, and they spread over all that are left.
+ */
+function highestScore(key: number, tried: readonly Target[], input: PolicyInput) {
+  let best: Target | undefined;
+  let highest = -1;
+  for (const target of input.targets) {
+    if (!input.free(target, tried)) continue;
+    const uniform = (mix32(key ^ target.hash) + 0.5) / 0x1_0000_0000;
+    const score = target.weight / -Math.log(uniform);
+    if (score > highest) {
+      best = target;
+      highest = score;
+    }
+  }
+  return best;
+}
+
+function sourceIp(input: PolicyInput): Policy {
+  return (client, tried) => highestScore(hashClient(client.host), tried, input);
+}
+
+function sourceSocket(input: PolicyInput): Policy {
+  return (client, tried) => highestScore(hashClient(client.host, client.port), tried, input);
+}
+
+/** By the client's address; where its target is not free, the next is found by rendezvous. */
+function maglev(input: PolicyInput): Policy {
+  const { targets, free } = input;
+  const table = maglevTable(targets);
+  return (client, tried) => {
+    const key = hashClient(client.host);
+    const target = targets[table[key % MAGLEV_SLOTS]!];
+    if (target !== undefined && free(target, tried)) return target;
+    return highestScore(key, tried, input);
+  };
+}
+
+/** How each policy is made. */
+export const POLICIES: Readonly<Record<Balance, (input: PolicyInput) => Policy>> = {
+  first,
+  random,
+  round_robin: roundRobin,
+  least_sessions: leastSessions,
+  source_ip: sourceIp,
+  source_socket: sourceSocket,
+  maglev,
+};

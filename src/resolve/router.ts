@@ -1,0 +1,205 @@
+/**
+ * Chooses the route of a session or flow: the first of a listener's routes whose conditions all
+ * hold. Knows what was seen of a client, never a socket, an address to connect to or a byte.
+ *
+ * @module
+ */
+
+import type { ListenerConfig, MatchConfig, RouteConfig, Transport } from "../config/schema.ts";
+import { SourceSet } from "./cidr.ts";
+import { NameSet } from "./names.ts";
+
+/** What is known of a session or flow when its route is chosen. */
+export interface Seen {
+  readonly transport: Transport;
+  /** A detector's name, `unknown` or `silent`. */
+  readonly protocol: string;
+  /** Server name, without a trailing dot. */
+  readonly sni?: string;
+  /** Protocols that the client offers. */
+  readonly alpn?: readonly string[];
+  /** HTTP host, without port and trailing dot. */
+  readonly host?: string;
+  /** The client's address: an IP literal. */
+  readonly source: string;
+}
+
+/** One route of a listener. */
+export interface Route {
+  /** Its place in the list. */
+  readonly index: number;
+  /** Its name in logs and metrics: `routes[0]`. */
+  readonly name: string;
+  /** The upstream that it leads to. */
+  readonly upstream: string;
+  /** The conditions as configured; `undefined` takes everything. */
+  readonly match: MatchConfig | undefined;
+}
+
+/** What {@linkcode Router.explain} says of one route. */
+export interface Explanation {
+  readonly route: Route;
+  readonly matched: boolean;
+  /** The first condition that does not hold, or that all do. */
+  readonly why: string;
+}
+
+/** What the router has to know of the protocols. */
+export interface RouterOptions {
+  /** Every protocol that can be detected, with the transports it occurs on. */
+  readonly protocols: readonly {
+    readonly name: string;
+    readonly transports: readonly Transport[];
+  }[];
+}
+
+/** What is left of a route's conditions once compiled; `undefined` is no condition. */
+interface Compiled {
+  readonly route: Route;
+  readonly tcp: boolean;
+  readonly udp: boolean;
+  readonly protocol: ReadonlySet<string> | undefined;
+  readonly sni: NameSet | undefined;
+  readonly alpn: ReadonlySet<string> | undefined;
+  readonly host: NameSet | undefined;
+  readonly source: SourceSet | undefined;
+}
+
+type Condition = "transport" | "protocol" | "sni" | "alpn" | "host" | "source";
+
+function compile(config: RouteConfig, index: number, options: RouterOptions): Compiled {
+  const { protocol, sni, alpn, host, source } = config.match ?? {};
+  const occursOn = (transport: Transport): boolean =>
+    protocol === undefined || protocol.some((name) =>
+      name === "unknown" || name === "silent" ||
+      options.protocols.some((known) => known.name === name && known.transports.includes(transport))
+    );
+  return {
+    route: { index, name: `routes[${index}]`, upstream: config.upstream, match: config.match },
+    tcp: occursOn("tcp"),
+    udp: occursOn("udp"),
+    protocol: protocol && new Set(protocol),
+    sni: sni && new NameSet(sni),
+    alpn: alpn && new Set(alpn),
+    host: host && new NameSet(host),
+    source: source && new SourceSet(source),
+  };
+}
+
+function anyOf(set: ReadonlySet<string>, values: readonly string[]): boolean {
+  for (const value of values) {
+    if (set.has(value)) return true;
+  }
+  return false;
+}
+
+/** The first condition that does not hold, cheapest first. */
+function failing(rule: Compiled, seen: Seen): Condition | undefined {
+  const { protocol, sni, alpn, host, source } = rule;
+  if (!rule[seen.transport]) return "transport";
+  if (protocol !== undefined && !protocol.has(seen.protocol)) return "protocol";
+  if (sni !== undefined && (seen.sni === undefined || !sni.has(seen.sni))) return "sni";
+  if (alpn !== undefined && (seen.alpn === undefined || !anyOf(alpn, seen.alpn))) return "alpn";
+  if (host !== undefined && (seen.host === undefined || !host.has(seen.host))) return "host";
+  if (source !== undefined && !source.has(seen.source)) return "source";
+  return undefined;
+}
+
+function quoted(values: readonly string[] | undefined): string {
+  return (values ?? []).map((value) => `"${value}"`).join(", ");
+}
+
+function explainFailure(condition: Condition, seen: Seen, match: MatchConfig): string {
+  switch (condition) {
+    case "transport":
+      return `${quoted(match.protocol)} cannot occur on ${seen.transport}`;
+    case "alpn":
+      return seen.alpn === undefined
+        ? `no alpn was seen, and the route asks for ${quoted(match.alpn)}`
+        : `alpn ${quoted(seen.alpn) || "(empty)"} has none of ${quoted(match.alpn)}`;
+    case "protocol":
+    case "sni":
+    case "host":
+    case "source":
+      return seen[condition] === undefined
+        ? `no ${condition} was seen, and the route asks for ${quoted(match[condition])}`
+        : `${condition} "${seen[condition]}" is none of ${quoted(match[condition])}`;
+  }
+}
+
+function explainMatch(match: MatchConfig = {}): string {
+  const held = Object.entries(match).filter(([, values]) => values !== undefined);
+  if (held.length === 0) return "it has no conditions";
+  return `${held.map(([condition]) => condition).join(", ")} match`;
+}
+
+/** Chooses among the routes of one listener. */
+export class Router {
+  /** Whether a route asks for the HTTP host, so that detection has to wait for it. */
+  readonly needsHost: boolean;
+  readonly #rules: readonly Compiled[];
+
+  /**
+   * @param listener The listener whose routes are meant
+   * @param options The protocols that can be detected
+   * @throws {Error} If a `source` is no network
+   */
+  constructor(listener: Pick<ListenerConfig, "routes">, options: RouterOptions) {
+    this.#rules = listener.routes.map((route, index) => compile(route, index, options));
+    this.needsHost = this.#rules.some((rule) => rule.host !== undefined);
+  }
+
+  /**
+   * Finds the first route whose conditions all hold.
+   *
+   * @param seen What is known of the client
+   * @returns The route, or `undefined` where none matches
+   */
+  match(seen: Seen): Route | undefined {
+    for (const rule of this.#rules) {
+      if (failing(rule, seen) === undefined) return rule.route;
+    }
+    return undefined;
+  }
+
+  /**
+   * Says of each route, up to and including the first that matches, why it does or does not.
+   *
+   * @param seen What is known of the client
+   * @returns One explanation per route, in their order
+   */
+  explain(seen: Seen): readonly Explanation[] {
+    const explanations: Explanation[] = [];
+    for (const rule of this.#rules) {
+      const { route } = rule;
+      const condition = failing(rule, seen);
+      const matched = condition === undefined;
+      const why = matched
+        ? explainMatch(route.match)
+        : explainFailure(condition, seen, route.match ?? {});
+      explanations.push({ route, matched, why });
+      if (matched) break;
+    }
+    return explanations;
+  }
+
+  /**
+   * Tells whether the client's bytes can make a difference to the choice. They cannot where the
+   * first route that this transport and source can match asks for nothing else, or where there is
+   * none: then {@linkcode match} may be asked at once, with protocol `silent`, and a server that
+   * speaks first loses no time.
+   *
+   * @param transport What the client came by
+   * @param source The client's address: an IP literal
+   * @returns What has to be known of the client's bytes first
+   */
+  needs(transport: Transport, source: string): "nothing" | "bytes" {
+    for (const rule of this.#rules) {
+      if (!rule[transport] || (rule.source !== undefined && !rule.source.has(source))) continue;
+      const blind = rule.protocol === undefined && rule.sni === undefined &&
+        rule.alpn === undefined && rule.host === undefined;
+      return blind ? "nothing" : "bytes";
+    }
+    return "nothing";
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * One target as it runs: its address and what is going on at it now. Knows no policy, no health
+ * check and no socket.
+ *
+ * @module
+ */
+
+import type { TargetConfig } from "../config/schema.ts";
+import { formatTarget, type TargetAddress } from "../wire/address.ts";
+import { hashText } from "./hash.ts";
+
+/** `ready` takes new sessions and flows, `drain` only keeps those that it has. */
+export type TargetState = "ready" | "drain";
+
+/** One target of an upstream. */
+export class Target {
+  /** The address as the configuration spells it. */
+  readonly name: string;
+  /** Where it lives. */
+  readonly address: TargetAddress;
+  /** Its share beside the other targets' weights. */
+  readonly weight: number;
+  /** Whether it is used only where no other target can be. */
+  readonly backup: boolean;
+  /** The hash of its name: what hashing policies know it by, so that order in the file is nothing. */
+  readonly hash: number;
+  /** Sessions that it has now; kept by who opens and closes them. */
+  sessions = 0;
+  /** Flows that it has now; kept by who opens and closes them. */
+  flows = 0;
+  /** Whether it takes new sessions and flows. */
+  state: TargetState = "ready";
+  /** Counts the connections to it, so that each starts at another of its addresses. */
+  turn = 0;
+
+  /**
+   * @param config The target's part of the configuration
+   */
+  constructor(config: TargetConfig) {
+    this.name = formatTarget(config.address);
+    this.address = config.address;
+    this.weight = config.weight;
+    this.backup = config.backup;
+    this.hash = hashText(this.name);
+  }
+}

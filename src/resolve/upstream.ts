@@ -1,0 +1,74 @@
+/**
+ * An upstream as it runs: its targets and which of them takes the next session or flow. Knows no
+ * name server and no socket; who connects asks for one target after the other.
+ *
+ * @module
+ */
+
+import type { UpstreamConfig } from "../config/schema.ts";
+import type { SocketAddress } from "../wire/address.ts";
+import { POLICIES, type Policy } from "./balancer.ts";
+import { Target } from "./target.ts";
+
+/** What an upstream may be given from outside. */
+export interface UpstreamOptions {
+  /** Gives numbers from 0 up to, but not, 1. */
+  readonly random?: () => number;
+}
+
+const NONE: readonly Target[] = [];
+
+/** A named group of targets. */
+export class Upstream {
+  /** Its key in the configuration. */
+  readonly name: string;
+  /** Its part of the configuration. */
+  readonly config: UpstreamConfig;
+  /** All targets, backups too, in the configuration's order. */
+  readonly targets: readonly Target[];
+  readonly #primary: Policy | undefined;
+  readonly #backup: Policy | undefined;
+
+  /**
+   * @param name Its key in the configuration
+   * @param config Its part of the configuration
+   * @param options The source of randomness
+   */
+  constructor(name: string, config: UpstreamConfig, options: UpstreamOptions = {}) {
+    this.name = name;
+    this.config = config;
+    this.targets = config.targets.map((target) => new Target(target));
+    this.#primary = this.#policy(false, options.random ?? Math.random);
+    this.#backup = this.#policy(true, options.random ?? Math.random);
+  }
+
+  #policy(backup: boolean, random: () => number): Policy | undefined {
+    const targets = this.targets.filter((target) => target.backup === backup);
+    if (targets.length === 0) return undefined;
+    const free = (target: Target, tried: readonly Target[]): boolean =>
+      this.usable(target) && !tried.includes(target);
+    return POLICIES[this.config.balance]({ targets, free, random });
+  }
+
+  /**
+   * Tells whether a target takes another session or flow.
+   *
+   * @param target One of this upstream's targets
+   * @returns `false` while it drains or has `limits.sessions_per_target` sessions
+   */
+  usable(target: Target): boolean {
+    const most = this.config.limits.sessions_per_target;
+    return target.state === "ready" && (most === 0 || target.sessions < most);
+  }
+
+  /**
+   * Chooses the target to try next. Backups come only where no other target is usable and untried.
+   *
+   * @param client The client's address
+   * @param tried The targets that this session or flow has tried already
+   * @returns The target, or `undefined` where none is left
+   */
+  pick(client: SocketAddress, tried: readonly Target[] = NONE): Target | undefined {
+    return this.#primary?.(client, tried) ?? this.#backup?.(client, tried);
+  }
+}
