@@ -6,6 +6,7 @@
  */
 
 import { isIP, isIPv6 } from "node:net";
+import ipaddr from "ipaddr.js";
 
 /** An address of IP literal (or, for a target, host name) and port. */
 export interface SocketAddress {
@@ -137,4 +138,19 @@ export function formatTarget(address: TargetAddress): string {
  */
 export function unmapHost(host: string): string {
   return host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
+}
+
+/**
+ * Spells an IP literal as sockets do: IPv6 as in RFC 5952, mapped IPv4 as IPv4.
+ *
+ * @param host IP literal in any spelling
+ * @returns The literal to compare with what a socket shows
+ */
+export function canonicalHost(host: string): string {
+  const zone = host.indexOf("%");
+  if (zone >= 0 || !isIPv6(host)) return host;
+  const parsed = ipaddr.IPv6.parse(host);
+  return parsed.isIPv4MappedAddress()
+    ? parsed.toIPv4Address().toString()
+    : parsed.toRFC5952String();
 }

@@ -1,0 +1,54 @@
+/**
+ * Reads a configuration file for a verb and tells its problems. Knows no verb.
+ *
+ * @module
+ */
+
+import { formatProblem, loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { PROTOCOLS } from "../detect/mod.ts";
+import { type Options, type Terminal, UsageError } from "./verb.ts";
+
+/** The file that is read where `-c` is not given. */
+export const DEFAULT_CONFIG = "config.yaml";
+
+/** The options of every verb that reads a configuration. */
+export const CONFIG_OPTIONS = { string: ["config"], collect: ["set"] } as const;
+
+/** What came of a file. */
+export interface ConfigFile {
+  readonly file: string;
+  /** Unset where the file has errors. */
+  readonly config: Config | undefined;
+  readonly problems: number;
+}
+
+/**
+ * Reads and checks the file that `-c` names; its problems go to the terminal.
+ *
+ * @param options The verb's options
+ * @param terminal Where problems go
+ * @returns The configuration, unless there are errors
+ * @throws {UsageError} when the file cannot be read
+ */
+export async function readConfig(options: Options, terminal: Terminal): Promise<ConfigFile> {
+  const file = options.get("config") ?? DEFAULT_CONFIG;
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    const hint = error instanceof Deno.errors.NotFound
+      ? `it does not exist; "shunt init > ${file}" writes one to start from`
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new UsageError(`Cannot read "${file}": ${hint}`);
+  }
+  const { config, problems } = loadConfig(text, {
+    file,
+    protocols: PROTOCOLS,
+    set: options.all("set"),
+  });
+  for (const problem of problems) terminal.err(formatProblem(problem));
+  return { file, config, problems: problems.length };
+}

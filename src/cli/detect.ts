@@ -1,0 +1,121 @@
+/**
+ * `shunt detect`: tells what the detectors make of captured bytes.
+ *
+ * @module
+ */
+
+import { type Detected, Detection, UNKNOWN } from "../detect/mod.ts";
+import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+
+/** What captured bytes are. */
+export interface Finding {
+  readonly detected: Detected;
+  /** Whether more bytes could tell more. */
+  readonly complete: boolean;
+}
+
+/**
+ * Reads files of captured bytes.
+ *
+ * @param files Their paths; `-` is standard input
+ * @returns Their contents
+ * @throws {UsageError} when one cannot be read
+ */
+export async function readCaptures(files: readonly string[]): Promise<Uint8Array[]> {
+  const captures: Uint8Array[] = [];
+  for (const file of files) {
+    try {
+      captures.push(
+        file === "-"
+          ? new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer())
+          : await Deno.readFile(file),
+      );
+    } catch (error) {
+      throw new UsageError(
+        `Cannot read "${file}": ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+  return captures;
+}
+
+/**
+ * Asks the detectors about the first bytes of a session.
+ *
+ * @param bytes The bytes
+ * @returns What they are
+ */
+export function detectStream(bytes: Uint8Array): Finding {
+  const detection = new Detection("tcp", true);
+  const detected = bytes.length === 0 ? UNKNOWN : detection.stream(bytes);
+  return { detected: detected ?? detection.conclude(), complete: detected !== undefined };
+}
+
+/**
+ * Asks the detectors about the first datagrams of a flow.
+ *
+ * @param datagrams The datagrams, in order
+ * @returns What they are
+ */
+export function detectFlow(datagrams: readonly Uint8Array[]): Finding {
+  const detection = new Detection("udp", true);
+  const soFar: Uint8Array[] = [];
+  for (const datagram of datagrams) {
+    soFar.push(datagram);
+    const detected = detection.datagrams(soFar);
+    if (detected !== undefined) return { detected, complete: true };
+  }
+  return { detected: detection.conclude(), complete: false };
+}
+
+/**
+ * Writes a finding as one line.
+ *
+ * @param finding The finding
+ * @returns The line
+ */
+export function formatFinding({ detected, complete }: Finding): string {
+  const { protocol, facts } = detected;
+  const words = [protocol];
+  if (facts.version !== undefined) words.push(`version=${facts.version}`);
+  if (facts.sni !== undefined) words.push(`sni=${JSON.stringify(facts.sni)}`);
+  if (facts.alpn !== undefined) words.push(`alpn=${JSON.stringify(facts.alpn.join(","))}`);
+  if (facts.host !== undefined) words.push(`host=${JSON.stringify(facts.host)}`);
+  if (!complete) words.push("(incomplete: more bytes could tell more)");
+  return words.join(" ");
+}
+
+async function run(options: Options, terminal: Terminal): Promise<number> {
+  const files = options.rest;
+  if (files.length === 0) {
+    throw new UsageError('No file given; name one, or "-" for standard input');
+  }
+  const captures = await readCaptures(files);
+  const findings = options.has("udp")
+    ? [{ file: files.join(" "), ...detectFlow(captures) }]
+    : captures.map((bytes, i) => ({ file: files[i] ?? "", ...detectStream(bytes) }));
+  for (const finding of findings) {
+    const { file, detected, complete } = finding;
+    terminal.out(
+      options.has("json")
+        ? JSON.stringify({ file, protocol: detected.protocol, ...detected.facts, complete })
+        : `${file}: ${formatFinding(finding)}`,
+    );
+  }
+  return 0;
+}
+
+/** The verb `detect`. */
+export const detectVerb: Verb = {
+  name: "detect",
+  summary: "tell what the detectors make of captured bytes",
+  help: `Usage: shunt detect FILE... [--udp] [--json]
+
+Tells what the detectors make of captured bytes. Each file holds the first bytes of one TCP session;
+with --udp, each is one datagram of one flow. "-" is standard input.
+
+  --udp     the files are datagrams
+  --json    one JSON object per line`,
+  options: { boolean: ["udp", "json"], rest: "FILE" },
+  run,
+};

@@ -1,0 +1,127 @@
+/**
+ * `shunt explain`: tells which route, upstream and target a client would get, and why.
+ *
+ * @module
+ */
+
+import type { Config, ListenerConfig } from "../config/schema.ts";
+import { type Detected, PROTOCOLS } from "../detect/mod.ts";
+import { Router } from "../resolve/router.ts";
+import { Upstream } from "../resolve/upstream.ts";
+import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
+import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
+import { detectFlow, detectStream, formatFinding, readCaptures } from "./detect.ts";
+import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+
+const DEFAULT_SOURCE = "127.0.0.1:50000";
+
+async function run(options: Options, terminal: Terminal): Promise<number> {
+  const { config } = await readConfig(options, terminal);
+  if (config === undefined) return 2;
+  const listener = chooseListener(config, options.get("listener"));
+  const transport = options.has("udp") ? "udp" : "tcp";
+  const source = readSource(options.get("source") ?? DEFAULT_SOURCE);
+  const router = new Router(listener, { protocols: PROTOCOLS });
+  let detected: Detected | undefined;
+  if (router.needs(transport, source.host) === "bytes") {
+    detected = await findDetected(options, terminal);
+  } else {
+    terminal.out("detect: not needed, no route needs a byte of the client's");
+  }
+  const explained = router.explain({
+    transport,
+    protocol: detected?.protocol ?? "",
+    source: source.host,
+    ...detected?.facts,
+  });
+  for (const { route, matched, why } of explained) {
+    terminal.out(`${route.name} -> ${route.upstream}: ${matched ? "matches" : why}`);
+  }
+  const chosen = explained.find(({ matched }) => matched)?.route;
+  if (chosen === undefined) {
+    terminal.out(`no route matches: shunt ${transport === "tcp" ? "closes" : "drops"} it`);
+    return 0;
+  }
+  const upstream = config.upstreams[chosen.upstream];
+  if (upstream === undefined) return 2;
+  const target = new Upstream(chosen.upstream, upstream).pick(source, []);
+  terminal.out(`upstream: ${chosen.upstream} (balance: ${upstream.balance})`);
+  terminal.out(`target: ${target?.name ?? "none is usable"}`);
+  return 0;
+}
+
+function chooseListener(config: Config, name: string | undefined): ListenerConfig {
+  const names = Object.keys(config.listeners);
+  const chosen = name ?? (names.length === 1 ? names[0] : undefined);
+  if (chosen === undefined) {
+    throw new UsageError(`Name one of the listeners with --listener: ${names.join(", ")}`);
+  }
+  const listener = config.listeners[chosen];
+  if (listener === undefined) {
+    throw new UsageError(`Listener "${chosen}" does not exist; there are ${names.join(", ")}`);
+  }
+  return listener;
+}
+
+function readSource(text: string): { readonly host: string; readonly port: number } {
+  const source = isIpLiteral(text) ? { host: text, port: 50_000 } : parseSocketAddress(text);
+  if (typeof source === "string") throw new UsageError(`Cannot use source "${text}": ${source}`);
+  if (!isIpLiteral(source.host)) {
+    throw new UsageError(`Cannot use source "${text}": "${source.host}" is not an IP address`);
+  }
+  return { host: unmapHost(source.host), port: source.port };
+}
+
+async function findDetected(options: Options, terminal: Terminal): Promise<Detected> {
+  const protocol = options.get("protocol");
+  if (options.rest.length > 0) {
+    if (protocol !== undefined) throw new UsageError("Give either files or --protocol, not both");
+    const captures = await readCaptures(options.rest);
+    const first = captures[0] ?? new Uint8Array();
+    const finding = options.has("udp") ? detectFlow(captures) : detectStream(first);
+    terminal.out(`detect: ${formatFinding(finding)}`);
+    return finding.detected;
+  }
+  if (protocol === undefined) {
+    throw new UsageError("Name files of captured bytes, or a protocol with --protocol");
+  }
+  const known = [...PROTOCOLS.map(({ name }) => name), "unknown", "silent"];
+  if (!known.includes(protocol)) {
+    throw new UsageError(`Protocol "${protocol}" is unknown; there are ${known.join(", ")}`);
+  }
+  const sni = options.get("sni")?.toLowerCase();
+  const host = options.get("host")?.toLowerCase();
+  const alpn = options.all("alpn");
+  const facts = {
+    ...(sni === undefined ? {} : { sni }),
+    ...(host === undefined ? {} : { host }),
+    ...(alpn.length === 0 ? {} : { alpn }),
+  };
+  return { protocol, facts };
+}
+
+/** The verb `explain`. */
+export const explainVerb: Verb = {
+  name: "explain",
+  summary: "tell which route, upstream and target a client would get, and why",
+  help: `Usage: shunt explain [-c FILE] [--listener NAME] [--udp] [--source IP:PORT] FILE...
+       shunt explain [-c FILE] [--listener NAME] [--udp] [--source IP:PORT]
+                     --protocol NAME [--sni NAME] [--alpn NAME]... [--host NAME]
+
+Tells which route, upstream and target a client would get, and why each earlier route does not match.
+The client is described by files of captured bytes (see "shunt detect") or by options.
+
+  -c, --config FILE     the configuration (default: config.yaml where you stand)
+  --set PATH=VALUE      replaces one value of the configuration
+  --listener NAME       may be left out where there is only one
+  --udp                 the client comes by UDP
+  --source IP:PORT      where the client comes from (default: ${DEFAULT_SOURCE})
+  --protocol NAME       what detection would say, with --sni, --alpn and --host`,
+  options: {
+    boolean: ["udp"],
+    string: [...CONFIG_OPTIONS.string, "listener", "source", "protocol", "sni", "host"],
+    collect: [...CONFIG_OPTIONS.collect, "alpn"],
+    rest: "FILE",
+  },
+  run,
+};

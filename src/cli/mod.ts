@@ -1,0 +1,92 @@
+/**
+ * The command line: one table of verbs. Knows their names and how to find one, not what they do.
+ *
+ * @module
+ */
+
+import { checkVerb } from "./check.ts";
+import { detectVerb } from "./detect.ts";
+import { explainVerb } from "./explain.ts";
+import { initVerb } from "./init.ts";
+import { runVerb } from "./run.ts";
+import { schemaVerb } from "./schema.ts";
+import { parseOptions, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { versionVerb } from "./version.ts";
+
+/** Every verb. */
+export const VERBS: readonly Verb[] = [
+  runVerb,
+  checkVerb,
+  explainVerb,
+  detectVerb,
+  initVerb,
+  schemaVerb,
+  versionVerb,
+];
+
+/** Verbs of the design that are still to come. */
+const LATER: readonly string[] = ["top", "status", "reload", "drain"];
+
+function overview(): string {
+  const verbs = VERBS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join("\n");
+  return `shunt: many protocols on one port, each to its own target
+
+Usage: shunt [VERB] [OPTIONS]
+
+${verbs}
+
+"shunt VERB --help" tells more of a verb. Without a verb, shunt runs: shunt -c config.yaml`;
+}
+
+const ENCODER = new TextEncoder();
+
+function writer(stream: { writeSync(bytes: Uint8Array): number }): (line: string) => void {
+  return (line) => {
+    const bytes = ENCODER.encode(`${line}\n`);
+    let written = 0;
+    while (written < bytes.length) written += stream.writeSync(bytes.subarray(written));
+  };
+}
+
+/**
+ * Runs the command line.
+ *
+ * @param args The arguments after the program's name
+ * @param terminal Where to write; the process's own streams unless given
+ * @returns The exit code
+ */
+export async function main(
+  args: readonly string[],
+  terminal: Terminal = { out: writer(Deno.stdout), err: writer(Deno.stderr) },
+): Promise<number> {
+  const [first = "run"] = args;
+  if (first === "--help" || first === "-h" || (first === "help" && args.length === 1)) {
+    terminal.out(overview());
+    return 0;
+  }
+  if (first === "--version" || first === "-V") return main(["version"], terminal);
+  if (first === "help") return main([args[1] ?? "", "--help"], terminal);
+  const named = !first.startsWith("-");
+  const verb = named ? VERBS.find(({ name }) => name === first) : runVerb;
+  if (verb === undefined) {
+    terminal.err(
+      LATER.includes(first)
+        ? `error: Verb "${first}" is not supported yet`
+        : `error: Verb "${first}" is unknown; "shunt --help" lists them`,
+    );
+    return 2;
+  }
+  try {
+    const options = parseOptions(args.slice(named && args.length > 0 ? 1 : 0), verb.options);
+    if (options.has("help")) {
+      terminal.out(verb.help);
+      return 0;
+    }
+    return await verb.run(options, terminal);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    terminal.err(`error: ${error.message}`);
+    terminal.err(`"shunt ${verb.name} --help" tells the options`);
+    return 2;
+  }
+}

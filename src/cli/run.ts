@@ -1,0 +1,114 @@
+/**
+ * `shunt run`: starts the proxy and keeps it running until a signal ends it.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type { Config } from "../config/schema.ts";
+import { ShuntError } from "../errors.ts";
+import { logAccess } from "../observe/access.ts";
+import { setUpLog } from "../observe/log.ts";
+import { type Proxy, startProxy } from "../proxy.ts";
+import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
+import type { Options, Terminal, Verb } from "./verb.ts";
+
+const logger = getLogger(["shunt", "run"]);
+
+const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--set PATH=VALUE]...
+
+Starts the proxy and prints one line per bound address. The log goes to standard error.
+
+  -c, --config FILE    the configuration (default: config.yaml where you stand)
+  --ready-file PATH    written whole once everything is bound, removed at the end: JSON with the
+                       process id and the bound addresses
+  --set PATH=VALUE     replaces one value of the configuration, as in
+                       --set listeners.edge.bind=127.0.0.1:0
+
+SIGTERM and SIGINT drain: nothing new is taken, what runs may finish within "drain_timeout".
+A second signal ends at once.
+
+Exit codes: 0 clean, 1 runtime failure, 2 bad usage or bad configuration`;
+
+async function run(options: Options, terminal: Terminal): Promise<number> {
+  const { config } = await readConfig(options, terminal);
+  if (config === undefined) return 2;
+  const readyFile = options.get("ready-file");
+  if (readyFile !== undefined) await removeFile(readyFile);
+  await using _log = await setUpLog(config.log);
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    // A bug must cost one session, not the process.
+    event.preventDefault();
+    logger.error("Internal error", { error: event.reason?.stack ?? String(event.reason) });
+  });
+  let proxy: Proxy;
+  try {
+    proxy = startProxy(config, config.log.access ? { onEnd: logAccess } : {});
+  } catch (error) {
+    if (!(error instanceof ShuntError)) throw error;
+    terminal.err(`error: ${error.message}`);
+    return 1;
+  }
+  for (const [name, { tcp, udp }] of Object.entries(proxy.addresses)) {
+    for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
+    for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
+  }
+  if (readyFile !== undefined) await writeReadyFile(readyFile, proxy);
+  const code = await untilStopped(proxy, config);
+  if (readyFile !== undefined) await removeFile(readyFile);
+  return code;
+}
+
+/** Waits for a signal, then drains; a second signal ends at once. */
+async function untilStopped(proxy: Proxy, config: Config): Promise<number> {
+  const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT"]
+    : ["SIGTERM", "SIGINT"];
+  let forced = false;
+  let received: (() => void) | undefined;
+  const stopped = new Promise<void>((resolve) => received = resolve);
+  const onSignal = () => {
+    if (received === undefined) {
+      forced = true;
+      proxy.close();
+    }
+    received?.();
+    received = undefined;
+  };
+  const onHangUp = () => logger.warn("Reload is not supported yet; SIGHUP does nothing");
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", onHangUp);
+  await stopped;
+  const { sessions, flows } = proxy.active();
+  logger.info("Draining", { sessions, flows, drain_timeout_ms: config.drain_timeout });
+  const cut = await proxy.drain();
+  logger.info("Stopped", { closed: cut });
+  for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
+  if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", onHangUp);
+  return forced ? 1 : 0;
+}
+
+async function writeReadyFile(path: string, proxy: Proxy): Promise<void> {
+  const ready = { pid: Deno.pid, admin: null, listeners: proxy.addresses };
+  // Renaming makes it appear whole: whoever waits for it never reads half of it.
+  const unfinished = `${path}.${Deno.pid}.tmp`;
+  await Deno.writeTextFile(unfinished, `${JSON.stringify(ready)}\n`);
+  await Deno.rename(unfinished, path);
+}
+
+async function removeFile(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** The verb `run`. */
+export const runVerb: Verb = {
+  name: "run",
+  summary: "start the proxy (the verb may be left out)",
+  help: HELP,
+  options: { ...CONFIG_OPTIONS, string: ["config", "ready-file"] },
+  run,
+};

@@ -1,0 +1,100 @@
+/**
+ * What a verb of the command line is, and how its options are read. Knows no verb.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+
+/** Where a verb reads and writes, so that tests can look on. */
+export interface Terminal {
+  /** Writes a line of result. */
+  readonly out: (line: string) => void;
+  /** Writes a line about what went wrong. */
+  readonly err: (line: string) => void;
+}
+
+/** One verb. */
+export interface Verb {
+  readonly name: string;
+  /** One line for the list of verbs. */
+  readonly summary: string;
+  /** The whole text of `--help`. */
+  readonly help: string;
+  readonly options: OptionNames;
+  /**
+   * Runs the verb.
+   *
+   * @returns The exit code: 0 clean, 1 runtime failure, 2 bad usage or bad configuration
+   * @throws {UsageError} when the options do not fit
+   */
+  readonly run: (options: Options, terminal: Terminal) => number | Promise<number>;
+}
+
+/** The options a verb takes; `-c` is short for `--config`, `-h` for `--help`. */
+export interface OptionNames {
+  readonly boolean?: readonly string[];
+  readonly string?: readonly string[];
+  /** Options that may be given several times. */
+  readonly collect?: readonly string[];
+  /** Name of the arguments that are no options, where the verb takes any. */
+  readonly rest?: string;
+}
+
+/** Options as given. */
+export interface Options {
+  /** Tells whether a boolean option was given. */
+  readonly has: (name: string) => boolean;
+  /** The value of a string option. */
+  readonly get: (name: string) => string | undefined;
+  /** The values of an option that may be given several times. */
+  readonly all: (name: string) => readonly string[];
+  readonly rest: readonly string[];
+}
+
+/** The command line does not fit the verb. */
+export class UsageError extends Error {}
+
+/**
+ * Reads a verb's options.
+ *
+ * @param args The arguments after the verb
+ * @param names The options it takes
+ * @returns The options
+ * @throws {UsageError} when an option is unknown, lacks its value, or an argument is too many
+ */
+export function parseOptions(args: readonly string[], names: OptionNames): Options {
+  const strings = [...(names.string ?? []), ...(names.collect ?? [])];
+  const booleans = ["help", ...(names.boolean ?? [])];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    const name = arg === "-c" ? "config" : arg.startsWith("--") ? arg.slice(2) : undefined;
+    if (name === undefined || !strings.includes(name)) continue;
+    const value = args[++i];
+    if (value === undefined || value === "" || (value.startsWith("-") && value !== "-")) {
+      throw new UsageError(`Option "${arg}" needs a value`);
+    }
+  }
+  const parsed = parseArgs(args, {
+    alias: { help: "h", ...(strings.includes("config") ? { config: "c" } : {}) },
+    boolean: booleans,
+    string: [...strings, "_"],
+    collect: names.collect ?? [],
+    unknown: (arg, key) => {
+      if (key !== undefined) {
+        throw new UsageError(`Option "${arg}" is unknown; there are ${list(strings, booleans)}`);
+      }
+      if (names.rest === undefined) throw new UsageError(`Argument "${arg}" is not expected`);
+    },
+  });
+  return {
+    has: (name) => parsed[name] === true,
+    get: (name) => typeof parsed[name] === "string" ? parsed[name] : undefined,
+    all: (name) => Array.isArray(parsed[name]) ? parsed[name].map(String) : [],
+    rest: parsed._.map(String),
+  };
+}
+
+function list(strings: readonly string[], booleans: readonly string[]): string {
+  return [...strings, ...booleans].map((name) => `--${name}`).join(", ");
+}

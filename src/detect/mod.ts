@@ -1,0 +1,126 @@
+/**
+ * The registry of detectors and how they are asked. Knows the protocols' order and names; what the
+ * bytes mean is each detector's own business.
+ *
+ * @module
+ */
+
+import type { Detector, Facts } from "./detector.ts";
+import { http } from "./http.ts";
+import { quic } from "./quic.ts";
+import { socks4, socks5 } from "./socks.ts";
+import { ssh } from "./ssh.ts";
+import { tls } from "./tls.ts";
+import { wireguard } from "./wireguard.ts";
+
+/** Every protocol that shunt recognises: a new one is one line here. */
+export const DETECTORS: readonly Detector[] = [tls, http, ssh, socks5, socks4, quic, wireguard];
+
+/** The names in {@linkcode DETECTORS} with the transports they occur on. */
+export const PROTOCOLS: readonly {
+  readonly name: string;
+  readonly transports: readonly ("tcp" | "udp")[];
+}[] = DETECTORS.map(({ name, tcp, udp }) => ({
+  name,
+  transports: [...(tcp ? ["tcp" as const] : []), ...(udp ? ["udp" as const] : [])],
+}));
+
+/** What detection found out. */
+export interface Detected {
+  /** A detector's name, `unknown` (no detector knew the bytes) or `silent` (no byte came). */
+  readonly protocol: string;
+  readonly facts: Facts;
+}
+
+const STREAM = DETECTORS.filter((detector) => detector.tcp !== undefined);
+const DATAGRAM = DETECTORS.filter((detector) => detector.udp !== undefined);
+
+const NOTHING: Facts = {};
+/** Bytes came and no detector knew them. */
+export const UNKNOWN: Detected = { protocol: "unknown", facts: NOTHING };
+/** No byte came. */
+export const SILENT: Detected = { protocol: "silent", facts: NOTHING };
+
+/**
+ * The detection of one session or flow: asks each detector until one matches or none is left, and
+ * none before the bytes that it waits for are there, so that a client that sends byte by byte
+ * costs little.
+ */
+export class Detection {
+  /** Per detector, the total bytes below which asking again is useless; `Infinity` = it said no. */
+  readonly #wait: number[];
+  readonly #detectors: readonly Detector[];
+  readonly #needsHost: boolean;
+  #certain: Detected | undefined;
+
+  /**
+   * @param transport What the bytes come by
+   * @param needsHost Whether a route asks for the HTTP host, so that it is worth waiting for
+   */
+  constructor(transport: "tcp" | "udp", needsHost: boolean) {
+    this.#detectors = transport === "tcp" ? STREAM : DATAGRAM;
+    this.#wait = this.#detectors.map(() => 0);
+    this.#needsHost = needsHost;
+  }
+
+  /**
+   * Judges a session's first bytes.
+   *
+   * @param bytes All that came so far, at least one
+   * @returns What they are, or `undefined` while more is needed
+   */
+  stream(bytes: Uint8Array): Detected | undefined {
+    return this.#ask(bytes.length, (detector) => detector.tcp?.(bytes));
+  }
+
+  /**
+   * Judges a flow's first datagrams.
+   *
+   * @param datagrams All that came so far, at least one; the same array at each call
+   * @returns What they are, or `undefined` while more is needed
+   */
+  datagrams(datagrams: readonly Uint8Array[]): Detected | undefined {
+    return this.#ask(Infinity, (detector) => detector.udp?.(datagrams));
+  }
+
+  /**
+   * Ends detection where no more comes or no more may be held.
+   *
+   * @returns What is certain by then, else `unknown`
+   */
+  conclude(): Detected {
+    return this.#certain ?? UNKNOWN;
+  }
+
+  #ask(
+    length: number,
+    judge: (detector: Detector) => ReturnType<NonNullable<Detector["tcp"]>> | undefined,
+  ): Detected | undefined {
+    let open = false;
+    for (let i = 0; i < this.#detectors.length; i++) {
+      const wait = this.#wait[i]!;
+      if (wait === Infinity) continue;
+      const detector = this.#detectors[i]!;
+      const verdict = wait <= length ? judge(detector) : undefined;
+      if (verdict === undefined) {
+        open = true;
+        continue;
+      }
+      switch (verdict.kind) {
+        case "match":
+          return { protocol: detector.name, facts: verdict.facts };
+        case "no_match":
+          this.#wait[i] = Infinity;
+          if (this.#certain?.protocol === detector.name) this.#certain = undefined;
+          break;
+        case "need_more":
+          open = true;
+          this.#wait[i] = verdict.bytes;
+          if (verdict.certain === undefined) break;
+          this.#certain = { protocol: detector.name, facts: verdict.certain };
+          if (verdict.lacks === "host" && !this.#needsHost) return this.#certain;
+      }
+    }
+    return open ? undefined : this.conclude();
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * The socket interface over `Deno.listen`, `Deno.connect` and `Deno.listenDatagram`: works
+ * everywhere. Knows no protocol, route or limit.
+ *
+ * @module
+ */
+
+import type {
+  DatagramAddress,
+  DatagramSocket,
+  Endpoint,
+  Io,
+  IoFailure,
+  Stream,
+  StreamAddress,
+  StreamListener,
+} from "./mod.ts";
+
+const BACKLOG = 4096;
+
+function endpoint(address: Deno.Addr): Endpoint {
+  return "hostname" in address
+    ? { host: address.hostname, port: address.port }
+    : { host: "", port: 0 };
+}
+
+class DenoStream implements Stream {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly #conn: Deno.Conn;
+
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+    this.local = endpoint(conn.localAddr);
+    this.remote = endpoint(conn.remoteAddr);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#conn.read(buffer);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#conn.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  setNoDelay(): void {
+    if (!("setNoDelay" in this.#conn)) return;
+    try {
+      (this.#conn as Deno.TcpConn).setNoDelay();
+    } catch {
+      // The socket broke in between: the read or write that follows reports it.
+    }
+  }
+
+  close(): void {
+    try {
+      this.#conn.close();
+    } catch {
+      // A second close throws BadResource, and closing twice is allowed here.
+    }
+  }
+}
+
+class DenoListener implements StreamListener {
+  readonly local: Endpoint;
+  readonly #listener: Deno.TcpListener;
+
+  constructor(at: Endpoint) {
+    this.#listener = Deno.listen({ hostname: at.host, port: at.port, tcpBacklog: BACKLOG });
+    this.local = endpoint(this.#listener.addr);
+  }
+
+  async accept(): Promise<Stream> {
+    return new DenoStream(await this.#listener.accept());
+  }
+
+  close(): void {
+    try {
+      this.#listener.close();
+    } catch {
+      // Closed already.
+    }
+  }
+}
+
+class DenoDatagramSocket implements DatagramSocket {
+  readonly local: Endpoint;
+  readonly #socket: Deno.DatagramConn;
+
+  constructor(at: Endpoint) {
+    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: at.host, port: at.port });
+    this.local = endpoint(this.#socket.addr);
+  }
+
+  receive(buffer: Uint8Array): Promise<readonly [Uint8Array, DatagramAddress]> {
+    // A UDP socket's peers are NetAddr, which is the shape of DatagramAddress.
+    return this.#socket.receive(buffer) as Promise<[Uint8Array, Deno.Addr & DatagramAddress]>;
+  }
+
+  send(bytes: Uint8Array, to: DatagramAddress): Promise<number> {
+    return this.#socket.send(bytes, to);
+  }
+
+  close(): void {
+    try {
+      this.#socket.close();
+    } catch {
+      // Closed already.
+    }
+  }
+}
+
+/** Codes of plain `Error`s for which Deno has no class of its own. */
+const BY_CODE: Readonly<Record<string, IoFailure>> = {
+  EMFILE: "no_descriptors",
+  ENFILE: "no_descriptors",
+  ENOBUFS: "no_descriptors",
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  ENOENT: "refused",
+  ETIMEDOUT: "timed_out",
+};
+
+function classify(error: unknown): IoFailure {
+  if (error instanceof Deno.errors.ConnectionRefused) return "refused";
+  if (error instanceof Deno.errors.NotFound) return "refused";
+  if (error instanceof Deno.errors.TimedOut) return "timed_out";
+  if (error instanceof Deno.errors.ConnectionReset) return "reset";
+  if (error instanceof Deno.errors.BrokenPipe) return "reset";
+  if (error instanceof Deno.errors.ConnectionAborted) return "reset";
+  if (error instanceof Deno.errors.NetworkUnreachable) return "unreachable";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "unreachable";
+  if (error instanceof Deno.errors.BadResource) return "closed";
+  if (error instanceof Deno.errors.Interrupted) return "closed";
+  if (error instanceof DOMException && error.name === "AbortError") return "timed_out";
+  if (error instanceof Error && "code" in error && typeof error.code === "string") {
+    return BY_CODE[error.code] ?? "other";
+  }
+  return "other";
+}
+
+/** Deno's own sockets. */
+export const denoIo: Io = {
+  name: "deno",
+  listen: (at) => new DenoListener(at),
+  bind: (at) => new DenoDatagramSocket(at),
+  async connect(to: StreamAddress, signal: AbortSignal): Promise<Stream> {
+    return new DenoStream(
+      to.kind === "unix"
+        ? await Deno.connect({ transport: "unix", path: to.path })
+        : await Deno.connect({ hostname: to.host, port: to.port, signal }),
+    );
+  },
+  classify,
+};

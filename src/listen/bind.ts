@@ -1,0 +1,82 @@
+/**
+ * Binds the addresses of a listener. Knows nothing of what comes in by them.
+ *
+ * @module
+ */
+
+import type { ListenerConfig } from "../config/schema.ts";
+import { ShuntError } from "../errors.ts";
+import type { DatagramSocket, Io, StreamListener } from "../io/mod.ts";
+import { formatAddress, parseSocketAddress } from "../wire/address.ts";
+
+/** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
+const PORT_ATTEMPTS = 32;
+
+/** The sockets of one listener. */
+export interface Bound {
+  readonly tcp: readonly StreamListener[];
+  readonly udp: readonly DatagramSocket[];
+}
+
+/**
+ * Binds all addresses of a listener.
+ *
+ * @param name The listener's name, for messages
+ * @param config The listener's configuration
+ * @param io The sockets to use
+ * @returns The bound sockets; with port 0, TCP and UDP of one address share a number
+ * @throws {ShuntError} with code `bind_failed`; nothing is left bound
+ */
+export function bindListener(name: string, config: ListenerConfig, io: Io): Bound {
+  const tcp: StreamListener[] = [];
+  const udp: DatagramSocket[] = [];
+  try {
+    for (const text of config.bind) {
+      const at = parseSocketAddress(text);
+      if (typeof at === "string") throw new TypeError(at);
+      const both = config.transports.includes("tcp") && config.transports.includes("udp");
+      const pair = both ? bindBoth(io, at) : undefined;
+      if (pair !== undefined) {
+        tcp.push(pair.tcp);
+        udp.push(pair.udp);
+      } else if (config.transports.includes("tcp")) tcp.push(io.listen(at));
+      else udp.push(io.bind(at));
+    }
+  } catch (error) {
+    for (const socket of [...tcp, ...udp]) socket.close();
+    throw new ShuntError(
+      `Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${
+        error instanceof Error ? error.message : String(error)
+      }`,
+      { code: "bind_failed", context: { listener: name }, cause: error },
+    );
+  }
+  return { tcp, udp };
+}
+
+function bindBoth(
+  io: Io,
+  at: { readonly host: string; readonly port: number },
+): { readonly tcp: StreamListener; readonly udp: DatagramSocket } {
+  for (let attempt = 1;; attempt++) {
+    const tcp = io.listen(at);
+    try {
+      return { tcp, udp: io.bind({ host: at.host, port: tcp.local.port }) };
+    } catch (error) {
+      tcp.close();
+      if (at.port !== 0 || attempt >= PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/**
+ * Writes the addresses of bound sockets.
+ *
+ * @param sockets The sockets
+ * @returns `host:port` of each
+ */
+export function boundAddresses(
+  sockets: readonly (StreamListener | DatagramSocket)[],
+): string[] {
+  return sockets.map(({ local }) => formatAddress(local.host, local.port));
+}

@@ -1,0 +1,43 @@
+/**
+ * The accept loop of a TCP socket. Knows nothing of what is done with a connection.
+ *
+ * @module
+ */
+
+import type { Io, Stream, StreamListener } from "../io/mod.ts";
+
+const FIRST_BACKOFF_MS = 10;
+const LAST_BACKOFF_MS = 1000;
+
+/** What an accept loop tells of. */
+export interface AcceptOptions {
+  readonly io: Io;
+  /** Takes a connection over; must not throw. */
+  readonly onStream: (stream: Stream) => void;
+  /** Is told of an error of accepting; the loop goes on after `backoff` milliseconds. */
+  readonly onError: (error: unknown, backoff: number) => void;
+}
+
+/**
+ * Accepts connections until the listener is closed.
+ *
+ * @param listener A listening socket
+ * @param options What to do with connections and errors
+ */
+export async function acceptLoop(listener: StreamListener, options: AcceptOptions): Promise<void> {
+  let backoff = 0;
+  for (;;) {
+    try {
+      const stream = await listener.accept();
+      backoff = 0;
+      options.onStream(stream);
+    } catch (error) {
+      if (options.io.classify(error) === "closed") return;
+      // A peer that left before it was accepted says nothing about the next one.
+      if (options.io.classify(error) === "reset") continue;
+      backoff = Math.min(LAST_BACKOFF_MS, Math.max(FIRST_BACKOFF_MS, backoff * 2));
+      options.onError(error, backoff);
+      await new Promise((resolve) => setTimeout(resolve, backoff));
+    }
+  }
+}

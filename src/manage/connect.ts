@@ -1,0 +1,183 @@
+/**
+ * Finds a target that answers: picks, resolves, connects, and tries others when one fails. Knows
+ * nothing of protocols and routes.
+ *
+ * @module
+ */
+
+import { ConnectError, ResolveError } from "../errors.ts";
+import type { Io, IoFailure, Stream } from "../io/mod.ts";
+import type { CloseReason } from "../observe/counters.ts";
+import type { Resolver } from "../resolve/dns.ts";
+import type { BuiltinName } from "../wire/address.ts";
+import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
+import type { Clock } from "./clock.ts";
+import { clearDeadline, type Session } from "./session.ts";
+
+/** RFC 8305 §5 recommends 250 ms between attempts on the addresses of one name. */
+const ATTEMPT_DELAY_MS = 250;
+
+/** What connecting needs beside the session. */
+export interface ConnectParts {
+  readonly io: Io;
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  /** Makes the in-process end of a `builtin:` target. */
+  readonly builtin: (session: Session, name: BuiltinName) => Stream;
+}
+
+/** The close reason of each way in which connecting fails. */
+const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
+  refused: "connect_refused",
+  timed_out: "connect_timeout",
+  unreachable: "connect_failed",
+  reset: "connect_failed",
+  closed: "connect_failed",
+  no_descriptors: "connect_failed",
+  other: "connect_failed",
+};
+
+/**
+ * Connects a session to a target of its upstream, trying up to `retries` others.
+ *
+ * @param session The session; its `target` and `server` are set
+ * @param upstream Where its route leads
+ * @param parts Sockets, resolver and clock
+ * @returns The connection
+ * @throws {ResolveError} when no target is usable or a name cannot be resolved
+ * @throws {ConnectError} when no target answered; the last failure is its cause
+ */
+export async function connectUpstream(
+  session: Session,
+  upstream: Upstream,
+  parts: ConnectParts,
+): Promise<Stream> {
+  const tried: Target[] = [];
+  let failure: unknown;
+  while (tried.length <= upstream.config.retries && !session.ended) {
+    const target = upstream.pick(session.source, tried);
+    if (target === undefined) break;
+    tried.push(target);
+    target.sessions++;
+    session.target = target;
+    try {
+      return await connectTarget(session, upstream, target, parts);
+    } catch (error) {
+      failure = error;
+    }
+    // Ending the session gives its target's place back itself.
+    if (session.ended) break;
+    target.sessions--;
+    session.target = undefined;
+  }
+  throw failure ?? new ResolveError(
+    `No target of upstream "${upstream.name}" is usable; check their limits and states`,
+    { code: "no_target", context: { session: session.id, upstream: upstream.name } },
+  );
+}
+
+async function connectTarget(
+  session: Session,
+  upstream: Upstream,
+  target: Target,
+  parts: ConnectParts,
+): Promise<Stream> {
+  const { address } = target;
+  if (address.kind === "builtin") return parts.builtin(session, address.name);
+  const controller = new AbortController();
+  session.cancel = () => controller.abort();
+  session.onDeadline = session.cancel;
+  session.deadline = parts.clock.now + upstream.config.connect_timeout;
+  try {
+    if (address.kind === "unix") return await parts.io.connect(address, controller.signal);
+    const { host, port } = address;
+    if (target.isLiteral) return await parts.io.connect(address, controller.signal);
+    const found = await orAbort(parts.resolver.resolve(host), controller.signal);
+    const list = orderAddresses(upstream, target, found.list, session.source);
+    return await connectAny(
+      list.map((ip) => ({ kind: "inet", host: ip, port })),
+      parts.io,
+      controller.signal,
+    );
+  } catch (error) {
+    if (error instanceof ResolveError) throw error;
+    const kind = parts.io.classify(error);
+    throw new ConnectError(`Cannot connect to target "${target.name}": ${describe(kind, error)}`, {
+      code: REASONS[kind],
+      context: { session: session.id, upstream: upstream.name, target: target.name },
+      cause: error,
+    });
+  } finally {
+    clearDeadline(session);
+    session.cancel = undefined;
+  }
+}
+
+function describe(kind: IoFailure, error: unknown): string {
+  switch (kind) {
+    case "refused":
+      return "connection refused";
+    case "timed_out":
+      return "no answer within connect_timeout";
+    case "unreachable":
+      return "address unreachable";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function orAbort<T>(promise: T | Promise<T>, signal: AbortSignal): T | Promise<T> {
+  if (!(promise instanceof Promise)) return promise;
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
+/** Tries addresses of one name in turn, the next one early where one is slow (RFC 8305 §5). */
+function connectAny(
+  addresses: readonly { readonly kind: "inet"; readonly host: string; readonly port: number }[],
+  io: Io,
+  signal: AbortSignal,
+): Promise<Stream> {
+  const only = addresses[0];
+  if (only !== undefined && addresses.length === 1) return io.connect(only, signal);
+  return new Promise((resolve, reject) => {
+    const attempts = new AbortController();
+    let next = 0;
+    let running = 0;
+    let settled = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const settle = () => {
+      settled = true;
+      clearTimeout(timer);
+      attempts.abort();
+      signal.removeEventListener("abort", giveUp);
+    };
+    const giveUp = () => {
+      settle();
+      reject(signal.reason);
+    };
+    const start = () => {
+      clearTimeout(timer);
+      const address = addresses[next++];
+      if (address === undefined) return;
+      running++;
+      io.connect(address, attempts.signal).then((stream) => {
+        if (settled) return stream.close();
+        settle();
+        resolve(stream);
+      }, (error: unknown) => {
+        running--;
+        if (settled) return;
+        if (next < addresses.length) return start();
+        if (running > 0) return;
+        settle();
+        reject(error);
+      });
+      if (next < addresses.length) timer = setTimeout(start, ATTEMPT_DELAY_MS);
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    start();
+  });
+}

@@ -1,0 +1,120 @@
+/**
+ * What sessions and flows say of themselves: to the access line and to `builtin:hello`.
+ *
+ * @module
+ */
+
+import type { HelloInfo } from "../builtin/hello.ts";
+import type { AccessRecord } from "../observe/access.ts";
+import type { CloseReason } from "../observe/counters.ts";
+import { formatAddress, unmapHost } from "../wire/address.ts";
+import type { Flow } from "./flow.ts";
+import type { FlowData } from "./flows.ts";
+import type { ListenerState, Session } from "./session.ts";
+
+/**
+ * Describes a session at its end.
+ *
+ * @param session The session
+ * @param reason Why it ended
+ * @param error What caused it, if anything did
+ * @returns The access record
+ */
+export function sessionRecord(
+  session: Session,
+  reason: CloseReason,
+  error: unknown,
+): AccessRecord {
+  return {
+    id: session.id,
+    transport: "tcp",
+    listener: session.listener.name,
+    source: formatAddress(session.source.host, session.source.port),
+    detected: session.detected,
+    route: session.route?.name,
+    upstream: session.upstream?.name,
+    target: session.target?.name,
+    up: session.up,
+    down: session.down,
+    detectMs: session.detectMs,
+    connectMs: session.connectMs,
+    durationMs: performance.now() - session.started,
+    reason,
+    error,
+  };
+}
+
+/**
+ * Describes a flow at its end.
+ *
+ * @param flow The flow
+ * @param listener Whose flow it was
+ * @param reason Why it ended
+ * @param error What caused it, if anything did
+ * @returns The access record
+ */
+export function flowRecord(
+  flow: Flow<FlowData>,
+  listener: ListenerState,
+  reason: CloseReason,
+  error: unknown,
+): AccessRecord {
+  const { data } = flow;
+  return {
+    id: flow.id,
+    transport: "udp",
+    listener: listener.name,
+    source: formatAddress(unmapHost(flow.host), flow.port),
+    detected: data.detected,
+    route: data.route?.name,
+    upstream: data.upstream?.name,
+    target: data.target?.name,
+    up: flow.upBytes,
+    down: flow.downBytes,
+    detectMs: data.detectMs,
+    connectMs: data.connectMs,
+    durationMs: performance.now() - data.started,
+    reason,
+    error,
+  };
+}
+
+/**
+ * Describes a session to `builtin:hello`.
+ *
+ * @param session The session
+ * @returns What hello tells its client
+ */
+export function sessionInfo(session: Session): HelloInfo {
+  return {
+    id: session.id,
+    transport: "tcp",
+    protocol: session.detected?.protocol ?? "undetected",
+    ...session.detected?.facts,
+    source: formatAddress(session.source.host, session.source.port),
+    listener: session.listener.name,
+    route: session.route?.name ?? "",
+    upstream: session.upstream?.name ?? "",
+  };
+}
+
+/**
+ * Describes a flow to `builtin:hello`.
+ *
+ * @param flow The flow
+ * @param listener Whose flow it is
+ * @returns What hello tells its client
+ */
+export function flowInfo(flow: Flow<FlowData>, listener: ListenerState): HelloInfo {
+  const { data } = flow;
+  return {
+    id: flow.id,
+    transport: "udp",
+    protocol: data.detected?.protocol ?? "undetected",
+    ...data.detected?.facts,
+    source: formatAddress(unmapHost(flow.host), flow.port),
+    listener: listener.name,
+    route: data.route?.name ?? "",
+    upstream: data.upstream?.name ?? "",
+  };
+}

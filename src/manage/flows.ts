@@ -1,0 +1,384 @@
+/**
+ * The flows of one listener, with their sockets: carries out what the flow table decides. The table
+ * knows the lives of flows; this knows detection, routes and targets.
+ *
+ * @module
+ */
+
+import { monotonicUlid } from "@std/ulid";
+import { type Detected, Detection } from "../detect/mod.ts";
+import { ConnectError, ResolveError } from "../errors.ts";
+import type { DatagramAddress, DatagramSocket, Io } from "../io/mod.ts";
+import type { CloseReason, DropReason } from "../observe/counters.ts";
+import type { Resolver } from "../resolve/dns.ts";
+import type { Route } from "../resolve/router.ts";
+import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
+import { type BuiltinName, canonicalHost, unmapHost } from "../wire/address.ts";
+import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
+import type { Budget } from "./budget.ts";
+import type { Clock } from "./clock.ts";
+import type { Flow } from "./flow.ts";
+import { FlowTable } from "./flow_table.ts";
+import { openOutlet, type Outlet, type OutletOptions } from "./outlet.ts";
+import type { ListenerState } from "./session.ts";
+
+/** Idle time of a flow whose upstream sets none: 30 s. */
+const IDLE_MS = 30_000;
+/** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
+const HELD_DATAGRAMS = 64;
+
+/** What the steps of a flow's life leave behind. */
+export class FlowData {
+  client: DatagramAddress | undefined;
+  detection: Detection | undefined;
+  detected: Detected | undefined;
+  route: Route | undefined;
+  upstream: Upstream | undefined;
+  target: Target | undefined;
+  outlet: Outlet | undefined;
+  readonly started: number = performance.now();
+  detectMs: number | undefined;
+  connectMs: number | undefined;
+}
+
+/** Is told of each flow once, at its end. */
+export type FlowEnd = (
+  flow: Flow<FlowData>,
+  listener: ListenerState,
+  reason: CloseReason,
+  error: unknown,
+) => void;
+
+/** What flows need. */
+export interface FlowParts {
+  readonly io: Io;
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly budget: Budget;
+  /** Makes the in-process end of a `builtin:` target. */
+  readonly builtin: (
+    flow: Flow<FlowData>,
+    listener: ListenerState,
+    name: BuiltinName,
+    options: OutletOptions,
+  ) => Outlet;
+  readonly onEnd: FlowEnd;
+}
+
+/** All flows of one listener. */
+export class Flows {
+  /** Set while no new flow is taken. */
+  draining = false;
+  readonly listener: ListenerState;
+  readonly #parts: FlowParts;
+  readonly #table: FlowTable<FlowData>;
+  readonly #sockets: DatagramSocket[] = [];
+  #idle: (() => void) | undefined;
+
+  /**
+   * @param listener Whose flows they are
+   * @param parts What flows need
+   */
+  constructor(listener: ListenerState, parts: FlowParts) {
+    this.listener = listener;
+    this.#parts = parts;
+    const { config, limits, counters } = listener;
+    this.#table = new FlowTable<FlowData>({
+      limits: {
+        heldBytes: config.detect.max_bytes,
+        heldDatagrams: HELD_DATAGRAMS,
+        detectMs: config.detect.timeout,
+      },
+      budget: parts.budget,
+      drops: counters.drops,
+      newId: () => monotonicUlid(),
+      newData: () => new FlowData(),
+      admit: (host) => this.draining ? "draining" : limits.admit("flow", unmapHost(host)),
+      release: (host) => limits.release("flow", unmapHost(host)),
+    });
+  }
+
+  /** How many flows live. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** The flows that live now. */
+  get live(): Iterable<Flow<FlowData>> {
+    return this.#table;
+  }
+
+  /**
+   * Adds a socket that clients write to.
+   *
+   * @param socket The bound socket; replies leave from it
+   * @returns Its slot, for {@linkcode Flows.take}
+   */
+  addSocket(socket: DatagramSocket): number {
+    return this.#sockets.push(socket) - 1;
+  }
+
+  /**
+   * Takes a datagram of a client's.
+   *
+   * @param slot The socket it came by
+   * @param bytes The datagram, borrowed until the promise settles
+   * @param from The client
+   * @returns A promise where `bytes` are still being sent; it never rejects
+   */
+  take(slot: number, bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
+    const arrival = this.#table.arrive(
+      slot,
+      from.hostname,
+      from.port,
+      bytes,
+      this.#parts.clock.now,
+    );
+    const { flow } = this.#table;
+    if (flow === undefined) return;
+    switch (arrival) {
+      case "forward":
+        return this.#send(flow, bytes);
+      case "new":
+        this.#begin(flow, from);
+        return;
+      case "held":
+        if (flow.state === "detecting") this.#detect(flow);
+        return;
+      case "full":
+        this.#conclude(flow);
+        return;
+      case "dropped":
+      case "refused":
+        return;
+    }
+  }
+
+  /**
+   * Ends what is idle or overdue.
+   *
+   * @param now Coarse time in milliseconds
+   */
+  sweep(now: number): void {
+    this.#table.sweep(now, (flow, why) => {
+      if (why === "idle") this.end(flow, "idle_timeout");
+      else if (flow.state !== "detecting") this.end(flow, "dns_failed");
+      else if (this.listener.config.detect.on_timeout === "close") this.end(flow, "detect_timeout");
+      else this.#conclude(flow);
+    });
+  }
+
+  /**
+   * Ends a flow: the only way, on every path. Later calls do nothing.
+   *
+   * @param flow The flow
+   * @param reason Why it ends
+   * @param error What caused it, for the log
+   */
+  end(flow: Flow<FlowData>, reason: CloseReason, error?: unknown): void {
+    if (!this.#table.close(flow, reason)) return;
+    const { outlet, target } = flow.data;
+    outlet?.close();
+    if (target !== undefined) target.flows--;
+    const { counters } = this.listener;
+    counters.flowsActive--;
+    counters.bytesUp += flow.upBytes;
+    counters.bytesDown += flow.downBytes;
+    counters.closes[reason]++;
+    this.#parts.onEnd(flow, this.listener, reason, error);
+    if (this.#table.size === 0) this.#idle?.();
+  }
+
+  /** Waits until no flow lives. */
+  drained(): Promise<void> {
+    if (this.#table.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle = resolve);
+  }
+
+  /**
+   * Ends all flows.
+   *
+   * @param reason Why
+   */
+  endAll(reason: CloseReason): void {
+    for (const flow of this.#table) this.end(flow, reason);
+  }
+
+  #begin(flow: Flow<FlowData>, client: DatagramAddress): void {
+    const { counters, router } = this.listener;
+    counters.flowsTotal++;
+    counters.flowsActive++;
+    flow.data.client = client;
+    if (router.needs("udp", unmapHost(flow.host)) === "nothing") {
+      this.#route(flow);
+    } else {
+      flow.data.detection = new Detection("udp", router.needsHost);
+      this.#detect(flow);
+    }
+  }
+
+  #detect(flow: Flow<FlowData>): void {
+    const detected = flow.data.detection?.datagrams(flow.held);
+    if (detected !== undefined) this.#route(flow, detected);
+  }
+
+  /** Goes on with what is certain, where no more datagrams come or may be held. */
+  #conclude(flow: Flow<FlowData>): void {
+    this.#route(flow, flow.data.detection?.conclude());
+  }
+
+  #route(flow: Flow<FlowData>, detected?: Detected): void {
+    const { data } = flow;
+    if (detected !== undefined) {
+      data.detected = detected;
+      data.detection = undefined;
+      data.detectMs = performance.now() - data.started;
+    }
+    const route = this.listener.router.match({
+      transport: "udp",
+      protocol: detected?.protocol ?? "",
+      source: unmapHost(flow.host),
+      ...detected?.facts,
+    });
+    if (route === undefined) return this.end(flow, "no_route");
+    data.route = route;
+    const upstream = this.#parts.upstreams.get(route.upstream);
+    if (upstream === undefined) return this.end(flow, "internal_error");
+    data.upstream = upstream;
+    this.#table.resolving(flow, upstream.config.connect_timeout);
+    this.#open(flow, upstream).catch((error: unknown) => {
+      if (error instanceof ConnectError || error instanceof ResolveError) {
+        this.end(flow, error.code as CloseReason, error);
+      } else {
+        this.end(flow, "internal_error", error);
+      }
+    });
+  }
+
+  /** Finds a target that can be sent to, and sends what is held. */
+  async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
+    const { data } = flow;
+    const tried: Target[] = [];
+    const client = { host: unmapHost(flow.host), port: flow.port };
+    let failure: unknown;
+    while (tried.length <= upstream.config.retries) {
+      const target = upstream.pick(client, tried);
+      if (target === undefined) break;
+      tried.push(target);
+      target.flows++;
+      data.target = target;
+      try {
+        const outlet = await this.#outlet(flow, upstream, target, client);
+        if (flow.state === "closed") return outlet.close();
+        data.outlet = outlet;
+        data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
+        this.#table.opened(flow, upstream.config.idle_timeout ?? IDLE_MS);
+        return await this.#flush(flow, upstream, outlet);
+      } catch (error) {
+        failure = error;
+      }
+      if (flow.state === "closed") return;
+      target.flows--;
+      data.target = undefined;
+    }
+    throw failure ?? new ResolveError(
+      `No target of upstream "${upstream.name}" takes datagrams; check their limits and states`,
+      { code: "no_target", context: { flow: flow.id, upstream: upstream.name } },
+    );
+  }
+
+  async #outlet(
+    flow: Flow<FlowData>,
+    upstream: Upstream,
+    target: Target,
+    client: { readonly host: string; readonly port: number },
+  ): Promise<Outlet> {
+    const { io, resolver } = this.#parts;
+    const { address } = target;
+    const options: OutletOptions = {
+      io,
+      onReply: (bytes) => this.#reply(flow, bytes),
+      onStranger: () => this.#drop("not_target"),
+      onError: (error) => this.end(flow, "target_reset", error),
+    };
+    if (address.kind === "builtin") {
+      return this.#parts.builtin(flow, this.listener, address.name, options);
+    }
+    if (address.kind === "unix") {
+      throw new ConnectError(`Target "${target.name}" takes no datagrams`, {
+        code: "connect_failed",
+        context: { flow: flow.id, target: target.name },
+      });
+    }
+    let { host } = address;
+    if (!target.isLiteral) {
+      const cached = resolver.resolve(host);
+      const found = cached instanceof Promise ? await cached : cached;
+      host = orderAddresses(upstream, target, found.list, client)[0] ?? host;
+    }
+    try {
+      return openOutlet(canonicalHost(host), address.port, options);
+    } catch (error) {
+      throw new ConnectError(`Cannot open a socket for target "${target.name}"`, {
+        code: "connect_failed",
+        context: { flow: flow.id, target: target.name },
+        cause: error,
+      });
+    }
+  }
+
+  async #flush(flow: Flow<FlowData>, upstream: Upstream, outlet: Outlet): Promise<void> {
+    let header = this.#proxyHeader(flow, upstream);
+    for (;;) {
+      const held = this.#table.nextHeld(flow);
+      if (held === undefined) return;
+      try {
+        await outlet.send(header === undefined ? held : concatenate(header, held));
+      } catch (error) {
+        return this.end(flow, "target_reset", error);
+      }
+      header = undefined;
+    }
+  }
+
+  #proxyHeader(flow: Flow<FlowData>, upstream: Upstream): Uint8Array | undefined {
+    if (upstream.config.send_proxy_protocol !== "v2") return undefined;
+    const local = this.#sockets[flow.slot]?.local ?? { host: "0.0.0.0", port: 0 };
+    return encodeProxyHeader("v2", {
+      source: { host: unmapHost(flow.host), port: flow.port },
+      destination: local,
+      transport: "udp",
+    });
+  }
+
+  async #send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> {
+    try {
+      await flow.data.outlet?.send(bytes);
+    } catch (error) {
+      this.end(flow, "target_reset", error);
+    }
+  }
+
+  async #reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> {
+    const { client } = flow.data;
+    if (client === undefined) return;
+    if (!this.#table.reply(flow, bytes.length, this.#parts.clock.now)) return;
+    try {
+      await this.#sockets[flow.slot]?.send(bytes, client);
+    } catch (error) {
+      this.end(flow, "client_reset", error);
+    }
+  }
+
+  #drop(reason: DropReason): void {
+    this.listener.counters.drops[reason]++;
+  }
+}
+
+function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}

@@ -1,0 +1,95 @@
+/**
+ * The first bytes of a session: read once, looked at by detection, delivered to the target
+ * unchanged. Knows neither protocols nor targets.
+ *
+ * @module
+ */
+
+import { BUFFER_BYTES, type BufferClass, giveBuffer, takeBuffer } from "../io/buffers.ts";
+import type { Stream } from "../io/mod.ts";
+import type { Budget } from "./budget.ts";
+import { DEADLINE, type Session, untilDeadline } from "./session.ts";
+
+/** Why {@linkcode Head.more} came back. */
+export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
+
+/** Holds what a client sent before its target was known, in the buffer that the relay goes on with. */
+export class Head {
+  readonly size: BufferClass;
+  readonly buffer: Uint8Array;
+  /** Number of bytes held, from the start of the buffer. */
+  length = 0;
+  /** Whether the client has ended its sending direction. */
+  ended = false;
+  /** A read that was under way when the deadline came; it fills the buffer from `length` on. */
+  pending: Promise<number | null> | undefined;
+  readonly #client: Stream;
+  readonly #limit: number;
+  readonly #budget: Budget;
+
+  /**
+   * @param client The client's connection
+   * @param limit Bytes that may be held
+   * @param budget What all heads together may hold
+   */
+  constructor(client: Stream, limit: number, budget: Budget) {
+    this.#client = client;
+    this.#limit = limit;
+    this.#budget = budget;
+    this.size = limit <= BUFFER_BYTES[0] ? 0 : limit <= BUFFER_BYTES[1] ? 1 : 2;
+    this.buffer = takeBuffer(this.size);
+  }
+
+  /** The bytes held. */
+  get bytes(): Uint8Array {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  /**
+   * Waits for more bytes.
+   *
+   * @param session Whose deadline to use
+   * @param at Coarse time of the deadline
+   * @returns What came
+   * @throws {Error} when the client's connection broke
+   */
+  async more(session: Session, at: number): Promise<Arrival> {
+    if (this.length >= this.#limit) return "full";
+    this.pending ??= this.#client.read(this.buffer.subarray(this.length, this.#limit));
+    const got = await untilDeadline(session, this.pending, at);
+    if (got === DEADLINE) return "deadline";
+    this.pending = undefined;
+    if (got === null) {
+      this.ended = true;
+      return "end";
+    }
+    if (!this.#budget.take(got)) return "no_memory";
+    this.length += got;
+    return "bytes";
+  }
+
+  /**
+   * Drops bytes from the front: a PROXY header, which is not the target's.
+   *
+   * @param count How many
+   */
+  skip(count: number): void {
+    this.buffer.copyWithin(0, count, this.length);
+    this.length -= count;
+    this.#budget.give(count);
+  }
+
+  /** Ends the holding: the buffer now belongs to the relay. */
+  release(): void {
+    this.#budget.give(this.length);
+    this.length = 0;
+  }
+
+  /** Ends the holding where there will be no relay: gives the buffer back once it is unused. */
+  discard(): void {
+    this.release();
+    const give = () => giveBuffer(this.size, this.buffer);
+    if (this.pending === undefined) give();
+    else this.pending.then(give, give);
+  }
+}

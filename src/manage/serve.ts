@@ -1,0 +1,200 @@
+/**
+ * The steps of one TCP session's life: PROXY header, detection, route, target, relay. Each step
+ * either leads to the next or names the reason why the session ends.
+ *
+ * @module
+ */
+
+import { type Detected, Detection, SILENT } from "../detect/mod.ts";
+import { ConnectError, ResolveError } from "../errors.ts";
+import type { Stream } from "../io/mod.ts";
+import type { CloseReason } from "../observe/counters.ts";
+import type { Upstream } from "../resolve/upstream.ts";
+import { unmapHost } from "../wire/address.ts";
+import { encodeProxyHeader, parseProxyHeader } from "../wire/proxy_protocol.ts";
+import type { Budget } from "./budget.ts";
+import { type ConnectParts, connectUpstream } from "./connect.ts";
+import { type Arrival, Head } from "./head.ts";
+import { startRelay, writeAll } from "./relay.ts";
+import type { ListenerState, Session } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Idle time of a session whose upstream sets none: 1 h. */
+const IDLE_MS = 3_600_000;
+
+/** What serving a session needs. */
+export interface ServeParts extends ConnectParts {
+  readonly sessions: Sessions;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  /** Bytes that all detections together may hold. */
+  readonly budget: Budget;
+  /** Ends a session: {@linkcode Sessions.end}, bound. */
+  readonly end: Sessions["end"];
+}
+
+/** Ends a session from within a step. */
+class Stop extends Error {
+  readonly reason: CloseReason;
+
+  constructor(reason: CloseReason, cause?: unknown) {
+    super(reason, { cause });
+    this.reason = reason;
+  }
+}
+
+/**
+ * Serves one accepted connection until its relay runs or it has ended. Never rejects.
+ *
+ * @param client The connection
+ * @param listener Where it came in
+ * @param parts What serving needs
+ */
+export async function serve(
+  client: Stream,
+  listener: ListenerState,
+  parts: ServeParts,
+): Promise<void> {
+  const { sessions, clock } = parts;
+  const session = sessions.open(listener, client);
+  if (session === undefined) return;
+  const { detect: limits, proxy_protocol } = listener.config;
+  let head: Head | undefined;
+  try {
+    const { proxied } = session;
+    if (!proxied && proxy_protocol.accept === "required") throw new Stop("proxy_header");
+    if (proxied || needsBytes(session)) {
+      head = new Head(client, limits.max_bytes, parts.budget);
+      const deadline = clock.now + limits.timeout;
+      if (proxied) await readProxyHeader(session, head, deadline);
+      if (needsBytes(session)) session.detected = await detect(session, head, deadline);
+      session.detectMs = performance.now() - session.started;
+    }
+    const server = await connect(session, parts);
+    session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
+    const relayed = head;
+    head = undefined;
+    startRelay(session, server, { head: relayed, clock, end: parts.end });
+  } catch (error) {
+    if (error instanceof Stop) sessions.end(session, error.reason, error.cause);
+    else sessions.end(session, "internal_error", error);
+  } finally {
+    head?.discard();
+  }
+}
+
+function needsBytes(session: Session): boolean {
+  return session.listener.router.needs("tcp", session.source.host) === "bytes";
+}
+
+async function more(session: Session, head: Head, deadline: number): Promise<Arrival> {
+  try {
+    return await head.more(session, deadline);
+  } catch (error) {
+    throw new Stop("client_reset", error);
+  }
+}
+
+async function readProxyHeader(session: Session, head: Head, deadline: number): Promise<void> {
+  const { listener } = session;
+  let needed = 1;
+  for (;;) {
+    if (head.length >= needed) {
+      const result = parseProxyHeader(head.bytes);
+      if (result.kind === "invalid") throw new Stop("proxy_header");
+      if (result.kind === "none") break;
+      if (result.kind === "header") {
+        const { length, source, destination } = result.header;
+        head.skip(length);
+        if (source !== undefined) {
+          session.source = { host: unmapHost(source.host), port: source.port };
+        }
+        if (destination !== undefined) session.destination = destination;
+        return charge(session);
+      }
+      needed = result.bytes;
+    }
+    const arrival = await more(session, head, deadline);
+    if (arrival === "bytes") continue;
+    if (arrival === "no_memory") throw new Stop("detect_memory");
+    if (arrival === "end" && head.length === 0) throw new Stop("client_closed");
+    if (head.length > 0) throw new Stop("proxy_header");
+    break;
+  }
+  if (listener.config.proxy_protocol.accept === "required") throw new Stop("proxy_header");
+  charge(session);
+}
+
+/** Counts a session against the limits of its source, once a PROXY header has told it. */
+function charge(session: Session): void {
+  const refused = session.listener.limits.charge(session.source.host);
+  if (refused !== undefined) throw new Stop(refused);
+  session.chargedTo = session.source.host;
+}
+
+async function detect(session: Session, head: Head, deadline: number): Promise<Detected> {
+  const { router, config } = session.listener;
+  const detection = new Detection("tcp", router.needsHost);
+  for (;;) {
+    if (head.length > 0) {
+      const detected = detection.stream(head.bytes);
+      if (detected !== undefined) return detected;
+    }
+    const arrival = await more(session, head, deadline);
+    switch (arrival) {
+      case "bytes":
+        break;
+      case "no_memory":
+        throw new Stop("detect_memory");
+      case "end":
+        // A health check that connects and closes need not trouble a target.
+        if (head.length === 0) throw new Stop("client_closed");
+        return detection.conclude();
+      case "full":
+        return detection.conclude();
+      case "deadline":
+        if (config.detect.on_timeout === "close") throw new Stop("detect_timeout");
+        return head.length === 0 ? SILENT : detection.conclude();
+    }
+  }
+}
+
+async function connect(session: Session, parts: ServeParts): Promise<Stream> {
+  const { listener, detected, source } = session;
+  const route = listener.router.match({
+    transport: "tcp",
+    protocol: detected?.protocol ?? "",
+    source: source.host,
+    ...detected?.facts,
+  });
+  if (route === undefined) throw new Stop("no_route");
+  session.route = route;
+  const upstream = parts.upstreams.get(route.upstream);
+  if (upstream === undefined) throw new Stop("internal_error");
+  session.upstream = upstream;
+  let server: Stream;
+  try {
+    server = await connectUpstream(session, upstream, parts);
+  } catch (error) {
+    if (error instanceof ConnectError || error instanceof ResolveError) {
+      throw new Stop(error.code as CloseReason, error);
+    }
+    throw error;
+  }
+  if (session.ended) {
+    server.close();
+    throw new Stop("shutdown");
+  }
+  session.server = server;
+  session.idleMs = upstream.config.idle_timeout ?? IDLE_MS;
+  session.lastActive = parts.clock.now;
+  const version = upstream.config.send_proxy_protocol;
+  if (version !== "off") {
+    const { destination } = session;
+    try {
+      await writeAll(server, encodeProxyHeader(version, { source, destination, transport: "tcp" }));
+    } catch (error) {
+      throw new Stop("target_reset", error);
+    }
+  }
+  return server;
+}

@@ -1,0 +1,118 @@
+/**
+ * The record of one TCP session and the listener it belongs to. Knows no step of its life: those
+ * are in serve.ts, its beginning and end in sessions.ts.
+ *
+ * @module
+ */
+
+import type { ListenerConfig } from "../config/schema.ts";
+import type { Detected } from "../detect/mod.ts";
+import type { Endpoint, Stream } from "../io/mod.ts";
+import type { Counters } from "../observe/counters.ts";
+import type { Route, Router } from "../resolve/router.ts";
+import type { Target, Upstream } from "../resolve/upstream.ts";
+import type { Limits } from "./limits.ts";
+
+/** What the sessions and flows of one listener share. */
+export interface ListenerState {
+  readonly name: string;
+  readonly config: ListenerConfig;
+  readonly router: Router;
+  readonly limits: Limits;
+  readonly counters: Counters;
+  /** Tells whether a peer may send a PROXY header. */
+  readonly trusts: (host: string) => boolean;
+}
+
+/** One TCP session. Its fields are written by the step that knows them. */
+export class Session {
+  readonly id: string;
+  readonly listener: ListenerState;
+  readonly client: Stream;
+  /** Who the client is: its peer address, or what a trusted PROXY header says. */
+  source: Endpoint;
+  /** What the client wrote to. */
+  destination: Endpoint;
+  detected: Detected | undefined;
+  route: Route | undefined;
+  upstream: Upstream | undefined;
+  target: Target | undefined;
+  /** The connection to the target. */
+  server: Stream | undefined;
+  /** Bytes delivered to the target. */
+  up = 0;
+  /** Bytes delivered to the client. */
+  down = 0;
+  /** Milliseconds, precise. */
+  readonly started: number = performance.now();
+  detectMs: number | undefined;
+  connectMs: number | undefined;
+  /** Coarse time at which bytes moved last. */
+  lastActive = 0;
+  /** Milliseconds without bytes after which the session ends; `Infinity` before the relay. */
+  idleMs = Infinity;
+  /** Coarse time at which {@linkcode Session.onDeadline} is called; `Infinity` = none is set. */
+  deadline = Infinity;
+  onDeadline: (() => void) | undefined;
+  /** Gives up what the session waits for; called when it is ended from outside. */
+  cancel: (() => void) | undefined;
+  /** Directions that have ended. */
+  endedDirections = 0;
+  /** A failure that lets the other direction go on: the reason to give when that ends. */
+  failure: "target_reset" | undefined;
+  ended = false;
+  /** Whether the peer is a trusted proxy that may begin with a PROXY header. */
+  proxied = false;
+  /** Whether it holds a place of its listener's limits. */
+  admitted = false;
+  /** The source whose limits it counts against; unset while a PROXY header has to tell. */
+  chargedTo: string | undefined;
+
+  /**
+   * @param id Unique and sortable
+   * @param listener Whose client it is
+   * @param client The accepted connection
+   * @param source The client's address, IPv4-mapped prefix stripped
+   */
+  constructor(id: string, listener: ListenerState, client: Stream, source: Endpoint) {
+    this.id = id;
+    this.listener = listener;
+    this.client = client;
+    this.source = source;
+    this.destination = client.local;
+  }
+}
+
+/** What {@linkcode untilDeadline} gives when the deadline came first. */
+export const DEADLINE: unique symbol = Symbol("deadline");
+
+/**
+ * Waits for a promise or for the session's deadline, whichever comes first; no timer is set. The
+ * deadline is gone afterwards.
+ *
+ * @param session Whose deadline it is
+ * @param promise What to wait for; may settle after the deadline, unnoticed
+ * @param at Coarse time of the deadline
+ * @returns What the promise gave, or {@linkcode DEADLINE}
+ */
+export function untilDeadline<T>(
+  session: Session,
+  promise: Promise<T>,
+  at: number,
+): Promise<T | typeof DEADLINE> {
+  return new Promise<T | typeof DEADLINE>((resolve, reject) => {
+    session.deadline = at;
+    session.onDeadline = () => resolve(DEADLINE);
+    promise.then(resolve, reject);
+  }).finally(() => clearDeadline(session));
+}
+
+/**
+ * Takes a session's deadline away.
+ *
+ * @param session The session
+ */
+export function clearDeadline(session: Session): void {
+  session.deadline = Infinity;
+  session.onDeadline = undefined;
+}

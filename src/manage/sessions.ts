@@ -1,0 +1,117 @@
+/**
+ * Where sessions begin and end: admission, the one closing path, idle times and deadlines. Knows
+ * nothing of what happens in between.
+ *
+ * @module
+ */
+
+import { monotonicUlid } from "@std/ulid";
+import type { Stream } from "../io/mod.ts";
+import type { CloseReason } from "../observe/counters.ts";
+import { unmapHost } from "../wire/address.ts";
+import { type ListenerState, Session } from "./session.ts";
+
+/** Is told of each session once, at its end. */
+export type SessionEnd = (session: Session, reason: CloseReason, error: unknown) => void;
+
+/** All TCP sessions of a process. */
+export class Sessions {
+  readonly #live = new Set<Session>();
+  readonly #onEnd: SessionEnd;
+  #idle: (() => void) | undefined;
+
+  /** @param onEnd Is told of each session at its end */
+  constructor(onEnd: SessionEnd) {
+    this.#onEnd = onEnd;
+  }
+
+  /** The sessions that live now. */
+  get live(): ReadonlySet<Session> {
+    return this.#live;
+  }
+
+  /**
+   * Begins a session; at a limit it ends at once.
+   *
+   * @param listener Whose client it is
+   * @param client The accepted connection
+   * @returns The session, or `undefined` where a limit refused it
+   */
+  open(listener: ListenerState, client: Stream): Session | undefined {
+    const { host, port } = client.remote;
+    const source = { host: unmapHost(host), port };
+    const session = new Session(monotonicUlid(), listener, client, source);
+    this.#live.add(session);
+    listener.counters.sessionsTotal++;
+    listener.counters.sessionsActive++;
+    // A trusted proxy's own address says nothing of its clients: theirs is known with the header.
+    session.proxied = listener.trusts(source.host);
+    const charged = session.proxied ? undefined : source.host;
+    const refused = listener.limits.admit("session", charged);
+    if (refused === undefined) {
+      session.admitted = true;
+      session.chargedTo = charged;
+      return session;
+    }
+    this.end(session, refused);
+    return undefined;
+  }
+
+  /**
+   * Ends a session: the only way, on every path. Later calls do nothing.
+   *
+   * @param session The session
+   * @param reason Why it ends
+   * @param error What caused it, for the log
+   */
+  end(session: Session, reason: CloseReason, error?: unknown): void {
+    if (session.ended) return;
+    session.ended = true;
+    session.deadline = Infinity;
+    session.onDeadline = undefined;
+    session.cancel?.();
+    session.client.close();
+    session.server?.close();
+    this.#live.delete(session);
+    const { counters, limits } = session.listener;
+    if (session.target !== undefined) session.target.sessions--;
+    if (session.admitted) limits.release("session", session.chargedTo);
+    counters.sessionsActive--;
+    counters.bytesUp += session.up;
+    counters.bytesDown += session.down;
+    counters.closes[reason]++;
+    this.#onEnd(session, reason, error);
+    if (this.#live.size === 0) this.#idle?.();
+  }
+
+  /**
+   * Ends what is idle and calls what is due.
+   *
+   * @param now Coarse time in milliseconds
+   */
+  sweep(now: number): void {
+    for (const session of this.#live) {
+      if (now >= session.deadline) {
+        session.deadline = Infinity;
+        session.onDeadline?.();
+      } else if (now - session.lastActive >= session.idleMs) {
+        this.end(session, "idle_timeout");
+      }
+    }
+  }
+
+  /** Waits until no session lives. */
+  drained(): Promise<void> {
+    if (this.#live.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle = resolve);
+  }
+
+  /**
+   * Ends all sessions.
+   *
+   * @param reason Why
+   */
+  endAll(reason: CloseReason): void {
+    for (const session of this.#live) this.end(session, reason);
+  }
+}

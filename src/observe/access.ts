@@ -1,0 +1,67 @@
+/**
+ * The access line: one per session and flow, at its end. Knows the fields and their order, not
+ * where lines go.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type { Detected } from "../detect/mod.ts";
+import type { CloseReason } from "./counters.ts";
+
+/** What sessions and flows have in common at their end. */
+export interface AccessRecord {
+  readonly id: string;
+  readonly transport: "tcp" | "udp";
+  readonly listener: string;
+  readonly source: string;
+  readonly detected: Detected | undefined;
+  readonly route: string | undefined;
+  readonly upstream: string | undefined;
+  readonly target: string | undefined;
+  readonly up: number;
+  readonly down: number;
+  /** Milliseconds; unset where detection was not needed or not reached. */
+  readonly detectMs: number | undefined;
+  /** Milliseconds; unset where no target was asked or none answered. */
+  readonly connectMs: number | undefined;
+  /** Milliseconds. */
+  readonly durationMs: number;
+  readonly reason: CloseReason;
+  readonly error: unknown;
+}
+
+const logger = getLogger(["shunt", "access"]);
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
+}
+
+/**
+ * Logs one access line.
+ *
+ * @param record What is known of the session or flow
+ */
+export function logAccess(record: AccessRecord): void {
+  const { detected, error } = record;
+  logger.info("closed", {
+    id: record.id,
+    transport: record.transport,
+    listener: record.listener,
+    source: record.source,
+    protocol: detected?.protocol,
+    sni: detected?.facts.sni,
+    alpn: detected?.facts.alpn,
+    host: detected?.facts.host,
+    route: record.route,
+    upstream: record.upstream,
+    target: record.target,
+    bytes_up: record.up,
+    bytes_down: record.down,
+    detect_ms: rounded(record.detectMs),
+    connect_ms: rounded(record.connectMs),
+    duration_ms: rounded(record.durationMs),
+    reason: record.reason,
+    error: error === undefined ? undefined : error instanceof Error ? error.message : String(error),
+  });
+}
