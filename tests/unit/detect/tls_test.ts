@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import fc from "fast-check";
+import { tls } from "../../../src/detect/tls.ts";
+import { buildClientHello, bytesOf, concat, prefixed, recordize } from "../_hello.ts";
+import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+
+const SNI = "www.example.com";
+const ALPN = ["h2", "http/1.1"];
+const FACTS = { sni: SNI, alpn: ALPN };
+
+Deno.test("detect tls: matches what real clients send, and not a byte earlier", () => {
+  const clients = {
+    tls_openssl_client: FACTS,
+    tls_openssl_tls12_no_sni: {},
+    tls_curl_client: { sni: "shunt.example.test", alpn: ALPN },
+    tls_deno_client: { sni: "localhost", alpn: ALPN },
+  };
+  for (const [name, facts] of Object.entries(clients)) assertMatches(tls, capture(name), facts);
+});
+
+Deno.test("detect tls: joins a hello out of records of any size", () => {
+  const hello = buildClientHello({ sni: SNI, alpn: ALPN, size: 517 });
+  for (const sizes of [[1], [2], [3, 1, 100, 7], [4, 16_384], [500, 1], [5, 1, 1, 1, 600]]) {
+    assertMatches(tls, recordize(hello, sizes), FACTS);
+  }
+});
+
+Deno.test("detect tls: takes post-quantum hellos and larger ones", () => {
+  for (const size of [1800, 4096, 16_384, 16_385, 40_000]) {
+    const hello = buildClientHello({ sni: SNI, alpn: ALPN, size });
+    assertEquals(hello.length, size);
+    assertMatches(tls, recordize(hello), FACTS);
+  }
+});
+
+Deno.test("detect tls: finds the end of a hello inside a record that goes on", () => {
+  const hello = buildClientHello({ sni: SNI });
+  const bytes = recordize(concat(hello, bytesOf("more handshake")));
+  const verdict = ask(tls, bytes.subarray(0, 5 + hello.length));
+  assertEquals(verdict, { kind: "match", facts: { sni: SNI } });
+});
+
+Deno.test("detect tls: takes every record version from SSL 3.0 to TLS 1.3 and no other", () => {
+  const bytes = recordize(buildClientHello({ sni: SNI }));
+  for (let minor = 0; minor <= 6; minor++) {
+    bytes[2] = minor;
+    assertEquals(ask(tls, bytes).kind, minor <= 4 ? "match" : "no_match");
+  }
+});
+
+Deno.test("detect tls: is certain once the handshake header is whole", () => {
+  const bytes = recordize(buildClientHello({ sni: SNI }));
+  assertEquals(ask(tls, bytes.subarray(0, 8)), { kind: "need_more", bytes: 9 });
+  const certain = { kind: "need_more" as const, bytes: bytes.length, certain: {} };
+  assertEquals(ask(tls, bytes.subarray(0, 9)), certain);
+});
+
+Deno.test("detect tls: is asked a few dozen times by a client that sends bytes in 1-byte records", () => {
+  const bytes = recordize(buildClientHello({ sni: SNI, size: 1800 }), [1]);
+  let calls = 0;
+  for (let given = 1; given < bytes.length; calls++) {
+    const verdict = ask(tls, bytes.subarray(0, given));
+    assert(verdict.kind === "need_more");
+    given = verdict.bytes;
+  }
+  assertLess(calls, 60);
+});
+
+Deno.test("detect tls: says no as soon as a byte cannot be of a hello's first record", () => {
+  const cases: readonly (readonly number[])[] = [
+    [0x17],
+    [0x16, 2],
+    [0x16, 3, 5],
+    [0x16, 3, 1, 0, 0],
+    [0x16, 3, 1, 0x40, 1],
+    [0x16, 3, 1, 0, 100, 2],
+    [0x16, 3, 1, 0, 100, 1, 0, 0, 40],
+    [0x16, 3, 1, 0, 100, 1, 3, 0, 0],
+  ];
+  for (const bytes of cases) {
+    assertEquals(ask(tls, Uint8Array.from(bytes)).kind, "no_match", `${bytes}`);
+    assertEquals(ask(tls, Uint8Array.from(bytes.slice(0, -1))).kind, "need_more", `${bytes}`);
+  }
+});
+
+Deno.test("detect tls: refuses a second record that holds no handshake bytes", () => {
+  const first = recordize(buildClientHello({ sni: SNI }), [50]).subarray(0, 55);
+  for (const second of [[22, 3, 1, 0, 0], [21, 3, 1, 0, 2], [22, 3, 1, 0x40, 1]]) {
+    assertEquals(ask(tls, concat(first, second)).kind, "no_match", `${second}`);
+  }
+});
+
+Deno.test("detect tls: refuses a hello whose extensions contradict their lengths", () => {
+  const name = prefixed(2, concat([0, 0, 9], bytesOf("short")));
+  const bytes = recordize(buildClientHello({ after: [[0, name]] }));
+  assertEquals(ask(tls, bytes).kind, "no_match");
+});
+
+Deno.test("detect tls: gives the same facts for any hello in any records, whatever follows", () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 6 });
+  const names = fc.array(fc.string({ minLength: 1, maxLength: 20, unit: "binary-ascii" }), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  const after = fc.uint8Array({ maxLength: 40 });
+  const cut = fc.double({ min: 0, max: 0.999, noNaN: true });
+  fc.assert(fc.property(sizes, names, after, cut, (sizes, alpn, after, cut) => {
+    const bytes = recordize(buildClientHello({ sni: "A.Example", alpn, size: 300 }), sizes);
+    const facts = { sni: "a.example", alpn };
+    assertEquals(ask(tls, concat(bytes, after)), { kind: "match", facts });
+    const given = Math.floor(cut * (bytes.length - 1)) + 1;
+    if (given === bytes.length) return;
+    const verdict = ask(tls, bytes.subarray(0, given));
+    assert(verdict.kind === "need_more" && verdict.bytes > given && verdict.bytes <= bytes.length);
+  }));
+});
+
+Deno.test("detect tls: stays sound on noise and damaged hellos", () => {
+  const hello = buildClientHello({ sni: SNI, alpn: ALPN });
+  assertSoundOnNoise(tls, [recordize(hello), recordize(hello, [1]), recordize(hello, [60, 7])]);
+});
