@@ -5,30 +5,39 @@
  * @module
  */
 
+import type { UpstreamConfig } from "../config/schema.ts";
 import type { SocketAddress } from "../wire/address.ts";
 import { hashClient, hashText, mix32 } from "./hash.ts";
 import type { Target } from "./target.ts";
-import type { Upstream } from "./upstream.ts";
 
 function isV6(address: string): boolean {
   return address.includes(":");
 }
 
-/**
- * Alternates the families, IPv6 first, so that the second attempt is of the other family
- * (RFC 8305 §4).
- *
- * @param v6 IPv6 literals, in the order they are to be tried
- * @param v4 IPv4 literals, in the order they are to be tried
- * @returns All of them
- */
-export function interleave(v6: readonly string[], v4: readonly string[]): string[] {
+/** IPv6 first, so that the second attempt is of the other family (RFC 8305 §4). */
+function interleave(v6: readonly string[], v4: readonly string[]): string[] {
   const list: string[] = [];
   for (let i = 0; i < v6.length || i < v4.length; i++) {
     if (i < v6.length) list.push(v6[i]!);
     if (i < v4.length) list.push(v4[i]!);
   }
   return list;
+}
+
+/** Addresses of one name that are kept: a name with more is no more reachable for it. */
+const MAX_ADDRESSES = 64;
+
+/**
+ * Brings the addresses of a name into an order that does not depend on the order of the answer,
+ * which name servers rotate.
+ *
+ * @param addresses IP literals, perhaps repeated
+ * @returns Each address once, families alternating, IPv6 first; 64 at most
+ */
+export function arrange(addresses: readonly string[]): readonly string[] {
+  const sorted = [...new Set(addresses)].sort();
+  const v4 = sorted.filter((address) => !isV6(address));
+  return interleave(sorted.filter(isV6), v4).slice(0, MAX_ADDRESSES);
 }
 
 function rotate(list: readonly string[], turn: number): string[] {
@@ -53,7 +62,7 @@ function rank(list: readonly string[], key: number): string[] {
  * @returns The addresses in the order they are to be tried, families alternating, IPv6 first
  */
 export function orderAddresses(
-  upstream: Upstream,
+  upstream: { readonly config: Pick<UpstreamConfig, "balance"> },
   target: Target,
   list: readonly string[],
   client: SocketAddress,

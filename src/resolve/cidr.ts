@@ -40,7 +40,7 @@ function holds(network: Network, words: Uint16Array): boolean {
 const scratch = new Uint16Array(8);
 
 /** A set of networks: CIDRs and single addresses. */
-export class SourceSet {
+export class AddressSet {
   readonly #networks: readonly Network[];
 
   /**

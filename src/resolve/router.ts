@@ -6,7 +6,7 @@
  */
 
 import type { ListenerConfig, MatchConfig, RouteConfig, Transport } from "../config/schema.ts";
-import { SourceSet } from "./cidr.ts";
+import { AddressSet } from "./cidr.ts";
 import { NameSet } from "./names.ts";
 
 /** What is known of a session or flow when its route is chosen. */
@@ -62,7 +62,7 @@ interface Compiled {
   readonly sni: NameSet | undefined;
   readonly alpn: ReadonlySet<string> | undefined;
   readonly host: NameSet | undefined;
-  readonly source: SourceSet | undefined;
+  readonly source: AddressSet | undefined;
 }
 
 type Condition = "transport" | "protocol" | "sni" | "alpn" | "host" | "source";
@@ -82,7 +82,7 @@ function compile(config: RouteConfig, index: number, options: RouterOptions): Co
     sni: sni && new NameSet(sni),
     alpn: alpn && new Set(alpn),
     host: host && new NameSet(host),
-    source: source && new SourceSet(source),
+    source: source && new AddressSet(source),
   };
 }
 

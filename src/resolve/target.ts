@@ -6,7 +6,7 @@
  */
 
 import type { TargetConfig } from "../config/schema.ts";
-import { formatTarget, type TargetAddress } from "../wire/address.ts";
+import { formatTarget, isIpLiteral, type TargetAddress } from "../wire/address.ts";
 import { hashText } from "./hash.ts";
 
 /** `ready` takes new sessions and flows, `drain` only keeps those that it has. */
@@ -18,6 +18,8 @@ export class Target {
   readonly name: string;
   /** Where it lives. */
   readonly address: TargetAddress;
+  /** Whether it is reached by an IP literal, so that no name has to be resolved. */
+  readonly isLiteral: boolean;
   /** Its share beside the other targets' weights. */
   readonly weight: number;
   /** Whether it is used only where no other target can be. */
@@ -39,6 +41,7 @@ export class Target {
   constructor(config: TargetConfig) {
     this.name = formatTarget(config.address);
     this.address = config.address;
+    this.isLiteral = config.address.kind === "inet" && isIpLiteral(config.address.host);
     this.weight = config.weight;
     this.backup = config.backup;
     this.hash = hashText(this.name);

@@ -10,6 +10,9 @@ import type { SocketAddress } from "../wire/address.ts";
 import { POLICIES, type Policy } from "./balancer.ts";
 import { Target } from "./target.ts";
 
+export { orderAddresses } from "./addresses.ts";
+export { Target, type TargetState } from "./target.ts";
+
 /** What an upstream may be given from outside. */
 export interface UpstreamOptions {
   /** Gives numbers from 0 up to, but not, 1. */

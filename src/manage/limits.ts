@@ -1,0 +1,193 @@
+/**
+ * What one listener takes at most: sessions, flows, and both of one source, at once and per second.
+ * Knows counts and sources, never a socket; every call takes constant time.
+ *
+ * @module
+ */
+
+import type { ListenerConfig } from "../config/schema.ts";
+import { readIp } from "../resolve/ip.ts";
+
+/** Which limit refused a session or flow. */
+export type LimitReason = "limit_sessions" | "limit_flows" | "limit_source" | "limit_rate";
+
+/** What is limited. */
+export type LimitKind = "session" | "flow";
+
+/** What limits are measured by. */
+export interface LimitsOptions {
+  /** The time in milliseconds; need not be exact. */
+  readonly now: () => number;
+}
+
+/**
+ * Sources without a session or flow whose buckets are remembered: about 10 MiB. Where more come,
+ * the one that was quiet longest is forgotten and has a full bucket when it comes again, which is
+ * what a new source has anyway.
+ */
+const MAX_IDLE = 65_536;
+/** Milliseconds between two sweeps: one over all idle sources takes milliseconds. */
+const SWEEP_MS = 10_000;
+
+/** One source address, or the /64 of one. */
+interface Source {
+  active: number;
+  tokens: number;
+  /** When `tokens` was right. */
+  at: number;
+}
+
+type Key = string | number;
+
+const words = new Uint16Array(8);
+
+/** IPv6 by its /64: a host has all of it to choose addresses from (RFC 4291 §2.5.4). */
+function keyOf(source: string): Key {
+  switch (readIp(source, words)) {
+    case 4:
+      return words[6]! * 0x10000 + words[7]!;
+    case 6:
+      return `${words[0]}:${words[1]}:${words[2]}:${words[3]}`;
+    case 0:
+      return source;
+  }
+}
+
+/** Admission to one listener. */
+export class Limits {
+  readonly #config: ListenerConfig["limits"];
+  readonly #now: () => number;
+  /** Tokens that a bucket holds: one second's worth, and one at least. */
+  readonly #burst: number;
+  readonly #bySource: boolean;
+  #sessions = 0;
+  #flows = 0;
+  /** Sources with a session or flow: never more than there are sessions and flows. */
+  readonly #active = new Map<Key, Source>();
+  /** Sources without one whose bucket is not full, the one that was quiet longest first. */
+  readonly #idle = new Map<Key, Source>();
+  #sweptAt: number;
+
+  /**
+   * @param config The listener's limits
+   * @param options The clock
+   */
+  constructor(config: ListenerConfig["limits"], options: LimitsOptions) {
+    this.#config = config;
+    this.#now = options.now;
+    this.#burst = Math.max(1, config.new_per_source);
+    this.#bySource = config.per_source > 0 || config.new_per_source > 0;
+    this.#sweptAt = options.now();
+  }
+
+  /** Sessions now. */
+  get sessions(): number {
+    return this.#sessions;
+  }
+
+  /** Flows now. */
+  get flows(): number {
+    return this.#flows;
+  }
+
+  /** Sources that are remembered now. */
+  get sources(): number {
+    return this.#active.size + this.#idle.size;
+  }
+
+  /**
+   * Takes a place for a session or flow. Each one that is admitted has to be released once.
+   *
+   * @param kind What asks
+   * @param source The client's IP literal; left out where a PROXY header has yet to tell it, see
+   * {@linkcode charge}
+   * @returns Which limit refuses it, with nothing taken, or `undefined` where it is admitted
+   */
+  admit(kind: LimitKind, source?: string): LimitReason | undefined {
+    const { sessions, flows } = this.#config;
+    if (kind === "session" && this.#sessions >= sessions) return "limit_sessions";
+    if (kind === "flow" && this.#flows >= flows) return "limit_flows";
+    const refused = source === undefined ? undefined : this.charge(source);
+    if (refused !== undefined) return refused;
+    if (kind === "session") this.#sessions++;
+    else this.#flows++;
+    return undefined;
+  }
+
+  /**
+   * Counts a session that was admitted without a source against its source.
+   *
+   * @param source The client's IP literal
+   * @returns Which limit of the source's refuses it, with nothing taken, or `undefined`
+   */
+  charge(source: string): LimitReason | undefined {
+    if (!this.#bySource) return undefined;
+    const { per_source: most, new_per_source: rate } = this.#config;
+    const key = keyOf(source);
+    const active = this.#active.get(key);
+    if (most > 0 && active !== undefined && active.active >= most) return "limit_source";
+    const entry = active ?? this.#idle.get(key) ??
+      { active: 0, tokens: this.#burst, at: this.#now() };
+    if (rate > 0) {
+      this.#refill(entry);
+      if (entry.tokens < 1) {
+        if (active === undefined) this.#rest(key, entry);
+        return "limit_rate";
+      }
+      entry.tokens--;
+    }
+    entry.active++;
+    if (active === undefined) {
+      this.#idle.delete(key);
+      this.#active.set(key, entry);
+    }
+    return undefined;
+  }
+
+  /**
+   * Gives the place of a session or flow back.
+   *
+   * @param kind What ended
+   * @param source The source that it was charged to, if any
+   */
+  release(kind: LimitKind, source?: string): void {
+    if (kind === "session") this.#sessions--;
+    else this.#flows--;
+    if (source === undefined || !this.#bySource) return;
+    const key = keyOf(source);
+    const entry = this.#active.get(key);
+    if (entry === undefined || --entry.active > 0) return;
+    this.#active.delete(key);
+    this.#refill(entry);
+    if (entry.tokens < this.#burst) this.#rest(key, entry);
+  }
+
+  /** Forgets the sources that are quiet and whose buckets are full; may be called at every tick. */
+  sweep(): void {
+    const now = this.#now();
+    if (now - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = now;
+    for (const [key, entry] of this.#idle) {
+      this.#refill(entry);
+      if (entry.tokens >= this.#burst) this.#idle.delete(key);
+    }
+  }
+
+  #refill(entry: Source): void {
+    const now = this.#now();
+    const gained = (now - entry.at) / 1000 * this.#config.new_per_source;
+    entry.tokens = Math.min(this.#burst, entry.tokens + gained);
+    entry.at = now;
+  }
+
+  /** Keeps the bucket of a source that has no session or flow, as the last to be forgotten. */
+  #rest(key: Key, entry: Source): void {
+    this.#idle.delete(key);
+    this.#idle.set(key, entry);
+    if (this.#idle.size <= MAX_IDLE) return;
+    for (const oldest of this.#idle.keys()) {
+      this.#idle.delete(oldest);
+      return;
+    }
+  }
+}
