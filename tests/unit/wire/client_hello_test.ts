@@ -1,0 +1,148 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { parseClientHello } from "../../../src/wire/client_hello.ts";
+import { buildClientHello, bytesOf, concat, type Extension, prefixed } from "../_hello.ts";
+
+const GREASE: readonly Extension[] = [[0x0a0a, new Uint8Array(0)], [0xfafa, Uint8Array.of(0)]];
+
+/** A server_name extension's data with these entries. */
+function names(...entries: readonly (readonly [type: number, name: string])[]): Uint8Array {
+  const list = entries.map(([type, name]) => concat([type], prefixed(2, bytesOf(name))));
+  return prefixed(2, concat(...list));
+}
+
+Deno.test("wire client hello: reads server name and ALPN in the client's order", () => {
+  const hello = buildClientHello({ sni: "www.example.com", alpn: ["http/1.1", "h2", "x"] });
+  const expected = {
+    kind: "hello" as const,
+    sni: "www.example.com",
+    alpn: ["http/1.1", "h2", "x"],
+  };
+  assertEquals(parseClientHello(hello), expected);
+});
+
+Deno.test("wire client hello: does not mind GREASE anywhere", () => {
+  const hello = buildClientHello({
+    suites: [0x2a2a, 0x1301],
+    before: GREASE,
+    sni: "a.example",
+    alpn: ["\x0a\x0a", "h2"],
+    after: GREASE,
+  });
+  const expected = { kind: "hello" as const, sni: "a.example", alpn: ["\x0a\x0a", "h2"] };
+  assertEquals(parseClientHello(hello), expected);
+});
+
+Deno.test("wire client hello: takes hellos without extensions or session id", () => {
+  for (const hello of [{ bare: true }, {}, { sessionId: 0 }, { sessionId: 0, bare: true }]) {
+    assertEquals(parseClientHello(buildClientHello(hello)), { kind: "hello" });
+  }
+});
+
+Deno.test("wire client hello: spells server names in lower case without a trailing dot", () => {
+  for (const sni of ["WWW.Example.COM", "www.example.com."]) {
+    const expected = { kind: "hello" as const, sni: "www.example.com" };
+    assertEquals(parseClientHello(buildClientHello({ sni })), expected);
+  }
+});
+
+Deno.test("wire client hello: leaves out server names that are none", () => {
+  for (const sni of ["", ".", "a b", "a\0b", "b\xfccher.example", "a\x7f", "a".repeat(256)]) {
+    assertEquals(parseClientHello(buildClientHello({ sni })), { kind: "hello" }, sni);
+  }
+});
+
+Deno.test("wire client hello: counts the first host name and skips other name types", () => {
+  const cases: readonly (readonly [Uint8Array, string | undefined])[] = [
+    [names([7, "other"], [0, "one"], [0, "two"]), "one"],
+    [names([7, "other"]), undefined],
+    [names(), undefined],
+    [new Uint8Array(0), undefined],
+  ];
+  for (const [data, sni] of cases) {
+    const result = parseClientHello(buildClientHello({ after: [[0, data]] }));
+    assertEquals(result, sni === undefined ? { kind: "hello" } : { kind: "hello", sni });
+  }
+});
+
+Deno.test("wire client hello: counts the first of repeated extensions", () => {
+  const hello = buildClientHello({
+    sni: "one",
+    alpn: ["h2"],
+    after: [[0, names([0, "two"])], [16, Uint8Array.of(0, 2, 1, 0x78)]],
+  });
+  assertEquals(parseClientHello(hello), { kind: "hello", sni: "one", alpn: ["h2"] });
+});
+
+Deno.test("wire client hello: says how many bytes it takes, and ignores those after them", () => {
+  const hello = buildClientHello({ sni: "a.example" });
+  assertEquals(parseClientHello(hello.subarray(0, 0)), { kind: "need_more", bytes: 1 });
+  for (let given = 1; given < hello.length; given++) {
+    const bytes = given < 4 ? 4 : hello.length;
+    assertEquals(parseClientHello(hello.subarray(0, given)), { kind: "need_more", bytes });
+  }
+  assertEquals(parseClientHello(concat(hello, [1, 2, 3])), { kind: "hello", sni: "a.example" });
+});
+
+Deno.test("wire client hello: refuses lengths that do not hold", () => {
+  const extensions: readonly (readonly [string, readonly Extension[]])[] = [
+    ["name list too long", [[0, Uint8Array.of(0, 9, 0, 0, 1, 0x61)]]],
+    ["name list too short", [[0, Uint8Array.of(0, 3, 0, 0, 1, 0x61)]]],
+    ["name too long", [[0, Uint8Array.of(0, 4, 0, 0, 2, 0x61)]]],
+    ["name without length", [[0, Uint8Array.of(0, 2, 0, 0)]]],
+    ["half a list length", [[0, Uint8Array.of(0)]]],
+    ["ALPN list too long", [[16, Uint8Array.of(0, 9, 1, 0x61)]]],
+    ["ALPN name too long", [[16, Uint8Array.of(0, 2, 2, 0x61)]]],
+    ["ALPN name empty", [[16, Uint8Array.of(0, 3, 0, 1, 0x61)]]],
+    ["ALPN list empty", [[16, Uint8Array.of(0, 0)]]],
+  ];
+  for (const [name, after] of extensions) {
+    assertEquals(parseClientHello(buildClientHello({ after })), { kind: "invalid" }, name);
+  }
+});
+
+Deno.test("wire client hello: refuses fixed fields that do not hold", () => {
+  const at = {
+    type: 0,
+    length: 1,
+    version: 4,
+    session: 38,
+    suites: 71,
+    compressions: 79,
+    block: 81,
+  };
+  const damage: readonly (readonly [string, number, number])[] = [
+    ["another handshake type", at.type, 2],
+    ["a length that no hello has", at.length, 3],
+    ["a version that is not 3.x", at.version, 2],
+    ["a session id over 32 bytes", at.session, 33],
+    ["cipher suites that are odd", at.suites + 1, 5],
+    ["no cipher suites", at.suites + 1, 0],
+    ["cipher suites past the end", at.suites, 0xff],
+    ["no compression method", at.compressions, 0],
+    ["compression methods past the end", at.compressions, 0xff],
+    ["a block of extensions that ends late", at.block + 1, 19],
+    ["a block of extensions that ends early", at.block + 1, 17],
+    ["an extension past the end", at.block + 5, 15],
+  ];
+  const hello = buildClientHello({ sni: "a.example" });
+  assertEquals(parseClientHello(hello).kind, "hello");
+  assertEquals(hello[at.block + 1], 18);
+  for (const [name, index, value] of damage) {
+    const damaged = hello.slice();
+    damaged[index] = value;
+    assertEquals(parseClientHello(damaged), { kind: "invalid" }, name);
+  }
+});
+
+Deno.test("wire client hello: answers on any damage without throwing", () => {
+  const hello = buildClientHello({ sni: "a.example", alpn: ["h2", "http/1.1"] });
+  const changes = fc.array(fc.tuple(fc.nat(hello.length - 1), fc.nat(255)), { maxLength: 4 });
+  fc.assert(fc.property(changes, fc.nat(hello.length), (changes, length) => {
+    const damaged = hello.slice(0, length);
+    for (const [index, value] of changes) if (index < length) damaged[index] = value;
+    const result = parseClientHello(damaged);
+    if (result.kind === "need_more") assert(result.bytes > length);
+    if (result.kind === "hello" && result.sni) assert(/^[!-~]{1,255}$/.test(result.sni));
+  }));
+});
