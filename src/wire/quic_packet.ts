@@ -1,0 +1,118 @@
+/**
+ * QUIC long headers and variable-length integers (RFC 9000 §16, §17.2; RFC 9369 §3.2): where a packet
+ * lies in its datagram and what kind it is. Knows no key and nothing of what a packet holds.
+ *
+ * @module
+ */
+
+/** The versions whose packets can be told: `1` is RFC 9000, `2` is RFC 9369. */
+export type QuicVersion = "1" | "2";
+
+/** A long-header packet that a client sends, by its place in the datagram. */
+export interface QuicPacket {
+  readonly kind: "initial" | "zero_rtt" | "handshake";
+  readonly version: QuicVersion;
+  /** Destination connection ID, a view of the datagram. */
+  readonly dcid: Uint8Array;
+  /** Index of the packet's first byte. */
+  readonly start: number;
+  /** Index of the (protected) packet number. */
+  readonly numberAt: number;
+  /** Index after the packet's last byte. */
+  readonly end: number;
+}
+
+/** Bytes of an AEAD tag, and of the sample that header protection takes (RFC 9001 §5.3, §5.4.2). */
+export const TAG_BYTES = 16;
+
+// First byte, version 4, DCID length, SCID length.
+const MIN_HEADER = 7;
+const MAX_CONNECTION_ID = 20;
+// The sample lies 4 bytes after the packet number's first, so no packet can be shorter.
+const MIN_LENGTH = 4 + TAG_BYTES;
+const LONG_HEADER = 0x80;
+const FIXED_BIT = 0x40;
+
+// By the type bits of the first byte; a Retry, which only servers send, is left out.
+const KINDS = {
+  "1": ["initial", "zero_rtt", "handshake", undefined],
+  "2": [undefined, "initial", "zero_rtt", "handshake"],
+} as const;
+
+/**
+ * Reads a variable-length integer (RFC 9000 §16).
+ *
+ * @param bytes Where to read
+ * @param at Index of its first byte
+ * @returns Its value, rounded above 2^53, or -1 where it passes the end
+ */
+export function varint(bytes: Uint8Array, at: number): number {
+  if (at >= bytes.length) return -1;
+  const end = at + varintSize(bytes, at);
+  if (end > bytes.length) return -1;
+  let value = bytes[at]! & 0x3f;
+  for (let i = at + 1; i < end; i++) value = value * 256 + bytes[i]!;
+  return value;
+}
+
+/**
+ * Tells how long a variable-length integer is.
+ *
+ * @param bytes Where it lies
+ * @param at Index of its first byte, within the bytes
+ * @returns 1, 2, 4 or 8
+ */
+export function varintSize(bytes: Uint8Array, at: number): number {
+  return 1 << (bytes[at]! >> 6);
+}
+
+/**
+ * Parses the long header of an Initial, 0-RTT or Handshake packet of version 1 or 2 (RFC 9000 §17.2).
+ *
+ * @param datagram The datagram
+ * @param start Index where the packet begins
+ * @returns The packet's bounds, all within the datagram, or `undefined` where no such packet is
+ */
+export function parsePacket(datagram: Uint8Array, start: number): QuicPacket | undefined {
+  if (datagram.length - start < MIN_HEADER) return undefined;
+  const first = datagram[start]!;
+  if ((first & LONG_HEADER) === 0) return undefined;
+  const version = readVersion(datagram, start + 1);
+  if (version === undefined) return undefined;
+  const kind = KINDS[version][(first >> 4) & 3];
+  if (kind === undefined) return undefined;
+
+  const dcidAt = start + 6;
+  const scidLengthAt = dcidAt + datagram[dcidAt - 1]!;
+  if (scidLengthAt - dcidAt > MAX_CONNECTION_ID || scidLengthAt >= datagram.length) {
+    return undefined;
+  }
+  const scidLength = datagram[scidLengthAt]!;
+  if (scidLength > MAX_CONNECTION_ID) return undefined;
+  let at = scidLengthAt + 1 + scidLength;
+
+  let token = 0;
+  if (kind === "initial") {
+    token = varint(datagram, at);
+    if (token < 0) return undefined;
+    at += varintSize(datagram, at) + token;
+  }
+  // Only a client that shows a token from an earlier connection may clear this bit (RFC 9287 §3.1).
+  if ((first & FIXED_BIT) === 0 && token === 0) return undefined;
+  const length = varint(datagram, at);
+  if (length < MIN_LENGTH) return undefined;
+  const numberAt = at + varintSize(datagram, at);
+  const end = numberAt + length;
+  if (end > datagram.length) return undefined;
+  return { kind, version, dcid: datagram.subarray(dcidAt, scidLengthAt), start, numberAt, end };
+}
+
+function readVersion(datagram: Uint8Array, at: number): QuicVersion | undefined {
+  const a = datagram[at];
+  const b = datagram[at + 1];
+  const c = datagram[at + 2];
+  const d = datagram[at + 3];
+  if (a === 0 && b === 0 && c === 0 && d === 1) return "1";
+  if (a === 0x6b && b === 0x33 && c === 0x43 && d === 0xcf) return "2";
+  return undefined;
+}
