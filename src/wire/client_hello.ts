@@ -117,11 +117,9 @@ function readExtensions(hello: Uint8Array, start: number, end: number): HelloRes
     }
     at = to;
   }
-  return {
-    kind: "hello",
-    ...(sni === undefined ? undefined : { sni }),
-    ...(alpn === undefined ? undefined : { alpn }),
-  };
+  // Spelled out: spreading what may be absent cost 90 of 430 ns per hello.
+  if (alpn === undefined) return sni === undefined ? { kind: "hello" } : { kind: "hello", sni };
+  return sni === undefined ? { kind: "hello", alpn } : { kind: "hello", sni, alpn };
 }
 
 /** The first host_name (RFC 6066 §3), `undefined` where none is a name, `null` if malformed. */
