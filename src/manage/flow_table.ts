@@ -23,6 +23,13 @@ import {
  */
 export const HELD_OVERHEAD = 400;
 
+/**
+ * How many closed flows stay in the maps at most until the next sweep. A `Map` keeps a deleted entry in its
+ * hash chain until it rehashes: deleting at once, one client that comes and goes beside 10,000 others
+ * walked thousands of dead entries, 80 µs a flow instead of 2.
+ */
+const CLOSED_KEPT = 1024;
+
 /** What a table needs from outside; none of these functions may throw or call the table. */
 export interface FlowTableOptions<D> {
   /** What the flows may take. */
@@ -61,6 +68,8 @@ export class FlowTable<D> {
   readonly #slots: Map<string, Map<number, FlowRecord<D>>>[] = [];
   /** All flows, dense, so that a sweep is a plain loop that allocates nothing. */
   readonly #all: FlowRecord<D>[] = [];
+  /** Closed flows that the maps still know. */
+  readonly #closed: FlowRecord<D>[] = [];
   #now = -Infinity;
   #held = 0;
 
@@ -91,7 +100,8 @@ export class FlowTable<D> {
   }
 
   /**
-   * Tells how many client addresses have flows; an address counts once per slot.
+   * Tells how many client addresses the table knows, each once per slot: those of flows that live,
+   * and until the next sweep those of flows that have closed.
    *
    * @returns The number of addresses
    */
@@ -125,8 +135,10 @@ export class FlowTable<D> {
   arrive(slot: number, host: string, port: number, datagram: Uint8Array, now: number): Arrival {
     if (now > this.#now) this.#now = now;
     const flow = this.#slots[slot]?.get(host)?.get(port);
+    if (flow === undefined || flow.state === "closed") {
+      return this.#begin(slot, host, port, datagram);
+    }
     this.flow = flow;
-    if (flow === undefined) return this.#begin(slot, host, port, datagram);
     flow.lastSeen = this.#now;
     if (flow.state === "open") {
       flow.upDatagrams++;
@@ -260,6 +272,7 @@ export class FlowTable<D> {
       if (!(time < flow.deadline)) onExpired(flow, "deadline");
       else if (!(time - flow.lastSeen < flow.idleMs)) onExpired(flow, "idle");
     }
+    this.#forget();
   }
 
   #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
@@ -267,6 +280,7 @@ export class FlowTable<D> {
       ? "flow_limit"
       : this.#refusal(0, 0, datagram.length) ?? this.#admit(host, datagram.length);
     if (refusal !== undefined) {
+      this.flow = undefined;
       this.#drop(refusal, 1);
       return "refused";
     }
@@ -329,16 +343,25 @@ export class FlowTable<D> {
   }
 
   #remove(flow: FlowRecord<D>): void {
-    const hosts = this.#slots[flow.slot];
-    const ports = hosts?.get(flow.host);
-    ports?.delete(flow.port);
-    if (ports?.size === 0) hosts?.delete(flow.host);
     const last = this.#all.pop();
     if (last !== undefined && last !== flow) {
       this.#all[flow.index] = last;
       last.index = flow.index;
     }
     flow.index = -1;
+    if (this.#closed.push(flow) >= CLOSED_KEPT) this.#forget();
+  }
+
+  /** Takes the closed flows out of the maps, unless their client has begun a new one since. */
+  #forget(): void {
+    for (const flow of this.#closed) {
+      const hosts = this.#slots[flow.slot];
+      const ports = hosts?.get(flow.host);
+      if (ports?.get(flow.port) !== flow) continue;
+      ports.delete(flow.port);
+      if (ports.size === 0) hosts?.delete(flow.host);
+    }
+    this.#closed.length = 0;
   }
 
   /** The record behind a flow that lives in this table. */
