@@ -1,0 +1,211 @@
+/**
+ * The PROXY protocol, versions 1 (text) and 2 (binary) of HAProxy's specification: reads and writes
+ * the header that tells a connection's real addresses. Knows neither sockets nor whom to trust.
+ *
+ * @module
+ */
+
+import ipaddr from "ipaddr.js";
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import { canonicalHost, type SocketAddress } from "./address.ts";
+import { latin1, u16 } from "./reader.ts";
+
+/** What a PROXY header says. */
+export interface ProxyHeader {
+  /** Bytes of the header; the client's own follow. */
+  readonly length: number;
+  /** The client; unset for LOCAL, UNKNOWN, AF_UNSPEC and unix sockets. */
+  readonly source?: SocketAddress;
+  /** What the client connected to; unset where the source is. */
+  readonly destination?: SocketAddress;
+}
+
+/** What the first bytes of a connection turned out to be. */
+export type ProxyResult =
+  | { readonly kind: "header"; readonly header: ProxyHeader }
+  /** The bytes may begin a header: asking again is useless below this many in total. */
+  | { readonly kind: "need_more"; readonly bytes: number }
+  /** Certainly no PROXY header. */
+  | { readonly kind: "none" }
+  /** Begins as a PROXY header and is none. */
+  | { readonly kind: "invalid" };
+
+/** What to tell in a PROXY header. */
+export interface ProxyAddresses {
+  readonly source: SocketAddress;
+  readonly destination: SocketAddress;
+  readonly transport: "tcp" | "udp";
+}
+
+const NONE: ProxyResult = Object.freeze({ kind: "none" });
+const INVALID: ProxyResult = Object.freeze({ kind: "invalid" });
+
+const SIGNATURE_V1 = Uint8Array.from("PROXY ", (c) => c.charCodeAt(0));
+const UNKNOWN_V1 = "PROXY UNKNOWN\r\n";
+/** The longest line of version 1 with its CRLF (§2.1). */
+const MAX_V1 = 107;
+
+// deno-fmt-ignore
+const SIGNATURE_V2 = Uint8Array.of(
+  0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a,
+);
+const HEADER_V2 = 16;
+/**
+ * The format allows 65,551 bytes, but HAProxy itself reads no more than its buffer, 16 KiB. What real
+ * proxies append (names, TLS details, a client certificate) stays below 8 KiB.
+ */
+const MAX_V2 = 16_384;
+
+const LOCAL = 0;
+const PROXY = 1;
+
+/** Bytes of the address block by family (§2.2). */
+const ADDRESS_BYTES = [0, 12, 36, 216] as const;
+const INET = 1;
+const INET6 = 2;
+const STREAM = 1;
+const DGRAM = 2;
+
+/**
+ * Parses a PROXY header of version 1 or 2. TLVs are skipped, a checksum among them too, as TCP has
+ * its own. Version 2 headers over 16 KiB are invalid.
+ *
+ * @param bytes The first bytes of a connection
+ * @returns The header, or that it is incomplete, malformed or absent
+ */
+export function parseProxyHeader(bytes: Uint8Array): ProxyResult {
+  if (bytes.length === 0) return { kind: "need_more", bytes: 1 };
+  const signature = bytes[0] === SIGNATURE_V2[0] ? SIGNATURE_V2 : SIGNATURE_V1;
+  const shared = Math.min(bytes.length, signature.length);
+  for (let i = 0; i < shared; i++) {
+    if (bytes[i] !== signature[i]) return NONE;
+  }
+  if (shared < signature.length) return { kind: "need_more", bytes: shared + 1 };
+  return signature === SIGNATURE_V2 ? parseV2(bytes) : parseV1(bytes);
+}
+
+function parseV1(bytes: Uint8Array): ProxyResult {
+  const limit = Math.min(bytes.length, MAX_V1);
+  let feed = SIGNATURE_V1.length;
+  while (feed < limit && bytes[feed] !== 0x0a) feed++;
+  if (feed === limit) {
+    if (limit === MAX_V1) return INVALID;
+    return { kind: "need_more", bytes: Math.max(bytes.length + 1, UNKNOWN_V1.length) };
+  }
+  if (bytes[feed - 1] !== 0x0d) return INVALID;
+  const length = feed + 1;
+  const fields = latin1(bytes, SIGNATURE_V1.length, feed - 1).split(" ");
+  // Whatever follows UNKNOWN is to be ignored (§2.1).
+  if (fields[0] === "UNKNOWN") return { kind: "header", header: { length } };
+  const [family, from = "", to = "", fromPort = "", toPort = ""] = fields;
+  const isHost = family === "TCP4" ? isIPv4 : family === "TCP6" ? isPlainIPv6 : undefined;
+  if (isHost === undefined || fields.length !== 5 || !isHost(from) || !isHost(to)) return INVALID;
+  if (!isPort(fromPort) || !isPort(toPort)) return INVALID;
+  const source = { host: canonicalHost(from), port: Number(fromPort) };
+  const destination = { host: canonicalHost(to), port: Number(toPort) };
+  return { kind: "header", header: { length, source, destination } };
+}
+
+/** A zone means nothing on another machine. */
+function isPlainIPv6(text: string): boolean {
+  return isIPv6(text) && !text.includes("%");
+}
+
+function isPort(text: string): boolean {
+  return /^(0|[1-9][0-9]{0,4})$/.test(text) && Number(text) <= 65_535;
+}
+
+function parseV2(bytes: Uint8Array): ProxyResult {
+  if (bytes.length < HEADER_V2) return { kind: "need_more", bytes: HEADER_V2 };
+  const command = bytes[12]! - 0x20;
+  const length = HEADER_V2 + u16(bytes, 14);
+  if ((command !== LOCAL && command !== PROXY) || length > MAX_V2) return INVALID;
+  const family = bytes[13]! >> 4;
+  const transport = bytes[13]! & 15;
+  if (command === PROXY) {
+    const size = ADDRESS_BYTES[family];
+    // All that a family of addresses goes with is a transport, and the other way round (§2.2).
+    if (size === undefined || transport > DGRAM || (family === 0) !== (transport === 0)) {
+      return INVALID;
+    }
+    if (length < HEADER_V2 + size) return INVALID;
+  }
+  if (bytes.length < length) return { kind: "need_more", bytes: length };
+  if (command === LOCAL || (family !== INET && family !== INET6)) {
+    return { kind: "header", header: { length } };
+  }
+  const size = family === INET ? 4 : 16;
+  const portsAt = HEADER_V2 + 2 * size;
+  const source = { host: readHost(bytes, HEADER_V2, size), port: u16(bytes, portsAt) };
+  const destination = {
+    host: readHost(bytes, HEADER_V2 + size, size),
+    port: u16(bytes, portsAt + 2),
+  };
+  return { kind: "header", header: { length, source, destination } };
+}
+
+function readHost(bytes: Uint8Array, at: number, size: number): string {
+  const address = ipaddr.fromByteArray([...bytes.subarray(at, at + size)]);
+  return canonicalHost(address.toString());
+}
+
+/**
+ * Writes a PROXY header. If just one address is IPv4, it is written as an IPv4-mapped IPv6 address.
+ * Where an address is no IP literal, and for UDP in version 1, the header says "unknown".
+ *
+ * @param version The version of the format
+ * @param addresses What to tell
+ * @returns The header
+ */
+export function encodeProxyHeader(version: "v1" | "v2", addresses: ProxyAddresses): Uint8Array {
+  const from = addressBytes(addresses.source.host);
+  const to = addressBytes(addresses.destination.host);
+  const known = from !== undefined && to !== undefined;
+  const size = known && from.length === 4 && to.length === 4 ? 4 : 16;
+  const hosts = known ? [widen(from, size), widen(to, size)] as const : undefined;
+  return version === "v1" ? encodeV1(hosts, addresses) : encodeV2(hosts, addresses);
+}
+
+type Hosts = readonly [source: readonly number[], destination: readonly number[]];
+
+function encodeV1(hosts: Hosts | undefined, addresses: ProxyAddresses): Uint8Array {
+  const { source, destination, transport } = addresses;
+  let line = UNKNOWN_V1;
+  if (hosts !== undefined && transport === "tcp") {
+    const [from, to] = hosts.map((host) => ipaddr.fromByteArray([...host]).toString());
+    const family = hosts[0].length === 4 ? "TCP4" : "TCP6";
+    line = `PROXY ${family} ${from} ${to} ${source.port} ${destination.port}\r\n`;
+  }
+  return new TextEncoder().encode(line);
+}
+
+function encodeV2(hosts: Hosts | undefined, addresses: ProxyAddresses): Uint8Array {
+  const { source, destination, transport } = addresses;
+  const family = hosts === undefined ? 0 : hosts[0].length === 4 ? INET : INET6;
+  const header = new Uint8Array(HEADER_V2 + ADDRESS_BYTES[family]);
+  header.set(SIGNATURE_V2);
+  header[12] = 0x20 | PROXY;
+  header[15] = ADDRESS_BYTES[family];
+  if (hosts === undefined) return header;
+  header[13] = (family << 4) | (transport === "tcp" ? STREAM : DGRAM);
+  const size = hosts[0].length;
+  header.set(hosts[0], HEADER_V2);
+  header.set(hosts[1], HEADER_V2 + size);
+  const ports = new DataView(header.buffer, HEADER_V2 + 2 * size);
+  ports.setUint16(0, source.port);
+  ports.setUint16(2, destination.port);
+  return header;
+}
+
+/** The address in 4 or 16 bytes, an IPv4-mapped one in 4, or `undefined` for what is no address. */
+function addressBytes(host: string): number[] | undefined {
+  if (isIP(host) === 0) return undefined;
+  const zone = host.indexOf("%");
+  return ipaddr.process(zone < 0 ? host : host.slice(0, zone)).toByteArray();
+}
+
+/** Maps an IPv4 address into IPv6 where 16 bytes are wanted (RFC 4291 §2.5.5.2). */
+function widen(address: readonly number[], size: 4 | 16): readonly number[] {
+  if (address.length === size) return address;
+  return [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address];
+}
