@@ -7,6 +7,7 @@
 
 import type { Flow } from "../src/manage/flow.ts";
 import { FlowTable } from "../src/manage/flow_table.ts";
+import { Counters } from "../src/observe/counters.ts";
 
 const DATAGRAM = new Uint8Array(1200);
 const PORTS_PER_HOST = 4;
@@ -32,6 +33,7 @@ function tableWith(flows: number): FlowTable<undefined> {
   const table = new FlowTable<undefined>({
     limits: { flows: 200_000, heldBytes: 65_536, heldDatagrams: 64, detectMs: 3000 },
     budget: { take: () => true, give: () => {} },
+    drops: new Counters().drops,
     newId: () => "",
     newData: () => undefined,
     admit: () => undefined,

@@ -23,18 +23,6 @@ export type FlowState = "detecting" | "resolving" | "flushing" | "open" | "close
  */
 export type Arrival = "forward" | "new" | "held" | "full" | "dropped" | "refused";
 
-/** Why the table itself drops a datagram; the reasons that `admit` gives come on top. */
-export const FLOW_DROP_REASONS = [
-  "flow_limit",
-  "held_bytes",
-  "held_datagrams",
-  "detect_memory",
-  "flow_closed",
-] as const;
-
-/** Why the table itself drops a datagram. */
-export type FlowDropReason = typeof FLOW_DROP_REASONS[number];
-
 /** Why the sweep reports a flow: nothing either way for `idleMs`, or detecting or resolving too long. */
 export type Expiry = "idle" | "deadline";
 

@@ -5,12 +5,11 @@
  * @module
  */
 
+import type { DropReason } from "../observe/counters.ts";
 import {
   type Arrival,
   type Expiry,
   type Flow,
-  FLOW_DROP_REASONS,
-  type FlowDropReason,
   type FlowLimits,
   FlowRecord,
   type FlowState,
@@ -36,12 +35,14 @@ export interface FlowTableOptions<D> {
   readonly limits: FlowLimits;
   /** Memory for held datagrams, shared with whatever else holds bytes. */
   readonly budget: MemoryBudget;
+  /** Counts dropped datagrams; may count what others drop as well. */
+  readonly drops: Record<DropReason, number>;
   /** Makes the id of a new flow. */
   readonly newId: () => string;
   /** Makes what the shell attaches to a new flow. */
   readonly newData: () => D;
   /** Asked once per new flow: a drop reason refuses it, `undefined` admits it. */
-  readonly admit: (host: string) => string | undefined;
+  readonly admit: (host: string) => DropReason | undefined;
   /** Called exactly once for every admitted flow, when it closes. */
   readonly release: (host: string) => void;
 }
@@ -50,16 +51,13 @@ export interface FlowTableOptions<D> {
  * The flows of one listener. No method throws, whatever the order of calls; on a closed flow, or
  * one of another table, they do nothing. Time that runs backwards stands still.
  *
- * Every datagram that arrives is in exactly one place: handed on (`upDatagrams`), held, or in
- * {@linkcode drops}.
+ * Every datagram that arrives is in exactly one place: handed on (`upDatagrams`), held, or in `drops`.
  */
 export class FlowTable<D> {
   /** What the flows may take; a reload assigns new ones, which running flows outlive. */
   limits: FlowLimits;
   /** The flow that the last {@linkcode arrive} concerned; `undefined` when it was refused. */
   flow: Flow<D> | undefined;
-  /** Dropped datagrams by reason. */
-  readonly drops: Record<string, number> = {};
   /** Flows by state. */
   readonly counts: Readonly<Record<Exclude<FlowState, "closed">, number>>;
   readonly #counts = { detecting: 0, resolving: 0, flushing: 0, open: 0 };
@@ -78,7 +76,6 @@ export class FlowTable<D> {
     this.#options = options;
     this.limits = options.limits;
     this.counts = this.#counts;
-    for (const reason of FLOW_DROP_REASONS) this.drops[reason] = 0;
   }
 
   /**
@@ -151,7 +148,7 @@ export class FlowTable<D> {
       return "held";
     }
     flow.dropped++;
-    this.#drop(refusal, 1);
+    this.#options.drops[refusal]++;
     return flow.state === "detecting" ? "full" : "dropped";
   }
 
@@ -243,7 +240,7 @@ export class FlowTable<D> {
     if (record === undefined) return false;
     const lost = record.held.length - (record.sending ? 1 : 0);
     record.dropped += lost;
-    this.#drop("flow_closed", lost);
+    this.#options.drops.flow_closed += lost;
     this.#letGo(record, record.heldBytes, record.held.length);
     record.held.length = 0;
     record.sending = false;
@@ -277,11 +274,11 @@ export class FlowTable<D> {
 
   #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
     const refusal = this.#all.length >= this.limits.flows
-      ? "flow_limit"
+      ? "limit_flows"
       : this.#refusal(0, 0, datagram.length) ?? this.#admit(host, datagram.length);
     if (refusal !== undefined) {
       this.flow = undefined;
-      this.#drop(refusal, 1);
+      this.#options.drops[refusal]++;
       return "refused";
     }
     const flow = new FlowRecord<D>({
@@ -305,14 +302,14 @@ export class FlowTable<D> {
   }
 
   /** Asks last, as an admission counts; gives back what {@linkcode #refusal} took when it is denied. */
-  #admit(host: string, bytes: number): string | undefined {
+  #admit(host: string, bytes: number): DropReason | undefined {
     const refusal = this.#options.admit(host);
     if (refusal !== undefined) this.#options.budget.give(bytes + HELD_OVERHEAD);
     return refusal;
   }
 
   /** Tells why a datagram cannot be held; where it can, its memory is taken. */
-  #refusal(heldBytes: number, heldDatagrams: number, bytes: number): FlowDropReason | undefined {
+  #refusal(heldBytes: number, heldDatagrams: number, bytes: number): DropReason | undefined {
     if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
     if (heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
     return this.#options.budget.take(bytes + HELD_OVERHEAD) ? undefined : "detect_memory";
@@ -330,10 +327,6 @@ export class FlowTable<D> {
     flow.heldBytes -= bytes;
     this.#held -= taken;
     this.#options.budget.give(taken);
-  }
-
-  #drop(reason: string, datagrams: number): void {
-    this.drops[reason] = (this.drops[reason] ?? 0) + datagrams;
   }
 
   #enter(flow: FlowRecord<D>, state: FlowState): void {

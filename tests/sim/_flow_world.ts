@@ -8,10 +8,13 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Arrival, Expiry, Flow, FlowLimits, FlowState } from "../../src/manage/flow.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../src/manage/flow_table.ts";
+import { Counters, type DropReason } from "../../src/observe/counters.ts";
 import { agree, type Belief, type Box, type Client, newBelief } from "./_flow_belief.ts";
 import { random } from "./_random.ts";
 
 const AMPLE: FlowLimits = { flows: 1e6, heldBytes: 1e6, heldDatagrams: 1e6, detectMs: 3000 };
+
+const DENIALS: readonly DropReason[] = ["limit_source", "limit_rate", "draining"];
 
 /** Milliseconds of a day. */
 export const DAY_MS = 86_400_000;
@@ -33,6 +36,8 @@ export class World {
   readonly dead: Flow<Box>[] = [];
   readonly byClient = new Map<Client, Flow<Box>>();
   readonly admitted = new Map<string, number>();
+  /** What the table counts, and what the model expects of it. */
+  readonly counted = new Counters().drops;
   readonly drops = new Map<string, number>();
   readonly #random: () => number;
   readonly #profile: Profile;
@@ -42,7 +47,7 @@ export class World {
   #now = -Infinity;
   #taken = 0;
   #memory = Infinity;
-  #deny: string | undefined;
+  #deny: DropReason | undefined;
   #admitCalls = 0;
   #ids = 0;
   #arrived = 0;
@@ -62,6 +67,7 @@ export class World {
         },
         give: (bytes) => void (this.#taken -= bytes),
       },
+      drops: this.counted,
       newId: () => `${++this.#ids}`,
       newData: () => ({ belief: undefined }),
       admit: (host) => {
@@ -106,9 +112,7 @@ export class World {
     else if (dice < 95) this.#misuse();
     else if (dice < 97) this.#changeLimits();
     else if (dice < 98) this.#memory = this.#chance(0.3) ? Infinity : this.#pick(12_000);
-    else {this.#deny = this.#chance(0.7)
-        ? undefined
-        : ["per_source", "rate", "drain"][this.#pick(3)];}
+    else this.#deny = this.#chance(0.7) ? undefined : DENIALS[this.#pick(DENIALS.length)];
     assertEquals(this.table.size, this.live.length);
     assertEquals(this.table.held, this.#taken);
   }
@@ -158,7 +162,7 @@ export class World {
     const copy = datagram.slice();
     const known = this.byClient.get(client);
     const refusal = this.live.length >= this.#limits.flows
-      ? "flow_limit"
+      ? "limit_flows"
       : this.#holdRefusal([], length) ?? this.#deny;
     const heldRefusal = this.#holdRefusal(known?.data.belief?.held ?? [], length);
     const calls = this.#admitCalls;
@@ -345,7 +349,7 @@ export class World {
     assertEquals(this.table.counts, counts);
     assertEquals(new Set(this.table), new Set(this.live));
     for (const [host, count] of this.admitted) assertEquals(count, hosts.get(host) ?? 0);
-    const drops = Object.entries(this.table.drops).filter(([, count]) => count > 0);
+    const drops = Object.entries(this.counted).filter(([, count]) => count > 0);
     assertEquals(
       new Map(drops),
       new Map([...this.drops].filter(([, count]) => count > 0)),
@@ -375,6 +379,6 @@ export class World {
 
   /** What two runs of one seed must agree on. */
   summary(): string {
-    return JSON.stringify([this.#now, this.#ids, this.#arrived, this.#upEver, this.table.drops]);
+    return JSON.stringify([this.#now, this.#ids, this.#arrived, this.#upEver, this.counted]);
   }
 }

@@ -1,11 +1,13 @@
 import { assert, assertLess } from "@std/assert";
 import type { Flow } from "../../src/manage/flow.ts";
 import { FlowTable } from "../../src/manage/flow_table.ts";
+import { Counters } from "../../src/observe/counters.ts";
 
 function quietTable(flows: number): FlowTable<undefined> {
   const table = new FlowTable<undefined>({
     limits: { flows: 20_000, heldBytes: 1000, heldDatagrams: 10, detectMs: 3000 },
     budget: { take: () => true, give: () => {} },
+    drops: new Counters().drops,
     newId: () => "",
     newData: () => undefined,
     admit: () => undefined,

@@ -39,13 +39,13 @@ Deno.test("flow table simulation: every world agrees with its model and ends emp
   // The worlds are hostile enough to meet every way of losing a datagram, and old enough.
   assertEquals([...reasons].sort(), [
     "detect_memory",
-    "drain",
+    "draining",
     "flow_closed",
-    "flow_limit",
     "held_bytes",
     "held_datagrams",
-    "per_source",
-    "rate",
+    "limit_flows",
+    "limit_rate",
+    "limit_source",
   ]);
   assert(years > 10, `The oldest world saw ${years} years`);
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Arrival, Expiry, Flow, FlowLimits } from "../../../src/manage/flow.ts";
+import { Counters, type DropReason } from "../../../src/observe/counters.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../../src/manage/flow_table.ts";
 
 const LIMITS: FlowLimits = { flows: 3, heldBytes: 100, heldDatagrams: 4, detectMs: 3000 };
@@ -15,7 +16,8 @@ function fixture(limits: Partial<FlowLimits> = {}, budgetBytes = 1_000_000) {
     budget: budgetBytes,
     released: [] as string[],
     admitted: [] as string[],
-    deny: undefined as string | undefined,
+    deny: undefined as DropReason | undefined,
+    drops: new Counters().drops,
   };
   let ids = 0;
   const table = new FlowTable<Data>({
@@ -30,6 +32,7 @@ function fixture(limits: Partial<FlowLimits> = {}, budgetBytes = 1_000_000) {
         world.budget += bytes;
       },
     },
+    drops: world.drops,
     newId: () => `f${++ids}`,
     newData: () => ({}),
     admit(host) {
@@ -122,7 +125,7 @@ Deno.test("flow table: refuses new flows at the limit and leaves running ones al
   assertEquals(table.arrive(0, A, 3, datagram(1), 0), "refused");
   assertEquals(table.flow, undefined);
   assertEquals(table.arrive(0, A, 1, datagram(1), 0), "forward");
-  assertEquals(table.drops.flow_limit, 1);
+  assertEquals(world.drops.limit_flows, 1);
   assertEquals(world.admitted.length, 2);
   table.limits = { ...table.limits, flows: 1 };
   table.close(flow, "idle");
@@ -131,10 +134,10 @@ Deno.test("flow table: refuses new flows at the limit and leaves running ones al
 
 Deno.test("flow table: a denied admission takes nothing and counts its reason", () => {
   const { table, world } = fixture();
-  world.deny = "per_source";
+  world.deny = "limit_source";
   assertEquals(table.arrive(0, A, 1, datagram(1), 0), "refused");
   assertEquals([table.size, table.hosts, table.held, world.budget], [0, 0, 0, 1_000_000]);
-  assertEquals(table.drops.per_source, 1);
+  assertEquals(world.drops.limit_source, 1);
   assertEquals(world.released, []);
 });
 
@@ -144,7 +147,7 @@ interface HoldCase {
   readonly budget?: number;
   readonly sizes: readonly number[];
   readonly arrivals: readonly Arrival[];
-  readonly reason: string;
+  readonly reason: DropReason;
 }
 
 const HOLD_CASES: readonly HoldCase[] = [
@@ -193,14 +196,14 @@ for (const { name, limits, budget, sizes, arrivals, reason } of HOLD_CASES) {
     const total = world.budget;
     assertEquals(sizes.map((n) => table.arrive(0, A, 1, new Uint8Array(n), 0)), arrivals);
     const lost = arrivals.filter((arrival) => arrival === "full" || arrival === "refused").length;
-    assertEquals(table.drops[reason], lost);
+    assertEquals(world.drops[reason], lost);
     assertEquals(total - world.budget, table.held);
     assertEquals(table.flow?.dropped, arrivals.filter((arrival) => arrival === "full").length);
   });
 }
 
 Deno.test("flow table: drops what a resolving or flushing flow cannot hold, until there is room", () => {
-  const { table } = fixture({ heldDatagrams: 2 });
+  const { table, world } = fixture({ heldDatagrams: 2 });
   const flow = begin(table);
   table.arrive(0, A, 1000, datagram(2), 0);
   table.resolving(flow, 5000);
@@ -213,7 +216,7 @@ Deno.test("flow table: drops what a resolving or flushing flow cannot hold, unti
   assertEquals(table.arrive(0, A, 1000, datagram(5), 0), "held");
   assertEquals(table.nextHeld(flow), datagram(5));
   assertEquals(table.nextHeld(flow), undefined);
-  assertEquals([flow.upDatagrams, flow.dropped, table.drops.held_datagrams], [3, 2, 2]);
+  assertEquals([flow.upDatagrams, flow.dropped, world.drops.held_datagrams], [3, 2, 2]);
 });
 
 const STAGES: readonly {
@@ -249,7 +252,7 @@ for (const { name, lost, reach } of STAGES) {
     assertEquals([table.size, table.held, flow.heldBytes], [0, 0, 0]);
     assertEquals(world.budget, 1_000_000);
     assertEquals(world.released, [A]);
-    assertEquals(table.drops.flow_closed, lost);
+    assertEquals(world.drops.flow_closed, lost);
   });
 }
 
