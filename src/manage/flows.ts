@@ -86,6 +86,7 @@ export class Flows {
     const { config, limits, counters } = listener;
     this.#table = new FlowTable<FlowData>({
       limits: {
+        flows: config.limits.flows,
         heldBytes: config.detect.max_bytes,
         heldDatagrams: HELD_DATAGRAMS,
         detectMs: config.detect.timeout,

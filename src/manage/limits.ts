@@ -8,8 +8,10 @@
 import type { ListenerConfig } from "../config/schema.ts";
 import { readIp } from "../resolve/ip.ts";
 
+/** Which limit of a source's refused a session or flow. */
+export type SourceReason = "limit_source" | "limit_rate";
 /** Which limit refused a session or flow. */
-export type LimitReason = "limit_sessions" | "limit_flows" | "limit_source" | "limit_rate";
+export type LimitReason = "limit_sessions" | "limit_flows" | SourceReason;
 
 /** What is limited. */
 export type LimitKind = "session" | "flow";
@@ -103,6 +105,8 @@ export class Limits {
    * {@linkcode charge}
    * @returns Which limit refuses it, with nothing taken, or `undefined` where it is admitted
    */
+  admit(kind: "session", source?: string): Exclude<LimitReason, "limit_flows"> | undefined;
+  admit(kind: "flow", source?: string): Exclude<LimitReason, "limit_sessions"> | undefined;
   admit(kind: LimitKind, source?: string): LimitReason | undefined {
     const { sessions, flows } = this.#config;
     if (kind === "session" && this.#sessions >= sessions) return "limit_sessions";
@@ -120,7 +124,7 @@ export class Limits {
    * @param source The client's IP literal
    * @returns Which limit of the source's refuses it, with nothing taken, or `undefined`
    */
-  charge(source: string): LimitReason | undefined {
+  charge(source: string): SourceReason | undefined {
     if (!this.#bySource) return undefined;
     const { per_source: most, new_per_source: rate } = this.#config;
     const key = keyOf(source);

@@ -1,0 +1,196 @@
+/**
+ * Runs shunt, targets and clients for end-to-end tests: real sockets on loopback, port 0 everywhere,
+ * and conditions to wait for instead of sleeps.
+ *
+ * @module
+ */
+
+import { loadConfig } from "../../src/config/load.ts";
+import { formatProblem } from "../../src/config/problem.ts";
+import { PROTOCOLS } from "../../src/detect/mod.ts";
+import type { AccessRecord } from "../../src/observe/access.ts";
+import type { Counters } from "../../src/observe/counters.ts";
+import { type Proxy, startProxy } from "../../src/proxy.ts";
+
+/**
+ * Waits until a condition holds.
+ *
+ * @param condition Looked at every 5 ms
+ * @param what What is waited for, for the message
+ * @param timeoutMs Milliseconds after which the test fails
+ */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  while (!await condition()) {
+    if (performance.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A running shunt with what it told of ended sessions and flows. */
+export class TestShunt implements AsyncDisposable {
+  readonly proxy: Proxy;
+  readonly records: AccessRecord[];
+
+  constructor(proxy: Proxy, records: AccessRecord[]) {
+    this.proxy = proxy;
+    this.records = records;
+  }
+
+  /** The port that a listener is bound to; TCP and UDP have the same. */
+  port(listener = "edge"): number {
+    const bound = this.proxy.addresses[listener];
+    const address = bound?.tcp[0] ?? bound?.udp[0];
+    if (address === undefined) throw new Error(`Listener "${listener}" is not bound`);
+    return Number(address.slice(address.lastIndexOf(":") + 1));
+  }
+
+  counters(listener = "edge"): Counters {
+    const counters = this.proxy.stats()[listener];
+    if (counters === undefined) throw new Error(`Listener "${listener}" does not exist`);
+    return counters;
+  }
+
+  /** Waits for the access record of the session or flow that ends next, and takes it out. */
+  async ended(timeoutMs = 10_000): Promise<AccessRecord> {
+    await until(() => this.records.length > 0, "a session or flow to end", timeoutMs);
+    return this.records.shift()!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy.close();
+  }
+}
+
+/**
+ * Starts shunt in this process.
+ *
+ * @param yaml The configuration's text
+ */
+export function startShunt(yaml: string): TestShunt {
+  const { config, problems } = loadConfig(yaml, { file: "test.yaml", protocols: PROTOCOLS });
+  if (config === undefined) throw new Error(problems.map(formatProblem).join("\n"));
+  const records: AccessRecord[] = [];
+  return new TestShunt(startProxy(config, { onEnd: (record) => records.push(record) }), records);
+}
+
+/** A TCP server of the test's own. */
+export interface TcpServer extends AsyncDisposable {
+  readonly port: number;
+  /** Connections accepted so far. */
+  readonly accepted: number;
+}
+
+/**
+ * Serves TCP connections on loopback until disposed.
+ *
+ * @param handle Gets each connection, which is closed after it
+ */
+export function serveTcp(handle: (conn: Deno.TcpConn) => Promise<unknown> | unknown): TcpServer {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const running = new Set<Promise<void>>();
+  const open = new Set<Deno.TcpConn>();
+  let accepted = 0;
+  const serve = async (conn: Deno.TcpConn) => {
+    open.add(conn);
+    try {
+      await handle(conn);
+    } catch {
+      // Connections of a test end as they end.
+    }
+    open.delete(conn);
+    try {
+      conn.close();
+    } catch {
+      // The handler closed it.
+    }
+  };
+  const loop = (async () => {
+    for await (const conn of listener) {
+      accepted++;
+      const served = serve(conn).finally(() => running.delete(served));
+      running.add(served);
+    }
+  })();
+  return {
+    port: listener.addr.port,
+    get accepted() {
+      return accepted;
+    },
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await loop;
+      for (const conn of open) {
+        try {
+          conn.close();
+        } catch {
+          // Closed already.
+        }
+      }
+      await Promise.all(running);
+    },
+  };
+}
+
+/** Sends back what comes, until the client ends. */
+export async function echo(conn: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(65_536);
+  for (;;) {
+    const count = await conn.read(buffer);
+    if (count === null) break;
+    await writeAll(conn, buffer.subarray(0, count));
+  }
+  await conn.closeWrite();
+}
+
+/** Writes all of some bytes. */
+export async function writeAll(
+  conn: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await conn.write(bytes.subarray(sent));
+}
+
+/** Reads until the other side ends. */
+export async function readAll(
+  conn: { read(buffer: Uint8Array): Promise<number | null> },
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const buffer = new Uint8Array(65_536);
+  for (;;) {
+    const count = await conn.read(buffer);
+    if (count === null) break;
+    parts.push(buffer.slice(0, count));
+  }
+  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+}
+
+/** Reads exactly so many bytes. */
+export async function readExactly(conn: Deno.TcpConn, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let got = 0; got < length;) {
+    const count = await conn.read(bytes.subarray(got));
+    if (count === null) throw new Error(`The stream ended after ${got} of ${length} bytes`);
+    got += count;
+  }
+  return bytes;
+}
+
+/** Connects to a port on loopback. */
+export function connect(port: number): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+/** Text as bytes. */
+export function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Bytes as text. */
+export function text(data: Uint8Array): string {
+  return new TextDecoder().decode(data);
+}
