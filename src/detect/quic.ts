@@ -98,6 +98,8 @@ class FirstFlight {
       // A datagram is one connection's; the rest is to be ignored (RFC 9000 §12.2).
       if (packet.version !== first.version || !equal(packet.dcid, first.dcid)) break;
       at = packet.end;
+      // A Handshake packet's keys take the server's answer, so none comes before an Initial packet.
+      if (packet.kind === "handshake" && this.#attempts.length === 0) return NO_MATCH;
       if (packet.kind === "zero_rtt") early = true;
       if (packet.kind !== "initial") continue;
       const opened = this.#open(datagram, packet);
