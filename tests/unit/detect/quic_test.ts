@@ -174,6 +174,21 @@ Deno.test("detect quic: keeps connections that share a flow apart", () => {
   });
 });
 
+Deno.test("detect quic: keeps versions apart that share a connection ID", () => {
+  const second = initial([[1000]], { number: 1, version: "2" });
+  const first = initial([[0, 1000]], { version: "2" });
+  assertEquals(ask(FIRST, second), waits([FIRST, second], { version: "1" }));
+  assertEquals(ask(FIRST, second, first), { kind: "match", facts: { ...FACTS, version: "2" } });
+});
+
+Deno.test("detect quic: looks at no datagram of a flow twice", () => {
+  const flow = [FIRST.slice()];
+  assertEquals(judge(flow).kind, "need_more");
+  flow[0]?.fill(0);
+  flow.push(SECOND);
+  assertEquals(judge(flow), MATCH);
+});
+
 Deno.test("detect quic: waits on early data for the Initial packet, without certainty", () => {
   for (const version of ["1", "2"] as const) {
     const early = buildOpaque("zero_rtt", { version, size: 1180 });
@@ -251,6 +266,9 @@ Deno.test("detect quic: gives up on a hello that never ends", () => {
   } while (verdict.kind === "need_more" && flow.length < 1000);
   assertEquals(verdict, { kind: "match", facts: { version: "1" } });
   assertEquals(flow.length, 64);
+  const large = [0, 1, 2].map((number) => initial([[0, 9]], { number, size: 60_000 }));
+  assertEquals(judge(large.slice(0, 2)).kind, "need_more");
+  assertEquals(judge(large), { kind: "match", facts: { version: "1" } });
   const early = Array.from({ length: 64 }, () => buildOpaque("zero_rtt"));
   assertEquals(judge(early), NO_MATCH);
   assertEquals(judge(early.slice(1)).kind, "need_more");

@@ -58,6 +58,7 @@ Deno.test("proxy protocol: parses version 1", () => {
     [`PROXY UNKNOWN ${"f".repeat(91)}\r\n`, {}],
   ];
   for (const [line, expected] of table) assertHeader(bytesOf(line), expected);
+  assertEquals(parseProxyHeader(bytesOf("PROXY U")), { kind: "need_more", bytes: 15 });
 });
 
 Deno.test("proxy protocol: refuses malformed lines of version 1", () => {
