@@ -93,13 +93,15 @@ export function buildInitial(frames: Uint8Array, opts: PacketOptions = {}): Uint
   const { keyId = opts.dcid ?? DCID, number = 0, numberBytes = 1 } = opts;
   const token = opts.token ?? new Uint8Array(0);
   const fields = concat(encodeVarint(token.length), token);
-  const unpadded = header("initial", opts, fields).length + 2 + numberBytes + frames.length + 16;
+  const lengthBytes = Math.max(opts.size ?? 0, frames.length + 20) < 0x4000 ? 2 : 4;
+  const unpadded = header("initial", opts, fields).length + lengthBytes + numberBytes +
+    frames.length + 16;
   const padding = Math.max((opts.size ?? 0) - unpadded, 4 - numberBytes - frames.length, 0);
   const payload = concat(frames, new Uint8Array(padding));
   const length = numberBytes + payload.length + 16;
   const numberText = encodeVarint(number, 8).subarray(8 - numberBytes);
   const clear = concat(
-    header("initial", opts, concat(fields, encodeVarint(length, 2))),
+    header("initial", opts, concat(fields, encodeVarint(length, lengthBytes))),
     numberText,
   );
   const { key, iv, hp } = clientKeys(opts.version ?? "1", keyId);
