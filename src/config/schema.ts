@@ -1,88 +1,260 @@
 /**
- * STUB to be replaced by the real schema: the types stay as they are.
+ * The configuration's schema: the one source of its keys, defaults, types, JSON Schema and
+ * reference. Knows what one value may be; how values depend on each other is check.ts's matter.
  *
  * @module
  */
-import type { TargetAddress } from "../wire/address.ts";
 
-export type Transport = "tcp" | "udp";
-export type Balance =
-  | "first"
-  | "random"
-  | "round_robin"
-  | "least_sessions"
-  | "source_ip"
-  | "source_socket"
-  | "maglev";
-export interface MatchConfig {
-  readonly protocol?: readonly string[];
-  readonly sni?: readonly string[];
-  readonly alpn?: readonly string[];
-  readonly host?: readonly string[];
-  readonly source?: readonly string[];
-}
-export interface RouteConfig {
-  readonly match?: MatchConfig;
-  readonly upstream: string;
-}
-export interface ListenerConfig {
-  readonly bind: readonly string[];
-  readonly transports: readonly Transport[];
-  readonly detect: {
-    readonly timeout: number;
-    readonly on_timeout: "fallthrough" | "close";
-    readonly max_bytes: number;
-  };
-  readonly proxy_protocol: {
-    readonly accept: "off" | "optional" | "required";
-    readonly trusted: readonly string[];
-  };
-  readonly limits: {
-    readonly sessions: number;
-    readonly flows: number;
-    readonly per_source: number;
-    /** Per second. */
-    readonly new_per_source: number;
-  };
-  readonly routes: readonly RouteConfig[];
-}
-export interface TargetConfig {
-  readonly address: TargetAddress;
-  readonly weight: number;
-  readonly backup: boolean;
-}
-export interface UpstreamConfig {
-  readonly targets: readonly TargetConfig[];
-  readonly balance: Balance;
-  readonly connect_timeout: number;
-  readonly retries: number;
-  readonly send_proxy_protocol: "off" | "v1" | "v2";
-  /** Unset: 1h for sessions, 30s for flows. */
-  readonly idle_timeout?: number;
-  readonly limits: { readonly sessions_per_target: number };
-  readonly health: {
-    readonly interval: number;
-    readonly timeout: number;
-    readonly probe: "tcp" | "tls" | "http";
-    readonly rise: number;
-    readonly fall: number;
-    readonly eject_after: number;
-    readonly eject_for: number;
-  };
-}
-export interface Config {
-  readonly listeners: Readonly<Record<string, ListenerConfig>>;
-  readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
-  readonly workers: "auto" | number;
-  readonly io: "auto" | "deno" | "libc";
-  readonly dns: { readonly min_ttl: number; readonly max_ttl: number };
-  readonly limits: { readonly detect_memory: number };
-  readonly log: {
-    readonly level: "debug" | "info" | "warning" | "error";
-    readonly format: "text" | "json";
-    readonly access: boolean;
-    readonly file: string | null;
-  };
-  readonly admin: { readonly bind: string } | null;
-  readonly drain_timeout: number;
-}
+import { z } from "zod";
+import * as field from "./fields.ts";
+
+/** What an object schema gives, with nothing in it to be changed. */
+type Immutable<T> = T extends readonly (infer U)[] ? readonly Immutable<U>[]
+  : T extends object ? { readonly [K in keyof T]: Immutable<T[K]> }
+  : T;
+
+const MAX_SESSIONS = 10_000_000;
+
+/** How bytes come: as a stream or in datagrams. */
+export const TransportSchema = field.choice(["tcp", "udp"]);
+
+/** The conditions of a route. */
+export const MatchSchema = z.strictObject({
+  protocol: field.list(field.protocol, { what: "a protocol" }).exactOptional().meta({
+    description: "What the first bytes are: a protocol that shunt detects, `unknown` (bytes came " +
+      "and nothing knew them) or `silent` (no byte came within `detect.timeout`; TCP only)",
+  }),
+  sni: field.list(field.sni, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
+    description:
+      "Server name of a TLS or QUIC ClientHello, in any letter case; `*.suffix` is one " +
+      "or more labels before the suffix, `*` any name, but there must be one",
+  }),
+  alpn: field.list(field.alpn, { what: 'a protocol name such as "h2"' }).exactOptional().meta({
+    description: "Application protocol that a TLS or QUIC ClientHello offers, among others",
+  }),
+  host: field.list(field.host, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
+    description: "Host of an HTTP request, in any letter case and without its port; patterns as " +
+      "in `sni`",
+  }),
+  source: field.list(field.network, { what: "an IP address or CIDR block" }).exactOptional().meta({
+    description: "Where the client comes from",
+  }),
+});
+
+/** One route of a listener. */
+export const RouteSchema = z.strictObject({
+  match: MatchSchema.exactOptional().meta({
+    description: "Conditions: all of them are needed, and of each list any element is enough; " +
+      "without `match` the route takes the rest",
+  }),
+  upstream: field.reference.meta({ description: "The upstream that takes what matches" }),
+});
+
+/** One listener. */
+export const ListenerSchema = z.strictObject({
+  bind: field.list(field.bindAddress, { what: 'an address such as "0.0.0.0:443"' }).meta({
+    description: "Addresses to listen on: an IP address or `localhost`, and a port; port 0 asks " +
+      "for any free port, the same one for TCP and UDP",
+  }),
+  transports: field.list(TransportSchema, { what: '"tcp", "udp"' }).prefault(["tcp", "udp"]).meta({
+    description: "What to listen for: `tcp`, `udp` or both",
+  }),
+  detect: z.strictObject({
+    timeout: field.duration("10ms", "10m").prefault("3s").meta({
+      description: "How long a silent or slow client may take until its protocol is known",
+    }),
+    on_timeout: field.choice(["fallthrough", "close"]).prefault("fallthrough").meta({
+      description: "What then: `fallthrough` goes on with what was read, which server-first " +
+        "protocols need; `close` ends the session",
+    }),
+    max_bytes: field.size("1KiB", "1MiB").prefault("64KiB").meta({
+      description: "What detection may hold of one session or flow",
+    }),
+  }).prefault({}).meta({ description: "How the protocol of a session or flow is found" }),
+  proxy_protocol: z.strictObject({
+    accept: field.choice(["off", "optional", "required"]).prefault("off").meta({
+      description: "Whether TCP sessions begin with a PROXY protocol header: never, perhaps, or " +
+        "always",
+    }),
+    trusted: field.list(field.network, { what: "an IP address or CIDR block", empty: true })
+      .prefault([]).meta({
+        description: "Who may send such a header; needed unless `accept` is `off`",
+      }),
+  }).prefault({}).meta({ description: "PROXY protocol from whom connects to shunt; TCP only" }),
+  limits: z.strictObject({
+    sessions: field.count({ min: 1, max: MAX_SESSIONS }).prefault(10_000).meta({
+      description: "TCP sessions at once",
+    }),
+    flows: field.count({ min: 1, max: MAX_SESSIONS }).prefault(20_000).meta({
+      description: "UDP flows at once",
+    }),
+    per_source: field.count({ min: 0, max: MAX_SESSIONS }).prefault(0).meta({
+      description: "Sessions and flows at once of one source address (IPv6: its /64); 0 = no limit",
+    }),
+    new_per_source: field.rate(1_000_000).prefault("0/s").meta({
+      description: "New sessions and flows of one source address, as a token bucket; 0/s = no " +
+        "limit",
+    }),
+  }).prefault({}).meta({ description: "What the listener takes at most" }),
+  routes: z.array(RouteSchema).min(1).meta({
+    description: "Routes in order: the first that matches wins; what none matches is closed or " +
+      "dropped",
+  }),
+});
+
+const weight = field.count({ min: 1, max: 1000 }).prefault(1).meta({
+  description: "Share of the sessions and flows, relative to the other targets",
+});
+const backup = z.boolean().prefault(false).meta({
+  description: "Whether the target is used only while no other is available",
+});
+
+/** One target of an upstream: its address alone, or with what else is to be said of it. */
+export const TargetSchema = z.union([
+  field.targetAddress.transform((address) => ({ address, weight: 1, backup: false })),
+  z.strictObject({
+    address: field.targetAddress.meta({
+      description: "`host:port`, `[v6]:port`, `unix:PATH` (TCP sessions only) or " +
+        "`builtin:NAME` (hello, echo, discard, reset)",
+    }),
+    weight,
+    backup,
+  }),
+], { error: () => 'an address such as "10.0.0.5:443" or a map with "address"' });
+
+/** One upstream. */
+export const UpstreamSchema = z.strictObject({
+  targets: z.array(TargetSchema).min(1).meta({
+    description: "Where sessions and flows go: addresses, or maps where there is more to say",
+  }),
+  balance: field.choice([
+    "first",
+    "random",
+    "round_robin",
+    "least_sessions",
+    "source_ip",
+    "source_socket",
+    "maglev",
+  ]).prefault("round_robin").meta({
+    description: "Which target takes the next one: `first` available, `random`, `round_robin`, " +
+      "`least_sessions`, or by a hash that stays: `source_ip` of the client's address, " +
+      "`source_socket` of its address and port, `maglev` of its address with few moves when " +
+      "targets change",
+  }),
+  connect_timeout: field.duration("1ms", "10m").prefault("5s").meta({
+    description: "How long connecting to one target may take",
+  }),
+  retries: field.count({ min: 0, max: 32 }).prefault(2).meta({
+    description: "Other targets tried when connecting fails; nothing of the client's is lost",
+  }),
+  send_proxy_protocol: field.choice(["off", "v1", "v2"]).prefault("off").meta({
+    description: "PROXY protocol header sent first to the target; `v2` also on UDP, on a flow's " +
+      "first datagram",
+  }),
+  idle_timeout: field.duration("1ms", "168h").exactOptional().meta({
+    description: "How long nothing may pass either way; unset: `1h` for sessions, `30s` for flows",
+  }),
+  limits: z.strictObject({
+    sessions_per_target: field.count({ min: 0, max: MAX_SESSIONS }).prefault(0).meta({
+      description: "Sessions at once with one target; 0 = no limit",
+    }),
+  }).prefault({}).meta({ description: "What each target gets at most" }),
+  health: z.strictObject({
+    interval: field.duration("0s", "24h").prefault("0s").meta({
+      description: "Time between active checks; 0s = none",
+    }),
+    timeout: field.duration("1ms", "10m").prefault("2s").meta({
+      description: "How long an active check may take",
+    }),
+    probe: field.choice(["tcp", "tls", "http"]).prefault("tcp").meta({
+      description: "What an active check does",
+    }),
+    rise: field.count({ min: 1, max: 1000 }).prefault(2).meta({
+      description: "Successful checks that bring a target back",
+    }),
+    fall: field.count({ min: 1, max: 1000 }).prefault(3).meta({
+      description: "Failed checks that take a target out",
+    }),
+    eject_after: field.count({ min: 0, max: 1_000_000 }).prefault(0).meta({
+      description: "Consecutive failures of real traffic that eject a target; 0 = never",
+    }),
+    eject_for: field.duration("1ms", "24h").prefault("10s").meta({
+      description: "How long an ejected target stays out",
+    }),
+  }).prefault({}).meta({ description: "How targets that do not answer are found" }),
+});
+
+/** The whole configuration. */
+export const ConfigSchema = z.strictObject({
+  listeners: z.record(field.name, ListenerSchema).meta({
+    description: "Listeners by name: addresses and the routes of what comes to them",
+  }),
+  upstreams: z.record(field.name, UpstreamSchema).meta({
+    description: "Upstreams by name: targets and how one is picked",
+  }),
+  workers: z.union([z.literal("auto"), field.count({ min: 1, max: 256 })], {
+    error: () => '"auto" or a whole number',
+  }).prefault("auto").meta({
+    title: '"auto" or number, 1 to 256',
+    description: "Data-plane threads; `auto` = 1 on one or two cores, else one per spare core",
+  }),
+  io: field.choice(["auto", "deno", "libc"]).prefault("auto").meta({
+    description: "Whose sockets carry the data; `auto` takes libc only where it is proven and " +
+      "permitted",
+  }),
+  dns: z.strictObject({
+    min_ttl: field.duration("0s", "168h").prefault("30s").meta({
+      description: "Least time that a resolved address is used",
+    }),
+    max_ttl: field.duration("1s", "168h").prefault("1h").meta({
+      description: "Greatest time that a resolved address is used",
+    }),
+  }).prefault({}).meta({ description: "Names of targets" }),
+  limits: z.strictObject({
+    detect_memory: field.size("1MiB", "64GiB").prefault("64MiB").meta({
+      description: "What all sessions and flows together may hold while their protocols are found",
+    }),
+  }).prefault({}).meta({ description: "What the whole process takes at most" }),
+  log: z.strictObject({
+    level: field.choice(["debug", "info", "warning", "error"]).prefault("info").meta({
+      description: "The least important messages that are written",
+    }),
+    format: field.choice(["text", "json"]).prefault("text").meta({
+      description: "Lines for people or for programs",
+    }),
+    access: z.boolean().prefault(true).meta({
+      description: "Whether one line is written at the end of each session and flow",
+    }),
+    file: z.string({ error: () => "a path or null" }).min(1).nullable().prefault(null).meta({
+      title: "path or null",
+      description: "Where to write; null = standard error",
+    }),
+  }).prefault({}).meta({ description: "Logs" }),
+  admin: z.strictObject({
+    bind: field.adminAddress.meta({
+      description: "Where the admin endpoint listens: `IP:PORT` or `unix:PATH`",
+    }),
+  }, { error: () => 'a map with "bind", or null' }).nullable().prefault(null).meta({
+    description: "The admin endpoint; null turns it off",
+  }),
+  drain_timeout: field.duration("0s", "24h").prefault("30s").meta({
+    description: "How long what runs may take to finish when shunt stops",
+  }),
+});
+
+/** How bytes come: as a stream or in datagrams. */
+export type Transport = z.output<typeof TransportSchema>;
+/** The conditions of a route: all of them are needed, and of each list any element is enough. */
+export type MatchConfig = Immutable<z.output<typeof MatchSchema>>;
+/** One route of a listener. */
+export type RouteConfig = Immutable<z.output<typeof RouteSchema>>;
+/** One listener: durations in ms, sizes in bytes, rates per second. */
+export type ListenerConfig = Immutable<z.output<typeof ListenerSchema>>;
+/** One target of an upstream. */
+export type TargetConfig = Immutable<z.output<typeof TargetSchema>>;
+/** One upstream: durations in ms. */
+export type UpstreamConfig = Immutable<z.output<typeof UpstreamSchema>>;
+/** How a target is picked. */
+export type Balance = UpstreamConfig["balance"];
+/** The whole configuration: durations in ms, sizes in bytes, rates per second. */
+export type Config = Immutable<z.output<typeof ConfigSchema>>;

@@ -1,0 +1,224 @@
+/**
+ * What one value alone cannot tell: names that exist, addresses that collide, keys that need each
+ * other. Knows the meaning of keys; routes among themselves are check_routes.ts's matter.
+ *
+ * @module
+ */
+
+import ipaddr from "ipaddr.js";
+import { formatTarget, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import { checkRoutes } from "./check_routes.ts";
+import type { Draft, DraftListener, DraftUpstream } from "./draft.ts";
+import { NAME } from "./fields.ts";
+import type { ProtocolInfo } from "./json_schema.ts";
+import { nearest } from "./near.ts";
+import { listWords, type Path, quote } from "./problem.ts";
+import type { Report } from "./report.ts";
+import type { Transport } from "./schema.ts";
+import { formatSize } from "./scalars.ts";
+
+/** How each upstream can be reached; one that is absent is not. */
+type Reached = ReadonlyMap<string, ReadonlySet<Transport>>;
+
+/**
+ * Checks listeners and upstreams against each other.
+ *
+ * @param draft The usable parts of a configuration
+ * @param options What takes the problems, and the protocols that shunt detects
+ */
+export function checkDraft(
+  draft: Draft,
+  { report, protocols }: {
+    readonly report: Report;
+    readonly protocols: readonly ProtocolInfo[];
+  },
+): void {
+  for (const { name, path } of [...draft.listeners, ...draft.upstreams]) {
+    if (NAME.test(name)) continue;
+    report.error("bad_value", path, {
+      message: `Name ${quote(name)} cannot be used`,
+      hint: 'use up to 63 letters, digits, "-" and "_", the first a letter or digit',
+      at: "key",
+    });
+  }
+  checkBinds(draft.listeners, report);
+  const names = draft.upstreams.map(({ name }) => name);
+  const reached = new Map<string, Set<Transport>>();
+  for (const listener of draft.listeners) {
+    checkProxyProtocol(listener, report);
+    const reachedBy = checkRoutes(listener, { report, protocols });
+    listener.routes.forEach(({ path, upstream }, index) => {
+      if (upstream === undefined) return;
+      const meant = names.includes(upstream)
+        ? upstream
+        : reportUnknownUpstream(upstream, { names, path, report });
+      if (meant === undefined) return;
+      const transports = reached.get(meant) ?? new Set();
+      reachedBy[index]?.forEach((transport) => transports.add(transport));
+      reached.set(meant, transports);
+    });
+  }
+  for (const upstream of draft.upstreams) checkUpstream(upstream, { report, reached });
+}
+
+/**
+ * Checks the keys of the whole process against each other.
+ *
+ * @param config The values, where each is usable by itself
+ * @param report What takes the problems
+ */
+export function checkProcess(
+  { dns, limits, listeners }: {
+    readonly dns: { readonly min_ttl: number; readonly max_ttl: number } | undefined;
+    readonly limits: { readonly detect_memory: number } | undefined;
+    readonly listeners: readonly DraftListener[];
+  },
+  report: Report,
+): void {
+  if (dns !== undefined && dns.min_ttl > dns.max_ttl) {
+    report.error("conflict", ["dns", "min_ttl"], {
+      message: 'Expected "min_ttl" to be at most "max_ttl"',
+      hint: "raise max_ttl or lower min_ttl",
+    });
+  }
+  for (const { detect, path } of listeners) {
+    if (limits === undefined || detect === undefined) continue;
+    if (detect.max_bytes <= limits.detect_memory) continue;
+    report.error("conflict", [...path, "detect", "max_bytes"], {
+      message: `Expected at most "limits.detect_memory", which is ${
+        formatSize(limits.detect_memory)
+      }`,
+      hint: "lower it or raise limits.detect_memory",
+    });
+  }
+}
+
+function reportUnknownUpstream(
+  upstream: string,
+  { names, path, report }: {
+    readonly names: readonly string[];
+    readonly path: Path;
+    readonly report: Report;
+  },
+): string | undefined {
+  const near = nearest(upstream, names);
+  const others = names.length > 8 ? undefined : `there are ${listWords(names, "and")}`;
+  const hint = near !== undefined ? `did you mean ${quote(near)}?` : others;
+  const message = `Unknown upstream ${quote(upstream)}`;
+  report.error("unknown_name", [...path, "upstream"], { message, hint });
+  return near;
+}
+
+function checkProxyProtocol(
+  { path, proxy_protocol, transports }: DraftListener,
+  report: Report,
+): void {
+  if (proxy_protocol === undefined || proxy_protocol.accept === "off") return;
+  const accept = [...path, "proxy_protocol", "accept"];
+  if (proxy_protocol.trusted.length === 0) {
+    report.error("missing", accept, {
+      message: `${quote(proxy_protocol.accept)} needs "trusted"`,
+      hint: 'list the networks that may send PROXY headers, or set "accept: off"',
+    });
+  }
+  if (transports !== undefined && !transports.includes("tcp")) {
+    report.warning("no_effect", accept, {
+      message: "PROXY headers are accepted on TCP only, which the listener does not have",
+      hint: 'remove it or add "tcp" to "transports"',
+    });
+  }
+}
+
+function checkUpstream(
+  { name, path, targets = [], send_proxy_protocol }: DraftUpstream,
+  { report, reached }: { readonly report: Report; readonly reached: Reached },
+): void {
+  const by = reached.get(name);
+  if (by === undefined) {
+    report.warning("unused", path, { message: "No route uses this upstream", at: "key" });
+  }
+  const first = new Map<string, Path>();
+  targets.forEach(({ address }, index) => {
+    const target = formatTarget(address).toLowerCase();
+    const here = [...path, "targets", index];
+    const earlier = first.get(target);
+    if (earlier === undefined) first.set(target, here);
+    else {
+      report.error("duplicate", here, {
+        message: `Target ${quote(formatTarget(address))} appears twice; ` +
+          `the first is ${report.refer(earlier)}`,
+        hint: "remove one; a weight gives a target a greater share",
+      });
+    }
+    if (address.kind !== "unix" || by === undefined || !by.has("udp")) return;
+    if (by.has("tcp")) {
+      report.warning("no_effect", here, {
+        message: "Unix targets take TCP sessions only; UDP flows get the other targets or none",
+        hint: "give UDP an upstream of its own",
+      });
+    } else {
+      report.error("conflict", here, {
+        message: "Unix targets take TCP sessions only, and only UDP flows reach this upstream",
+        hint: "use a host and port",
+      });
+    }
+  });
+  if (send_proxy_protocol === "v1" && by?.has("udp")) {
+    report.warning("no_effect", [...path, "send_proxy_protocol"], {
+      message: '"v1" is for TCP sessions only; UDP flows get no header',
+      hint: 'use "v2", or give UDP an upstream of its own',
+    });
+  }
+}
+
+/** One bound address. */
+interface Bound {
+  readonly text: string;
+  readonly path: Path;
+}
+
+/** A wildcard takes the port on every address, and `::` takes IPv4 too: so does the kernel. */
+function checkBinds(listeners: readonly DraftListener[], report: Report): void {
+  const ports = new Map<string, Map<string, Bound>>();
+  for (const { bind = [], transports = [], path } of listeners) {
+    bind.forEach((text, index) => {
+      const address = parseSocketAddress(text);
+      if (typeof address === "string" || address.port === 0) return;
+      const host = canonicalHost(address.host);
+      const bound = { text, path: [...path, "bind", index] };
+      const taken: Transport[] = [];
+      let earlier: Bound | undefined;
+      for (const transport of transports) {
+        const key = `${transport}:${address.port}`;
+        const hosts = ports.get(key) ?? new Map<string, Bound>();
+        ports.set(key, hosts);
+        const found = findBound(hosts, host);
+        if (found !== undefined) taken.push(transport);
+        else hosts.set(host, bound);
+        earlier ??= found;
+      }
+      if (earlier === undefined) return;
+      report.error("conflict", bound.path, {
+        message: `Address ${quote(text)} is taken (${taken.join(", ")}) by ${
+          quote(earlier.text)
+        } of ${report.refer(earlier.path)}`,
+        hint: "bind each address and port once",
+      });
+    });
+  }
+}
+
+function findBound(hosts: ReadonlyMap<string, Bound>, host: string): Bound | undefined {
+  const isV4 = !host.includes(":");
+  const same = hosts.get(host) ?? hosts.get("::") ?? (isV4 ? hosts.get("0.0.0.0") : undefined);
+  if (same !== undefined || (host !== "::" && host !== "0.0.0.0")) return same;
+  for (const [other, bound] of hosts) {
+    if (host === "::" || !other.includes(":")) return bound;
+  }
+  return undefined;
+}
+
+function canonicalHost(host: string): string {
+  if (host === "localhost") return "127.0.0.1";
+  return isIpLiteral(host) ? ipaddr.parse(host).toString() : host;
+}

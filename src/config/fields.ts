@@ -1,0 +1,234 @@
+/**
+ * The kinds of value that keys hold, as zod schemas: each reads YAML's value, says what it expects
+ * and describes itself for the JSON Schema. Knows no key.
+ *
+ * In issues about a wrong type, value or union, a schema's message is only what was expected; the
+ * sentence around it is written in issues.ts.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import {
+  isIpLiteral,
+  parseSocketAddress,
+  parseTargetAddress,
+  type TargetAddress,
+} from "../wire/address.ts";
+import { parseNetwork, parsePattern } from "./names.ts";
+import { listWords, quote } from "./problem.ts";
+import {
+  DURATION,
+  type Fault,
+  formatDuration,
+  formatRate,
+  formatSize,
+  parseDuration,
+  parseRate,
+  parseSize,
+  RATE,
+  SIZE,
+} from "./scalars.ts";
+
+/** The least and the greatest legal value. */
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A schema that reads a text and gives something else. */
+type Text<T> = z.ZodType<T, string>;
+
+function text<T>(
+  parse: (text: string) => T | Fault,
+  { what, title, pattern }: {
+    readonly what: string;
+    readonly title: string;
+    readonly pattern?: string;
+  },
+): Text<T> {
+  return z.string({ error: () => what }).transform((input, context): T => {
+    const value = parse(input);
+    if (!isFault(value)) return value;
+    const params = { hint: value.hint };
+    context.issues.push({ code: "custom", message: value.fault, params, input });
+    return z.NEVER;
+  }).meta({ title, ...(pattern === undefined ? {} : { pattern }) });
+}
+
+function isFault(value: unknown): value is Fault {
+  return typeof value === "object" && value !== null && "fault" in value;
+}
+
+function bounded(
+  parse: (text: string) => number | Fault,
+  { min, max, format }: Bounds & { readonly format: (value: number) => string },
+): (text: string) => number | Fault {
+  return (text) => {
+    const value = parse(text);
+    if (isFault(value) || (value >= min && value <= max)) return value;
+    return { fault: `Expected ${format(min)} to ${format(max)}, got ${quote(text)}` };
+  };
+}
+
+/**
+ * A duration.
+ *
+ * @param min The least one, as the configuration spells it
+ * @param max The greatest one
+ * @returns A schema that gives milliseconds
+ */
+export function duration(min: string, max: string): Text<number> {
+  const bounds = { min: parseDuration(min) as number, max: parseDuration(max) as number };
+  return text(bounded(parseDuration, { ...bounds, format: formatDuration }), {
+    what: DURATION,
+    title: `duration, ${min} to ${max}`,
+    pattern: "^[0-9]{1,9}(ms|s|m|h)$",
+  });
+}
+
+/**
+ * A size, also as a plain number of bytes.
+ *
+ * @param min The least one, as the configuration spells it
+ * @param max The greatest one
+ * @returns A schema that gives bytes
+ */
+export function size(min: string, max: string): z.ZodType<number, string | number> {
+  const bounds = { min: parseSize(min) as number, max: parseSize(max) as number };
+  const what = `${SIZE}, or a number of bytes`;
+  const title = `size, ${min} to ${max}`;
+  return z.union([
+    text(bounded(parseSize, { ...bounds, format: formatSize }), {
+      what,
+      title,
+      pattern: "^[0-9]{1,9}(B|KiB|MiB|GiB)$",
+    }),
+    count(bounds),
+  ], { error: () => what }).meta({ title });
+}
+
+/**
+ * A rate.
+ *
+ * @param max The greatest number per second
+ * @returns A schema that gives a number per second
+ */
+export function rate(max: number): Text<number> {
+  return text(bounded(parseRate, { min: 0, max, format: formatRate }), {
+    what: RATE,
+    title: `rate, 0/s to ${formatRate(max)}`,
+    pattern: "^[0-9]{1,9}(\\.[0-9]{1,3})?/s$",
+  });
+}
+
+/**
+ * A whole number.
+ *
+ * @param bounds The least and the greatest one
+ * @returns The schema
+ */
+export function count({ min, max }: Bounds): z.ZodType<number, number> {
+  return z.int({ error: () => "a whole number" }).min(min).max(max)
+    .meta({ title: `number, ${min} to ${max}` });
+}
+
+/**
+ * One of some words.
+ *
+ * @param words The legal words
+ * @returns The schema
+ */
+export function choice<const W extends readonly string[]>(words: W): z.ZodType<W[number], string> {
+  return z.enum(words, { error: () => listWords(words) }) as z.ZodType<W[number], string>;
+}
+
+/**
+ * A list, also as a single value where a list of one is meant; never an empty list unless said so.
+ *
+ * @param item The schema of one element
+ * @param options What the elements are, for messages, and whether there may be none
+ * @returns A schema that gives a list
+ */
+export function list<T>(
+  item: z.ZodType<T, string>,
+  { what, empty = false }: { readonly what: string; readonly empty?: boolean },
+): z.ZodType<T[], string | string[]> {
+  return z.union([
+    z.array(item).min(empty ? 0 : 1),
+    item.transform((value) => [value]),
+  ], { error: () => `${what} or a list of such` }).meta({ title: `${what} or a list of such` });
+}
+
+/** Characters that a name may have: it becomes a label in logs and metrics and a part of key paths. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+/**
+ * The name of a listener or upstream, where it is given. zod would not look at what stands under a
+ * bad name, so check.ts refuses those.
+ */
+export const name: z.ZodType<string, string> = z.string().meta({ pattern: NAME.source });
+
+/** The name of an upstream, where it is referred to. */
+export const reference: z.ZodType<string, string> = z.string({ error: () => "a name" })
+  .meta({ title: "name of an upstream" });
+
+/** The name of a protocol; which there are, check.ts is told. */
+export const protocol: z.ZodType<string, string> = z.string({ error: () => "a protocol" })
+  .meta({ title: "protocol" });
+
+/** An application protocol of TLS: 1 to 255 bytes (RFC 7301 §3.1). */
+export const alpn: Text<string> = text((input): string | Fault => {
+  const length = new TextEncoder().encode(input).length;
+  if (length >= 1 && length <= 255) return input;
+  return { fault: `Expected a protocol name of 1 to 255 bytes such as "h2", got ${length} bytes` };
+}, { what: 'a protocol name such as "h2"', title: "ALPN protocol name" });
+
+/** A server name pattern. */
+export const sni: Text<string> = text((input) => parsePattern(input, { ip: false }), {
+  what: 'a name, "*.suffix" or "*"',
+  title: 'name, "*.suffix" or "*"',
+});
+
+/** An HTTP host pattern. */
+export const host: Text<string> = text((input) => parsePattern(input, { ip: true }), {
+  what: 'a name, "*.suffix" or "*"',
+  title: 'name, IP address, "*.suffix" or "*"',
+});
+
+/** An IP address or CIDR block. */
+export const network: Text<string> = text(parseNetwork, {
+  what: 'a network such as "10.0.0.0/8" or "192.0.2.7"',
+  title: "IP address or CIDR block",
+});
+
+/** An address to listen on. */
+export const bindAddress: Text<string> = text((input): string | Fault => {
+  const address = parseSocketAddress(input);
+  if (typeof address === "string") {
+    return { fault: `Cannot parse address ${quote(input)}: ${address}` };
+  }
+  if (isIpLiteral(address.host) || address.host === "localhost") return input;
+  return {
+    fault: `Cannot listen on a name, got ${quote(input)}`,
+    hint: 'use an IP address or "localhost"',
+  };
+}, { what: 'an address such as "0.0.0.0:443"', title: "address (IP:PORT)" });
+
+/** An address of the admin endpoint. */
+export const adminAddress: Text<string> = text((input): string | Fault => {
+  if (/^unix:./.test(input)) return input;
+  const address = parseSocketAddress(input);
+  if (typeof address !== "string") return input;
+  return { fault: `Cannot parse address ${quote(input)}: ${address}` };
+}, { what: 'an address such as "127.0.0.1:9901"', title: "address (IP:PORT or unix:PATH)" });
+
+/** A target's address. */
+export const targetAddress: Text<TargetAddress> = text((input): TargetAddress | Fault => {
+  const address = parseTargetAddress(input);
+  if (typeof address !== "string") return address;
+  return { fault: `Cannot parse target ${quote(input)}: ${address}` };
+}, {
+  what: 'an address such as "10.0.0.5:443"',
+  title: "address (HOST:PORT, unix:PATH or builtin:NAME)",
+});

@@ -1,0 +1,47 @@
+/**
+ * The JSON Schema of the configuration, for editors. Knows how zod writes one; what it says comes
+ * from schema.ts.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { protocol } from "./fields.ts";
+import { type JsonSchema, listKeys } from "./keys.ts";
+import { NOT_YET } from "./not_yet.ts";
+import { ConfigSchema } from "./schema.ts";
+
+/** A protocol that shunt detects, and what it occurs on. */
+export interface ProtocolInfo {
+  readonly name: string;
+  readonly transports: readonly ("tcp" | "udp")[];
+}
+
+/** What `match: { protocol }` may be beside the protocols that shunt detects. */
+export const PSEUDO_PROTOCOLS: readonly ProtocolInfo[] = [
+  { name: "unknown", transports: ["tcp", "udp"] },
+  // A flow begins with a datagram, so it is never silent.
+  { name: "silent", transports: ["tcp"] },
+];
+
+/**
+ * Describes the configuration as a JSON Schema (draft 2020-12).
+ *
+ * @param protocols The protocols that shunt detects
+ * @returns The schema, as plain JSON
+ */
+export function configJsonSchema(protocols: readonly ProtocolInfo[]): JsonSchema {
+  const names = [...protocols, ...PSEUDO_PROTOCOLS].map(({ name }) => name);
+  const schema = z.toJSONSchema(ConfigSchema, {
+    io: "input",
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema === protocol as z.core.$ZodType) jsonSchema.enum = names;
+    },
+  }) as JsonSchema;
+  schema.title = "shunt configuration";
+  for (const key of listKeys(schema)) {
+    const note = NOT_YET.find(({ pattern }) => pattern.join() === key.pattern.join())?.note;
+    if (note !== undefined) key.schema.description += `. ${note}`;
+  }
+  return schema;
+}

@@ -1,0 +1,94 @@
+/**
+ * From YAML text to a configuration, or to everything that is wrong with it. Opens no file and
+ * never throws on what a file holds.
+ *
+ * @module
+ */
+
+import { checkDraft, checkProcess } from "./check.ts";
+import { readDraft } from "./draft.ts";
+import { expectation, isWithin, reportIssues } from "./issues.ts";
+import type { ProtocolInfo } from "./json_schema.ts";
+import { findNotYet } from "./not_yet.ts";
+import { applyOverrides } from "./overrides.ts";
+import type { Path, Problem } from "./problem.ts";
+import { Report } from "./report.ts";
+import { type Config, ConfigSchema } from "./schema.ts";
+import { readTree } from "./tree.ts";
+
+export { formatProblem, type Problem } from "./problem.ts";
+
+/** How to load. */
+export interface LoadOptions {
+  /** The file's name, for problems. */
+  readonly file: string;
+  /** The protocols that shunt detects. */
+  readonly protocols: readonly ProtocolInfo[];
+  /** Values set from outside the file, as `path=value`. */
+  readonly set?: readonly string[];
+}
+
+/** What came of loading. */
+export interface Loaded {
+  /** The configuration; absent where there is an error. */
+  readonly config?: Config;
+  /** Every error and warning, in the order of the file's lines. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a configuration.
+ *
+ * @param text YAML text
+ * @param options The file's name, the protocols and overrides
+ * @returns The configuration, or every error of the text
+ */
+export function loadConfig(text: string, options: LoadOptions): Loaded {
+  const written = readTree(text, options.file);
+  if (!("value" in written)) return { problems: written.problems };
+  const tree = applyOverrides(written, options.set ?? []);
+  const report = new Report(tree.places, tree.problems);
+
+  const asked = findNotYet(tree.value);
+  for (const { path, feature } of asked) {
+    const message = `${feature.what} is not supported yet`;
+    report.error("not_supported", path, { message, hint: feature.hint, at: "key" });
+  }
+  const parsed = ConfigSchema.safeParse(tree.value, { reportInput: true, error: expectation });
+  const issues = parsed.error?.issues ?? [];
+  reportIssues(
+    issues.filter((issue) => !asked.some(({ path }) => isWithin(issue.path as Path, path))),
+    { report },
+  );
+  checkAcross(tree.value, { report, options });
+
+  const problems = report.list();
+  const failed = problems.some(({ severity }) => severity === "error");
+  return failed || !parsed.success ? { problems } : { config: parsed.data, problems };
+}
+
+function checkAcross(
+  value: unknown,
+  { report, options }: { readonly report: Report; readonly options: LoadOptions },
+): void {
+  const draft = readDraft(value);
+  if (typeof value !== "object" || value === null) return;
+  for (const key of ["listeners", "upstreams"] as const) {
+    if (key in value && draft[key].length === 0 && isEmptyMap(Reflect.get(value, key))) {
+      const message = `Expected at least one ${key.slice(0, -1)}, got none`;
+      report.error("missing", [key], { message, at: "key" });
+    }
+  }
+  checkDraft(draft, { report, protocols: options.protocols });
+  const { dns, limits } = ConfigSchema.shape;
+  checkProcess({
+    dns: dns.safeParse(Reflect.get(value, "dns")).data,
+    limits: limits.safeParse(Reflect.get(value, "limits")).data,
+    listeners: draft.listeners,
+  }, report);
+}
+
+function isEmptyMap(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0 &&
+    !Array.isArray(value);
+}

@@ -1,0 +1,97 @@
+/**
+ * What is wrong with a configuration, as data and as the line that a user reads. Knows key paths;
+ * knows neither YAML nor what any key means.
+ *
+ * @module
+ */
+
+/** Keys and list positions from the top of a file: `["listeners", "edge", "routes", 2]`. */
+export type Path = readonly (string | number)[];
+
+/** What kind of thing is wrong: stable, for programs. */
+export type ProblemCode =
+  | "bad_override"
+  | "bad_value"
+  | "conflict"
+  | "duplicate"
+  | "missing"
+  | "never_matches"
+  | "no_effect"
+  | "not_supported"
+  | "syntax"
+  | "too_large"
+  | "unknown_key"
+  | "unknown_name"
+  | "unused"
+  | "wrong_type";
+
+/** One thing that is wrong, or that is probably not meant. */
+export interface Problem {
+  /** An error keeps the configuration from being used, a warning does not. */
+  readonly severity: "error" | "warning";
+  readonly code: ProblemCode;
+  /** The file, or the override (`--set log.level=debug`) that it stands in. */
+  readonly file: string;
+  /** From 1; absent for overrides. */
+  readonly line?: number;
+  /** From 1; absent for overrides. */
+  readonly column?: number;
+  /** The key's path, as in `listeners.edge.routes[2].match.sni[0]`; empty for the whole file. */
+  readonly path: string;
+  /** What is wrong. */
+  readonly message: string;
+  /** What to do, or what was probably meant. */
+  readonly hint?: string;
+}
+
+/**
+ * Writes a key path as people read it.
+ *
+ * @param path The path
+ * @returns Text such as `listeners.edge.routes[2].match.sni[0]`
+ */
+export function formatPath(path: Path): string {
+  let text = "";
+  for (const part of path) {
+    if (typeof part === "number") text += `[${part}]`;
+    else if (!/^[\w-]+$/.test(part)) text += `[${quote(part)}]`;
+    else text += text === "" ? part : `.${part}`;
+  }
+  return text;
+}
+
+/**
+ * Writes a problem as one line that starts with file, line and column, so that editors jump to it.
+ *
+ * @param problem The problem
+ * @returns The line, without its end
+ */
+export function formatProblem(problem: Problem): string {
+  const { file, line, column, severity, path, message, hint } = problem;
+  const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
+  const key = path === "" ? "" : `${path}: `;
+  return `${place}: ${severity}: ${key}${message}${hint === undefined ? "" : `; ${hint}`}`;
+}
+
+/**
+ * Quotes a value that a user wrote, with control characters escaped and an end to its length.
+ *
+ * @param text The value
+ * @returns The quoted text
+ */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
+
+/**
+ * Joins words as a sentence does: `"a", "b" or "c"`.
+ *
+ * @param words The words, not yet quoted
+ * @param last The word before the last one
+ * @returns The text
+ */
+export function listWords(words: readonly string[], last: "or" | "and" = "or"): string {
+  const quoted = words.map(quote);
+  const end = quoted.pop() ?? "nothing";
+  return quoted.length === 0 ? end : `${quoted.join(", ")} ${last} ${end}`;
+}

@@ -1,0 +1,90 @@
+/**
+ * Collects problems and gives each its place. Knows paths and places; judges nothing.
+ *
+ * @module
+ */
+
+import { formatPath, type Path, type Problem, type ProblemCode } from "./problem.ts";
+import type { Places } from "./tree.ts";
+
+/** What is said of a problem. */
+export interface Finding {
+  readonly message: string;
+  readonly hint?: string | undefined;
+  /** Whether to point at the key or at its value. */
+  readonly at?: "key" | "value";
+}
+
+/** The problems of one configuration so far. */
+export class Report {
+  readonly #problems: Problem[];
+  readonly #places: Places;
+
+  /**
+   * @param places Where keys and values are written
+   * @param problems What is known to be wrong already
+   */
+  constructor(places: Places, problems: readonly Problem[] = []) {
+    this.#places = places;
+    this.#problems = [...problems];
+  }
+
+  /**
+   * Adds what keeps the configuration from being used.
+   *
+   * @param code What kind of thing is wrong
+   * @param path Where
+   * @param finding What to say
+   */
+  error(code: ProblemCode, path: Path, finding: Finding): void {
+    this.#add("error", code, { path, finding });
+  }
+
+  /**
+   * Adds what is probably not meant.
+   *
+   * @param code What kind of thing is wrong
+   * @param path Where
+   * @param finding What to say
+   */
+  warning(code: ProblemCode, path: Path, finding: Finding): void {
+    this.#add("warning", code, { path, finding });
+  }
+
+  /**
+   * Says where a path is written, within a message about another.
+   *
+   * @param path The path
+   * @returns Text such as `listeners.edge.routes[0] (line 12)`
+   */
+  refer(path: Path): string {
+    const { place, path: written } = this.#places.find(path, "value");
+    return `${formatPath(written)} (${
+      place.line === undefined ? place.file : `line ${place.line}`
+    })`;
+  }
+
+  /**
+   * Gives all problems, those of the file in the order of its lines.
+   *
+   * @returns The problems
+   */
+  list(): Problem[] {
+    const line = (problem: Problem) => problem.line ?? Infinity;
+    return this.#problems.toSorted((a, b) =>
+      line(a) === line(b) ? (a.column ?? 0) - (b.column ?? 0) : line(a) - line(b)
+    );
+  }
+
+  #add(
+    severity: Problem["severity"],
+    code: ProblemCode,
+    { path, finding }: { readonly path: Path; readonly finding: Finding },
+  ): void {
+    const { message, hint, at = "value" } = finding;
+    const { place, path: written } = this.#places.find(path, at);
+    const text = formatPath(written);
+    const problem = { severity, code, ...place, path: text, message };
+    this.#problems.push(hint === undefined ? problem : { ...problem, hint });
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Durations, sizes and rates as text and back. Knows units and bounds; knows no key.
+ *
+ * @module
+ */
+
+/** What is wrong with a text that should have been a value. */
+export interface Fault {
+  /** A whole message: sentence case, no final period. */
+  readonly fault: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** One unit of a quantity. */
+type Unit = readonly [name: string, factor: number];
+
+const DURATIONS: readonly Unit[] = [["h", 3_600_000], ["m", 60_000], ["s", 1000], ["ms", 1]];
+const SIZES: readonly Unit[] = [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10], ["B", 1]];
+
+/** What a duration looks like, for messages. */
+export const DURATION = 'a duration such as "250ms", "5s", "1m" or "1h"';
+/** What a size looks like, for messages. */
+export const SIZE = 'a size such as "64KiB" or "1MiB"';
+/** What a rate looks like, for messages. */
+export const RATE = 'a rate such as "100/s"';
+
+/**
+ * Parses `250ms`, `5s`, `1m` or `1h`.
+ *
+ * @param text The text
+ * @returns Milliseconds, or what is wrong
+ */
+export function parseDuration(text: string): number | Fault {
+  const [, digits, unit] = /^([0-9]{1,9})(ms|s|m|h)$/.exec(text) ?? [];
+  const factor = DURATIONS.find(([name]) => name === unit)?.[1];
+  if (factor === undefined) return expected(DURATION, text);
+  return Number(digits) * factor;
+}
+
+/**
+ * Parses `512B`, `64KiB`, `1MiB` or `1GiB`.
+ *
+ * @param text The text
+ * @returns Bytes, or what is wrong
+ */
+export function parseSize(text: string): number | Fault {
+  const [, digits, unit] = /^([0-9]{1,9})(B|KiB|MiB|GiB)$/.exec(text) ?? [];
+  const factor = SIZES.find(([name]) => name === unit)?.[1];
+  if (factor === undefined) return expected(SIZE, text);
+  return Number(digits) * factor;
+}
+
+/**
+ * Parses `100/s`; a fraction such as `0.5/s` is one in two seconds.
+ *
+ * @param text The text
+ * @returns Number per second, or what is wrong
+ */
+export function parseRate(text: string): number | Fault {
+  const [, number] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)\/s$/.exec(text) ?? [];
+  return number === undefined ? expected(RATE, text) : Number(number);
+}
+
+/**
+ * Writes a duration with the largest unit that keeps it whole.
+ *
+ * @param ms Milliseconds
+ * @returns Text that {@linkcode parseDuration} reads
+ */
+export function formatDuration(ms: number): string {
+  return ms === 0 ? "0s" : withUnit(ms, DURATIONS);
+}
+
+/**
+ * Writes a size with the largest unit that keeps it whole.
+ *
+ * @param bytes Bytes
+ * @returns Text that {@linkcode parseSize} reads
+ */
+export function formatSize(bytes: number): string {
+  return bytes === 0 ? "0B" : withUnit(bytes, SIZES);
+}
+
+/**
+ * Writes a rate.
+ *
+ * @param perSecond Number per second
+ * @returns Text that {@linkcode parseRate} reads
+ */
+export function formatRate(perSecond: number): string {
+  return `${perSecond}/s`;
+}
+
+function withUnit(value: number, units: readonly Unit[]): string {
+  const [name, factor] = units.find(([, factor]) => value % factor === 0) ?? units.at(-1)!;
+  return `${value / factor}${name}`;
+}
+
+function expected(what: string, text: string): Fault {
+  return { fault: `Expected ${what}, got ${JSON.stringify(text.slice(0, 80))}` };
+}

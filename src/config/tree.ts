@@ -1,0 +1,254 @@
+/**
+ * YAML text as plain values and the places they were written at. Knows YAML and its dangers; knows
+ * no key of shunt's.
+ *
+ * @module
+ */
+
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Scalar,
+} from "yaml";
+import { formatPath, type Path, type Problem, type ProblemCode, quote } from "./problem.ts";
+
+/** Far above any real configuration (a thousand routes are 100 KiB), and parsed in about a second. */
+const MAX_BYTES = 1024 * 1024;
+/** The schema needs 7 levels. */
+const MAX_DEPTH = 32;
+/** Aliases count as often as they are used, so that a few lines cannot grow without bound. */
+const MAX_VALUES = 100_000;
+/** Enough to see what is wrong; one slip in YAML often gives several. */
+const MAX_SYNTAX_PROBLEMS = 20;
+
+/** Where something is written: absent in overrides. */
+export interface Place {
+  readonly file: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** Where the key and the value of one path are written. */
+interface Spot {
+  readonly key?: Place;
+  readonly value: Place;
+}
+
+/** Where every key and value of a configuration is written. */
+export class Places {
+  readonly #spots = new Map<string, Spot>();
+  readonly #file: string;
+
+  /** @param file The file's name */
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /**
+   * Notes where a path is written.
+   *
+   * @param path The path
+   * @param spot Where its key and value are
+   */
+  set(path: Path, spot: Spot): void {
+    this.#spots.set(JSON.stringify(path), spot);
+  }
+
+  /**
+   * Notes that the values under a path come from another text, of which lines say nothing.
+   *
+   * @param path The path
+   * @param places Where that text's values are, their paths counted from its own top
+   */
+  graft(path: Path, places: Places): void {
+    const above = JSON.stringify(path).slice(0, -1);
+    for (const written of this.#spots.keys()) {
+      if (written.startsWith(`${above},`)) this.#spots.delete(written);
+    }
+    const value = { file: places.#file };
+    for (const below of places.#spots.keys()) {
+      this.set([...path, ...JSON.parse(below) as Path], { value });
+    }
+  }
+
+  /**
+   * Finds where a path is written; for what is not written, what would contain it.
+   *
+   * @param path The path
+   * @param at Whether the key is meant or its value
+   * @returns The place, and the path as written: a list of one may be written as a scalar
+   */
+  find(path: Path, at: "key" | "value"): { readonly place: Place; readonly path: Path } {
+    const spot = this.#spots.get(JSON.stringify(path));
+    if (spot !== undefined) {
+      return { place: at === "key" ? spot.key ?? spot.value : spot.value, path };
+    }
+    if (path.length === 0) return { place: { file: this.#file, line: 1, column: 1 }, path };
+    const parent = this.find(path.slice(0, -1), "key");
+    return typeof path.at(-1) === "number" ? parent : { place: parent.place, path };
+  }
+}
+
+/** A text as values. */
+export interface Tree {
+  /** Plain values; absent where the text is not YAML. */
+  readonly value?: unknown;
+  readonly places: Places;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads YAML text. Never throws, whatever the text is.
+ *
+ * @param text The text
+ * @param file The file's name, for problems
+ * @returns Its values, their places and everything that is wrong with it as YAML
+ */
+export function readTree(text: string, file: string): Tree {
+  const places = new Places(file);
+  const refuse = (code: ProblemCode, message: string): Tree => ({
+    places,
+    problems: [{ severity: "error", code, file, line: 1, column: 1, path: "", message }],
+  });
+  if (text.length > MAX_BYTES) {
+    return refuse("too_large", "The file is larger than 1 MiB");
+  }
+  if (flowDepth(text) > MAX_DEPTH) {
+    return refuse("too_large", `Lists and maps are nested deeper than ${MAX_DEPTH} levels`);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    resolveKnownTags: false,
+    logLevel: "silent",
+  });
+  const reader = new Reader(file, { lines, places });
+  for (const { code, message, pos } of document.errors.slice(0, MAX_SYNTAX_PROBLEMS)) {
+    reader.report("syntax", pos[0], { path: [], message: syntaxMessage(code, message) });
+  }
+  if (document.errors.length > 0) return { places, problems: reader.problems };
+  const value = reader.read(document.contents as Node | null, []);
+  return { value, places, problems: reader.problems };
+}
+
+/** YAML's own parser takes seconds for a megabyte of open brackets, the lexer milliseconds. */
+function flowDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (token === "[" || token === "{") deepest = Math.max(deepest, ++depth);
+    else if (token === "]" || token === "}") depth--;
+    if (deepest > MAX_DEPTH) break;
+  }
+  return deepest;
+}
+
+function syntaxMessage(code: string, message: string): string {
+  switch (code) {
+    case "MULTIPLE_DOCS":
+      return 'The file has more than one YAML document; remove what follows the "---"';
+    case "TAB_AS_INDENT":
+      return "Tabs cannot indent YAML; use spaces";
+    default:
+      return `Cannot read as YAML: ${message}`;
+  }
+}
+
+/** Walks one document. */
+class Reader {
+  readonly problems: Problem[] = [];
+  readonly #file: string;
+  readonly #lines: LineCounter;
+  readonly #places: Places;
+  readonly #anchors = new Map<string, Node>();
+  #values = 0;
+
+  constructor(file: string, { lines, places }: { lines: LineCounter; places: Places }) {
+    this.#file = file;
+    this.#lines = lines;
+    this.#places = places;
+  }
+
+  report(
+    code: ProblemCode,
+    offset: number,
+    { path, message }: { readonly path: Path; readonly message: string },
+  ): void {
+    const place = this.#place(offset);
+    this.problems.push({ severity: "error", code, ...place, path: formatPath(path), message });
+  }
+
+  read(node: Node | null, path: Path, key?: Scalar): unknown {
+    const keyOffset = key?.range?.[0];
+    const offset = node === null || isEmpty(node) ? keyOffset ?? 0 : node.range?.[0] ?? 0;
+    this.#places.set(path, {
+      value: this.#place(offset),
+      ...(keyOffset === undefined ? {} : { key: this.#place(keyOffset) }),
+    });
+    if (++this.#values > MAX_VALUES || path.length > MAX_DEPTH) {
+      if (!this.problems.some(({ code }) => code === "too_large")) {
+        const message = `The file has more than ${MAX_VALUES} values or ${MAX_DEPTH} levels`;
+        this.report("too_large", offset, { path, message });
+      }
+      return null;
+    }
+    if (node === null) return null;
+    if (isAlias(node)) return this.read(this.#anchors.get(node.source) ?? null, path, key);
+    if ("anchor" in node && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+    if (node.tag !== undefined && !node.tag.startsWith("tag:yaml.org,2002:")) {
+      const message = `Tag ${quote(node.tag)} has no meaning here`;
+      this.report("syntax", offset, { path, message });
+    }
+    if (isMap(node)) return this.#map(node.items as Pairs, path);
+    if (isSeq(node)) {
+      return node.items.map((item, index) => this.read(item as Node | null, [...path, index]));
+    }
+    return isScalar(node) ? node.value : null;
+  }
+
+  #map(pairs: Pairs, path: Path): unknown {
+    const map: Record<string, unknown> = Object.create(null);
+    for (const { key, value } of pairs) {
+      if (!isScalar(key)) {
+        const message = "A key must be a plain word";
+        this.report("wrong_type", key?.range?.[0] ?? 0, { path, message });
+        continue;
+      }
+      const name = String(key.value);
+      const keyPath = [...path, name];
+      if (name === "__proto__") {
+        const message = `Key ${quote(name)} cannot be used`;
+        this.report("unknown_key", key.range?.[0] ?? 0, { path: keyPath, message });
+        continue;
+      }
+      if (name in map) {
+        const { line } = this.#places.find(keyPath, "key").place;
+        const message = `Key ${quote(name)} appears twice; the first is on line ${line}`;
+        this.report("duplicate", key.range?.[0] ?? 0, { path: keyPath, message });
+        continue;
+      }
+      map[name] = this.read(value, keyPath, key);
+    }
+    return map;
+  }
+
+  #place(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}
+
+type Pairs = readonly { readonly key: Node | null; readonly value: Node | null }[];
+
+/** An empty value has no text of its own: its key is where to look. */
+function isEmpty(node: Node): boolean {
+  return isScalar(node) && node.value === null && (node.source ?? "") === "";
+}
