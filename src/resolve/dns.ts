@@ -198,7 +198,6 @@ export class Resolver {
     const both = async (): Promise<void> => {
       await Promise.all([ask(4), ask(6)]);
       clearTimeout(early);
-      clearTimeout(slow);
       if (records.length === 0 && this.#lookup !== undefined && !this.#closed) {
         try {
           const list = await this.#bounded(this.#lookup(name));
@@ -207,6 +206,7 @@ export class Resolver {
           error = reason;
         }
       }
+      clearTimeout(slow);
       entry.pending = undefined;
       if (records.length > 0) return resolve(this.#keep(name, entry, records));
       this.#fail(name, entry, error);

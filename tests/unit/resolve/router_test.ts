@@ -1,0 +1,215 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { MatchConfig, RouteConfig } from "../../../src/config/schema.ts";
+import { Router, type Seen } from "../../../src/resolve/router.ts";
+
+const PROTOCOLS = [
+  { name: "tls", transports: ["tcp"] },
+  { name: "http", transports: ["tcp"] },
+  { name: "ssh", transports: ["tcp"] },
+  { name: "quic", transports: ["udp"] },
+  { name: "openvpn", transports: ["tcp", "udp"] },
+] as const;
+
+function router(...matches: (MatchConfig | undefined)[]): Router {
+  const routes = matches.map((match, i): RouteConfig =>
+    match === undefined ? { upstream: `u${i}` } : { match, upstream: `u${i}` }
+  );
+  return new Router({ routes }, { protocols: PROTOCOLS });
+}
+
+function seen(facts: Partial<Seen>): Seen {
+  return { transport: "tcp", protocol: "tls", source: "192.0.2.1", ...facts };
+}
+
+const MATCHES: readonly [string, MatchConfig | undefined, Partial<Seen>, boolean][] = [
+  ["no match takes everything", undefined, { protocol: "silent" }, true],
+  ["an empty match takes everything", {}, { protocol: "unknown" }, true],
+  ["a protocol takes itself", { protocol: ["tls"] }, {}, true],
+  ["a protocol takes no other", { protocol: ["ssh"] }, {}, false],
+  ["a list takes any of it", { protocol: ["ssh", "tls"] }, {}, true],
+  ["unknown is a protocol", { protocol: ["unknown"] }, { protocol: "unknown" }, true],
+  ["silent is a protocol", { protocol: ["silent"] }, { protocol: "silent" }, true],
+  ["sni takes its names", { sni: ["*.example.com"] }, { sni: "a.example.com" }, true],
+  ["sni takes no other name", { sni: ["*.example.com"] }, { sni: "example.com" }, false],
+  ["any sni needs one", { sni: ["*"] }, {}, false],
+  ["any sni takes one", { sni: ["*"] }, { sni: "x" }, true],
+  ["alpn takes any of the offered", { alpn: ["h3", "h2"] }, { alpn: ["http/1.1", "h2"] }, true],
+  ["alpn takes nothing else", { alpn: ["h2"] }, { alpn: ["H2"] }, false],
+  ["alpn needs an offer", { alpn: ["h2"] }, {}, false],
+  ["host takes its names", { host: ["example.com"] }, { host: "example.com" }, true],
+  ["host needs one", { host: ["*"] }, { sni: "example.com" }, false],
+  ["source takes its network", { source: ["192.0.2.0/24"] }, {}, true],
+  ["source takes no other", { source: ["192.0.2.0/24"] }, { source: "192.0.3.1" }, false],
+  ["source takes mapped IPv4", { source: ["192.0.2.0/24"] }, { source: "::ffff:192.0.2.9" }, true],
+  ["all conditions hold", { protocol: ["tls"], sni: ["a"] }, { sni: "a" }, true],
+  ["one of two does not hold", { protocol: ["tls"], sni: ["a"] }, { sni: "b" }, false],
+];
+
+for (const [what, match, facts, expected] of MATCHES) {
+  Deno.test(`resolve router: ${what}`, () => {
+    assertEquals(router(match).match(seen(facts)) !== undefined, expected);
+    assertEquals(router(match).explain(seen(facts))[0]?.matched, expected);
+  });
+}
+
+Deno.test("resolve router: the first route that matches wins", () => {
+  const routes = router({ sni: ["b"] }, { sni: ["*"] }, { sni: ["a"] }, undefined);
+  assertEquals(routes.match(seen({ sni: "a" }))?.name, "routes[1]");
+  assertEquals(routes.match(seen({ sni: "b" }))?.upstream, "u0");
+  assertEquals(routes.match(seen({}))?.index, 3);
+});
+
+Deno.test("resolve router: no route matches where none does", () => {
+  assertEquals(router({ sni: ["a"] }).match(seen({ sni: "b" })), undefined);
+});
+
+Deno.test("resolve router: needsHost is set by any host condition and by nothing else", () => {
+  assert(!router({ sni: ["a"] }, undefined).needsHost);
+  assert(router({ sni: ["a"] }, { host: ["a"] }).needsHost);
+});
+
+type Needs = [string, (MatchConfig | undefined)[], "nothing" | "bytes", "nothing" | "bytes"];
+const LOCAL = ["10.0.0.0/8"];
+const NEEDS: readonly Needs[] = [
+  ["no condition", [undefined], "nothing", "nothing"],
+  ["a protocol before the rest", [{ protocol: ["tls"] }, undefined], "bytes", "nothing"],
+  ["the rest before a protocol", [undefined, { protocol: ["tls"] }], "nothing", "nothing"],
+  ["a protocol of the other transport", [{ protocol: ["quic"] }, undefined], "nothing", "bytes"],
+  ["a protocol of both", [{ protocol: ["openvpn"] }, undefined], "bytes", "bytes"],
+  ["one protocol of each", [{ protocol: ["quic", "tls"] }, undefined], "bytes", "bytes"],
+  ["silent", [{ protocol: ["silent"] }, undefined], "bytes", "bytes"],
+  ["sni", [{ sni: ["a"] }], "bytes", "bytes"],
+  ["alpn", [{ alpn: ["a"] }], "bytes", "bytes"],
+  ["host", [{ host: ["a"] }], "bytes", "bytes"],
+  ["the source alone", [{ source: LOCAL }, { protocol: ["ssh"] }], "nothing", "nothing"],
+  ["another source", [{ source: ["192.0.2.9"] }, { protocol: ["ssh"] }], "bytes", "nothing"],
+  ["bytes of another source", [{ source: ["::/0"], sni: ["a"] }, undefined], "nothing", "nothing"],
+  ["bytes of this source", [{ source: LOCAL, sni: ["a"] }, undefined], "bytes", "bytes"],
+  ["nothing that this source can match", [{ source: ["::/0"] }], "nothing", "nothing"],
+];
+
+for (const [what, matches, tcp, udp] of NEEDS) {
+  Deno.test(`resolve router: ${what} needs ${tcp} on tcp and ${udp} on udp`, () => {
+    assertEquals(router(...matches).needs("tcp", "10.1.2.3"), tcp);
+    assertEquals(router(...matches).needs("udp", "10.1.2.3"), udp);
+  });
+}
+
+const WHYS: readonly [MatchConfig | undefined, Partial<Seen>, string][] = [
+  [undefined, {}, "it has no conditions"],
+  [{ protocol: ["tls"], sni: ["a"] }, { sni: "a" }, "protocol, sni match"],
+  [{ protocol: ["quic"] }, {}, '"quic" cannot occur on tcp'],
+  [{ protocol: ["ssh", "http"] }, {}, 'protocol "tls" is none of "ssh", "http"'],
+  [{ sni: ["*.example.com"] }, { sni: "a.b" }, 'sni "a.b" is none of "*.example.com"'],
+  [{ sni: ["*"] }, {}, 'no sni was seen, and the route asks for "*"'],
+  [{ alpn: ["h2"] }, { alpn: ["h3", "x"] }, 'alpn "h3", "x" has none of "h2"'],
+  [{ alpn: ["h2"] }, { alpn: [] }, 'alpn (empty) has none of "h2"'],
+  [{ alpn: ["h2"] }, {}, 'no alpn was seen, and the route asks for "h2"'],
+  [{ host: ["a"] }, { host: "b" }, 'host "b" is none of "a"'],
+  [{ source: ["::1"] }, {}, 'source "192.0.2.1" is none of "::1"'],
+];
+
+for (const [match, facts, why] of WHYS) {
+  Deno.test(`resolve router: explains that ${why}`, () => {
+    assertEquals(router(match).explain(seen(facts))[0]?.why, why);
+  });
+}
+
+Deno.test("resolve router: explains every route up to the one that matches", () => {
+  const explained = router({ sni: ["b"] }, { sni: ["a"] }, undefined).explain(seen({ sni: "a" }));
+  assertEquals(explained.map(({ route, matched }) => [route.name, matched]), [
+    ["routes[0]", false],
+    ["routes[1]", true],
+  ]);
+});
+
+const PARTS = {
+  protocol: ["tls", "http", "ssh", "quic", "openvpn", "unknown", "silent"],
+  sni: ["a.test", "b.test", "x.a.test"],
+  alpn: ["h2", "h3"],
+  source: ["10.0.0.1", "192.0.2.1", "2001:db8::1"],
+};
+const some = (values: readonly string[]) =>
+  fc.option(fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 3 }), {
+    nil: undefined,
+  });
+const one = (values: readonly string[]) =>
+  fc.option(fc.constantFrom(...values), { nil: undefined });
+
+function compact<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const entries = Object.entries(value).filter(([, held]) => held !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> };
+}
+
+const anyMatch = fc.record({
+  protocol: some(PARTS.protocol),
+  sni: some(["*", "*.test", "*.a.test", ...PARTS.sni]),
+  alpn: some(PARTS.alpn),
+  host: some(["*", "*.test", ...PARTS.sni]),
+  source: some(["10.0.0.0/8", "0.0.0.0/0", "::/0", "192.0.2.1"]),
+}).map(compact);
+const anySeen = fc.record({
+  protocol: fc.constantFrom(...PARTS.protocol),
+  sni: one(PARTS.sni),
+  alpn: fc.option(fc.subarray(PARTS.alpn), { nil: undefined }),
+  host: one(PARTS.sni),
+  source: fc.constantFrom(...PARTS.source),
+}).map((facts): Seen => {
+  const transport = facts.protocol === "quic" ? "udp" : "tcp";
+  return { ...compact(facts), transport, protocol: facts.protocol, source: facts.source };
+});
+
+function glob(pattern: string, name: string | undefined): boolean {
+  if (name === undefined) return false;
+  return pattern === "*" || pattern === name ||
+    (pattern.startsWith("*.") && name.endsWith(pattern.slice(1)));
+}
+
+function inNetwork(network: string, source: string): boolean {
+  const v6 = source.includes(":");
+  if (network === "::/0") return v6;
+  if (network === "0.0.0.0/0") return !v6;
+  return network === "10.0.0.0/8" ? source.startsWith("10.") : network === source;
+}
+
+function oracle(match: MatchConfig, facts: Seen): boolean {
+  const { protocol, sni, alpn, host, source } = match;
+  return (protocol === undefined || protocol.includes(facts.protocol)) &&
+    (sni === undefined || sni.some((pattern) => glob(pattern, facts.sni))) &&
+    (alpn === undefined || alpn.some((name) => facts.alpn?.includes(name) ?? false)) &&
+    (host === undefined || host.some((pattern) => glob(pattern, facts.host))) &&
+    (source === undefined || source.some((network) => inNetwork(network, facts.source)));
+}
+
+Deno.test("resolve router: agrees with a naive oracle, and explain with match", () => {
+  fc.assert(
+    fc.property(fc.array(anyMatch, { minLength: 1, maxLength: 5 }), anySeen, (matches, facts) => {
+      const expected = matches.findIndex((match) => oracle(match, facts));
+      const routes = router(...matches);
+      const found = routes.match(facts);
+      assertEquals(found?.index ?? -1, expected);
+      const explained = routes.explain(facts);
+      assertEquals(explained.findIndex(({ matched }) => matched), expected);
+      assertEquals(explained.length, expected < 0 ? matches.length : expected + 1);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("resolve router: where nothing is needed, no bytes change the route", () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyMatch, { minLength: 1, maxLength: 4 }),
+      anySeen,
+      anySeen,
+      (matches, a, b) => {
+        const routes = router(...matches);
+        const { transport, source } = a;
+        fc.pre(transport === b.transport && routes.needs(transport, source) === "nothing");
+        assertEquals(routes.match(a), routes.match({ ...b, source }));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
