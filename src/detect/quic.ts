@@ -11,8 +11,8 @@
  * @module
  */
 
-import { parseClientHello } from "../wire/client_hello.ts";
-import { CryptoStream, MAX_CRYPTO_BYTES } from "../wire/crypto_stream.ts";
+import { HANDSHAKE_HEADER, parseClientHello } from "../wire/client_hello.ts";
+import { CryptoCoverage, CryptoStream, MAX_CRYPTO_BYTES } from "../wire/crypto_stream.ts";
 import { readFrames } from "../wire/quic_frames.ts";
 import { InitialKeys } from "../wire/quic_keys.ts";
 import { parsePacket, type QuicPacket, type QuicVersion } from "../wire/quic_packet.ts";
@@ -24,6 +24,9 @@ const MAX_DATAGRAMS = 64;
 const MAX_PAYLOAD_BYTES = 2 * MAX_CRYPTO_BYTES;
 /** Packets of a datagram that are looked at. Clients coalesce one per encryption level, so 3. */
 const MAX_PACKETS = 8;
+
+/** Connections of a flow that are followed. Which hello is complete first decides for all. */
+const MAX_ATTEMPTS = 4;
 
 /** QUIC over UDP. */
 export const quic: Detector = {
@@ -55,9 +58,8 @@ interface Attempt {
   readonly dcid: Uint8Array;
   readonly keys: InitialKeys;
   readonly payloads: Uint8Array[];
-  /** Bytes in `payloads`. */
-  received: number;
-  /** Bytes below which the hello cannot be complete. */
+  readonly coverage: CryptoCoverage;
+  /** Handshake bytes below which the payloads are not worth reading again. */
   needed: number;
 }
 
@@ -127,20 +129,29 @@ class FirstFlight {
     const { version, dcid } = packet;
     // While nothing is answered, a client keeps the connection ID that its keys come from.
     const known = this.#attempts.find((one) => one.version === version && equal(one.dcid, dcid));
+    if (known === undefined && this.#attempts.length === MAX_ATTEMPTS) return undefined;
     const keys = known?.keys ?? new InitialKeys(version, dcid);
     const payload = keys.open(datagram, packet);
     if (payload === undefined) return undefined;
-    const attempt = known ?? { version, dcid, keys, payloads: [], received: 0, needed: 0 };
+    const attempt = known ?? {
+      version,
+      dcid,
+      keys,
+      payloads: [],
+      coverage: new CryptoCoverage(),
+      needed: HANDSHAKE_HEADER,
+    };
     if (known === undefined) this.#attempts.push(attempt);
     attempt.payloads.push(payload);
-    attempt.received += payload.length;
+    readFrames(payload, attempt.coverage);
     this.#payloadBytes += payload.length;
     return attempt;
   }
 }
 
+/** Reads the payloads no more than twice: for the hello's length and for the hello. */
 function readHello(attempt: Attempt): Verdict | undefined {
-  if (attempt.received < attempt.needed) return undefined;
+  if (attempt.coverage.contiguous < attempt.needed) return undefined;
   STREAM.reset();
   for (const payload of attempt.payloads) {
     if (!readFrames(payload, STREAM)) return certain(attempt);

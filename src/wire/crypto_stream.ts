@@ -8,11 +8,64 @@
 /** Handshake bytes that are looked at; a ClientHello is seldom longer than 2 KiB. */
 export const MAX_CRYPTO_BYTES = 65_536;
 
+/** Takes the data of CRYPTO frames. */
+export interface CryptoSink {
+  /**
+   * Takes the data of one frame. What lies beyond {@linkcode MAX_CRYPTO_BYTES} is left out.
+   *
+   * @param offset The stream offset of its first byte
+   * @param data The data
+   * @returns `false` where it contradicts what was there, which no honest sender does (RFC 9000 §2.2)
+   */
+  add(offset: number, data: Uint8Array): boolean;
+}
+
 /**
- * One handshake stream at a time. A reset costs what was used, so one instance of 128 KiB serves all
- * flows in turn, and a frame far ahead cannot make a flow hold more than was sent.
+ * Which bytes of one stream came, not what they were: a bit each, 8 KiB at most, so that a flow that
+ * waits for more holds little and each frame costs its own length.
  */
-export class CryptoStream {
+export class CryptoCoverage implements CryptoSink {
+  #bits: Uint8Array = new Uint8Array(0);
+  #contiguous = 0;
+
+  /** Number of bytes from offset 0 up to the first gap. */
+  get contiguous(): number {
+    while (this.#has(this.#contiguous)) this.#contiguous++;
+    return this.#contiguous;
+  }
+
+  /**
+   * Marks the data of a frame as there.
+   *
+   * @param offset The stream offset of its first byte
+   * @param data The data
+   * @returns `true`: no data is looked at
+   */
+  add(offset: number, data: Uint8Array): true {
+    const end = Math.min(offset + data.length, MAX_CRYPTO_BYTES);
+    if (offset >= end) return true;
+    this.#reserve((end + 7) >> 3);
+    for (let at = offset; at < end; at++) this.#bits[at >> 3]! |= 1 << (at & 7);
+    return true;
+  }
+
+  #has(at: number): boolean {
+    return at < this.#bits.length * 8 && (this.#bits[at >> 3]! & (1 << (at & 7))) !== 0;
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#bits.length) return;
+    const grown = new Uint8Array(Math.max(bytes, 2 * this.#bits.length));
+    grown.set(this.#bits);
+    this.#bits = grown;
+  }
+}
+
+/**
+ * The bytes of one stream at a time. A reset costs what was used, so one instance of 128 KiB serves
+ * all flows in turn, and a frame far ahead makes no flow hold the bytes in between.
+ */
+export class CryptoStream implements CryptoSink {
   readonly #bytes = new Uint8Array(MAX_CRYPTO_BYTES);
   readonly #present = new Uint8Array(MAX_CRYPTO_BYTES);
   #highest = 0;
@@ -32,11 +85,11 @@ export class CryptoStream {
   }
 
   /**
-   * Takes the data of a frame. What lies beyond {@linkcode MAX_CRYPTO_BYTES} is left out.
+   * Puts the data of a frame in its place.
    *
    * @param offset The stream offset of its first byte
    * @param data The data
-   * @returns `false` where it contradicts what was there, which no honest sender does (RFC 9000 §2.2)
+   * @returns `false` where it contradicts what was there
    */
   add(offset: number, data: Uint8Array): boolean {
     const end = Math.min(offset + data.length, MAX_CRYPTO_BYTES);

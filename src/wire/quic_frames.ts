@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CryptoStream } from "./crypto_stream.ts";
+import type { CryptoSink } from "./crypto_stream.ts";
 import { varint, varintSize } from "./quic_packet.ts";
 
 const PADDING = 0x00;
@@ -16,14 +16,14 @@ const CRYPTO = 0x06;
 const CONNECTION_CLOSE = 0x1c;
 
 /**
- * Hands the data of all CRYPTO frames to a stream. Reading stops at a frame that Initial packets
+ * Hands out the data of all CRYPTO frames. Reading stops at a frame that Initial packets
  * cannot hold or that passes the end, since what follows has no known place.
  *
  * @param frames A decrypted packet's payload
- * @param stream Where the data goes
- * @returns `false` where data contradicts what the stream holds
+ * @param sink Where the data goes
+ * @returns `false` where data contradicts what the sink has
  */
-export function readFrames(frames: Uint8Array, stream: CryptoStream): boolean {
+export function readFrames(frames: Uint8Array, sink: CryptoSink): boolean {
   let at = 0;
   // Each turn moves on by one byte at least, or ends: -1 is no index.
   while (at >= 0 && at < frames.length) {
@@ -44,7 +44,7 @@ export function readFrames(frames: Uint8Array, stream: CryptoStream): boolean {
         if (length < 0) return true;
         at += varintSize(frames, at);
         if (length > frames.length - at) return true;
-        if (!stream.add(offset, frames.subarray(at, at + length))) return false;
+        if (!sink.add(offset, frames.subarray(at, at + length))) return false;
         at += length;
         break;
       }

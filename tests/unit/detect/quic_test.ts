@@ -174,6 +174,13 @@ Deno.test("detect quic: keeps connections that share a flow apart", () => {
   });
 });
 
+Deno.test("detect quic: follows no more than four connections of a flow", () => {
+  const begun = ["a", "b", "c"].map((id) => initial([[0, 1000]], { dcid: bytesOf(id) }));
+  assertEquals(ask(...begun, initial([[0]], OTHER)), MATCH);
+  assertEquals(ask(...begun, FIRST, initial([[0]], OTHER)).kind, "need_more");
+  assertEquals(ask(...begun, FIRST, initial([[0]], OTHER), SECOND), MATCH);
+});
+
 Deno.test("detect quic: keeps versions apart that share a connection ID", () => {
   const second = initial([[1000]], { number: 1, version: "2" });
   const first = initial([[0, 1000]], { version: "2" });

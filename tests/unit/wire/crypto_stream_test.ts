@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { CryptoStream, MAX_CRYPTO_BYTES } from "../../../src/wire/crypto_stream.ts";
+import { CryptoCoverage, CryptoStream, MAX_CRYPTO_BYTES } from "../../../src/wire/crypto_stream.ts";
 
 const MESSAGE = Uint8Array.from({ length: 100 }, (_, i) => i * 37);
 
@@ -48,6 +48,17 @@ Deno.test("crypto stream: leaves out what lies beyond its limit", () => {
   assertEquals(stream.contiguous.at(-1), MESSAGE[0]);
 });
 
+Deno.test("crypto stream: covers no more than its limit", () => {
+  const coverage = new CryptoCoverage();
+  for (const offset of [MAX_CRYPTO_BYTES, 2 ** 32, 2 ** 62]) assert(coverage.add(offset, MESSAGE));
+  assertEquals(coverage.contiguous, 0);
+  assert(coverage.add(MAX_CRYPTO_BYTES - 1, MESSAGE));
+  assert(coverage.add(0, new Uint8Array(MAX_CRYPTO_BYTES - 2)));
+  assertEquals(coverage.contiguous, MAX_CRYPTO_BYTES - 2);
+  assert(coverage.add(MAX_CRYPTO_BYTES - 2, MESSAGE));
+  assertEquals(coverage.contiguous, MAX_CRYPTO_BYTES);
+});
+
 Deno.test("crypto stream: starts anew after a reset", () => {
   const stream = streamOf([0, 10], [50, 60]);
   assertEquals(stream.contiguous.length, 10);
@@ -59,16 +70,20 @@ Deno.test("crypto stream: starts anew after a reset", () => {
 
 Deno.test("crypto stream: puts any pieces in order", () => {
   const piece = fc.tuple(fc.nat(MESSAGE.length), fc.nat(30));
-  fc.assert(fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+  fc.assert(fc.property(fc.array(piece, { maxLength: 40 }), fc.boolean(), (pieces, asksOften) => {
     const stream = new CryptoStream();
+    const coverage = new CryptoCoverage();
     const present = new Set<number>();
     for (const [from, size] of pieces) {
       const part = MESSAGE.subarray(from, from + size);
       assert(stream.add(from, part));
+      assert(coverage.add(from, part));
+      if (asksOften) assert(coverage.contiguous <= MESSAGE.length);
       part.forEach((_, i) => present.add(from + i));
     }
     let end = 0;
     while (present.has(end)) end++;
+    assertEquals(coverage.contiguous, end);
     assertEquals(stream.contiguous, MESSAGE.subarray(0, end));
   }));
 });
