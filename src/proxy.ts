@@ -26,7 +26,7 @@ import { Sessions } from "./manage/sessions.ts";
 import type { AccessRecord } from "./observe/access.ts";
 import { type CloseReason, Counters } from "./observe/counters.ts";
 import { AddressSet } from "./resolve/cidr.ts";
-import { Resolver } from "./resolve/dns.ts";
+import { Resolver, type ResolverOptions } from "./resolve/dns.ts";
 import { Router } from "./resolve/router.ts";
 import { Upstream } from "./resolve/upstream.ts";
 
@@ -45,8 +45,18 @@ export interface BoundAddresses {
 export interface ProxyOptions {
   /** The sockets to use; Deno's own unless given. */
   readonly io?: Io;
+  /** How names are resolved; by the system's name servers unless given. */
+  readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
   /** Gets a record of each session and flow at its end. */
   readonly onEnd?: (record: AccessRecord) => void;
+}
+
+/** What lives, and what it holds. */
+export interface Active {
+  readonly sessions: number;
+  readonly flows: number;
+  /** Bytes that sessions and flows hold while detecting; see `limits.detect_memory`. */
+  readonly detectMemory: number;
 }
 
 /** A running proxy. */
@@ -55,8 +65,10 @@ export interface Proxy extends AsyncDisposable {
   readonly addresses: Readonly<Record<string, BoundAddresses>>;
   /** The counters of each listener, alive. */
   stats(): Readonly<Record<string, Counters>>;
-  /** How many sessions and flows live. */
-  active(): { readonly sessions: number; readonly flows: number };
+  /** What lives and what it holds now. */
+  active(): Active;
+  /** The upstreams, with their targets as they are now. */
+  upstreams(): readonly Upstream[];
   /**
    * Takes nothing new and lets what runs finish.
    *
@@ -118,6 +130,7 @@ class RunningProxy implements Proxy {
       minTtl: config.dns.min_ttl,
       maxTtl: config.dns.max_ttl,
       now,
+      ...options.dns,
     });
     this.#budget = new Budget(config.limits.detect_memory);
     for (const [name, upstream] of Object.entries(config.upstreams)) {
@@ -136,11 +149,16 @@ class RunningProxy implements Proxy {
     return Object.fromEntries(this.#states.map(({ name, counters }) => [name, counters]));
   }
 
-  active(): { readonly sessions: number; readonly flows: number } {
+  active(): Active {
     return {
       sessions: this.#sessions.live.size,
       flows: this.#flows.reduce((sum, flows) => sum + flows.size, 0),
+      detectMemory: this.#budget.used,
     };
+  }
+
+  upstreams(): readonly Upstream[] {
+    return [...this.#upstreams.values()];
   }
 
   drain(timeoutMs: number = this.#config.drain_timeout): Promise<number> {
