@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isIPv6 } from "node:net";
 import { monotonicUlid } from "@std/ulid";
 import { type Detected, Detection } from "../detect/mod.ts";
 import { ConnectError, ResolveError } from "../errors.ts";
@@ -316,7 +317,9 @@ export class Flows {
     if (!target.isLiteral) {
       const cached = resolver.resolve(host);
       const found = cached instanceof Promise ? await cached : cached;
-      host = orderAddresses(upstream, target, found.list, client)[0] ?? host;
+      const list = orderAddresses(upstream, target, found.list, client);
+      // No answer tells a dead address from a quiet one, so the family that works everywhere is used.
+      host = list.find((address) => !isIPv6(address)) ?? list[0] ?? host;
     }
     try {
       return openOutlet(canonicalHost(host), address.port, options);

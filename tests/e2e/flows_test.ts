@@ -1,0 +1,228 @@
+import { assert, assertEquals } from "@std/assert";
+import { bytes, startShunt, text, until } from "./_shunt.ts";
+
+/** A UDP socket on loopback that answers as the test says. */
+class UdpPeer implements AsyncDisposable {
+  readonly socket: Deno.DatagramConn = Deno.listenDatagram({
+    transport: "udp",
+    hostname: "127.0.0.1",
+    port: 0,
+  });
+  readonly heard: { readonly data: Uint8Array; readonly from: Deno.NetAddr }[] = [];
+  readonly #loop: Promise<void>;
+
+  constructor(answer?: (data: Uint8Array, from: Deno.NetAddr) => Uint8Array | undefined) {
+    this.#loop = this.#listen(answer);
+  }
+
+  get port(): number {
+    return (this.socket.addr as Deno.NetAddr).port;
+  }
+
+  async #listen(
+    answer?: (data: Uint8Array, from: Deno.NetAddr) => Uint8Array | undefined,
+  ): Promise<void> {
+    for await (const [data, from] of this.socket) {
+      this.heard.push({ data, from: from as Deno.NetAddr });
+      const reply = answer?.(data, from as Deno.NetAddr);
+      if (reply !== undefined) await this.socket.send(reply, from);
+    }
+  }
+
+  send(data: Uint8Array, port: number): Promise<number> {
+    return this.socket.send(data, { transport: "udp", hostname: "127.0.0.1", port });
+  }
+
+  async next(): Promise<Uint8Array> {
+    await until(() => this.heard.length > 0, "a datagram");
+    return this.heard.shift()!.data;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.close();
+    await this.#loop;
+  }
+}
+
+function config(routes: string, upstreams: string, listener = ""): string {
+  return `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: udp
+${listener}
+    routes:
+${routes}
+upstreams:
+${upstreams}
+`;
+}
+
+const ALL = "      - upstream: up";
+
+function initiation(): Uint8Array {
+  const message = new Uint8Array(148);
+  message[0] = 1;
+  return message;
+}
+
+Deno.test("flow: carries datagrams both ways, empty ones too", async () => {
+  await using target = new UdpPeer((data) => data);
+  await using client = new UdpPeer();
+  await using shunt = startShunt(config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`));
+  for (const message of ["one", "", "three"]) {
+    await client.send(bytes(message), shunt.port());
+    assertEquals(text(await client.next()), message);
+  }
+  assertEquals(shunt.proxy.active().flows, 1);
+});
+
+Deno.test("flow: two clients of one address each get their own answers", async () => {
+  await using target = new UdpPeer((data) => bytes(`re: ${text(data)}`));
+  await using first = new UdpPeer();
+  await using second = new UdpPeer();
+  await using shunt = startShunt(config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`));
+  await first.send(bytes("first"), shunt.port());
+  await second.send(bytes("second"), shunt.port());
+  assertEquals(text(await first.next()), "re: first");
+  assertEquals(text(await second.next()), "re: second");
+});
+
+Deno.test("flow: a WireGuard message in the middle of a tunnel is recognised", async () => {
+  await using target = new UdpPeer((data) => data);
+  await using client = new UdpPeer();
+  await using shunt = startShunt(config(
+    "      - match: { protocol: wireguard }\n        upstream: up",
+    `  up: { targets: ["127.0.0.1:${target.port}"], idle_timeout: 300ms }`,
+  ));
+  const data = new Uint8Array(64);
+  data[0] = 4;
+  for (const message of [initiation(), data]) {
+    await client.send(message, shunt.port());
+    assertEquals(await client.next(), message);
+    const record = await shunt.ended();
+    assertEquals([record.detected?.protocol, record.reason], ["wireguard", "idle_timeout"]);
+    assertEquals([record.up, record.down], [message.length, message.length]);
+  }
+});
+
+Deno.test("flow: what nothing routes is dropped and counted", async () => {
+  await using client = new UdpPeer();
+  await using shunt = startShunt(config(
+    "      - match: { protocol: wireguard }\n        upstream: up",
+    "  up: { targets: [builtin:echo] }",
+  ));
+  await client.send(bytes("noise"), shunt.port());
+  const record = await shunt.ended();
+  assertEquals([record.reason, record.detected?.protocol], ["no_route", "unknown"]);
+  assertEquals(shunt.proxy.active().flows, 0);
+});
+
+Deno.test("flow: a stranger's datagram is not relayed", async () => {
+  await using target = new UdpPeer((data) => data);
+  await using stranger = new UdpPeer();
+  await using client = new UdpPeer();
+  await using shunt = startShunt(config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`));
+  await client.send(bytes("hello"), shunt.port());
+  assertEquals(text(await client.next()), "hello");
+  const { from } = target.heard[0]!;
+  await stranger.send(bytes("forged"), from.port);
+  await until(() => shunt.counters().drops.not_target === 1, "the stranger to be counted");
+  await client.send(bytes("again"), shunt.port());
+  assertEquals(text(await client.next()), "again");
+});
+
+Deno.test("flow: at the limit new flows are dropped and running ones untouched", async () => {
+  await using first = new UdpPeer();
+  await using second = new UdpPeer();
+  await using shunt = startShunt(
+    config(ALL, "  up: { targets: [builtin:echo] }", "    limits: { flows: 1 }"),
+  );
+  await first.send(bytes("a"), shunt.port());
+  assertEquals(text(await first.next()), "a");
+  await second.send(bytes("b"), shunt.port());
+  await until(() => shunt.counters().drops.limit_flows === 1, "the second to be refused");
+  await first.send(bytes("c"), shunt.port());
+  assertEquals(text(await first.next()), "c");
+  assertEquals(second.heard.length, 0);
+});
+
+Deno.test("flow: datagrams that came while a name resolved arrive in order", async () => {
+  await using target = new UdpPeer((data) => data);
+  await using client = new UdpPeer();
+  await using shunt = startShunt(config(ALL, `  up: { targets: ["localhost:${target.port}"] }`));
+  for (let i = 0; i < 20; i++) await client.send(bytes(`${i}`), shunt.port());
+  await until(() => client.heard.length === 20, "all answers");
+  assertEquals(
+    client.heard.map(({ data }) => text(data)),
+    Array.from({ length: 20 }, (_, i) => `${i}`),
+  );
+});
+
+Deno.test("flow: the first datagram carries a PROXY header where the upstream asks for one", async () => {
+  await using target = new UdpPeer((data) => data.subarray(0, 1));
+  await using client = new UdpPeer();
+  await using shunt = startShunt(config(
+    ALL,
+    `  up: { targets: ["127.0.0.1:${target.port}"], send_proxy_protocol: v2 }`,
+  ));
+  await client.send(bytes("first"), shunt.port());
+  await client.next();
+  await client.send(bytes("second"), shunt.port());
+  await client.next();
+  const [first, second] = target.heard.map(({ data }) => data);
+  assertEquals(text(first!.subarray(28)), "first");
+  // Version 2, PROXY; AF_INET, DGRAM; 12 bytes of addresses.
+  assertEquals([...first!.subarray(12, 16)], [0x21, 0x12, 0, 12]);
+  assertEquals(text(second!), "second");
+});
+
+Deno.test("flow: a socket that fails ends its own flow and no other", async () => {
+  await using target = new UdpPeer((data) => data);
+  await using client = new UdpPeer();
+  await using other = new UdpPeer();
+  await using shunt = startShunt(config(
+    "      - match: { protocol: wireguard }\n        upstream: broken\n" + ALL,
+    `  broken: { targets: ["127.0.0.1:9"], send_proxy_protocol: v2 }\n` +
+      `  up: { targets: ["127.0.0.1:${target.port}"] }`,
+  ));
+  await other.send(bytes("before"), shunt.port());
+  assertEquals(text(await other.next()), "before");
+  // WireGuard data so long that with the PROXY header no datagram can carry it.
+  const long = new Uint8Array(65_504);
+  long[0] = 4;
+  await client.send(long, shunt.port());
+  const record = await shunt.ended();
+  assert(record.reason === "target_reset", record.reason);
+  await other.send(bytes("after"), shunt.port());
+  assertEquals(text(await other.next()), "after");
+  assertEquals(shunt.proxy.active().flows, 1);
+});
+
+Deno.test("flow: hello tells what shunt saw", async () => {
+  await using client = new UdpPeer();
+  await using shunt = startShunt(config(
+    "      - match: { protocol: unknown }\n        upstream: up",
+    "  up: { targets: [builtin:hello] }",
+  ));
+  await client.send(bytes("?"), shunt.port());
+  const info = JSON.parse(text(await client.next()));
+  assertEquals([info.transport, info.protocol, info.listener], ["udp", "unknown", "edge"]);
+  assertEquals(info.source, `127.0.0.1:${client.port}`);
+});
+
+Deno.test("flow: draining refuses new flows and keeps running ones until they end", async () => {
+  await using first = new UdpPeer();
+  await using second = new UdpPeer();
+  await using shunt = startShunt(
+    config(ALL, "  up: { targets: [builtin:echo], idle_timeout: 500ms }"),
+  );
+  await first.send(bytes("a"), shunt.port());
+  assertEquals(text(await first.next()), "a");
+  const drained = shunt.proxy.drain(10_000);
+  await second.send(bytes("b"), shunt.port());
+  await until(() => shunt.counters().drops.draining === 1, "the second to be refused");
+  await first.send(bytes("c"), shunt.port());
+  assertEquals(text(await first.next()), "c");
+  assertEquals(await drained, 0);
+});
