@@ -33,7 +33,7 @@ export interface ResolverOptions {
   readonly lookup?: DnsLookup;
   /** `IP` or `IP:PORT` of name servers to ask instead of the system's. */
   readonly servers?: readonly string[];
-  /** Milliseconds that one question may take. */
+  /** Milliseconds that one question may take; 5 s unless given. */
   readonly timeout?: number;
 }
 
@@ -45,7 +45,10 @@ const FAILURE_MS = 5_000;
 const STALE_MS = 86_400_000;
 /** Milliseconds for which they are given unasked: a name in use is asked for anew within them. */
 const GRACE_MS = 10_000;
-/** Milliseconds that older ones wait for an answer (RFC 8767 §5, client response timer). */
+/**
+ * Milliseconds that older ones wait for an answer (RFC 8767 §5, client response timer); half of a
+ * question's time where that is less.
+ */
 const STALE_WAIT_MS = 1_800;
 /** Milliseconds that the first family to answer waits for the other (RFC 8305 §3). */
 const RESOLUTION_DELAY_MS = 50;
@@ -72,6 +75,7 @@ export class Resolver {
   /** Resolutions that gave no address. */
   failures = 0;
   readonly #options: ResolverOptions;
+  readonly #timeout: number;
   readonly #query: DnsQuery;
   readonly #lookup: DnsLookup | undefined;
   readonly #cancel: (() => void) | undefined;
@@ -87,6 +91,7 @@ export class Resolver {
   constructor(options: ResolverOptions) {
     this.#options = options;
     const { query, lookup, servers, timeout = TIMEOUT_MS } = options;
+    this.#timeout = timeout;
     if (query !== undefined) {
       this.#query = query;
       this.#lookup = lookup;
@@ -181,7 +186,7 @@ export class Resolver {
     const records: DnsRecord[] = [];
     let error: unknown;
     const old = entry.addresses;
-    const slow = old && setTimeout(() => resolve(old), STALE_WAIT_MS);
+    const slow = old && setTimeout(() => resolve(old), Math.min(STALE_WAIT_MS, this.#timeout / 2));
     let early: ReturnType<typeof setTimeout> | undefined;
     const ask = async (family: 4 | 6): Promise<void> => {
       try {
@@ -239,7 +244,7 @@ export class Resolver {
 
   /** Gives a question a time of its own, whatever the time of who asks. */
   #bounded<T>(answer: Promise<T>): Promise<T> {
-    const ms = this.#options.timeout ?? TIMEOUT_MS;
+    const ms = this.#timeout;
     return new Promise((resolve, reject) => {
       const stop = (): void => {
         clearTimeout(timer);

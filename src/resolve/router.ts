@@ -7,18 +7,18 @@
 
 import type { ListenerConfig, MatchConfig, RouteConfig, Transport } from "../config/schema.ts";
 import { AddressSet } from "./cidr.ts";
-import { NameSet } from "./names.ts";
+import { NameSet, normalizeName } from "./names.ts";
 
 /** What is known of a session or flow when its route is chosen. */
 export interface Seen {
   readonly transport: Transport;
   /** A detector's name, `unknown` or `silent`. */
   readonly protocol: string;
-  /** Server name, without a trailing dot. */
+  /** Server name: lower case, without a trailing dot. */
   readonly sni?: string;
   /** Protocols that the client offers. */
   readonly alpn?: readonly string[];
-  /** HTTP host, without port and trailing dot. */
+  /** HTTP host: lower case, without port and trailing dot. */
   readonly host?: string;
   /** The client's address: an IP literal. */
   readonly source: string;
@@ -165,10 +165,15 @@ export class Router {
   /**
    * Says of each route, up to and including the first that matches, why it does or does not.
    *
-   * @param seen What is known of the client
+   * @param facts What is known of the client; people may spell names in any letter case here
    * @returns One explanation per route, in their order
    */
-  explain(seen: Seen): readonly Explanation[] {
+  explain(facts: Seen): readonly Explanation[] {
+    const seen = {
+      ...facts,
+      ...(facts.sni !== undefined && { sni: normalizeName(facts.sni) }),
+      ...(facts.host !== undefined && { host: normalizeName(facts.host) }),
+    };
     const explanations: Explanation[] = [];
     for (const rule of this.#rules) {
       const { route } = rule;

@@ -182,6 +182,11 @@ function oracle(match: MatchConfig, facts: Seen): boolean {
     (source === undefined || source.some((network) => inNetwork(network, facts.source)));
 }
 
+Deno.test("resolve router: explains names that a person spelt in any letter case", () => {
+  const explained = router({ sni: ["*.Example.com"] }).explain(seen({ sni: "WWW.example.COM." }));
+  assertEquals(explained[0]?.matched, true);
+});
+
 Deno.test("resolve router: agrees with a naive oracle, and explain with match", () => {
   fc.assert(
     fc.property(fc.array(anyMatch, { minLength: 1, maxLength: 5 }), anySeen, (matches, facts) => {
