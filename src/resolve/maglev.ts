@@ -9,8 +9,8 @@ import { hashText } from "./hash.ts";
 
 /**
  * Slots of a table: prime, so that every step walks through all of them. With 65,537 the shares of
- * 100 equal targets differ by less than 1 %; a table takes 128 KiB
- * and, for 100 targets, 13 ms to build.
+ * 100 equal targets differ by less than 1 %; a table takes 128 KiB and, for 100 targets, 13 ms to
+ * build.
  */
 export const MAGLEV_SLOTS = 65537;
 
