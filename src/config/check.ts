@@ -11,11 +11,10 @@ import { checkRoutes } from "./check_routes.ts";
 import type { Draft, DraftListener, DraftUpstream } from "./draft.ts";
 import { NAME } from "./fields.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
-import { nearest } from "./near.ts";
-import { listWords, type Path, quote } from "./problem.ts";
+import { type Path, quote, thereAre } from "./problem.ts";
 import type { Report } from "./report.ts";
-import type { Transport } from "./schema.ts";
-import { formatSize } from "./scalars.ts";
+import type { Config, Transport } from "./schema.ts";
+import { formatDuration } from "./scalars.ts";
 
 /** How each upstream can be reached; one that is absent is not. */
 type Reached = ReadonlyMap<string, ReadonlySet<Transport>>;
@@ -43,13 +42,14 @@ export function checkDraft(
   }
   checkBinds(draft.listeners, report);
   const names = draft.upstreams.map(({ name }) => name);
+  const known = new Set(names);
   const reached = new Map<string, Set<Transport>>();
   for (const listener of draft.listeners) {
     checkProxyProtocol(listener, report);
     const reachedBy = checkRoutes(listener, { report, protocols });
     listener.routes.forEach(({ path, upstream }, index) => {
       if (upstream === undefined) return;
-      const meant = names.includes(upstream)
+      const meant = known.has(upstream)
         ? upstream
         : reportUnknownUpstream(upstream, { names, path, report });
       if (meant === undefined) return;
@@ -58,39 +58,31 @@ export function checkDraft(
       reached.set(meant, transports);
     });
   }
-  for (const upstream of draft.upstreams) checkUpstream(upstream, { report, reached });
+  const certain = draft.listeners.length > 0 &&
+    draft.listeners.every(({ routes }) =>
+      routes.length > 0 && routes.every(({ upstream }) => upstream !== undefined)
+    );
+  for (const upstream of draft.upstreams) {
+    if (certain && !reached.has(upstream.name)) {
+      const message = "No route uses this upstream";
+      report.warning("unused", upstream.path, { message, at: "key" });
+    }
+    checkUpstream(upstream, { report, reached });
+  }
 }
 
 /**
- * Checks the keys of the whole process against each other.
+ * Checks the bounds of how long a name's addresses are used.
  *
- * @param config The values, where each is usable by itself
+ * @param dns The bounds
  * @param report What takes the problems
  */
-export function checkProcess(
-  { dns, limits, listeners }: {
-    readonly dns: { readonly min_ttl: number; readonly max_ttl: number } | undefined;
-    readonly limits: { readonly detect_memory: number } | undefined;
-    readonly listeners: readonly DraftListener[];
-  },
-  report: Report,
-): void {
-  if (dns !== undefined && dns.min_ttl > dns.max_ttl) {
-    report.error("conflict", ["dns", "min_ttl"], {
-      message: 'Expected "min_ttl" to be at most "max_ttl"',
-      hint: "raise max_ttl or lower min_ttl",
-    });
-  }
-  for (const { detect, path } of listeners) {
-    if (limits === undefined || detect === undefined) continue;
-    if (detect.max_bytes <= limits.detect_memory) continue;
-    report.error("conflict", [...path, "detect", "max_bytes"], {
-      message: `Expected at most "limits.detect_memory", which is ${
-        formatSize(limits.detect_memory)
-      }`,
-      hint: "lower it or raise limits.detect_memory",
-    });
-  }
+export function checkDns({ min_ttl, max_ttl }: Config["dns"], report: Report): void {
+  if (min_ttl <= max_ttl) return;
+  report.error("conflict", ["dns", "min_ttl"], {
+    message: `Expected at most "max_ttl", which is ${formatDuration(max_ttl)}`,
+    hint: "lower it or raise max_ttl",
+  });
 }
 
 function reportUnknownUpstream(
@@ -101,8 +93,8 @@ function reportUnknownUpstream(
     readonly report: Report;
   },
 ): string | undefined {
-  const near = nearest(upstream, names);
-  const others = names.length > 8 ? undefined : `there are ${listWords(names, "and")}`;
+  const near = report.nearest(upstream, names);
+  const others = names.length > 8 ? undefined : thereAre(names);
   const hint = near !== undefined ? `did you mean ${quote(near)}?` : others;
   const message = `Unknown upstream ${quote(upstream)}`;
   report.error("unknown_name", [...path, "upstream"], { message, hint });
@@ -134,9 +126,6 @@ function checkUpstream(
   { report, reached }: { readonly report: Report; readonly reached: Reached },
 ): void {
   const by = reached.get(name);
-  if (by === undefined) {
-    report.warning("unused", path, { message: "No route uses this upstream", at: "key" });
-  }
   const first = new Map<string, Path>();
   targets.forEach(({ address }, index) => {
     const target = formatTarget(address).toLowerCase();

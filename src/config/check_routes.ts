@@ -11,8 +11,7 @@
 import type { DraftListener, DraftRoute } from "./draft.ts";
 import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "./json_schema.ts";
 import { type Network, networkCovers, patternCovers, toNetwork } from "./names.ts";
-import { nearest } from "./near.ts";
-import { listWords, type Path, quote } from "./problem.ts";
+import { listWords, type Path, quote, thereAre } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { MatchConfig, Transport } from "./schema.ts";
 
@@ -55,11 +54,10 @@ export function checkRoutes(
     closes: detect?.on_timeout === "close",
     protocols: [...protocols, ...PSEUDO_PROTOCOLS],
   };
-  const judged = transports.length > 0 && detect !== undefined;
   const earlier: Taker[] = [];
   return listener.routes.map((route) => {
     const known = checkProtocolNames(route, { report, world });
-    if (!judged || !known || !route.usable) return new Set();
+    if (transports.length === 0 || !known || !route.usable) return new Set();
     const taker = toTaker(route, world);
     if (isEmptyMatch(route)) {
       report.error("no_effect", [...route.path, "match"], {
@@ -91,12 +89,10 @@ function checkProtocolNames(
   match?.protocol?.forEach((protocol, index) => {
     if (names.includes(protocol)) return;
     known = false;
-    const near = nearest(protocol, names);
+    const near = report.nearest(protocol, names);
     report.error("unknown_name", [...path, "match", "protocol", index], {
       message: `Unknown protocol ${quote(protocol)}`,
-      hint: near === undefined
-        ? `there are ${listWords(names, "and")}`
-        : `did you mean ${quote(near)}?`,
+      hint: near === undefined ? thereAre(names) : `did you mean ${quote(near)}?`,
     });
   });
   return known;
@@ -116,7 +112,7 @@ function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): str
   for (const fact of FACT_NAMES) {
     const holders: readonly string[] = FACTS[fact];
     if (match[fact] === undefined || holders.includes(name)) continue;
-    return `${quote(name)} has no ${quote(fact)}, only ${listWords(holders, "and")} have`;
+    return `${quote(name)} has no ${quote(fact)}, which is for ${listWords(holders, "and")}`;
   }
   return undefined;
 }

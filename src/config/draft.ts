@@ -76,7 +76,7 @@ export function readDraft(value: unknown): Draft {
 function readRoute(route: unknown, path: Path): DraftRoute {
   const { upstream } = usable({ upstream: RouteSchema.shape.upstream }, route);
   const written = toMap(route)["match"];
-  const known = Object.keys(toMap(route)).every((key) => key in RouteSchema.shape);
+  const known = Object.keys(toMap(route)).every((key) => Object.hasOwn(RouteSchema.shape, key));
   return {
     path,
     match: written === undefined ? undefined : usable(MatchSchema.shape, written),

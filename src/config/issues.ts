@@ -8,7 +8,7 @@ import type { z } from "zod";
 import { configJsonSchema } from "./json_schema.ts";
 import { formatPattern, type Key, listKeys, startsPattern } from "./keys.ts";
 import { nearest } from "./near.ts";
-import { formatPath, listWords, type Path, quote } from "./problem.ts";
+import { type Path, quote, thereAre } from "./problem.ts";
 import type { Report } from "./report.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -112,16 +112,24 @@ function typeHint(
   words: readonly string[],
   expected?: string,
 ): string | undefined {
+  if (input === null) return "give it a value or remove the key";
   if (typeof input === "string") {
     const near = nearest(input, words);
     if (near !== undefined) return `did you mean ${quote(near)}?`;
-    const unquoted = expected === "boolean" ? /^(true|false)$/ : /^[0-9]+$/;
-    const wanted = expected === "boolean" || expected === "number" || expected === "int";
-    return wanted && unquoted.test(input) ? "remove the quotes" : undefined;
+    if (expected === "boolean") return booleanHint(input.toLowerCase());
+    const isNumber = expected === "number" || expected === "int";
+    return isNumber && /^[0-9]+$/.test(input) ? "remove the quotes" : undefined;
   }
   if (input === false && words.includes("off")) return 'did you mean "off"?';
   const isName = expected === "string" && /^a (name|protocol|path)/.test(phrase);
   return isName && typeof input !== "object" ? "put it in quotes if it is one" : undefined;
+}
+
+/** YAML 1.1 had these words, and habits outlive it. */
+function booleanHint(word: string): string | undefined {
+  if (word === "true" || word === "false") return "remove the quotes";
+  if (word === "yes" || word === "on") return "did you mean true?";
+  return word === "no" || word === "off" ? "did you mean false?" : undefined;
 }
 
 function show(value: unknown): string {
@@ -146,10 +154,10 @@ function reportUnknownKey(
   const here = known.filter(({ pattern }) =>
     pattern.length === path.length + 1 && startsPattern(pattern, path)
   ).map(({ pattern }) => pattern.at(-1)!);
-  const near = nearest(name, here);
+  const near = report.nearest(name, here);
   const hint = near !== undefined
     ? `did you mean ${quote(near)}?`
-    : belongs(name, path) ?? `there are ${listWords([...new Set(here)], "and")}`;
+    : belongs(name, path) ?? thereAre([...new Set(here)]);
   const message = `Unknown key ${quote(name)}`;
   report.error("unknown_key", [...path, name], { message, hint, at: "key" });
 }
@@ -169,15 +177,4 @@ function belongs(name: string, path: Path): string | undefined {
   return startsPattern(best.pattern, path) && !below.includes("[]")
     ? `did you mean ${quote(formatPattern(below))}?`
     : `it belongs at ${quote(formatPattern(best.pattern))}`;
-}
-
-/**
- * Tells whether a path is at or under another.
- *
- * @param path The path
- * @param above The other
- * @returns `true` where it is
- */
-export function isWithin(path: Path, above: Path): boolean {
-  return formatPath(path.slice(0, above.length)) === formatPath(above);
 }

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { checkDraft, checkProcess } from "./check.ts";
+import { checkDns, checkDraft } from "./check.ts";
 import { readDraft } from "./draft.ts";
-import { expectation, isWithin, reportIssues } from "./issues.ts";
+import { expectation, reportIssues } from "./issues.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
 import { findNotYet } from "./not_yet.ts";
 import { applyOverrides } from "./overrides.ts";
-import type { Path, Problem } from "./problem.ts";
+import { formatPath, type Path, type Problem } from "./problem.ts";
 import { Report } from "./report.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { readTree } from "./tree.ts";
@@ -55,11 +55,15 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
     report.error("not_supported", path, { message, hint: feature.hint, at: "key" });
   }
   const parsed = ConfigSchema.safeParse(tree.value, { reportInput: true, error: expectation });
-  const issues = parsed.error?.issues ?? [];
-  reportIssues(
-    issues.filter((issue) => !asked.some(({ path }) => isWithin(issue.path as Path, path))),
-    { report },
+  // What has been said of a key already is not said again in other words.
+  const said = new Set(asked.map(({ path }) => formatPath(path)));
+  for (const { code, path } of tree.problems) {
+    if (code === "syntax") said.add(path);
+  }
+  const issues = (parsed.error?.issues ?? []).filter(({ path }) =>
+    !path.some((_, i) => said.has(formatPath(path.slice(0, i + 1) as Path)))
   );
+  reportIssues(issues, { report });
   checkAcross(tree.value, { report, options });
 
   const problems = report.list();
@@ -80,12 +84,8 @@ function checkAcross(
     }
   }
   checkDraft(draft, { report, protocols: options.protocols });
-  const { dns, limits } = ConfigSchema.shape;
-  checkProcess({
-    dns: dns.safeParse(Reflect.get(value, "dns")).data,
-    limits: limits.safeParse(Reflect.get(value, "limits")).data,
-    listeners: draft.listeners,
-  }, report);
+  const dns = ConfigSchema.shape.dns.safeParse(Reflect.get(value, "dns"));
+  if (dns.success) checkDns(dns.data, report);
 }
 
 function isEmptyMap(value: unknown): boolean {

@@ -19,7 +19,7 @@ import type { Fault } from "./scalars.ts";
  * @returns The pattern in lower case without a trailing dot, or what is wrong
  */
 export function parsePattern(text: string, options: { readonly ip: boolean }): string | Fault {
-  const pattern = text.toLowerCase().replace(/(?<=[^.])\.$/, "");
+  const pattern = text.toLowerCase().replace(/(?<=[^.*])\.$/, "");
   if (pattern === "*") return pattern;
   if (isIpLiteral(pattern)) {
     if (options.ip) return pattern;

@@ -49,7 +49,7 @@ export const NOT_YET: readonly NotYet[] = [
   },
   {
     pattern: ["log", "file"],
-    asked: (value) => typeof value === "string",
+    asked: (value) => typeof value === "string" && value !== "",
     what: '"log.file"',
     hint: 'remove it or set "file: null"',
     note: "Not supported yet",

@@ -65,7 +65,7 @@ function assign(
   const below = (inner: unknown) => assign(inner, { path, value, depth: depth + 1 });
   if (typeof step === "number") {
     if (!Array.isArray(into)) return `${quote(here)} is not a list`;
-    if (step >= into.length) return `${quote(here)} has only ${into.length} elements`;
+    if (step >= into.length) return `${quote(here)} has no element [${step}]`;
     const result = below(into[step]);
     return typeof result === "string" ? result : { value: into.with(step, result.value) };
   }

@@ -95,3 +95,13 @@ export function listWords(words: readonly string[], last: "or" | "and" = "or"): 
   const end = quoted.pop() ?? "nothing";
   return quoted.length === 0 ? end : `${quoted.join(", ")} ${last} ${end}`;
 }
+
+/**
+ * Says which words are legal: `there are "a" and "b"`.
+ *
+ * @param words The words
+ * @returns The text
+ */
+export function thereAre(words: readonly string[]): string {
+  return `there ${words.length > 1 ? "are" : "is"} ${listWords(words, "and")}`;
+}

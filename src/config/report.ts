@@ -4,8 +4,12 @@
  * @module
  */
 
+import { nearest } from "./near.ts";
 import { formatPath, type Path, type Problem, type ProblemCode } from "./problem.ts";
 import type { Places } from "./tree.ts";
+
+/** Comparisons cost about a microsecond each, so that suggestions take no more than a moment. */
+const MAX_COMPARISONS = 200_000;
 
 /** What is said of a problem. */
 export interface Finding {
@@ -19,6 +23,7 @@ export interface Finding {
 export class Report {
   readonly #problems: Problem[];
   readonly #places: Places;
+  #comparisons = 0;
 
   /**
    * @param places Where keys and values are written
@@ -62,6 +67,18 @@ export class Report {
     return `${formatPath(written)} (${
       place.line === undefined ? place.file : `line ${place.line}`
     })`;
+  }
+
+  /**
+   * Finds what was probably meant, as long as the configuration does not ask it too often.
+   *
+   * @param word What was written
+   * @param candidates What is legal
+   * @returns The nearest candidate, or `undefined` where none is near
+   */
+  nearest(word: string, candidates: readonly string[]): string | undefined {
+    this.#comparisons += candidates.length;
+    return this.#comparisons > MAX_COMPARISONS ? undefined : nearest(word, candidates);
   }
 
   /**

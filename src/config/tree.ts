@@ -18,8 +18,8 @@ import {
 } from "yaml";
 import { formatPath, type Path, type Problem, type ProblemCode, quote } from "./problem.ts";
 
-/** Far above any real configuration (a thousand routes are 100 KiB), and parsed in about a second. */
-const MAX_BYTES = 1024 * 1024;
+/** Far above any real configuration: a thousand routes are 100 KiB. Parsed in about a second. */
+const MAX_LENGTH = 512 * 1024;
 /** The schema needs 7 levels. */
 const MAX_DEPTH = 32;
 /** Aliases count as often as they are used, so that a few lines cannot grow without bound. */
@@ -90,8 +90,9 @@ export class Places {
       return { place: at === "key" ? spot.key ?? spot.value : spot.value, path };
     }
     if (path.length === 0) return { place: { file: this.#file, line: 1, column: 1 }, path };
-    const parent = this.find(path.slice(0, -1), "key");
-    return typeof path.at(-1) === "number" ? parent : { place: parent.place, path };
+    const above = path.slice(0, -1);
+    if (typeof path.at(-1) === "number") return this.find(above, at);
+    return { place: this.find(above, "key").place, path };
   }
 }
 
@@ -116,8 +117,8 @@ export function readTree(text: string, file: string): Tree {
     places,
     problems: [{ severity: "error", code, file, line: 1, column: 1, path: "", message }],
   });
-  if (text.length > MAX_BYTES) {
-    return refuse("too_large", "The file is larger than 1 MiB");
+  if (text.length > MAX_LENGTH) {
+    return refuse("too_large", "The file is larger than 512 KiB");
   }
   if (flowDepth(text) > MAX_DEPTH) {
     return refuse("too_large", `Lists and maps are nested deeper than ${MAX_DEPTH} levels`);
@@ -128,7 +129,6 @@ export function readTree(text: string, file: string): Tree {
     prettyErrors: false,
     uniqueKeys: false,
     resolveKnownTags: false,
-    logLevel: "silent",
   });
   const reader = new Reader(file, { lines, places });
   for (const { code, message, pos } of document.errors.slice(0, MAX_SYNTAX_PROBLEMS)) {
@@ -136,7 +136,9 @@ export function readTree(text: string, file: string): Tree {
   }
   if (document.errors.length > 0) return { places, problems: reader.problems };
   const value = reader.read(document.contents as Node | null, []);
-  return { value, places, problems: reader.problems };
+  const problems = reader.problems;
+  const whole = !problems.some(({ code }) => code === "too_large");
+  return whole ? { value, places, problems } : { places, problems };
 }
 
 /** YAML's own parser takes seconds for a megabyte of open brackets, the lexer milliseconds. */
@@ -158,7 +160,10 @@ function syntaxMessage(code: string, message: string): string {
     case "TAB_AS_INDENT":
       return "Tabs cannot indent YAML; use spaces";
     default:
-      return `Cannot read as YAML: ${message}`;
+      // The parser recurses into block lists and reports the end of the stack as an error.
+      return message.startsWith("Maximum call stack")
+        ? `Lists and maps are nested deeper than ${MAX_DEPTH} levels`
+        : `Cannot read as YAML: ${message}`;
   }
 }
 
@@ -201,7 +206,13 @@ class Reader {
       return null;
     }
     if (node === null) return null;
-    if (isAlias(node)) return this.read(this.#anchors.get(node.source) ?? null, path, key);
+    if (isAlias(node)) {
+      const meant = this.#anchors.get(node.source);
+      if (meant !== undefined) return this.read(meant, path, key);
+      const message = `Alias ${quote(`*${node.source}`)} refers to nothing above it`;
+      this.report("syntax", offset, { path, message });
+      return null;
+    }
     if ("anchor" in node && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
     if (node.tag !== undefined && !node.tag.startsWith("tag:yaml.org,2002:")) {
       const message = `Tag ${quote(node.tag)} has no meaning here`;

@@ -1,0 +1,74 @@
+/**
+ * The configuration that `shunt init` prints: short, commented and ready to be changed. Kept legal
+ * by a test.
+ *
+ * @module
+ */
+
+const STARTING_CONFIG =
+  `# A starting configuration for shunt. Put your own names and addresses in, then:
+#   shunt check -c config.yaml     every error and warning, with its line
+#   shunt run -c config.yaml
+
+listeners:
+  # A listener is a set of addresses with routes. The name is yours; logs and metrics carry it.
+  edge:
+    bind: "0.0.0.0:8448" # or a list: ["0.0.0.0:8448", "192.0.2.1:443"]; port 0 takes any free one
+    # transports: [tcp, udp]
+    # detect:
+    #   timeout: 3s # how long a silent or slow client may take
+    #   on_timeout: fallthrough # or close
+    # limits:
+    #   sessions: 10000 # TCP
+    #   flows: 20000 # UDP
+    #   per_source: 0 # sessions and flows of one source address; 0 = no limit
+    #   new_per_source: 0/s
+
+    # The first route that matches wins. Within "match" all conditions are needed, and of each list
+    # any element is enough. Conditions: protocol, sni, alpn, host, source.
+    routes:
+      - match: { protocol: tls, sni: [example.com, "*.example.com"] }
+        upstream: web
+      - match: { protocol: http, host: [example.com, "*.example.com"] }
+        upstream: web-plain
+      - match: { protocol: quic, sni: [example.com, "*.example.com"] }
+        upstream: web
+      - match: { protocol: ssh, source: [10.0.0.0/8, 192.168.0.0/16] }
+        upstream: bastion
+      - match: { protocol: wireguard }
+        upstream: vpn
+      # Without "match" a route takes the rest. Without such a route the rest is closed or dropped.
+      # - upstream: fallback
+
+upstreams:
+  # An upstream is a group of targets: host:port, [v6]:port, unix:PATH or builtin:NAME, where NAME
+  # is hello, echo, discard or reset.
+  web:
+    targets:
+      - 10.0.0.5:443
+      - { address: web.internal:443, weight: 3 }
+    # balance: round_robin # first, random, least_sessions, source_ip, source_socket, maglev
+    # connect_timeout: 5s
+    # retries: 2 # other targets tried when connecting fails
+    # send_proxy_protocol: off # v1 or v2 tell the target where the client comes from
+    # idle_timeout: 1h # unset: 1h for sessions, 30s for flows
+  web-plain:
+    targets: [10.0.0.5:80]
+  bastion:
+    targets: [10.0.0.3:22]
+  vpn:
+    targets: [10.0.0.4:51820]
+    idle_timeout: 3m # WireGuard keeps a key for that long
+
+# log: { level: info, format: text, access: true }
+# drain_timeout: 30s
+`;
+
+/**
+ * Gives the configuration to start from.
+ *
+ * @returns YAML text
+ */
+export function startingConfig(): string {
+  return STARTING_CONFIG;
+}

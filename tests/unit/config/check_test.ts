@@ -1,0 +1,137 @@
+import {
+  testCases,
+  UPSTREAMS,
+  withBind,
+  withListener,
+  withMatches,
+  withRoutes,
+  withTop,
+  withUpstream,
+} from "./_table.ts";
+
+testCases([
+  {
+    name: "an upstream that is nearly one",
+    yaml: withRoutes("      - { upstream: wbe }"),
+    lines: [
+      'c.yaml:5:21: error: listeners.edge.routes[0].upstream: Unknown upstream "wbe"; did you mean "web"?',
+    ],
+  },
+  {
+    name: "an upstream like no other",
+    yaml: withRoutes(
+      "      - { match: { protocol: ssh }, upstream: bastion }\n      - { upstream: web }",
+    ),
+    lines: [
+      'c.yaml:5:47: error: listeners.edge.routes[0].upstream: Unknown upstream "bastion"; there is "web"',
+    ],
+  },
+  {
+    name: "an upstream of Object.prototype",
+    yaml: withRoutes(
+      "      - { match: { protocol: ssh }, upstream: constructor }\n      - { upstream: web }",
+    ),
+    lines: [
+      'c.yaml:5:47: error: listeners.edge.routes[0].upstream: Unknown upstream "constructor"; there is "web"',
+    ],
+  },
+  {
+    name: "an upstream that is a number",
+    yaml: withRoutes("      - { upstream: 1 }").replace("web:", "1:"),
+    lines: [
+      "c.yaml:5:21: error: listeners.edge.routes[0].upstream: Expected a name, got 1; put it in quotes if it is one",
+    ],
+  },
+  {
+    name: "a protocol that is nearly one",
+    yaml: withMatches("{ protocol: [http, wiregard] }", "{ protocol: SSH }"),
+    lines: [
+      'c.yaml:5:37: error: listeners.edge.routes[0].match.protocol[1]: Unknown protocol "wiregard"; did you mean "wireguard"?',
+      'c.yaml:6:30: error: listeners.edge.routes[1].match.protocol: Unknown protocol "SSH"; did you mean "ssh"?',
+    ],
+  },
+  {
+    name: "a protocol like no other",
+    yaml: withMatches("{ protocol: [tls, ftp] }"),
+    lines: [
+      'c.yaml:5:36: error: listeners.edge.routes[0].match.protocol[1]: Unknown protocol "ftp"; there are "tls", "http", "ssh", "socks5", "socks4", "quic", "wireguard", "unknown" and "silent"',
+    ],
+  },
+  {
+    name: "an upstream that no route uses",
+    yaml: withRoutes("      - { upstream: web }") + "  spare: { targets: [10.0.0.6:443] }\n",
+    lines: [
+      "c.yaml:8:3: warning: upstreams.spare: No route uses this upstream",
+    ],
+  },
+  {
+    name: "a target that stands twice",
+    yaml: withUpstream(
+      "    targets:\n      - web.internal:443\n      - 10.0.0.5:443\n      - { address: Web.internal:443, weight: 2 }",
+    ),
+    lines: [
+      'c.yaml:8:9: error: upstreams.web.targets[2]: Target "Web.internal:443" appears twice; the first is upstreams.web.targets[0] (line 6); remove one; a weight gives a target a greater share',
+    ],
+  },
+  {
+    name: "the same address bound twice",
+    yaml:
+      `listeners:\n  a: { bind: "127.0.0.1:80", routes: [{ upstream: web }] }\n  b: { bind: localhost:80, transports: udp, routes: [{ upstream: web }] }\n${UPSTREAMS}`,
+    lines: [
+      'c.yaml:3:14: error: listeners.b.bind: Address "localhost:80" is taken (udp) by "127.0.0.1:80" of listeners.a.bind (line 2); bind each address and port once',
+    ],
+  },
+  {
+    name: "the same address bound twice by one listener",
+    yaml: withBind('["[::1]:80", "[0::1]:80"]'),
+    lines: [
+      'c.yaml:3:24: error: listeners.edge.bind[1]: Address "[0::1]:80" is taken (tcp, udp) by "[::1]:80" of listeners.edge.bind[0] (line 3); bind each address and port once',
+    ],
+  },
+  {
+    name: "an address that a wildcard has",
+    yaml:
+      `listeners:\n  a: { bind: "0.0.0.0:80", routes: [{ upstream: web }] }\n  b: { bind: 192.0.2.1:80, routes: [{ upstream: web }] }\n${UPSTREAMS}`,
+    lines: [
+      'c.yaml:3:14: error: listeners.b.bind: Address "192.0.2.1:80" is taken (tcp, udp) by "0.0.0.0:80" of listeners.a.bind (line 2); bind each address and port once',
+    ],
+  },
+  {
+    name: "a wildcard after an address",
+    yaml:
+      `listeners:\n  a: { bind: "192.0.2.1:80", transports: tcp, routes: [{ upstream: web }] }\n  b: { bind: "[::]:80", routes: [{ upstream: web }] }\n${UPSTREAMS}`,
+    lines: [
+      'c.yaml:3:14: error: listeners.b.bind: Address "[::]:80" is taken (tcp) by "192.0.2.1:80" of listeners.a.bind (line 2); bind each address and port once',
+    ],
+  },
+  {
+    name: "both wildcards",
+    yaml: withBind('["0.0.0.0:80", "[::]:80"]'),
+    lines: [
+      'c.yaml:3:26: error: listeners.edge.bind[1]: Address "[::]:80" is taken (tcp, udp) by "0.0.0.0:80" of listeners.edge.bind[0] (line 3); bind each address and port once',
+    ],
+  },
+  {
+    name: "PROXY headers of nobody",
+    yaml: withListener("    proxy_protocol: { accept: required }"),
+    lines: [
+      'c.yaml:5:31: error: listeners.edge.proxy_protocol.accept: "required" needs "trusted"; list the networks that may send PROXY headers, or set "accept: off"',
+    ],
+  },
+  {
+    name: "PROXY headers on UDP",
+    yaml: withListener(
+      "    proxy_protocol: { accept: optional, trusted: 10.0.0.0/8 }\n    transports: udp",
+    ),
+    lines: [
+      'c.yaml:5:31: warning: listeners.edge.proxy_protocol.accept: PROXY headers are accepted on TCP only, which the listener does not have; remove it or add "tcp" to "transports"',
+    ],
+  },
+  {
+    name: "TTLs the wrong way round",
+    yaml: withTop("dns: { min_ttl: 2h }"),
+    lines: [
+      'c.yaml:1:17: error: dns.min_ttl: Expected at most "max_ttl", which is 1h; lower it or raise max_ttl',
+    ],
+  },
+]);
