@@ -13,10 +13,10 @@ import { denoIo } from "./io/deno.ts";
 import type { DatagramSocket, Io, StreamListener } from "./io/mod.ts";
 import { bindListener, type Bound, boundAddresses } from "./listen/bind.ts";
 import { acceptLoop } from "./listen/tcp.ts";
-import { receiveLoop } from "./listen/udp.ts";
 import { Budget } from "./manage/budget.ts";
 import { Clock } from "./manage/clock.ts";
-import { type FlowData, type FlowParts, Flows } from "./manage/flows.ts";
+import type { FlowData } from "./manage/flow_data.ts";
+import { type FlowParts, Flows } from "./manage/flows.ts";
 import type { Flow } from "./manage/flow.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "./manage/describe.ts";
 import { Limits } from "./manage/limits.ts";
@@ -31,9 +31,6 @@ import { Router } from "./resolve/router.ts";
 import { Upstream } from "./resolve/upstream.ts";
 
 const logger = getLogger(["shunt", "proxy"]);
-
-/** Receive loops of one UDP socket: 2 to 4 are best, one alone waits for each send. */
-const RECEIVE_LOOPS = 3;
 
 /** The bound addresses of a listener, as `host:port`. */
 export interface BoundAddresses {
@@ -259,17 +256,14 @@ class RunningProxy implements Proxy {
     for (const socket of sockets) {
       this.#receiving.push(socket);
       const slot = flows.addSocket(socket);
-      for (let i = 0; i < RECEIVE_LOOPS; i++) {
-        this.#loops.push(receiveLoop(socket, {
-          io: this.#io,
-          onDatagram: (bytes, from) => flows.take(slot, bytes, from),
-          onError: (error) =>
-            logger.error("Cannot receive a datagram; trying again", {
-              listener: state.name,
-              error: String(error),
-            }),
-        }));
-      }
+      this.#loops.push(socket.receive({
+        onDatagram: (bytes, from) => flows.take(slot, bytes, from),
+        onError: (error) =>
+          logger.error("Cannot receive a datagram; trying again", {
+            listener: state.name,
+            error: String(error),
+          }),
+      }));
     }
   }
 

@@ -5,18 +5,26 @@
  * @module
  */
 
+import { isIPv6 } from "node:net";
+import { giveBuffer, takeBuffer } from "./buffers.ts";
 import type {
   DatagramAddress,
   DatagramSocket,
   Endpoint,
   Io,
   IoFailure,
+  ReceiveOptions,
   Stream,
   StreamAddress,
   StreamListener,
+  TargetOptions,
+  TargetSocket,
 } from "./mod.ts";
 
 const BACKLOG = 4096;
+/** Receive loops of one listening UDP socket: 2 to 4 are best, one alone waits for each send. */
+const RECEIVE_LOOPS = 3;
+const RECEIVE_BACKOFF_MS = 10;
 
 function endpoint(address: Deno.Addr): Endpoint {
   return "hostname" in address
@@ -96,13 +104,73 @@ class DenoDatagramSocket implements DatagramSocket {
     this.local = endpoint(this.#socket.addr);
   }
 
-  receive(buffer: Uint8Array): Promise<readonly [Uint8Array, DatagramAddress]> {
-    // A UDP socket's peers are NetAddr, which is the shape of DatagramAddress.
-    return this.#socket.receive(buffer) as Promise<[Uint8Array, Deno.Addr & DatagramAddress]>;
+  async receive(options: ReceiveOptions): Promise<void> {
+    const loops = Array.from({ length: RECEIVE_LOOPS }, () => this.#receiveLoop(options));
+    await Promise.all(loops);
+  }
+
+  async #receiveLoop(options: ReceiveOptions): Promise<void> {
+    const buffer = takeBuffer(0);
+    for (;;) {
+      try {
+        // A UDP socket's peers are NetAddr, which is the shape of DatagramAddress.
+        const [bytes, from] = await this.#socket.receive(buffer);
+        const needed = options.onDatagram(bytes, from as Deno.NetAddr & DatagramAddress);
+        if (needed !== undefined) await needed;
+      } catch (error) {
+        const failure = classify(error);
+        if (failure === "closed") break;
+        // ICMP errors of earlier sends surface here on some systems; they are not this socket's end.
+        if (failure !== "refused" && failure !== "reset") options.onError(error);
+        await new Promise((resolve) => setTimeout(resolve, RECEIVE_BACKOFF_MS));
+      }
+    }
+    giveBuffer(0, buffer);
   }
 
   send(bytes: Uint8Array, to: DatagramAddress): Promise<number> {
     return this.#socket.send(bytes, to);
+  }
+
+  close(): void {
+    try {
+      this.#socket.close();
+    } catch {
+      // Closed already.
+    }
+  }
+}
+
+/** An unconnected socket that minds its one target only: Deno has no connected ones. */
+class DenoTargetSocket implements TargetSocket {
+  readonly #socket: Deno.DatagramConn;
+  readonly #target: Deno.NetAddr;
+
+  constructor(target: Endpoint, options: TargetOptions) {
+    const hostname = isIPv6(target.host) ? "::" : "0.0.0.0";
+    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    this.#target = { transport: "udp", hostname: target.host, port: target.port };
+    this.#receiveLoop(options);
+  }
+
+  async #receiveLoop(options: TargetOptions): Promise<void> {
+    const { hostname, port } = this.#target;
+    const buffer = takeBuffer(0);
+    for (;;) {
+      try {
+        const [bytes, from] = await this.#socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
+        if (from.port !== port || from.hostname !== hostname) options.onStranger();
+        else await options.onReply(bytes);
+      } catch (error) {
+        if (classify(error) !== "closed") options.onError(error);
+        break;
+      }
+    }
+    giveBuffer(0, buffer);
+  }
+
+  send(bytes: Uint8Array): Promise<number> {
+    return this.#socket.send(bytes, this.#target);
   }
 
   close(): void {
@@ -148,6 +216,7 @@ export const denoIo: Io = {
   name: "deno",
   listen: (at) => new DenoListener(at),
   bind: (at) => new DenoDatagramSocket(at),
+  dial: (target, options) => new DenoTargetSocket(target, options),
   async connect(to: StreamAddress, signal: AbortSignal): Promise<Stream> {
     return new DenoStream(
       to.kind === "unix"

@@ -65,24 +65,61 @@ export interface StreamListener {
   close(): void;
 }
 
+/** What is done with the datagrams that a socket receives. */
+export interface ReceiveOptions {
+  /**
+   * Takes a datagram; must not throw or reject.
+   *
+   * @param bytes The datagram, borrowed until the promise settles or, without one, until it returns
+   * @param from Who sent it
+   * @returns A promise where the bytes are still needed
+   */
+  readonly onDatagram: (bytes: Uint8Array, from: DatagramAddress) => Promise<unknown> | undefined;
+  /** Is told of an error of receiving; the socket goes on. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** A bound datagram socket. */
 export interface DatagramSocket {
   readonly local: Endpoint;
   /**
-   * Waits for a datagram; what does not fit is cut off, so give 64 KiB.
+   * Receives datagrams until the socket is closed.
    *
-   * @param buffer Takes the bytes; belongs to the socket until the promise settles
-   * @returns The part of `buffer` that was filled, and who sent it
-   * @throws {Error} when the socket was closed
+   * @param options What to do with them
+   * @returns A promise that settles once the socket is closed and nothing is under way
    */
-  receive(buffer: Uint8Array): Promise<readonly [Uint8Array, DatagramAddress]>;
+  receive(options: ReceiveOptions): Promise<void>;
   /**
    * Sends one datagram.
    *
    * @param bytes The datagram; belongs to the socket until the promise settles
-   * @param to Whom to send it
+   * @param to Whom to send it: an address that this socket's receiving gave
+   * @throws {Error} when the socket was closed or cannot send
    */
-  send(bytes: Uint8Array, to: DatagramAddress): Promise<number>;
+  send(bytes: Uint8Array, to: DatagramAddress): Promise<unknown>;
+  /** Closes the socket; may be called again, never throws. */
+  close(): void;
+}
+
+/** What a flow does with what comes from its target. */
+export interface TargetOptions {
+  /** Takes a datagram of the target's, borrowed until the promise settles; must not reject. */
+  readonly onReply: (bytes: Uint8Array) => Promise<unknown>;
+  /** Is told of a datagram that someone else sent. */
+  readonly onStranger: () => void;
+  /** Is told that the socket broke: the target is gone, say. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** One flow's way to its target. */
+export interface TargetSocket {
+  /**
+   * Sends a datagram to the target.
+   *
+   * @param bytes The datagram, borrowed until the promise settles
+   * @throws {Error} when the socket broke or was closed
+   */
+  send(bytes: Uint8Array): Promise<unknown>;
   /** Closes the socket; may be called again, never throws. */
   close(): void;
 }
@@ -112,6 +149,14 @@ export interface Io {
    * @throws {Error} when the address cannot be bound
    */
   bind(at: Endpoint): DatagramSocket;
+  /**
+   * Opens a socket for one flow and receives what its target answers.
+   *
+   * @param target The target's IP literal, as sockets spell it, and port
+   * @param options What to do with answers
+   * @throws {Error} when no socket can be opened
+   */
+  dial(target: Endpoint, options: TargetOptions): TargetSocket;
   /**
    * Connects.
    *

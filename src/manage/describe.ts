@@ -9,7 +9,7 @@ import type { AccessRecord } from "../observe/access.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { formatAddress, unmapHost } from "../wire/address.ts";
 import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flows.ts";
+import type { FlowData } from "./flow_data.ts";
 import type { ListenerState, Session } from "./session.ts";
 
 /**

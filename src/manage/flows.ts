@@ -5,42 +5,26 @@
  * @module
  */
 
-import { isIPv6 } from "node:net";
 import { monotonicUlid } from "@std/ulid";
 import { type Detected, Detection } from "../detect/mod.ts";
 import { ConnectError, ResolveError } from "../errors.ts";
-import type { DatagramAddress, DatagramSocket, Io } from "../io/mod.ts";
-import type { CloseReason, DropReason } from "../observe/counters.ts";
-import type { Resolver } from "../resolve/dns.ts";
-import type { Route } from "../resolve/router.ts";
-import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
-import { type BuiltinName, canonicalHost, unmapHost } from "../wire/address.ts";
+import type { DatagramAddress, DatagramSocket, TargetSocket } from "../io/mod.ts";
+import type { CloseReason } from "../observe/counters.ts";
+import type { Upstream } from "../resolve/upstream.ts";
+import { unmapHost } from "../wire/address.ts";
 import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
 import type { Clock } from "./clock.ts";
+import { type DialParts, dialUpstream } from "./dial.ts";
 import type { Flow } from "./flow.ts";
+import { FlowData } from "./flow_data.ts";
 import { FlowTable } from "./flow_table.ts";
-import { openOutlet, type Outlet, type OutletOptions } from "./outlet.ts";
 import type { ListenerState } from "./session.ts";
 
 /** Idle time of a flow whose upstream sets none: 30 s. */
 const IDLE_MS = 30_000;
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
-
-/** What the steps of a flow's life leave behind. */
-export class FlowData {
-  client: DatagramAddress | undefined;
-  detection: Detection | undefined;
-  detected: Detected | undefined;
-  route: Route | undefined;
-  upstream: Upstream | undefined;
-  target: Target | undefined;
-  outlet: Outlet | undefined;
-  readonly started: number = performance.now();
-  detectMs: number | undefined;
-  connectMs: number | undefined;
-}
 
 /** Is told of each flow once, at its end. */
 export type FlowEnd = (
@@ -51,19 +35,10 @@ export type FlowEnd = (
 ) => void;
 
 /** What flows need. */
-export interface FlowParts {
-  readonly io: Io;
-  readonly resolver: Resolver;
+export interface FlowParts extends DialParts {
   readonly clock: Clock;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly budget: Budget;
-  /** Makes the in-process end of a `builtin:` target. */
-  readonly builtin: (
-    flow: Flow<FlowData>,
-    listener: ListenerState,
-    name: BuiltinName,
-    options: OutletOptions,
-  ) => Outlet;
   readonly onEnd: FlowEnd;
 }
 
@@ -180,8 +155,8 @@ export class Flows {
    */
   end(flow: Flow<FlowData>, reason: CloseReason, error?: unknown): void {
     if (!this.#table.close(flow, reason)) return;
-    const { outlet, target } = flow.data;
-    outlet?.close();
+    const { server, target } = flow.data;
+    server?.close();
     if (target !== undefined) target.flows--;
     const { counters } = this.listener;
     counters.flowsActive--;
@@ -261,84 +236,29 @@ export class Flows {
   /** Finds a target that can be sent to, and sends what is held. */
   async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
     const { data } = flow;
-    const tried: Target[] = [];
-    const client = { host: unmapHost(flow.host), port: flow.port };
-    let failure: unknown;
-    while (tried.length <= upstream.config.retries) {
-      const target = upstream.pick(client, tried);
-      if (target === undefined) break;
-      tried.push(target);
-      target.flows++;
-      data.target = target;
-      try {
-        const outlet = await this.#outlet(flow, upstream, target, client);
-        if (flow.state === "closed") return outlet.close();
-        data.outlet = outlet;
-        data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
-        this.#table.opened(flow, upstream.config.idle_timeout ?? IDLE_MS);
-        return await this.#flush(flow, upstream, outlet);
-      } catch (error) {
-        failure = error;
-      }
-      if (flow.state === "closed") return;
-      target.flows--;
-      data.target = undefined;
-    }
-    throw failure ?? new ResolveError(
-      `No target of upstream "${upstream.name}" takes datagrams; check their limits and states`,
-      { code: "no_target", context: { flow: flow.id, upstream: upstream.name } },
-    );
-  }
-
-  async #outlet(
-    flow: Flow<FlowData>,
-    upstream: Upstream,
-    target: Target,
-    client: { readonly host: string; readonly port: number },
-  ): Promise<Outlet> {
-    const { io, resolver } = this.#parts;
-    const { address } = target;
-    const options: OutletOptions = {
-      io,
+    const server = await dialUpstream(flow, upstream, {
+      ...this.#parts,
+      listener: this.listener,
       onReply: (bytes) => this.#reply(flow, bytes),
-      onStranger: () => this.#drop("not_target"),
+      onStranger: () => {
+        this.listener.counters.drops.not_target++;
+      },
       onError: (error) => this.end(flow, "target_reset", error),
-    };
-    if (address.kind === "builtin") {
-      return this.#parts.builtin(flow, this.listener, address.name, options);
-    }
-    if (address.kind === "unix") {
-      throw new ConnectError(`Target "${target.name}" takes no datagrams`, {
-        code: "connect_failed",
-        context: { flow: flow.id, target: target.name },
-      });
-    }
-    let { host } = address;
-    if (!target.isLiteral) {
-      const cached = resolver.resolve(host);
-      const found = cached instanceof Promise ? await cached : cached;
-      const list = orderAddresses(upstream, target, found.list, client);
-      // No answer tells a dead address from a quiet one, so the family that works everywhere is used.
-      host = list.find((address) => !isIPv6(address)) ?? list[0] ?? host;
-    }
-    try {
-      return openOutlet(canonicalHost(host), address.port, options);
-    } catch (error) {
-      throw new ConnectError(`Cannot open a socket for target "${target.name}"`, {
-        code: "connect_failed",
-        context: { flow: flow.id, target: target.name },
-        cause: error,
-      });
-    }
+    });
+    if (server === undefined) return;
+    data.server = server;
+    data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
+    this.#table.opened(flow, upstream.config.idle_timeout ?? IDLE_MS);
+    await this.#flush(flow, upstream, server);
   }
 
-  async #flush(flow: Flow<FlowData>, upstream: Upstream, outlet: Outlet): Promise<void> {
+  async #flush(flow: Flow<FlowData>, upstream: Upstream, server: TargetSocket): Promise<void> {
     let header = this.#proxyHeader(flow, upstream);
     for (;;) {
       const held = this.#table.nextHeld(flow);
       if (held === undefined) return;
       try {
-        await outlet.send(header === undefined ? held : concatenate(header, held));
+        await server.send(header === undefined ? held : concatenate(header, held));
       } catch (error) {
         return this.end(flow, "target_reset", error);
       }
@@ -358,7 +278,7 @@ export class Flows {
 
   async #send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> {
     try {
-      await flow.data.outlet?.send(bytes);
+      await flow.data.server?.send(bytes);
     } catch (error) {
       this.end(flow, "target_reset", error);
     }
@@ -373,10 +293,6 @@ export class Flows {
     } catch (error) {
       this.end(flow, "client_reset", error);
     }
-  }
-
-  #drop(reason: DropReason): void {
-    this.listener.counters.drops[reason]++;
   }
 }
 

@@ -11,9 +11,12 @@ import type {
   Endpoint,
   Io,
   IoFailure,
+  ReceiveOptions,
   Stream,
   StreamAddress,
   StreamListener,
+  TargetOptions,
+  TargetSocket,
 } from "../../src/io/mod.ts";
 
 /** A seeded generator of numbers from 0 up to, but not, 1 (mulberry32). */
@@ -70,10 +73,14 @@ export class FaultyIo implements Io {
   }
 
   bind(at: Endpoint): DatagramSocket {
-    if (at.host === "0.0.0.0" && this.chance(0.1)) throw new Failure("no_descriptors");
     const socket = new FaultySocket(this, at);
     this.sockets.push(socket);
     return socket;
+  }
+
+  dial(_target: Endpoint, options: TargetOptions): TargetSocket {
+    if (this.chance(0.1)) throw new Failure("no_descriptors");
+    return new FaultyTargetSocket(this, options);
   }
 
   async connect(_to: StreamAddress, signal: AbortSignal): Promise<Stream> {
@@ -184,16 +191,13 @@ export class FaultyListener implements StreamListener {
   }
 }
 
-/** A datagram socket that hears what the simulation says and now and then breaks. */
+/** A datagram socket that hears what the simulation says and now and then fails to send. */
 export class FaultySocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly #io: FaultyIo;
-  readonly #queue: [Uint8Array, DatagramAddress][] = [];
-  readonly #waiting: {
-    buffer: Uint8Array;
-    resolve: (got: readonly [Uint8Array, DatagramAddress]) => void;
-    reject: (error: Error) => void;
-  }[] = [];
+  readonly #buffer = new Uint8Array(65_536);
+  #options: ReceiveOptions | undefined;
+  #onClose: (() => void) | undefined;
   #closed = false;
 
   constructor(io: FaultyIo, at: Endpoint) {
@@ -202,39 +206,24 @@ export class FaultySocket implements DatagramSocket {
     this.local = { host: at.host, port: at.port || 1 };
   }
 
-  /** A datagram comes in. */
-  hear(bytes: Uint8Array, from: DatagramAddress): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) {
-      this.#queue.push([bytes, from]);
-    } else {
-      next.buffer.set(bytes);
-      next.resolve([next.buffer.subarray(0, bytes.length), from]);
-    }
+  /** A datagram comes in; the buffer is used again for the next one. */
+  async hear(bytes: Uint8Array, from: DatagramAddress): Promise<void> {
+    if (this.#closed) return;
+    if (this.#io.chance(0.01)) this.#options?.onError(new Failure("other"));
+    this.#buffer.set(bytes);
+    await this.#options?.onDatagram(this.#buffer.subarray(0, bytes.length), from);
+    this.#buffer.fill(255, 0, bytes.length);
   }
 
-  receive(buffer: Uint8Array): Promise<readonly [Uint8Array, DatagramAddress]> {
-    if (this.#closed) return Promise.reject(new Failure("closed"));
-    if (this.local.host === "0.0.0.0" && this.#io.chance(0.05)) {
-      return Promise.reject(new Failure("other"));
-    }
-    const queued = this.#queue.shift();
-    if (queued !== undefined) {
-      buffer.set(queued[0]);
-      return Promise.resolve([buffer.subarray(0, queued[0].length), queued[1]]);
-    }
-    return new Promise((resolve, reject) => this.#waiting.push({ buffer, resolve, reject }));
+  receive(options: ReceiveOptions): Promise<void> {
+    this.#options = options;
+    return new Promise((resolve) => this.#onClose = resolve);
   }
 
-  async send(bytes: Uint8Array, to: DatagramAddress): Promise<number> {
+  async send(bytes: Uint8Array, _to: DatagramAddress): Promise<number> {
     await this.#io.pause();
     if (this.#closed) throw new Failure("closed");
     if (this.#io.chance(0.05)) throw new Failure("unreachable");
-    // A target answers now and then, and now and then a stranger does.
-    if (this.local.host === "0.0.0.0" && this.#io.random() < 0.6) {
-      const port = this.#io.random() < 0.9 ? to.port : to.port + 1;
-      this.hear(bytes.slice(0, 3), { ...to, port });
-    }
     return bytes.length;
   }
 
@@ -242,6 +231,35 @@ export class FaultySocket implements DatagramSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#io.open--;
-    for (const { reject } of this.#waiting.splice(0)) reject(new Failure("closed"));
+    this.#onClose?.();
+  }
+}
+
+/** A flow's socket whose target answers now and then, beside strangers, or breaks. */
+class FaultyTargetSocket implements TargetSocket {
+  readonly #io: FaultyIo;
+  readonly #options: TargetOptions;
+  #closed = false;
+
+  constructor(io: FaultyIo, options: TargetOptions) {
+    this.#io = io;
+    this.#options = options;
+    io.open++;
+  }
+
+  async send(bytes: Uint8Array): Promise<number> {
+    await this.#io.pause();
+    if (this.#closed) throw new Failure("closed");
+    if (this.#io.chance(0.05)) throw new Failure("unreachable");
+    if (this.#io.chance(0.05)) this.#options.onError(new Failure("refused"));
+    else if (this.#io.random() < 0.1) this.#options.onStranger();
+    else if (this.#io.random() < 0.6) await this.#options.onReply(bytes.slice(0, 3));
+    return bytes.length;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#io.open--;
   }
 }

@@ -1,0 +1,113 @@
+/**
+ * Finds a target that a flow's datagrams can be sent to. Knows nothing of protocols and routes, nor
+ * of what is sent.
+ *
+ * @module
+ */
+
+import { isIPv6 } from "node:net";
+import { ConnectError, ResolveError } from "../errors.ts";
+import type { Endpoint, Io, TargetOptions, TargetSocket } from "../io/mod.ts";
+import type { Resolver } from "../resolve/dns.ts";
+import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
+import { type BuiltinName, canonicalHost, unmapHost } from "../wire/address.ts";
+import type { Flow } from "./flow.ts";
+import type { FlowData } from "./flow_data.ts";
+import type { ListenerState } from "./session.ts";
+
+/** What dialing needs beside the flow. */
+export interface DialParts {
+  readonly io: Io;
+  readonly resolver: Resolver;
+  /** Makes the in-process end of a `builtin:` target. */
+  readonly builtin: (
+    flow: Flow<FlowData>,
+    listener: ListenerState,
+    name: BuiltinName,
+    options: TargetOptions,
+  ) => TargetSocket;
+}
+
+/** What one flow's dialing needs. */
+export interface DialOptions extends DialParts, TargetOptions {
+  readonly listener: ListenerState;
+}
+
+/**
+ * Opens a socket to a target of a flow's upstream, trying up to `retries` others.
+ *
+ * @param flow The flow; its `target` is set
+ * @param upstream Where its route leads
+ * @param options Sockets, resolver and what to do with answers
+ * @returns The socket, or `undefined` where the flow ended meanwhile
+ * @throws {ResolveError} when no target is usable or a name cannot be resolved
+ * @throws {ConnectError} when no socket could be opened
+ */
+export async function dialUpstream(
+  flow: Flow<FlowData>,
+  upstream: Upstream,
+  options: DialOptions,
+): Promise<TargetSocket | undefined> {
+  const tried: Target[] = [];
+  const client = { host: unmapHost(flow.host), port: flow.port };
+  let failure: unknown;
+  while (tried.length <= upstream.config.retries) {
+    const target = upstream.pick(client, tried);
+    if (target === undefined) break;
+    tried.push(target);
+    target.flows++;
+    flow.data.target = target;
+    try {
+      const server = await dialTarget(flow, upstream, target, client, options);
+      if (flow.state !== "closed") return server;
+      server.close();
+    } catch (error) {
+      failure = error;
+    }
+    // Ending the flow gives its target's place back itself.
+    if (flow.state === "closed") return undefined;
+    target.flows--;
+    flow.data.target = undefined;
+  }
+  throw failure ?? new ResolveError(
+    `No target of upstream "${upstream.name}" is usable; check their limits and states`,
+    { code: "no_target", context: { flow: flow.id, upstream: upstream.name } },
+  );
+}
+
+async function dialTarget(
+  flow: Flow<FlowData>,
+  upstream: Upstream,
+  target: Target,
+  client: Endpoint,
+  options: DialOptions,
+): Promise<TargetSocket> {
+  const { address } = target;
+  const context = { flow: flow.id, upstream: upstream.name, target: target.name };
+  if (address.kind === "builtin") {
+    return options.builtin(flow, options.listener, address.name, options);
+  }
+  if (address.kind === "unix") {
+    throw new ConnectError(`Target "${target.name}" takes no datagrams`, {
+      code: "connect_failed",
+      context,
+    });
+  }
+  let { host } = address;
+  if (!target.isLiteral) {
+    const cached = options.resolver.resolve(host);
+    const found = cached instanceof Promise ? await cached : cached;
+    const list = orderAddresses(upstream, target, found.list, client);
+    // No answer tells a dead address from a quiet one, so the family that works everywhere is used.
+    host = list.find((ip) => !isIPv6(ip)) ?? list[0] ?? host;
+  }
+  try {
+    return options.io.dial({ host: canonicalHost(host), port: address.port }, options);
+  } catch (error) {
+    throw new ConnectError(`Cannot open a socket for target "${target.name}"`, {
+      code: "connect_failed",
+      context,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * What the steps of a flow's life leave behind, beside what the flow table keeps. Knows no step.
+ *
+ * @module
+ */
+
+import type { Detected, Detection } from "../detect/mod.ts";
+import type { DatagramAddress, TargetSocket } from "../io/mod.ts";
+import type { Route } from "../resolve/router.ts";
+import type { Target, Upstream } from "../resolve/upstream.ts";
+
+/** What the steps of a flow's life leave behind. */
+export class FlowData {
+  client: DatagramAddress | undefined;
+  detection: Detection | undefined;
+  detected: Detected | undefined;
+  route: Route | undefined;
+  upstream: Upstream | undefined;
+  target: Target | undefined;
+  server: TargetSocket | undefined;
+  readonly started: number = performance.now();
+  detectMs: number | undefined;
+  connectMs: number | undefined;
+}
