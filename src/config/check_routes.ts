@@ -15,8 +15,6 @@ import { listWords, type Path, quote, thereAre } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { MatchConfig, Transport } from "./schema.ts";
 
-/** The protocols that each fact can be learned of. */
-const FACTS = { sni: ["tls", "quic"], alpn: ["tls", "quic"], host: ["http"] } as const;
 const FACT_NAMES = ["sni", "alpn", "host"] as const;
 
 /** What the routes of one listener are judged by. */
@@ -110,8 +108,9 @@ function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): str
     return '"silent" needs "detect.on_timeout: fallthrough"';
   }
   for (const fact of FACT_NAMES) {
-    const holders: readonly string[] = FACTS[fact];
-    if (match[fact] === undefined || holders.includes(name)) continue;
+    if (match[fact] === undefined || protocol.facts.includes(fact)) continue;
+    const holders = world.protocols.filter(({ facts }) => facts.includes(fact))
+      .map((holder) => holder.name);
     return `${quote(name)} has no ${quote(fact)}, which is for ${listWords(holders, "and")}`;
   }
   return undefined;

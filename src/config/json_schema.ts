@@ -15,13 +15,15 @@ import { ConfigSchema } from "./schema.ts";
 export interface ProtocolInfo {
   readonly name: string;
   readonly transports: readonly ("tcp" | "udp")[];
+  /** The conditions beside `protocol` and `source` that it can meet. */
+  readonly facts: readonly ("sni" | "alpn" | "host")[];
 }
 
 /** What `match: { protocol }` may be beside the protocols that shunt detects. */
 export const PSEUDO_PROTOCOLS: readonly ProtocolInfo[] = [
-  { name: "unknown", transports: ["tcp", "udp"] },
+  { name: "unknown", transports: ["tcp", "udp"], facts: [] },
   // A flow begins with a datagram, so it is never silent.
-  { name: "silent", transports: ["tcp"] },
+  { name: "silent", transports: ["tcp"], facts: [] },
 ];
 
 /**

@@ -34,10 +34,15 @@ export type Verdict =
 /** The answer "this is not my protocol", shared so that saying no costs nothing. */
 export const NO_MATCH: Verdict = Object.freeze({ kind: "no_match" });
 
+/** The facts that a route can ask for. */
+export type FactName = "sni" | "alpn" | "host";
+
 /** Recognises one protocol. */
 export interface Detector {
   /** The protocol's name in `match: { protocol }`, logs and metrics. */
   readonly name: string;
+  /** What it can learn for a route to ask for; nothing unless given. */
+  readonly facts?: readonly FactName[];
   /**
    * Judges the first bytes of a TCP session.
    *

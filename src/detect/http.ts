@@ -12,7 +12,7 @@ import { detectHttp2 } from "./_http2.ts";
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /** Recognises HTTP/1.x and HTTP/2 with prior knowledge, and finds the host asked for. */
-export const http: Detector = { name: "http", tcp: detectHttp };
+export const http: Detector = { name: "http", facts: ["host"], tcp: detectHttp };
 
 function detectHttp(bytes: Uint8Array): Verdict {
   let same = 0;

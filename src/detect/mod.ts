@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Detector, Facts } from "./detector.ts";
+import type { Detector, FactName, Facts } from "./detector.ts";
 import { http } from "./http.ts";
 import { quic } from "./quic.ts";
 import { socks4, socks5 } from "./socks.ts";
@@ -16,13 +16,20 @@ import { wireguard } from "./wireguard.ts";
 /** Every protocol that shunt recognises: a new one is one line here. */
 export const DETECTORS: readonly Detector[] = [tls, http, ssh, socks5, socks4, quic, wireguard];
 
-/** The names in {@linkcode DETECTORS} with the transports they occur on. */
-export const PROTOCOLS: readonly {
+/** What the rest of shunt has to know of a protocol. */
+export interface Protocol {
   readonly name: string;
+  /** The transports it occurs on. */
   readonly transports: readonly ("tcp" | "udp")[];
-}[] = DETECTORS.map(({ name, tcp, udp }) => ({
+  /** The facts that a route can ask for. */
+  readonly facts: readonly FactName[];
+}
+
+/** The protocols of {@linkcode DETECTORS}, in their order. */
+export const PROTOCOLS: readonly Protocol[] = DETECTORS.map(({ name, tcp, udp, facts = [] }) => ({
   name,
   transports: [...(tcp ? ["tcp" as const] : []), ...(udp ? ["udp" as const] : [])],
+  facts,
 }));
 
 /** What detection found out. */

@@ -31,6 +31,7 @@ const MAX_ATTEMPTS = 4;
 /** QUIC over UDP. */
 export const quic: Detector = {
   name: "quic",
+  facts: ["sni", "alpn"],
   udp(datagrams) {
     let flow = FLOWS.get(datagrams);
     if (flow === undefined) {

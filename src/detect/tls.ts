@@ -25,7 +25,7 @@ const NOTHING_YET: Facts = Object.freeze({});
  * Bytes after the hello do not matter. A hello whose lengths contradict each other is no TLS at all:
  * no server would answer it.
  */
-export const tls: Detector = { name: "tls", tcp: detectTls };
+export const tls: Detector = { name: "tls", facts: ["sni", "alpn"], tcp: detectTls };
 
 function detectTls(bytes: Uint8Array): Verdict {
   const { length } = bytes;

@@ -26,6 +26,10 @@ const IDLE_MS = 30_000;
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
 
+/** A sweep of 100,000 flows takes 1 ms or more: so many are looked at once a second only. */
+const MANY_FLOWS = 10_000;
+const SLOW_SWEEP_MS = 1000;
+
 /** Is told of each flow once, at its end. */
 export type FlowEnd = (
   flow: Flow<FlowData>,
@@ -51,6 +55,7 @@ export class Flows {
   readonly #table: FlowTable<FlowData>;
   readonly #sockets: DatagramSocket[] = [];
   #idle: (() => void) | undefined;
+  #nextSweep = 0;
 
   /**
    * @param listener Whose flows they are
@@ -138,6 +143,8 @@ export class Flows {
    * @param now Coarse time in milliseconds
    */
   sweep(now: number): void {
+    if (now < this.#nextSweep) return;
+    this.#nextSweep = now + (this.#table.size > MANY_FLOWS ? SLOW_SWEEP_MS : 0);
     this.#table.sweep(now, (flow, why) => {
       if (why === "idle") this.end(flow, "idle_timeout");
       else if (flow.state !== "detecting") this.end(flow, "dns_failed");
