@@ -61,25 +61,18 @@ export class UsageError extends Error {}
  * @param args The arguments after the verb
  * @param names The options it takes
  * @returns The options
- * @throws {UsageError} when an option is unknown, lacks its value, or an argument is too many
+ * @throws {UsageError} when an option is unknown, lacks its value or comes twice, or an argument is
+ * too many
  */
 export function parseOptions(args: readonly string[], names: OptionNames): Options {
-  const strings = [...(names.string ?? []), ...(names.collect ?? [])];
+  const single = names.string ?? [];
+  const strings = [...single, ...(names.collect ?? [])];
   const booleans = ["help", ...(names.boolean ?? [])];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    const name = arg === "-c" ? "config" : arg.startsWith("--") ? arg.slice(2) : undefined;
-    if (name === undefined || !strings.includes(name)) continue;
-    const value = args[++i];
-    if (value === undefined || value === "" || (value.startsWith("-") && value !== "-")) {
-      throw new UsageError(`Option "${arg}" needs a value`);
-    }
-  }
   const parsed = parseArgs(args, {
     alias: { help: "h", ...(strings.includes("config") ? { config: "c" } : {}) },
     boolean: booleans,
     string: [...strings, "_"],
-    collect: names.collect ?? [],
+    collect: strings,
     unknown: (arg, key) => {
       if (key !== undefined) {
         throw new UsageError(`Option "${arg}" is unknown; there are ${list(strings, booleans)}`);
@@ -87,10 +80,20 @@ export function parseOptions(args: readonly string[], names: OptionNames): Optio
       if (names.rest === undefined) throw new UsageError(`Argument "${arg}" is not expected`);
     },
   });
+  const values = new Map<string, readonly string[]>();
+  for (const name of strings) {
+    const given = parsed[name];
+    const list = Array.isArray(given) ? given.map(String) : [];
+    if (list.includes("")) throw new UsageError(`Option "--${name}" needs a value`);
+    if (list.length > 1 && single.includes(name)) {
+      throw new UsageError(`Option "--${name}" was given twice`);
+    }
+    values.set(name, list);
+  }
   return {
     has: (name) => parsed[name] === true,
-    get: (name) => typeof parsed[name] === "string" ? parsed[name] : undefined,
-    all: (name) => Array.isArray(parsed[name]) ? parsed[name].map(String) : [],
+    get: (name) => values.get(name)?.[0],
+    all: (name) => values.get(name) ?? [],
     rest: parsed._.map(String),
   };
 }
