@@ -1,0 +1,254 @@
+/**
+ * Runs shunt as a process of its own, as users do: configuration in a file, addresses from the ready
+ * file, what happened from the log. Knows the command line and nothing of shunt's inside.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { until } from "./_shunt.ts";
+
+const MAIN = `${import.meta.dirname}/../../main.ts`;
+
+/** One line of shunt's JSON log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** What the ready file says. */
+export interface Ready {
+  readonly pid: number;
+  readonly admin: string | null;
+  readonly listeners: Readonly<
+    Record<string, { readonly tcp: readonly string[]; readonly udp: readonly string[] }>
+  >;
+}
+
+/** What a command of shunt's came to. */
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/**
+ * Prepares to run shunt: from its source, or the binary that the environment names in `SHUNT_BIN`.
+ *
+ * @param args The command line after the program's name
+ * @returns The command, with standard output and error piped
+ */
+export function shuntCommand(args: readonly string[]): Deno.Command {
+  const binary = Deno.env.get("SHUNT_BIN");
+  const allow = ["net", "read", "write", "env"].map((what) => `--allow-${what}`);
+  return new Deno.Command(binary ?? Deno.execPath(), {
+    args: binary === undefined ? ["run", "--no-prompt", ...allow, MAIN, ...args] : [...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  });
+}
+
+/**
+ * Runs a command of shunt's to its end.
+ *
+ * @param args The command line after the program's name
+ * @returns Its exit code and what it wrote
+ */
+export async function shunt(...args: readonly string[]): Promise<Outcome> {
+  const { code, stdout, stderr } = await shuntCommand(args).output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+/** A running `shunt run`. */
+export class ShuntProcess {
+  readonly ready: Ready;
+  readonly pid: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: string[];
+  readonly #read: Promise<unknown>;
+
+  /**
+   * @param child The process
+   * @param ready What its ready file says
+   * @param lines Where its lines are collected
+   * @param read Settles once all its lines have been read
+   */
+  constructor(child: Deno.ChildProcess, ready: Ready, lines: string[], read: Promise<unknown>) {
+    this.#child = child;
+    this.ready = ready;
+    this.pid = child.pid;
+    this.#lines = lines;
+    this.#read = read;
+  }
+
+  /**
+   * The port that a listener is bound to; TCP and UDP have the same.
+   *
+   * @param listener The listener's name
+   * @returns The number
+   */
+  port(listener = "edge"): number {
+    const bound = this.ready.listeners[listener];
+    const address = bound?.tcp[0] ?? bound?.udp[0];
+    if (address === undefined) throw new Error(`Listener "${listener}" is not bound`);
+    return Number(address.slice(address.lastIndexOf(":") + 1));
+  }
+
+  /** All that it wrote. */
+  get output(): string {
+    return this.#lines.join("\n");
+  }
+
+  /** The lines of its log so far. */
+  get log(): LogLine[] {
+    return this.#lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  }
+
+  /** The access lines so far. */
+  get access(): LogLine[] {
+    return this.log.filter(({ logger }) => logger === "shunt.access");
+  }
+
+  /**
+   * Waits for an access line.
+   *
+   * @param expected Fields that it must have
+   * @returns The first such line
+   */
+  async ended(expected: LogLine): Promise<LogLine> {
+    const find = () =>
+      this.access.find((line) =>
+        Object.entries(expected).every(([key, value]) => line[key] === value)
+      );
+    await until(() => find() !== undefined, `an access line with ${JSON.stringify(expected)}`);
+    return find()!;
+  }
+
+  /**
+   * Waits for a line of its log.
+   *
+   * @param message Its message
+   */
+  async says(message: string): Promise<void> {
+    await until(() => this.log.some((line) => line.message === message), `"${message}" in the log`);
+  }
+
+  /**
+   * Sends a signal.
+   *
+   * @param signal Which
+   */
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /**
+   * Waits for its end.
+   *
+   * @returns The exit code
+   */
+  async exited(): Promise<number> {
+    const { code } = await this.#child.status;
+    await this.#read;
+    return code;
+  }
+
+  /** Stops it with SIGTERM; it must end cleanly, whatever the test did to it. */
+  async stop(): Promise<void> {
+    this.#child.kill("SIGTERM");
+    assertEquals(await this.exited(), 0, "exit code after SIGTERM");
+  }
+}
+
+/** Milliseconds after which a test that waits for something that never comes has failed. */
+const TEST_MS = 60_000;
+
+/** How to run shunt. */
+export interface RunOptions {
+  /** More of the command line. */
+  readonly args?: readonly string[];
+  /** Whether the test ends the process itself. */
+  readonly ends?: boolean;
+}
+
+/**
+ * Runs shunt while a test does something with it, and stops it. Where the test fails, what shunt
+ * wrote goes to standard error.
+ *
+ * @param yaml The configuration's text, without `log`
+ * @param test What to do meanwhile
+ * @param options How to run it
+ */
+export async function withShunt(
+  yaml: string,
+  test: (shunt: ShuntProcess) => Promise<void>,
+  options: RunOptions = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "shunt-" });
+  const config = `${folder}/config.yaml`;
+  const readyFile = `${folder}/ready.json`;
+  await Deno.writeTextFile(config, `${yaml}\nlog: { format: json }\n`);
+  const args = ["run", "-c", config, "--ready-file", readyFile, ...options.args ?? []];
+  const child = shuntCommand(args).spawn();
+  const lines: string[] = [];
+  const read = Promise.all([collect(child.stdout, lines), collect(child.stderr, lines)]);
+  let over = false;
+  const status = child.status.then(() => over = true);
+  try {
+    const ready = await untilReady(readyFile, () => over);
+    const shunt = new ShuntProcess(child, ready, lines, read);
+    await inTime(test(shunt));
+    if (options.ends !== true) await shunt.stop();
+    const bugs = shunt.log.filter(({ level, reason }) =>
+      level === "ERROR" || reason === "internal_error"
+    );
+    assertEquals(bugs, [], "errors in shunt's log");
+  } catch (error) {
+    await Deno.stderr.write(
+      new TextEncoder().encode(`--- what shunt wrote ---\n${lines.join("\n")}\n---\n`),
+    );
+    throw error;
+  } finally {
+    if (!over) child.kill("SIGKILL");
+    await status;
+    await read;
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function inTime(test: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`The test took over ${TEST_MS} ms`)), TEST_MS);
+  });
+  try {
+    await Promise.race([test, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function untilReady(path: string, over: () => boolean): Promise<Ready> {
+  let text = "";
+  await until(
+    async () => {
+      if (over()) throw new Error("shunt ended before it was ready");
+      text = await Deno.readTextFile(path).catch(() => "");
+      return text !== "";
+    },
+    "shunt's ready file",
+    30_000,
+  );
+  return JSON.parse(text);
+}
+
+/** Collects lines; what follows the last line feed is a line too. */
+async function collect(stream: ReadableStream<Uint8Array>, lines: string[]): Promise<void> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    lines.push(...parts);
+  }
+  if (rest !== "") lines.push(rest);
+}
