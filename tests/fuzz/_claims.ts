@@ -1,0 +1,126 @@
+/**
+ * What verdicts and facts promise, whatever the bytes were. Knows detectors by their names only.
+ *
+ * @module
+ */
+
+import { fail } from "@std/assert";
+import { isIPv6 } from "node:net";
+import type { Facts, Verdict } from "../../src/detect/detector.ts";
+import { PROTOCOLS } from "../../src/detect/mod.ts";
+
+const MAX_NAME = 255;
+const NAME = /^[\x21-\x40\x5b-\x7e]+$/;
+const HOST = /^[a-z0-9._~-]+$/;
+/** One character per byte: a name may hold control characters (RFC 7301 §3.1). */
+const BYTES = /^[^\u0100-\uffff]{1,255}$/;
+
+/** What each protocol may say beside its name, and how its version looks. */
+const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: RegExp }>> = {
+  tls: { keys: "sni alpn" },
+  http: { keys: "host version", version: /^(?:1\.[0-9]|2)$/ },
+  ssh: { keys: "version", version: /^(?:2\.0|1\.[0-9]{1,2})$/ },
+  socks5: { keys: "" },
+  socks4: { keys: "" },
+  quic: { keys: "sni alpn version", version: /^[12]$/ },
+  wireguard: { keys: "" },
+  unknown: { keys: "" },
+};
+
+/**
+ * Claims that facts are what their protocol may say, in the form and length that routes rely on.
+ *
+ * @param protocol A detector's name or `unknown`
+ * @param facts The facts
+ * @throws {AssertionError} If they are not
+ */
+export function claimFacts(protocol: string, facts: Facts): void {
+  const says = SAYS[protocol] ?? fail(`Protocol "${protocol}" is not known here`);
+  for (const key of Object.keys(facts)) {
+    if (!says.keys.includes(key)) fail(`"${protocol}" says "${key}"`);
+  }
+  const { sni, alpn, host, version } = facts;
+  if (version === undefined ? says.version : !says.version?.test(version)) {
+    fail(`"${protocol}" says version "${version}"`);
+  }
+  if (sni !== undefined && (sni.length > MAX_NAME || !NAME.test(sni))) {
+    fail(`Server name ${JSON.stringify(sni)} is not one`);
+  }
+  if (host !== undefined && !(isHost(host) && host.length <= MAX_NAME)) {
+    fail(`Host ${JSON.stringify(host)} is not one`);
+  }
+  if (alpn !== undefined && !(alpn.length > 0 && alpn.every((name) => BYTES.test(name)))) {
+    fail(`ALPN ${JSON.stringify(alpn)} has what cannot be offered`);
+  }
+}
+
+function isHost(host: string): boolean {
+  return HOST.test(host) || (isIPv6(host) && host === host.toLowerCase());
+}
+
+/**
+ * Claims that two facts say the same.
+ *
+ * @param a The one
+ * @param b The other
+ * @param where When they came to differ
+ * @throws {AssertionError} If they do not
+ */
+export function claimSameFacts(a: Facts, b: Facts, where: string): void {
+  const same = a === b || (a.sni === b.sni && a.host === b.host && a.version === b.version &&
+    a.alpn?.join() === b.alpn?.join());
+  if (!same) fail(`Facts differ ${where}: ${JSON.stringify(a)}, ${JSON.stringify(b)}`);
+}
+
+/** The verdicts of one detector on input that grows. */
+export class VerdictClaims {
+  readonly #protocol: string;
+  #settled: Verdict | undefined;
+  #wanted = 0;
+
+  /** @param protocol The detector's name */
+  constructor(protocol: string) {
+    this.#protocol = protocol;
+  }
+
+  /**
+   * Claims that a verdict is sound and goes with the ones before: what was settled stays, more is
+   * asked for than was given, and nothing matches below what was asked for.
+   *
+   * @param verdict The verdict
+   * @param given Bytes that it is about
+   * @throws {AssertionError} If it is not or does not
+   */
+  take(verdict: Verdict, given: number): void {
+    const { kind } = verdict;
+    const settled = this.#settled;
+    if (settled !== undefined && kind !== settled.kind) {
+      fail(`Changed from "${settled.kind}" to "${kind}" at ${given} bytes`);
+    }
+    switch (verdict.kind) {
+      case "need_more":
+        if (!(verdict.bytes > given)) fail(`${given} bytes ask for ${verdict.bytes}`);
+        if (verdict.certain !== undefined) claimFacts(this.#protocol, verdict.certain);
+        this.#wanted = verdict.bytes;
+        return;
+      case "match":
+        if (given < this.#wanted) fail(`Matches ${given} bytes, asked for ${this.#wanted}`);
+        claimFacts(this.#protocol, verdict.facts);
+        if (settled?.kind === "match") {
+          claimSameFacts(settled.facts, verdict.facts, `at ${given} bytes`);
+        }
+    }
+    this.#settled = verdict;
+  }
+}
+
+/**
+ * Claims that a name is one that the registry may give.
+ *
+ * @param protocol The name
+ * @throws {AssertionError} If it is not
+ */
+export function claimProtocol(protocol: string): void {
+  const known = protocol === "unknown" || PROTOCOLS.some(({ name }) => name === protocol);
+  if (!known) fail(`Protocol "${protocol}" is not in the registry`);
+}
