@@ -178,7 +178,7 @@ class RunningProxy implements Proxy {
     const bound = new Map<ListenerState, Bound>();
     try {
       for (const [name, config] of Object.entries(this.#config.listeners)) {
-        bound.set(this.#state(name, config), bindListener(name, config, io));
+        bound.set(this.#state(name, config), bindListener(name, config, { io, shared: false }));
       }
     } catch (error) {
       for (const { tcp, udp } of bound.values()) closeAll([...tcp, ...udp]);
@@ -258,6 +258,7 @@ class RunningProxy implements Proxy {
       const slot = flows.addSocket(socket);
       this.#loops.push(socket.receive({
         onDatagram: (bytes, from) => flows.take(slot, bytes, from),
+        onUndeliverable: (to, error) => flows.undeliverable(slot, to, error),
         onError: (error) =>
           logger.error("Cannot receive a datagram; trying again", {
             listener: state.name,

@@ -77,8 +77,9 @@ class DenoListener implements StreamListener {
   readonly local: Endpoint;
   readonly #listener: Deno.TcpListener;
 
-  constructor(at: Endpoint) {
-    this.#listener = Deno.listen({ hostname: at.host, port: at.port, tcpBacklog: BACKLOG });
+  constructor(at: Endpoint, shared: boolean) {
+    const { host: hostname, port } = at;
+    this.#listener = Deno.listen({ hostname, port, tcpBacklog: BACKLOG, reusePort: shared });
     this.local = endpoint(this.#listener.addr);
   }
 
@@ -126,6 +127,10 @@ class DenoDatagramSocket implements DatagramSocket {
       }
     }
     giveBuffer(0, buffer);
+  }
+
+  keep(from: DatagramAddress): DatagramAddress {
+    return from;
   }
 
   send(bytes: Uint8Array, to: DatagramAddress): Promise<number> {
@@ -214,7 +219,7 @@ function classify(error: unknown): IoFailure {
 /** Deno's own sockets. */
 export const denoIo: Io = {
   name: "deno",
-  listen: (at) => new DenoListener(at),
+  listen: (at, shared) => new DenoListener(at, shared),
   bind: (at) => new DenoDatagramSocket(at),
   dial: (target, options) => new DenoTargetSocket(target, options),
   async connect(to: StreamAddress, signal: AbortSignal): Promise<Stream> {

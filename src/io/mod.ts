@@ -11,6 +11,8 @@ export interface DatagramAddress {
   /** IP literal as the socket shows it; may be IPv4-mapped on a dual-stack socket. */
   readonly hostname: string;
   readonly port: number;
+  /** Which address of this host's it wrote to, where the socket is bound to all and can tell. */
+  readonly local?: string;
 }
 
 /** Where to connect to: an IP literal and port, or the path of a Unix socket. */
@@ -71,10 +73,12 @@ export interface ReceiveOptions {
    * Takes a datagram; must not throw or reject.
    *
    * @param bytes The datagram, borrowed until the promise settles or, without one, until it returns
-   * @param from Who sent it
+   * @param from Who sent it, borrowed as well; see {@linkcode DatagramSocket.keep}
    * @returns A promise where the bytes are still needed
    */
   readonly onDatagram: (bytes: Uint8Array, from: DatagramAddress) => Promise<unknown> | undefined;
+  /** Is told of a datagram that could not be sent after {@linkcode DatagramSocket.send} returned. */
+  readonly onUndeliverable: (to: DatagramAddress, error: unknown) => void;
   /** Is told of an error of receiving; the socket goes on. */
   readonly onError: (error: unknown) => void;
 }
@@ -90,13 +94,22 @@ export interface DatagramSocket {
    */
   receive(options: ReceiveOptions): Promise<void>;
   /**
+   * Makes an address that was borrowed last.
+   *
+   * @param from An address that {@linkcode ReceiveOptions.onDatagram} was given
+   * @returns An address to send to
+   */
+  keep(from: DatagramAddress): DatagramAddress;
+  /**
    * Sends one datagram.
    *
-   * @param bytes The datagram; belongs to the socket until the promise settles
-   * @param to Whom to send it: an address that this socket's receiving gave
-   * @throws {Error} when the socket was closed or cannot send
+   * @param bytes The datagram; belongs to the socket until the promise settles or, without one, until
+   * the call that gave the bytes returns
+   * @param to Whom to send it: an address that was kept
+   * @returns A promise where sending takes its time
+   * @throws {Error} when the socket was closed or cannot send; the promise may reject likewise
    */
-  send(bytes: Uint8Array, to: DatagramAddress): Promise<unknown>;
+  send(bytes: Uint8Array, to: DatagramAddress): Promise<unknown> | undefined;
   /** Closes the socket; may be called again, never throws. */
   close(): void;
 }
@@ -104,7 +117,7 @@ export interface DatagramSocket {
 /** What a flow does with what comes from its target. */
 export interface TargetOptions {
   /** Takes a datagram of the target's, borrowed until the promise settles; must not reject. */
-  readonly onReply: (bytes: Uint8Array) => Promise<unknown>;
+  readonly onReply: (bytes: Uint8Array) => Promise<unknown> | undefined;
   /** Is told of a datagram that someone else sent. */
   readonly onStranger: () => void;
   /** Is told that the socket broke: the target is gone, say. */
@@ -117,9 +130,10 @@ export interface TargetSocket {
    * Sends a datagram to the target.
    *
    * @param bytes The datagram, borrowed until the promise settles
-   * @throws {Error} when the socket broke or was closed
+   * @returns A promise where sending takes its time
+   * @throws {Error} when the socket broke or was closed; the promise may reject likewise
    */
-  send(bytes: Uint8Array): Promise<unknown>;
+  send(bytes: Uint8Array): Promise<unknown> | undefined;
   /** Closes the socket; may be called again, never throws. */
   close(): void;
 }
@@ -134,21 +148,49 @@ export type IoFailure =
   | "no_descriptors"
   | "other";
 
+/** How far a relay has come; its owner reads it. */
+export interface RelayProgress {
+  /** Bytes delivered to the target. */
+  up: number;
+  /** Bytes delivered to the client. */
+  down: number;
+  /** Coarse time at which bytes moved last. */
+  lastActive: number;
+}
+
+/** What a relay needs beside its streams. */
+export interface RelayOptions {
+  /** Is kept up to date. */
+  readonly progress: RelayProgress;
+  /** The coarse time. */
+  readonly now: () => number;
+  /** Goes to the target first; borrowed for the call only. */
+  readonly first: Uint8Array;
+  /** Whether the client has ended its sending direction. */
+  readonly ended: boolean;
+  /** Is called once, when both directions have ended or one broke; the streams are still open. */
+  readonly onEnd: (outcome: "done" | "client_reset" | "target_reset", error?: unknown) => void;
+}
+
 /** An implementation of the socket interface. */
 export interface Io {
   readonly name: "deno" | "libc";
   /**
    * Binds and listens.
    *
+   * @param at What to bind to
+   * @param shared Whether other workers bind the same address
    * @throws {Error} when the address cannot be bound
    */
-  listen(at: Endpoint): StreamListener;
+  listen(at: Endpoint, shared: boolean): StreamListener;
   /**
    * Binds a datagram socket.
    *
+   * @param at What to bind to
+   * @param shared Whether other workers bind the same address
    * @throws {Error} when the address cannot be bound
    */
-  bind(at: Endpoint): DatagramSocket;
+  bind(at: Endpoint, shared: boolean): DatagramSocket;
   /**
    * Opens a socket for one flow and receives what its target answers.
    *
@@ -165,6 +207,16 @@ export interface Io {
    * @throws {Error} when the target cannot be reached; see {@linkcode Io.classify}
    */
   connect(to: StreamAddress, signal: AbortSignal): Promise<Stream>;
+  /**
+   * Copies both ways without a promise a read, where the implementation can: half-close is kept, and
+   * a direction that the target no longer takes does not stop the other.
+   *
+   * @param client The client's connection; a read under way gives 0, having taken nothing
+   * @param server The target's connection
+   * @param options What goes first, and whom to tell
+   * @returns Whether it has taken the streams over
+   */
+  relay?(client: Stream, server: Stream, options: RelayOptions): boolean;
   /** Tells what an error of this implementation's sockets means. */
   classify(error: unknown): IoFailure;
 }

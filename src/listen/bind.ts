@@ -23,11 +23,16 @@ export interface Bound {
  *
  * @param name The listener's name, for messages
  * @param config The listener's configuration
- * @param io The sockets to use
+ * @param options The sockets to use, and whether other workers bind the same addresses
  * @returns The bound sockets; with port 0, TCP and UDP of one address share a number
  * @throws {ShuntError} with code `bind_failed`; nothing is left bound
  */
-export function bindListener(name: string, config: ListenerConfig, io: Io): Bound {
+export function bindListener(
+  name: string,
+  config: ListenerConfig,
+  options: { readonly io: Io; readonly shared: boolean },
+): Bound {
+  const { io, shared } = options;
   const tcp: StreamListener[] = [];
   const udp: DatagramSocket[] = [];
   try {
@@ -35,12 +40,12 @@ export function bindListener(name: string, config: ListenerConfig, io: Io): Boun
       const at = parseSocketAddress(text);
       if (typeof at === "string") throw new TypeError(at);
       const both = config.transports.includes("tcp") && config.transports.includes("udp");
-      const pair = both ? bindBoth(io, at) : undefined;
+      const pair = both ? bindBoth(options, at) : undefined;
       if (pair !== undefined) {
         tcp.push(pair.tcp);
         udp.push(pair.udp);
-      } else if (config.transports.includes("tcp")) tcp.push(io.listen(at));
-      else udp.push(io.bind(at));
+      } else if (config.transports.includes("tcp")) tcp.push(io.listen(at, shared));
+      else udp.push(io.bind(at, shared));
     }
   } catch (error) {
     for (const socket of [...tcp, ...udp]) socket.close();
@@ -55,13 +60,13 @@ export function bindListener(name: string, config: ListenerConfig, io: Io): Boun
 }
 
 function bindBoth(
-  io: Io,
+  { io, shared }: { readonly io: Io; readonly shared: boolean },
   at: { readonly host: string; readonly port: number },
 ): { readonly tcp: StreamListener; readonly udp: DatagramSocket } {
   for (let attempt = 1;; attempt++) {
-    const tcp = io.listen(at);
+    const tcp = io.listen(at, shared);
     try {
-      return { tcp, udp: io.bind({ host: at.host, port: tcp.local.port }) };
+      return { tcp, udp: io.bind({ host: at.host, port: tcp.local.port }, shared) };
     } catch (error) {
       tcp.close();
       if (at.port !== 0 || attempt >= PORT_ATTEMPTS) throw error;

@@ -153,6 +153,19 @@ export class FlowTable<D> {
   }
 
   /**
+   * Finds a flow.
+   *
+   * @param slot The listener socket its client writes to
+   * @param host The client's address
+   * @param port The client's port
+   * @returns The flow, if it lives
+   */
+  find(slot: number, host: string, port: number): Flow<D> | undefined {
+    const flow = this.#slots[slot]?.get(host)?.get(port);
+    return flow?.state === "closed" ? undefined : flow;
+  }
+
+  /**
    * Ends detection: the route is known, the target is sought.
    *
    * @param flow The flow, in state `detecting`

@@ -53,7 +53,10 @@ export class Flows {
   readonly listener: ListenerState;
   readonly #parts: FlowParts;
   readonly #table: FlowTable<FlowData>;
+  /** By slot. */
   readonly #sockets: DatagramSocket[] = [];
+  /** Slots of a socket that is bound to all addresses, by the address that the client wrote to. */
+  readonly #slots: Map<string, number>[] = [];
   #idle: (() => void) | undefined;
   #nextSweep = 0;
 
@@ -98,18 +101,48 @@ export class Flows {
    * @returns Its slot, for {@linkcode Flows.take}
    */
   addSocket(socket: DatagramSocket): number {
-    return this.#sockets.push(socket) - 1;
+    const slot = this.#sockets.push(socket) - 1;
+    this.#slots[slot] = new Map();
+    return slot;
+  }
+
+  #slotOf(socketSlot: number, local: string | undefined): number {
+    if (local === undefined || local === "") return socketSlot;
+    const slots = this.#slots[socketSlot];
+    const known = slots?.get(local);
+    if (known !== undefined) return known;
+    const slot = this.#sockets.push(this.#sockets[socketSlot]!) - 1;
+    slots?.set(local, slot);
+    return slot;
+  }
+
+  /**
+   * Ends the flow to whose client a datagram could not be sent.
+   *
+   * @param socketSlot The socket that could not send it
+   * @param to The client
+   * @param error Why
+   */
+  undeliverable(socketSlot: number, to: DatagramAddress, error: unknown): void {
+    const slot = this.#slotOf(socketSlot, to.local);
+    const flow = this.#table.find(slot, to.hostname, to.port);
+    if (flow !== undefined) this.end(flow, "client_reset", error);
   }
 
   /**
    * Takes a datagram of a client's.
    *
-   * @param slot The socket it came by
+   * @param socketSlot The socket it came by
    * @param bytes The datagram, borrowed until the promise settles
    * @param from The client
    * @returns A promise where `bytes` are still being sent; it never rejects
    */
-  take(slot: number, bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
+  take(
+    socketSlot: number,
+    bytes: Uint8Array,
+    from: DatagramAddress,
+  ): Promise<void> | undefined {
+    const slot = this.#slotOf(socketSlot, from.local);
     const arrival = this.#table.arrive(
       slot,
       from.hostname,
@@ -193,7 +226,7 @@ export class Flows {
     const { counters, router } = this.listener;
     counters.flowsTotal++;
     counters.flowsActive++;
-    flow.data.client = client;
+    flow.data.client = this.#sockets[flow.slot]?.keep(client);
     if (router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#route(flow);
     } else {
@@ -283,22 +316,36 @@ export class Flows {
     });
   }
 
-  async #send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> {
+  #send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     try {
-      await flow.data.server?.send(bytes);
+      const sent = flow.data.server?.send(bytes);
+      return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset");
     } catch (error) {
       this.end(flow, "target_reset", error);
     }
   }
 
-  async #reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> {
+  #reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     const { client } = flow.data;
     if (client === undefined) return;
     if (!this.#table.reply(flow, bytes.length, this.#parts.clock.now)) return;
     try {
-      await this.#sockets[flow.slot]?.send(bytes, client);
+      const sent = this.#sockets[flow.slot]?.send(bytes, client);
+      return sent === undefined ? undefined : this.#settle(flow, sent, "client_reset");
     } catch (error) {
       this.end(flow, "client_reset", error);
+    }
+  }
+
+  async #settle(
+    flow: Flow<FlowData>,
+    sent: Promise<unknown>,
+    reason: CloseReason,
+  ): Promise<void> {
+    try {
+      await sent;
+    } catch (error) {
+      this.end(flow, reason, error);
     }
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { BUFFER_BYTES, type BufferClass, giveBuffer, takeBuffer } from "../io/buffers.ts";
-import type { Stream } from "../io/mod.ts";
+import type { Io, Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import type { Clock } from "./clock.ts";
 import type { Head } from "./head.ts";
@@ -17,8 +17,11 @@ const GROW_AFTER = [1, 4] as const;
 /** Small reads in a row after which a large buffer goes back to its pool. */
 const SHRINK_AFTER = 16;
 
+const NOTHING = new Uint8Array();
+
 /** What a relay needs beside its session. */
 export interface RelayOptions {
+  readonly io: Io;
   readonly clock: Clock;
   /** What was read of the client before, in the buffer to go on with. */
   readonly head?: Head | undefined;
@@ -60,7 +63,18 @@ export async function writeAll(to: Stream, bytes: Uint8Array): Promise<void> {
  */
 export function startRelay(session: Session, server: Stream, options: RelayOptions): void {
   session.lastActive = options.clock.now;
-  const { head } = options;
+  const { head, io, clock, end } = options;
+  const taken = io.relay?.(session.client, server, {
+    progress: session,
+    now: () => clock.now,
+    first: head?.bytes ?? NOTHING,
+    ended: head?.ended ?? false,
+    onEnd: (outcome, error) => end(session, outcome, error),
+  });
+  if (taken === true) {
+    head?.discard();
+    return;
+  }
   if (head === undefined) {
     pump(session, { name: "up", from: session.client, to: server, ...freshBuffer() }, options);
   } else {

@@ -73,7 +73,7 @@ export async function serve(
     session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
     const relayed = head;
     head = undefined;
-    startRelay(session, server, { head: relayed, clock, end: parts.end });
+    startRelay(session, server, { io: parts.io, head: relayed, clock, end: parts.end });
   } catch (error) {
     if (error instanceof Stop) sessions.end(session, error.reason, error.cause);
     else sessions.end(session, "internal_error", error);

@@ -220,6 +220,10 @@ export class FaultySocket implements DatagramSocket {
     return new Promise((resolve) => this.#onClose = resolve);
   }
 
+  keep(from: DatagramAddress): DatagramAddress {
+    return { ...from };
+  }
+
   async send(bytes: Uint8Array, _to: DatagramAddress): Promise<number> {
     await this.#io.pause();
     if (this.#closed) throw new Failure("closed");

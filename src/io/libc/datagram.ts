@@ -1,0 +1,312 @@
+/**
+ * UDP on libc sockets: many datagrams a call, one connected socket per flow. Knows no flow.
+ *
+ * @module
+ */
+
+import type {
+  DatagramAddress,
+  DatagramSocket,
+  Endpoint,
+  ReceiveOptions,
+  TargetOptions,
+  TargetSocket,
+} from "../mod.ts";
+import * as abi from "./abi.ts";
+import { closedError, libcError } from "./errors.ts";
+import type { Block } from "./memory.ts";
+import { BATCH, Messages, payloadBlock, SLOT_BYTES } from "./messages.ts";
+import type { Poller, PollHandler } from "./poller.ts";
+import { encodeInet, hostAt, portAt, SOCKADDR_BYTES } from "./sockaddr.ts";
+import { bindSocket, localEndpoint, openSocket } from "./stream.ts";
+import { openLibc } from "./symbols.ts";
+
+const ONE = new Uint8Array(new Int32Array([1]).buffer);
+/** The kernel caps it at rmem_max: bursts of many clients wait here while another thread runs. */
+const RECEIVE_BUFFER = new Uint8Array(new Int32Array([4_194_304]).buffer);
+/** Batches that one wake receives from a socket before the others have their turn. */
+const BATCHES_PER_TURN = 4;
+/** Datagrams that one wake receives from a target. */
+const REPLIES_PER_TURN = 8;
+
+/** The address of a peer, in the kernel's form too. */
+class LibcAddress implements DatagramAddress {
+  readonly transport = "udp";
+  hostname = "";
+  port = 0;
+  local = "";
+  name: Uint8Array = new Uint8Array();
+  localBytes: Uint8Array | undefined;
+}
+
+/** The memory of a thread's datagrams, and what waits to be sent. */
+class Exchange {
+  /** What clients sent. */
+  readonly requests: Block = payloadBlock();
+  readonly received = new Messages(this.requests);
+  /** What targets answered: sent from where it was received. */
+  readonly replies: Block = payloadBlock();
+  readonly answered = new Messages(this.replies);
+  readonly sender = new LibcAddress();
+  /** Slots of {@linkcode replies} in use until {@linkcode Exchange.recycle}. */
+  usedReplies = 0;
+  readonly #outgoing = new Messages(this.replies);
+  readonly #single: Block = payloadBlock();
+  readonly #to: LibcAddress[] = [];
+  #socket: LibcDatagramSocket | undefined;
+  readonly #libc = openLibc().libc;
+  readonly #errno = openLibc().errno;
+
+  /** Queues a datagram; it is sent from where it lies by {@linkcode Exchange.flush}. */
+  queue(socket: LibcDatagramSocket, bytes: Uint8Array, to: LibcAddress): void {
+    if (this.#socket !== socket || this.#to.length === BATCH) this.flush();
+    this.#socket = socket;
+    const index = this.#to.push(to) - 1;
+    this.#outgoing.address(index, to.name, to.localBytes);
+    const { buffer, byteOffset, length } = bytes;
+    if (buffer === this.replies.bytes.buffer) {
+      this.#outgoing.point(index, this.replies, byteOffset, length);
+    } else if (buffer === this.requests.bytes.buffer) {
+      this.#outgoing.point(index, this.requests, byteOffset, length);
+    } else {
+      this.#single.bytes.set(bytes, index * SLOT_BYTES);
+      this.#outgoing.point(index, this.#single, index * SLOT_BYTES, length);
+    }
+  }
+
+  /** Sends all that is queued. */
+  flush(): void {
+    const socket = this.#socket;
+    const count = this.#to.length;
+    if (socket !== undefined && !socket.closed) {
+      for (let sent = 0; sent < count;) {
+        const pointer = this.#outgoing.pointer(sent);
+        const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
+        const done = this.#libc.sendmmsg(socket.fd, pointer, count - sent, flags);
+        if (done > 0) {
+          sent += done;
+          continue;
+        }
+        // Only the first of the rest has failed; the others may go through.
+        socket.undeliverable(this.#to[sent]!, libcError("sendmmsg", this.#errno[0]!));
+        sent++;
+      }
+    }
+    this.#to.length = 0;
+    this.#socket = undefined;
+  }
+
+  /** Sends all that is queued, after which every slot of {@linkcode replies} is free. */
+  recycle(): void {
+    this.flush();
+    this.usedReplies = 0;
+  }
+}
+
+const exchanges = new WeakMap<Poller, Exchange>();
+
+function exchangeOf(poller: Poller): Exchange {
+  let exchange = exchanges.get(poller);
+  if (exchange === undefined) {
+    const made = new Exchange();
+    poller.afterRound(() => made.recycle());
+    exchanges.set(poller, exchange = made);
+  }
+  return exchange;
+}
+
+/** A socket that clients write to. */
+class LibcDatagramSocket implements DatagramSocket, PollHandler {
+  readonly local: Endpoint;
+  readonly fd: number;
+  closed = false;
+  readonly #poller: Poller;
+  readonly #exchange: Exchange;
+  /** Bound to a wildcard: the kernel has to tell which address a datagram was sent to. */
+  readonly #anyAddress: boolean;
+  readonly #libc = openLibc().libc;
+  readonly #errno = openLibc().errno;
+  #options: ReceiveOptions | undefined;
+  #onClose: (() => void) | undefined;
+
+  constructor(poller: Poller, at: Endpoint, shared: boolean) {
+    const six = at.host.includes(":");
+    this.#poller = poller;
+    this.#exchange = exchangeOf(poller);
+    this.#anyAddress = at.host === "0.0.0.0" || at.host === "::";
+    this.fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
+    this.#libc.setsockopt(this.fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
+    if (this.#anyAddress && six) {
+      this.#libc.setsockopt(this.fd, abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO, ONE, 4);
+    } else if (this.#anyAddress) {
+      this.#libc.setsockopt(this.fd, abi.IPPROTO_IP, abi.IP_PKTINFO, ONE, 4);
+    }
+    bindSocket(this.fd, at, shared);
+    this.local = localEndpoint(this.fd);
+  }
+
+  receive(options: ReceiveOptions): Promise<void> {
+    this.#options = options;
+    this.#poller.add(this.fd, abi.EPOLLIN, this);
+    return new Promise((resolve) => this.#onClose = resolve);
+  }
+
+  onEvents(): void {
+    const options = this.#options;
+    if (options === undefined) return;
+    const { received, requests } = this.#exchange;
+    for (let round = 0; round < BATCHES_PER_TURN && !this.closed; round++) {
+      received.expect(BATCH, true, this.#anyAddress);
+      const pointer = received.pointer(0);
+      const count = this.#libc.recvmmsg(this.fd, pointer, BATCH, abi.MSG_DONTWAIT, null);
+      if (count < 0) {
+        const errno = this.#errno[0]!;
+        if (errno !== abi.EAGAIN) options.onError(libcError("recvmmsg", errno));
+        return;
+      }
+      for (let i = 0; i < count; i++) {
+        const start = i * SLOT_BYTES;
+        const bytes = requests.bytes.subarray(start, start + received.received(i));
+        options.onDatagram(bytes, this.#senderOf(i));
+      }
+      // What was answered from the requests themselves has to leave before they are overwritten.
+      this.#exchange.flush();
+      if (count < BATCH) return;
+    }
+  }
+
+  #senderOf(index: number): LibcAddress {
+    const { received, sender } = this.#exchange;
+    const at = received.nameAt(index);
+    sender.hostname = hostAt(received.names, at);
+    sender.port = portAt(received.names, at);
+    sender.name = received.names.subarray(at, at + SOCKADDR_BYTES);
+    if (this.#anyAddress) {
+      const local = received.localAt(index);
+      sender.local = local?.text ?? "";
+      sender.localBytes = local?.bytes;
+    } else {
+      sender.local = "";
+      sender.localBytes = undefined;
+    }
+    return sender;
+  }
+
+  keep(from: DatagramAddress): DatagramAddress {
+    if (!(from instanceof LibcAddress)) return from;
+    const kept = new LibcAddress();
+    kept.hostname = from.hostname;
+    kept.port = from.port;
+    kept.local = from.local;
+    kept.name = from.name.slice(0, from.hostname.includes(":") ? SOCKADDR_BYTES : 16);
+    kept.localBytes = from.localBytes?.slice();
+    return kept;
+  }
+
+  send(bytes: Uint8Array, to: DatagramAddress): undefined {
+    if (this.closed) throw closedError();
+    if (to instanceof LibcAddress) this.#exchange.queue(this, bytes, to);
+  }
+
+  undeliverable(to: LibcAddress, error: Error): void {
+    this.#options?.onUndeliverable(to, error);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#poller.close(this.fd);
+    this.#onClose?.();
+  }
+}
+
+/** One flow's connected socket: the kernel drops what strangers send, and tells of a dead target. */
+class LibcTargetSocket implements TargetSocket, PollHandler {
+  readonly #poller: Poller;
+  readonly #exchange: Exchange;
+  readonly #options: TargetOptions;
+  readonly #fd: number;
+  readonly #libc = openLibc().libc;
+  readonly #errno = openLibc().errno;
+  #closed = false;
+
+  constructor(poller: Poller, target: Endpoint, options: TargetOptions) {
+    this.#poller = poller;
+    this.#exchange = exchangeOf(poller);
+    this.#options = options;
+    const six = target.host.includes(":");
+    this.#fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
+    const name = encodeInet(target.host, target.port);
+    if (this.#libc.connect(this.#fd, name, name.length) < 0) {
+      const errno = this.#errno[0]!;
+      this.#libc.close(this.#fd);
+      throw libcError("connect", errno);
+    }
+    poller.add(this.#fd, abi.EPOLLIN, this);
+  }
+
+  send(bytes: Uint8Array): undefined {
+    if (this.#closed) throw closedError();
+    const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
+    if (this.#libc.send(this.#fd, bytes, bytes.length, flags) >= 0) return;
+    const errno = this.#errno[0]!;
+    // A full queue loses this datagram, as a full wire does; it is not the flow's end.
+    if (errno !== abi.EAGAIN && errno !== abi.ENOBUFS) throw libcError("send", errno);
+  }
+
+  onEvents(): void {
+    const { answered, replies } = this.#exchange;
+    if (this.#exchange.usedReplies === BATCH) this.#exchange.recycle();
+    const first = this.#exchange.usedReplies;
+    const room = Math.min(REPLIES_PER_TURN, BATCH - first);
+    const count = this.#libc.recvmmsg(
+      this.#fd,
+      answered.pointer(first),
+      room,
+      abi.MSG_DONTWAIT,
+      null,
+    );
+    if (count < 0) {
+      const errno = this.#errno[0]!;
+      if (errno !== abi.EAGAIN) this.#options.onError(libcError("recvmmsg", errno));
+      return;
+    }
+    this.#exchange.usedReplies += count;
+    for (let i = first; i < first + count; i++) {
+      const start = i * SLOT_BYTES;
+      this.#options.onReply(replies.bytes.subarray(start, start + answered.received(i)));
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#poller.close(this.#fd);
+  }
+}
+
+/**
+ * Binds a datagram socket that clients write to.
+ *
+ * @param poller The thread's loop
+ * @param at What to bind to
+ * @param shared Whether other workers bind the same address
+ * @returns The socket
+ * @throws {LibcError} when the address cannot be bound
+ */
+export function bindLibc(poller: Poller, at: Endpoint, shared: boolean): DatagramSocket {
+  return new LibcDatagramSocket(poller, at, shared);
+}
+
+/**
+ * Opens a socket for one flow.
+ *
+ * @param poller The thread's loop
+ * @param target The target's IP literal and port
+ * @param options What to do with answers
+ * @returns The connected socket
+ * @throws {LibcError} when no socket can be opened or the target not be reached
+ */
+export function dialLibc(poller: Poller, target: Endpoint, options: TargetOptions): TargetSocket {
+  return new LibcTargetSocket(poller, target, options);
+}

@@ -1,0 +1,159 @@
+/**
+ * The epoll loop of one thread: waits for sockets, calls their handlers, and lets the thread's other
+ * work (promises, messages, timers) have its turn in between. Knows no protocol and no session.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import {
+  EFD_FLAGS,
+  EINTR,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_DATA_OFFSET,
+  EPOLL_EVENT_BYTES,
+  EPOLLIN,
+} from "./abi.ts";
+import { libcError } from "./errors.ts";
+import { openLibc } from "./symbols.ts";
+
+const MAX_EVENTS = 512;
+/**
+ * Milliseconds that a wait may take while nothing happens: timers of the thread are late by as much.
+ * Messages do not wait for it, they come with a {@linkcode Poller.wakeFd} that is written to.
+ */
+const MAX_WAIT_MS = 20;
+
+/** Is called with the events of its descriptor. */
+export interface PollHandler {
+  onEvents(events: number): void;
+}
+
+/** The epoll instance of a thread. */
+export class Poller {
+  /** An eventfd: another thread writes 8 bytes to it to end a wait. */
+  readonly wakeFd: number;
+  readonly #epoll: number;
+  readonly #libc = openLibc().libc;
+  readonly #errno = openLibc().errno;
+  /** By descriptor. */
+  readonly #handlers: (PollHandler | undefined)[] = [];
+  /** Counts up whenever a descriptor gets a new handler: events of a closed one must not reach it. */
+  readonly #generations: number[] = [];
+  readonly #events = new Uint8Array(MAX_EVENTS * EPOLL_EVENT_BYTES);
+  readonly #eventsView = new DataView(this.#events.buffer);
+  readonly #event = new Uint8Array(EPOLL_EVENT_BYTES);
+  readonly #eventView = new DataView(this.#event.buffer);
+  readonly #drained = new Uint8Array(8);
+  /** Called once per round, after the handlers. */
+  readonly #afterRound: (() => void)[] = [];
+  /** Work that was put off to let others have their turn. */
+  #again: (() => void)[] = [];
+  #running = false;
+
+  constructor() {
+    this.#epoll = this.#libc.epoll_create1(0o2000000);
+    if (this.#epoll < 0) throw libcError("epoll_create1", this.#errno[0]!);
+    this.wakeFd = this.#libc.eventfd(0, EFD_FLAGS);
+    if (this.wakeFd < 0) throw libcError("eventfd", this.#errno[0]!);
+    this.add(this.wakeFd, EPOLLIN, {
+      onEvents: () => {
+        this.#libc.read(this.wakeFd, this.#drained, 8);
+      },
+    });
+  }
+
+  /**
+   * Watches a descriptor.
+   *
+   * @param fd The descriptor
+   * @param events Which events, `EPOLLET` included where edges are wanted
+   * @param handler Is called with them
+   * @throws {LibcError} when the kernel refuses
+   */
+  add(fd: number, events: number, handler: PollHandler): void {
+    const generation = ((this.#generations[fd] ?? 0) + 1) | 0;
+    this.#generations[fd] = generation;
+    this.#handlers[fd] = handler;
+    this.#eventView.setInt32(0, events, true);
+    this.#eventView.setInt32(EPOLL_DATA_OFFSET, fd, true);
+    this.#eventView.setInt32(EPOLL_DATA_OFFSET + 4, generation, true);
+    if (this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, this.#event) < 0) {
+      this.#handlers[fd] = undefined;
+      throw libcError("epoll_ctl", this.#errno[0]!);
+    }
+  }
+
+  /**
+   * Stops watching a descriptor that stays open.
+   *
+   * @param fd The descriptor
+   */
+  remove(fd: number): void {
+    if (this.#handlers[fd] === undefined) return;
+    this.#handlers[fd] = undefined;
+    this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#event);
+  }
+
+  /**
+   * Closes a descriptor, which stops watching it.
+   *
+   * @param fd The descriptor
+   */
+  close(fd: number): void {
+    this.#handlers[fd] = undefined;
+    this.#libc.close(fd);
+  }
+
+  /**
+   * Does something in the next round, after what waits by then.
+   *
+   * @param work What to do
+   */
+  again(work: () => void): void {
+    this.#again.push(work);
+  }
+
+  /**
+   * Does something at the end of each round.
+   *
+   * @param work What to do
+   */
+  afterRound(work: () => void): void {
+    this.#afterRound.push(work);
+  }
+
+  /** Starts the loop; it goes on until {@linkcode Poller.stop}. */
+  start(): void {
+    this.#running = true;
+    this.#round();
+  }
+
+  /** Ends the loop after this round. */
+  stop(): void {
+    this.#running = false;
+  }
+
+  #round(): void {
+    if (!this.#running) return;
+    const wait = this.#again.length > 0 ? 0 : MAX_WAIT_MS;
+    const count = this.#libc.epoll_wait(this.#epoll, this.#events, MAX_EVENTS, wait);
+    if (count < 0 && this.#errno[0] !== EINTR) throw libcError("epoll_wait", this.#errno[0]!);
+    for (let i = 0; i < count; i++) {
+      const at = i * EPOLL_EVENT_BYTES;
+      const fd = this.#eventsView.getInt32(at + EPOLL_DATA_OFFSET, true);
+      const generation = this.#eventsView.getInt32(at + EPOLL_DATA_OFFSET + 4, true);
+      if (this.#generations[fd] !== generation) continue;
+      this.#handlers[fd]?.onEvents(this.#eventsView.getInt32(at, true));
+    }
+    if (this.#again.length > 0) {
+      const work = this.#again;
+      this.#again = [];
+      for (const one of work) one();
+    }
+    for (const work of this.#afterRound) work();
+    // A turn of the event loop costs 1.8 µs: promises settle, messages and timers are heard.
+    setImmediate(() => this.#round());
+  }
+}

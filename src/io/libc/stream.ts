@@ -1,0 +1,339 @@
+/**
+ * TCP and Unix streams on libc sockets, edge-triggered and non-blocking. Knows no session; the relay
+ * takes two of them over (relay.ts).
+ *
+ * @module
+ */
+
+import type { Endpoint, Stream, StreamAddress, StreamListener } from "../mod.ts";
+import * as abi from "./abi.ts";
+import { closedError, libcError } from "./errors.ts";
+import type { Poller, PollHandler } from "./poller.ts";
+import { decodeSockaddr, encodeInet, encodeUnix, SOCKADDR_BYTES } from "./sockaddr.ts";
+import { openLibc } from "./symbols.ts";
+
+const BACKLOG = 4096;
+/** Connections that one wake accepts before the others have their turn. */
+const ACCEPT_BATCH = 64;
+const STREAM_EVENTS = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+
+const ONE = new Uint8Array(new Int32Array([1]).buffer);
+const address = new Uint8Array(128);
+const addressLength = new Int32Array(1);
+const addressLengthBytes = new Uint8Array(addressLength.buffer);
+const NOWHERE: Endpoint = { host: "", port: 0 };
+
+interface Waiting<T> {
+  readonly bytes: Uint8Array;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Tells a socket's own address.
+ *
+ * @param fd The socket
+ * @returns Host and port; empty and 0 where it has none
+ */
+export function localEndpoint(fd: number): Endpoint {
+  const { libc } = openLibc();
+  addressLength[0] = SOCKADDR_BYTES;
+  address.fill(0);
+  return libc.getsockname(fd, address, addressLengthBytes) < 0 ? NOWHERE : decodeSockaddr(address);
+}
+
+/** One connection. */
+export class LibcStream implements Stream, PollHandler {
+  readonly fd: number;
+  readonly poller: Poller;
+  readonly remote: Endpoint;
+  /** Whether a read may find something: set by edges, cleared by a read that found nothing. */
+  readable = true;
+  /** Whether a write may go through. */
+  writable = true;
+  /** Whether the other side is known to have ended, so that the last read has to be made. */
+  hungUp = false;
+  closed = false;
+  /** Gets the events instead, once the relay has taken over. */
+  onRelay: (() => void) | undefined;
+  readonly #libc = openLibc().libc;
+  readonly #errno = openLibc().errno;
+  #local: Endpoint | undefined;
+  #reader: Waiting<number | null> | undefined;
+  #writer: Waiting<number> | undefined;
+  #connecting: ((error: Error | undefined) => void) | undefined;
+
+  /**
+   * @param poller The thread's loop
+   * @param fd A connected, non-blocking socket
+   * @param remote Who is at the other end
+   */
+  constructor(poller: Poller, fd: number, remote: Endpoint) {
+    this.poller = poller;
+    this.fd = fd;
+    this.remote = remote;
+    poller.add(fd, STREAM_EVENTS, this);
+  }
+
+  get local(): Endpoint {
+    return this.#local ??= localEndpoint(this.fd);
+  }
+
+  /**
+   * Waits until a connection that was begun is made.
+   *
+   * @throws {LibcError} when it fails; the socket is closed then
+   */
+  connected(): Promise<void> {
+    this.readable = false;
+    this.writable = false;
+    return new Promise((resolve, reject) => {
+      this.#connecting = (error) => {
+        this.#connecting = undefined;
+        if (error === undefined) return resolve();
+        this.close();
+        reject(error);
+      };
+    });
+  }
+
+  onEvents(events: number): void {
+    if (this.#connecting !== undefined) {
+      const failed = events & (abi.EPOLLERR | abi.EPOLLHUP) ? this.#socketError() : 0;
+      this.#connecting(failed === 0 ? undefined : libcError("connect", failed));
+      if (failed !== 0) return;
+    }
+    if (events & (abi.EPOLLIN | abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.readable = true;
+    if (events & (abi.EPOLLOUT | abi.EPOLLHUP | abi.EPOLLERR)) this.writable = true;
+    if (events & (abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.hungUp = true;
+    if (this.onRelay !== undefined) return this.onRelay();
+    const reader = this.#reader;
+    if (reader !== undefined && this.readable) {
+      this.#reader = undefined;
+      this.#read(reader);
+    }
+    const writer = this.#writer;
+    if (writer !== undefined && this.writable) {
+      this.#writer = undefined;
+      this.#write(writer);
+    }
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => this.#read({ bytes: buffer, resolve, reject }));
+  }
+
+  /** Ends a read that waits: it gives 0. */
+  cancelRead(): void {
+    this.#reader?.resolve(0);
+    this.#reader = undefined;
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => this.#write({ bytes, resolve, reject }));
+  }
+
+  #read(reader: Waiting<number | null>): void {
+    if (this.closed) return reader.reject(closedError());
+    const { bytes } = reader;
+    const count = this.#libc.recv(this.fd, bytes, bytes.length, abi.MSG_DONTWAIT);
+    if (count > 0) return reader.resolve(count);
+    if (count === 0) return reader.resolve(null);
+    const errno = this.#errno[0]!;
+    if (errno !== abi.EAGAIN) return reader.reject(libcError("recv", errno));
+    this.readable = false;
+    this.#reader = reader;
+  }
+
+  #write(writer: Waiting<number>): void {
+    if (this.closed) return writer.reject(closedError());
+    const { bytes } = writer;
+    const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
+    const count = this.#libc.send(this.fd, bytes, bytes.length, flags);
+    if (count >= 0) return writer.resolve(count);
+    const errno = this.#errno[0]!;
+    if (errno !== abi.EAGAIN) return writer.reject(libcError("send", errno));
+    this.writable = false;
+    this.#writer = writer;
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.closed) return Promise.reject(closedError());
+    if (this.#libc.shutdown(this.fd, abi.SHUT_WR) === 0) return Promise.resolve();
+    return Promise.reject(libcError("shutdown", this.#errno[0]!));
+  }
+
+  setNoDelay(): void {
+    if (this.closed) return;
+    this.#libc.setsockopt(this.fd, abi.IPPROTO_TCP, abi.TCP_NODELAY, ONE, 4);
+  }
+
+  #socketError(): number {
+    addressLength[0] = 4;
+    this.#libc.getsockopt(this.fd, abi.SOL_SOCKET, abi.SO_ERROR, address, addressLengthBytes);
+    return address[0]! | address[1]! << 8;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.poller.close(this.fd);
+    this.#connecting?.(closedError());
+    this.#reader?.reject(closedError());
+    this.#writer?.reject(closedError());
+    this.#reader = undefined;
+    this.#writer = undefined;
+    this.onRelay?.();
+  }
+}
+
+/**
+ * Makes a socket with an error in place of a negative number.
+ *
+ * @param family `AF_INET` and the like
+ * @param type `SOCK_STREAM` or `SOCK_DGRAM`
+ * @returns The descriptor, non-blocking and closed on exec
+ * @throws {LibcError} when none is left
+ */
+export function openSocket(family: number, type: number): number {
+  const { libc, errno } = openLibc();
+  const fd = libc.socket(family, type | abi.SOCK_FLAGS, 0);
+  if (fd < 0) throw libcError("socket", errno[0]!);
+  return fd;
+}
+
+/**
+ * Binds a socket.
+ *
+ * @param fd The socket; closed where binding fails
+ * @param at Where to
+ * @param shared Whether other workers bind the same address
+ * @throws {LibcError} when the address cannot be bound
+ */
+export function bindSocket(fd: number, at: Endpoint, shared: boolean): void {
+  const { libc, errno } = openLibc();
+  if (shared) libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, ONE, 4);
+  const name = encodeInet(at.host, at.port);
+  if (libc.bind(fd, name, name.length) === 0) return;
+  const code = errno[0]!;
+  libc.close(fd);
+  throw libcError("bind", code);
+}
+
+/** A listening socket. */
+export class LibcListener implements StreamListener, PollHandler {
+  readonly local: Endpoint;
+  readonly #poller: Poller;
+  readonly #fd: number;
+  readonly #libc = openLibc().libc;
+  readonly #errno = openLibc().errno;
+  #waiting: Omit<Waiting<Stream>, "bytes"> | undefined;
+  #ready = true;
+  #accepted = 0;
+  #closed = false;
+
+  /**
+   * @param poller The thread's loop
+   * @param at What to bind to
+   * @param shared Whether other workers bind the same address
+   * @throws {LibcError} when the address cannot be bound
+   */
+  constructor(poller: Poller, at: Endpoint, shared: boolean) {
+    this.#poller = poller;
+    this.#fd = openSocket(at.host.includes(":") ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_STREAM);
+    // An address that a closed listener has left is free at once.
+    this.#libc.setsockopt(this.#fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
+    bindSocket(this.#fd, at, shared);
+    if (this.#libc.listen(this.#fd, BACKLOG) < 0) {
+      const errno = this.#errno[0]!;
+      this.#libc.close(this.#fd);
+      throw libcError("listen", errno);
+    }
+    this.local = localEndpoint(this.#fd);
+    // Edges, for a level would spin while no descriptor is left.
+    poller.add(this.#fd, abi.EPOLLIN | abi.EPOLLET, this);
+  }
+
+  onEvents(): void {
+    this.#ready = true;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) this.#accept(waiting);
+  }
+
+  accept(): Promise<Stream> {
+    return new Promise((resolve, reject) => this.#accept({ resolve, reject }));
+  }
+
+  #accept(waiting: Omit<Waiting<Stream>, "bytes">): void {
+    if (this.#closed) return waiting.reject(closedError());
+    if (!this.#ready) {
+      this.#waiting = waiting;
+      return;
+    }
+    if (++this.#accepted > ACCEPT_BATCH) {
+      this.#accepted = 0;
+      this.#poller.again(() => this.#accept(waiting));
+      return;
+    }
+    addressLength[0] = SOCKADDR_BYTES;
+    const fd = this.#libc.accept4(this.#fd, address, addressLengthBytes, abi.SOCK_FLAGS);
+    if (fd >= 0) {
+      waiting.resolve(new LibcStream(this.#poller, fd, decodeSockaddr(address)));
+      return;
+    }
+    const errno = this.#errno[0]!;
+    if (errno !== abi.EAGAIN) return waiting.reject(libcError("accept4", errno));
+    this.#ready = false;
+    this.#accepted = 0;
+    this.#waiting = waiting;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#poller.close(this.#fd);
+    this.#waiting?.reject(closedError());
+    this.#waiting = undefined;
+  }
+}
+
+/**
+ * Connects.
+ *
+ * @param poller The thread's loop
+ * @param to IP literal and port, or path of a Unix socket
+ * @param signal Gives the attempt up
+ * @returns The connection
+ * @throws {LibcError} when it fails
+ */
+export async function connectLibc(
+  poller: Poller,
+  to: StreamAddress,
+  signal: AbortSignal,
+): Promise<Stream> {
+  signal.throwIfAborted();
+  const { libc, errno } = openLibc();
+  const unix = to.kind === "unix";
+  const name = unix ? encodeUnix(to.path) : encodeInet(to.host, to.port);
+  const fd = openSocket(name[0]!, abi.SOCK_STREAM);
+  const done = libc.connect(fd, name, name.length) === 0;
+  const code = done ? 0 : errno[0]!;
+  if (!done && code !== abi.EINPROGRESS) {
+    libc.close(fd);
+    throw libcError("connect", code);
+  }
+  const stream = new LibcStream(poller, fd, unix ? NOWHERE : to);
+  if (done) return stream;
+  const giveUp = () => stream.close();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    await stream.connected();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+  return stream;
+}
