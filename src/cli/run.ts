@@ -53,8 +53,10 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
   }
+  // Whoever reads the ready file may send a signal at once: it must not kill.
+  const stopped = untilStopped(proxy, config);
   if (readyFile !== undefined) await writeReadyFile(readyFile, proxy);
-  const code = await untilStopped(proxy, config);
+  const code = await stopped;
   if (readyFile !== undefined) await removeFile(readyFile);
   return code;
 }

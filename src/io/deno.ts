@@ -205,6 +205,8 @@ function classify(error: unknown): IoFailure {
   if (error instanceof Deno.errors.ConnectionReset) return "reset";
   if (error instanceof Deno.errors.BrokenPipe) return "reset";
   if (error instanceof Deno.errors.ConnectionAborted) return "reset";
+  // A client that reset its connection before it was accepted: it has no address any more.
+  if (error instanceof Deno.errors.NotConnected) return "reset";
   if (error instanceof Deno.errors.NetworkUnreachable) return "unreachable";
   if (error instanceof Deno.errors.AddrNotAvailable) return "unreachable";
   if (error instanceof Deno.errors.BadResource) return "closed";

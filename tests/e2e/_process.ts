@@ -58,25 +58,56 @@ export async function shunt(...args: readonly string[]): Promise<Outcome> {
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
 }
 
+/** What a process wrote, line by line. */
+class Output {
+  readonly lines: string[] = [];
+  readonly log: LogLine[] = [];
+  readonly access: LogLine[] = [];
+
+  /** Collects lines; what follows the last line feed is a line too. */
+  async collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = parts.pop() ?? "";
+      parts.forEach((line) => this.#add(line));
+    }
+    if (rest !== "") this.#add(rest);
+  }
+
+  #add(line: string): void {
+    this.lines.push(line);
+    if (!line.startsWith("{")) return;
+    const parsed: LogLine = JSON.parse(line);
+    this.log.push(parsed);
+    if (parsed.logger === "shunt.access") this.access.push(parsed);
+  }
+}
+
 /** A running `shunt run`. */
 export class ShuntProcess {
   readonly ready: Ready;
   readonly pid: number;
+  /** The lines of its log so far. */
+  readonly log: readonly LogLine[];
+  /** The access lines so far. */
+  readonly access: readonly LogLine[];
   readonly #child: Deno.ChildProcess;
-  readonly #lines: string[];
   readonly #read: Promise<unknown>;
 
   /**
    * @param child The process
    * @param ready What its ready file says
-   * @param lines Where its lines are collected
+   * @param output Where its lines are collected
    * @param read Settles once all its lines have been read
    */
-  constructor(child: Deno.ChildProcess, ready: Ready, lines: string[], read: Promise<unknown>) {
+  constructor(child: Deno.ChildProcess, ready: Ready, output: Output, read: Promise<unknown>) {
     this.#child = child;
     this.ready = ready;
     this.pid = child.pid;
-    this.#lines = lines;
+    this.log = output.log;
+    this.access = output.access;
     this.#read = read;
   }
 
@@ -91,21 +122,6 @@ export class ShuntProcess {
     const address = bound?.tcp[0] ?? bound?.udp[0];
     if (address === undefined) throw new Error(`Listener "${listener}" is not bound`);
     return Number(address.slice(address.lastIndexOf(":") + 1));
-  }
-
-  /** All that it wrote. */
-  get output(): string {
-    return this.#lines.join("\n");
-  }
-
-  /** The lines of its log so far. */
-  get log(): LogLine[] {
-    return this.#lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
-  }
-
-  /** The access lines so far. */
-  get access(): LogLine[] {
-    return this.log.filter(({ logger }) => logger === "shunt.access");
   }
 
   /**
@@ -189,13 +205,13 @@ export async function withShunt(
   await Deno.writeTextFile(config, `${yaml}\nlog: { format: json }\n`);
   const args = ["run", "-c", config, "--ready-file", readyFile, ...options.args ?? []];
   const child = shuntCommand(args).spawn();
-  const lines: string[] = [];
-  const read = Promise.all([collect(child.stdout, lines), collect(child.stderr, lines)]);
+  const output = new Output();
+  const read = Promise.all([output.collect(child.stdout), output.collect(child.stderr)]);
   let over = false;
   const status = child.status.then(() => over = true);
   try {
     const ready = await untilReady(readyFile, () => over);
-    const shunt = new ShuntProcess(child, ready, lines, read);
+    const shunt = new ShuntProcess(child, ready, output, read);
     await inTime(test(shunt));
     if (options.ends !== true) await shunt.stop();
     const bugs = shunt.log.filter(({ level, reason }) =>
@@ -204,7 +220,7 @@ export async function withShunt(
     assertEquals(bugs, [], "errors in shunt's log");
   } catch (error) {
     await Deno.stderr.write(
-      new TextEncoder().encode(`--- what shunt wrote ---\n${lines.join("\n")}\n---\n`),
+      new TextEncoder().encode(`--- what shunt wrote ---\n${output.lines.join("\n")}\n---\n`),
     );
     throw error;
   } finally {
@@ -239,16 +255,4 @@ async function untilReady(path: string, over: () => boolean): Promise<Ready> {
     30_000,
   );
   return JSON.parse(text);
-}
-
-/** Collects lines; what follows the last line feed is a line too. */
-async function collect(stream: ReadableStream<Uint8Array>, lines: string[]): Promise<void> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    lines.push(...parts);
-  }
-  if (rest !== "") lines.push(rest);
 }

@@ -1,0 +1,107 @@
+/**
+ * Every process that the bench starts, so that none outlives it. Knows nothing of what they do.
+ *
+ * @module
+ */
+
+import { processTree } from "./proc.ts";
+
+/** How long a process may take to end before it is killed. */
+const GRACE = 2000;
+
+/** A process that the bench started. */
+export interface Child {
+  /** Its process id. */
+  readonly pid: number;
+  /** Its handle. */
+  readonly process: Deno.ChildProcess;
+  /** Set once it has ended. */
+  ended: Deno.CommandStatus | undefined;
+}
+
+/** What {@linkcode start} may be told. */
+export interface StartOptions {
+  /** Where its output goes; unset, standard output is piped and errors are shown. */
+  readonly output?: string;
+  /** Working directory. */
+  readonly cwd?: string;
+}
+
+const alive = new Set<Child>();
+
+/**
+ * Starts a process with as many descriptors as the system allows.
+ *
+ * @param command Program and arguments
+ * @param options Where its output goes
+ * @returns The child
+ */
+export function start(command: readonly string[], options: StartOptions = {}): Child {
+  const to = options.output === undefined ? "" : ' >>"$BENCH_OUTPUT" 2>&1';
+  const process = new Deno.Command("/bin/sh", {
+    args: ["-c", `ulimit -n $(ulimit -Hn); exec "$0" "$@"${to}`, ...command],
+    env: { BENCH_OUTPUT: options.output ?? "", NO_COLOR: "1" },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdin: options.output === undefined ? "piped" : "null",
+    stdout: options.output === undefined ? "piped" : "null",
+    stderr: "inherit",
+  }).spawn();
+  const child: Child = { pid: process.pid, process, ended: undefined };
+  alive.add(child);
+  process.status.then((status) => {
+    child.ended = status;
+    alive.delete(child);
+  });
+  return child;
+}
+
+function signal(pid: number, name: Deno.Signal): void {
+  try {
+    Deno.kill(pid, name);
+  } catch {
+    // It is gone, which is what was wanted.
+  }
+}
+
+/**
+ * Ends a process and whatever it started.
+ *
+ * @param child The process
+ */
+export async function stop(child: Child): Promise<void> {
+  const tree = processTree(child.pid);
+  if (child.ended === undefined) signal(child.pid, "SIGTERM");
+  const timer = setTimeout(() => tree.forEach((pid) => signal(pid, "SIGKILL")), GRACE);
+  await child.process.status;
+  clearTimeout(timer);
+  // A process whose parent was killed first; its id cannot have been given away yet.
+  const start = performance.now();
+  while (tree.some(runs) && performance.now() - start < GRACE) await delay(10);
+  tree.filter(runs).forEach((pid) => signal(pid, "SIGKILL"));
+}
+
+function runs(pid: number): boolean {
+  return processTree(pid).length > 0;
+}
+
+/** Ends every process that was started. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...alive].map(stop));
+}
+
+/**
+ * Waits.
+ *
+ * @param ms How long
+ * @param signal Ends the wait early
+ * @returns When it is over
+ */
+export function delay(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
+}

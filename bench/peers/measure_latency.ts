@@ -1,0 +1,62 @@
+/**
+ * Latency that the proxy adds at a fixed rate below saturation, in an open loop: quantiles through it
+ * less those of the backend itself in the same round.
+ *
+ * @module
+ */
+
+import { type Figures, type Measure, type Metric, portOf } from "./measure.ts";
+
+/** About a tenth of what any participant can do. */
+const RATE = 5000;
+const CONNECTIONS = 32;
+const SIZE = 64;
+const QUANTILES = [["p50", "p50"], ["p99", "p99"], ["p999", "p99.9"]] as const;
+/** Differences below 5 µs are noise. */
+const FLOOR = 5;
+
+function measure(transport: "tcp" | "udp", needs: "requests" | "udp"): Measure {
+  const id = (quantile: string) => `latency_${transport}_${quantile}`;
+  const label = `${transport.toUpperCase()}, ${RATE}/s`;
+  return {
+    name: `latency_${transport}`,
+    needs,
+    logs: false,
+    metrics: QUANTILES.flatMap(([key, name]): Metric[] => {
+      const common = { unit: "µs", better: "less", digits: 0 } as const;
+      return [
+        { id: id(key), label: `latency ${name}, ${label}`, ...common },
+        {
+          id: `${id(key)}_added`,
+          label: `added latency ${name}, ${label}`,
+          floor: FLOOR,
+          ...common,
+        },
+      ];
+    }),
+    async run({ loader, instance: { ports, pid }, seconds, warm, direct }): Promise<Figures> {
+      const { latencies } = await loader.run({
+        kind: `open_${transport}`,
+        port: portOf(ports[needs]),
+        connections: CONNECTIONS,
+        rate: RATE,
+        size: SIZE,
+        seconds: seconds * 2,
+        warm,
+      });
+      if (latencies === null) throw new Error("The load generator timed nothing");
+      const figures: Record<string, number> = {};
+      for (const [key] of QUANTILES) {
+        const value = figures[id(key)] = latencies[key] * 1000;
+        const base = direct?.[id(key)];
+        if (pid !== undefined && base !== undefined) figures[`${id(key)}_added`] = value - base;
+      }
+      return figures;
+    },
+  };
+}
+
+/** Requests on kept connections. */
+export const LATENCY_TCP: Measure = measure("tcp", "requests");
+/** Datagrams. */
+export const LATENCY_UDP: Measure = measure("udp", "udp");

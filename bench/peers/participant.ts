@@ -1,0 +1,142 @@
+/**
+ * What a participant of the bench is: how it is started and where it listens. Knows no product.
+ *
+ * @module
+ */
+
+import type { BackendPorts } from "./backend.ts";
+import { type Child, delay, start, stop } from "./children.ts";
+import { KEPT_REQUEST, RESPONSE } from "./load/messages.ts";
+
+/** Where a participant listens for each job; they may be the same. */
+export interface Ports {
+  /** TCP, relayed to the backend of requests. */
+  readonly requests: number;
+  /** TCP, relayed to the backend of streams. */
+  readonly bulk: number;
+  /** TCP, routed by server name; undefined if the participant does not route. */
+  readonly tls?: number;
+  /** UDP, relayed to the echo; undefined if the participant has no UDP. */
+  readonly udp?: number;
+}
+
+/** What a participant is set up with. */
+export interface Setting {
+  /** A folder of its own. */
+  readonly folder: string;
+  /** The backends to relay to. */
+  readonly backend: BackendPorts;
+  /** Threads or processes that carry data. */
+  readonly workers: number;
+  /** How many descriptors each may open. */
+  readonly descriptors: number;
+}
+
+/** How to start a participant. */
+export interface Setup {
+  /** Program and arguments; undefined for the backends themselves. */
+  readonly command?: readonly string[];
+  /** Where it will listen. */
+  readonly ports: Ports;
+}
+
+/** One line of the table of participants. */
+export interface Participant {
+  /** What it is called in the report. */
+  readonly name: string;
+  /** Ours, one to compare with, or the backends without a proxy. */
+  readonly kind: "shunt" | "peer" | "direct";
+  /** Whether it logs each session. */
+  readonly logs: boolean;
+  /** Measurements that it cannot take part in, and why. */
+  readonly cannot?: Readonly<Record<string, string>>;
+  /** Writes its configuration. */
+  setUp(setting: Setting): Setup;
+}
+
+/** Longest time from start to the first answer. */
+const START_TIMEOUT = 15_000;
+
+/** A participant that runs. */
+export class Instance {
+  readonly ports: Ports;
+  readonly #child: Child | undefined;
+
+  private constructor(ports: Ports, child: Child | undefined) {
+    this.ports = ports;
+    this.#child = child;
+  }
+
+  /**
+   * Starts a participant and waits until it relays a request.
+   *
+   * @param participant Which
+   * @param setting With what
+   * @returns The instance, and the milliseconds that took
+   * @throws {Error} If it ends or does not answer; the message has what it said
+   */
+  static async start(
+    participant: Participant,
+    setting: Setting,
+  ): Promise<{ readonly instance: Instance; readonly ms: number }> {
+    await Deno.mkdir(setting.folder, { recursive: true });
+    const { command, ports } = participant.setUp(setting);
+    if (command === undefined) return { instance: new Instance(ports, undefined), ms: 0 };
+    const output = `${setting.folder}/output.log`;
+    const begin = performance.now();
+    const child = start(command, { output, cwd: setting.folder });
+    const instance = new Instance(ports, child);
+    while (!await answers(ports.requests)) {
+      const late = performance.now() - begin > START_TIMEOUT;
+      if (child.ended === undefined && !late) {
+        await delay(1);
+        continue;
+      }
+      await stop(child);
+      const said = (await Deno.readTextFile(output)).trim().slice(-400);
+      throw new StartError(`${late ? "No answer in 15 s" : "It ended"}: ${said}`, child);
+    }
+    return { instance, ms: performance.now() - begin };
+  }
+
+  /** Its first process; undefined for the backends themselves. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Whether it still runs. */
+  get runs(): boolean {
+    return this.#child === undefined || this.#child.ended === undefined;
+  }
+
+  /** Ends it. */
+  async stop(): Promise<void> {
+    if (this.#child !== undefined) await stop(this.#child);
+  }
+}
+
+/** A participant did not start. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+  /** Its exit code; undefined if it was killed for being late. */
+  readonly code: number | undefined;
+
+  /**
+   * @param message What happened and what it said
+   * @param child The process
+   */
+  constructor(message: string, child: Child) {
+    super(message);
+    this.code = child.ended?.code;
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(KEPT_REQUEST);
+    return await connection.read(new Uint8Array(1024)) === RESPONSE.length;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Runs all measurements of all participants, interleaved, for several rounds.
+ *
+ * @module
+ */
+
+import { delay } from "./children.ts";
+import type { Loader } from "./loader.ts";
+import type { Figures, Measure } from "./measure.ts";
+import { Instance, type Participant, type Setting, StartError } from "./participant.ts";
+import type { Results } from "./results.ts";
+
+/** What a run is made of. */
+export interface Plan {
+  readonly participants: readonly Participant[];
+  readonly measures: readonly Measure[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly loader: Loader;
+  readonly results: Results;
+  /** Makes a setting with a new folder. */
+  setting(name: string): Setting;
+  /** Takes a line for whoever watches. */
+  say(line: string): void;
+}
+
+/** Exit code of bad usage, which a variant that does not exist yet ends with. */
+const UNSUPPORTED = 2;
+const PAUSE = 150;
+
+/** A participant that takes part. */
+interface Runner {
+  readonly participant: Participant;
+  instance: Instance;
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function startAll(plan: Plan): Promise<Runner[]> {
+  const runners: Runner[] = [];
+  for (const participant of plan.participants) {
+    try {
+      const { instance } = await Instance.start(participant, plan.setting(participant.name));
+      runners.push({ participant, instance });
+    } catch (error) {
+      const refused = error instanceof StartError && error.code === UNSUPPORTED &&
+        error.message.includes("not supported yet");
+      plan.say(`${participant.name}: ${message(error)}`);
+      if (refused) plan.results.leftOut.push(`${participant.name}: not supported yet`);
+      else fail(plan, participant, "start", { round: 0, error });
+    }
+  }
+  return runners;
+}
+
+function fail(
+  { results, say }: Plan,
+  { name }: Participant,
+  measure: string,
+  { round, error }: { readonly round: number; readonly error: unknown },
+): void {
+  results.failures.push({ participant: name, measure, round, message: message(error) });
+  say(`FAILED ${measure}, ${name}: ${message(error)}`);
+}
+
+function applies({ results }: Plan, measure: Measure, { participant, instance }: Runner): boolean {
+  if (participant.logs && !measure.logs) return false;
+  const why = participant.cannot?.[measure.name];
+  if (why !== undefined) {
+    const text = `${measure.name} of ${participant.name}: ${why}`;
+    if (!results.leftOut.includes(text) && participant.kind !== "direct") {
+      results.leftOut.push(text);
+    }
+    return false;
+  }
+  return instance.ports[measure.needs] !== undefined;
+}
+
+async function measureOne(
+  plan: Plan,
+  measure: Measure,
+  { participant, instance }: Runner,
+  direct: Figures | undefined,
+): Promise<Figures> {
+  return await measure.run({
+    instance,
+    loader: plan.loader,
+    seconds: plan.seconds,
+    warm: plan.seconds / 5,
+    direct,
+    async fresh(use) {
+      const started = await Instance.start(participant, plan.setting(participant.name));
+      try {
+        return await use(started.instance, started.ms);
+      } finally {
+        await started.instance.stop();
+      }
+    },
+  });
+}
+
+function show(measure: Measure, figures: Figures): string {
+  return measure.metrics.filter(({ id }) => figures[id] !== undefined)
+    .map(({ id, unit, digits }) => `${figures[id]!.toFixed(digits)} ${unit}`).join(", ");
+}
+
+/**
+ * Runs the plan; what fails is in its results.
+ *
+ * @param plan What to run
+ * @returns The participants that took part
+ */
+export async function runAll(plan: Plan): Promise<Participant[]> {
+  const runners = await startAll(plan);
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const measure of plan.measures) {
+      let direct: Figures | undefined;
+      for (const runner of runners.filter((runner) => applies(plan, measure, runner))) {
+        const { participant } = runner;
+        try {
+          if (!runner.instance.runs) {
+            const { name } = participant;
+            runner.instance = (await Instance.start(participant, plan.setting(name))).instance;
+          }
+          const figures = await measureOne(plan, measure, runner, direct);
+          if (participant.kind === "direct") direct = figures;
+          plan.results.add(participant.name, round, figures);
+          plan.say(
+            `${round + 1}/${plan.rounds} ${measure.name}, ${participant.name}: ` +
+              show(measure, figures),
+          );
+        } catch (error) {
+          fail(plan, participant, measure.name, { round, error });
+        }
+        await delay(PAUSE);
+      }
+    }
+  }
+  return runners.map(({ participant }) => participant);
+}
