@@ -12,6 +12,12 @@ import { formatAddress, parseSocketAddress } from "../wire/address.ts";
 /** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
 const PORT_ATTEMPTS = 32;
 
+/** The bound addresses of a listener, as `host:port`. */
+export interface BoundAddresses {
+  readonly tcp: readonly string[];
+  readonly udp: readonly string[];
+}
+
 /** The sockets of one listener. */
 export interface Bound {
   readonly tcp: readonly StreamListener[];

@@ -4,26 +4,40 @@
  * @module
  */
 
-/** Counts bytes that many hold together, up to a limit. */
+/** Counts bytes that many hold together, in all workers, up to a limit. */
 export class Budget {
-  /** Bytes that are taken now. */
-  used = 0;
   readonly #limit: number;
+  readonly #cells: Float64Array;
+  readonly #own: number;
 
-  /** @param limit Bytes that may be taken at once */
-  constructor(limit: number) {
+  /**
+   * @param limit Bytes that may be taken at once
+   * @param cells One cell a worker, in shared memory where there are several
+   * @param own This worker's cell
+   */
+  constructor(limit: number, cells: Float64Array = new Float64Array(1), own: number = 0) {
     this.#limit = limit;
+    this.#cells = cells;
+    this.#own = own;
+  }
+
+  /** Bytes that are taken now. */
+  get used(): number {
+    let used = 0;
+    for (let i = 0; i < this.#cells.length; i++) used += this.#cells[i]!;
+    return used;
   }
 
   /**
-   * Takes bytes if there are enough.
+   * Takes bytes if there are enough. Workers that take at the same instant may pass the limit by what
+   * one of them takes.
    *
    * @param bytes How many
    * @returns Whether they were taken
    */
   take(bytes: number): boolean {
     if (this.used + bytes > this.#limit) return false;
-    this.used += bytes;
+    this.#cells[this.#own]! += bytes;
     return true;
   }
 
@@ -33,6 +47,6 @@ export class Budget {
    * @param bytes As many as were taken
    */
   give(bytes: number): void {
-    this.used -= bytes;
+    this.#cells[this.#own]! -= bytes;
   }
 }

@@ -8,7 +8,7 @@
 import { ConnectError, ResolveError } from "../errors.ts";
 import type { Io, IoFailure, Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
-import type { Resolver } from "../resolve/dns.ts";
+import type { NameResolver } from "../resolve/dns.ts";
 import type { BuiltinName } from "../wire/address.ts";
 import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
 import type { Clock } from "./clock.ts";
@@ -20,7 +20,7 @@ const ATTEMPT_DELAY_MS = 250;
 /** What connecting needs beside the session. */
 export interface ConnectParts {
   readonly io: Io;
-  readonly resolver: Resolver;
+  readonly resolver: NameResolver;
   readonly clock: Clock;
   /** Makes the in-process end of a `builtin:` target. */
   readonly builtin: (session: Session, name: BuiltinName) => Stream;
@@ -58,7 +58,7 @@ export async function connectUpstream(
     const target = upstream.pick(session.source, tried);
     if (target === undefined) break;
     tried.push(target);
-    target.sessions++;
+    target.sessions.add(1);
     session.target = target;
     try {
       return await connectTarget(session, upstream, target, parts);
@@ -67,7 +67,7 @@ export async function connectUpstream(
     }
     // Ending the session gives its target's place back itself.
     if (session.ended) break;
-    target.sessions--;
+    target.sessions.add(-1);
     session.target = undefined;
   }
   throw failure ?? new ResolveError(

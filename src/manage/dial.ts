@@ -8,7 +8,7 @@
 import { isIPv6 } from "node:net";
 import { ConnectError, ResolveError } from "../errors.ts";
 import type { Endpoint, Io, TargetOptions, TargetSocket } from "../io/mod.ts";
-import type { Resolver } from "../resolve/dns.ts";
+import type { NameResolver } from "../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
 import { type BuiltinName, canonicalHost, unmapHost } from "../wire/address.ts";
 import type { Flow } from "./flow.ts";
@@ -18,7 +18,7 @@ import type { ListenerState } from "./session.ts";
 /** What dialing needs beside the flow. */
 export interface DialParts {
   readonly io: Io;
-  readonly resolver: Resolver;
+  readonly resolver: NameResolver;
   /** Makes the in-process end of a `builtin:` target. */
   readonly builtin: (
     flow: Flow<FlowData>,
@@ -55,7 +55,7 @@ export async function dialUpstream(
     const target = upstream.pick(client, tried);
     if (target === undefined) break;
     tried.push(target);
-    target.flows++;
+    target.flows.add(1);
     flow.data.target = target;
     try {
       const server = await dialTarget(flow, upstream, target, client, options);
@@ -66,7 +66,7 @@ export async function dialUpstream(
     }
     // Ending the flow gives its target's place back itself.
     if (flow.state === "closed") return undefined;
-    target.flows--;
+    target.flows.add(-1);
     flow.data.target = undefined;
   }
   throw failure ?? new ResolveError(

@@ -197,7 +197,7 @@ export class Flows {
     if (!this.#table.close(flow, reason)) return;
     const { server, target } = flow.data;
     server?.close();
-    if (target !== undefined) target.flows--;
+    target?.flows.add(-1);
     const { counters } = this.listener;
     counters.flowsActive--;
     counters.bytesUp += flow.upBytes;

@@ -6,6 +6,7 @@
  */
 
 import type { ListenerConfig } from "../config/schema.ts";
+import { SharedCount } from "../observe/shared_count.ts";
 import { readIp } from "../resolve/ip.ts";
 
 /** Which limit of a source's refused a session or flow. */
@@ -20,6 +21,8 @@ export type LimitKind = "session" | "flow";
 export interface LimitsOptions {
   /** The time in milliseconds; need not be exact. */
   readonly now: () => number;
+  /** Where sessions and flows are counted, of all workers; of its own unless given. */
+  readonly counts?: { readonly sessions: SharedCount; readonly flows: SharedCount };
 }
 
 /**
@@ -62,8 +65,8 @@ export class Limits {
   /** Tokens that a bucket holds: one second's worth, and one at least. */
   readonly #burst: number;
   readonly #bySource: boolean;
-  #sessions = 0;
-  #flows = 0;
+  readonly #sessions: SharedCount;
+  readonly #flows: SharedCount;
   /**
    * Entries go in batches: a `Map` keeps a deleted one in its hash chain until it rehashes, so that
    * deleting at once, a client that comes and goes beside 10,000 others cost 49 µs a session.
@@ -80,6 +83,8 @@ export class Limits {
   constructor(config: ListenerConfig["limits"], options: LimitsOptions) {
     this.#config = config;
     this.#now = options.now;
+    this.#sessions = options.counts?.sessions ?? new SharedCount();
+    this.#flows = options.counts?.flows ?? new SharedCount();
     this.#burst = Math.max(1, config.new_per_source);
     this.#bySource = config.per_source > 0 || config.new_per_source > 0;
     this.#sweptAt = options.now();
@@ -87,12 +92,12 @@ export class Limits {
 
   /** Sessions now. */
   get sessions(): number {
-    return this.#sessions;
+    return this.#sessions.total;
   }
 
   /** Flows now. */
   get flows(): number {
-    return this.#flows;
+    return this.#flows.total;
   }
 
   /** Sources that are remembered now. */
@@ -112,13 +117,11 @@ export class Limits {
   admit(kind: "flow", source?: string): Exclude<LimitReason, "limit_sessions"> | undefined;
   admit(kind: LimitKind, source?: string): LimitReason | undefined {
     const { sessions, flows } = this.#config;
-    if (kind === "session" && this.#sessions >= sessions) return "limit_sessions";
-    if (kind === "flow" && this.#flows >= flows) return "limit_flows";
+    if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
+    if (kind === "flow" && !this.#flows.take(flows)) return "limit_flows";
     const refused = source === undefined ? undefined : this.charge(source);
-    if (refused !== undefined) return refused;
-    if (kind === "session") this.#sessions++;
-    else this.#flows++;
-    return undefined;
+    if (refused !== undefined) (kind === "session" ? this.#sessions : this.#flows).add(-1);
+    return refused;
   }
 
   /**
@@ -150,8 +153,7 @@ export class Limits {
    * @param source The source that it was charged to, if any
    */
   release(kind: LimitKind, source?: string): void {
-    if (kind === "session") this.#sessions--;
-    else this.#flows--;
+    (kind === "session" ? this.#sessions : this.#flows).add(-1);
     if (source === undefined || !this.#bySource) return;
     const entry = this.#sources.get(keyOf(source));
     if (entry === undefined || --entry.active > 0) return;

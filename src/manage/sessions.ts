@@ -74,7 +74,7 @@ export class Sessions {
     session.server?.close();
     this.#live.delete(session);
     const { counters, limits } = session.listener;
-    if (session.target !== undefined) session.target.sessions--;
+    session.target?.sessions.add(-1);
     if (session.admitted) limits.release("session", session.chargedTo);
     counters.sessionsActive--;
     counters.bytesUp += session.up;

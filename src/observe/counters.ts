@@ -43,6 +43,8 @@ export const CLOSE_REASONS = [
   "limit_rate",
   /** Still running when `drain_timeout` had passed, or when shunt was told to stop at once. */
   "shutdown",
+  /** Its worker died, and was replaced. */
+  "worker_died",
   /** A bug in shunt: please report the log line. */
   "internal_error",
 ] as const;
@@ -75,22 +77,126 @@ export const DROP_REASONS = [
 /** One of {@linkcode DROP_REASONS}. */
 export type DropReason = typeof DROP_REASONS[number];
 
-function zeros<K extends string>(keys: readonly K[]): Record<K, number> {
-  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
+const SCALARS = [
+  "sessionsTotal",
+  "sessionsActive",
+  "flowsTotal",
+  "flowsActive",
+  "bytesUp",
+  "bytesDown",
+  "acceptErrors",
+] as const;
+
+/** Numbers that the counters of one listener take. */
+export const COUNTER_CELLS: number = SCALARS.length + CLOSE_REASONS.length + DROP_REASONS.length;
+
+/** Makes an object whose properties are cells of an array. */
+function overCells<K extends string>(
+  names: readonly K[],
+  cells: Float64Array,
+  first: number,
+): Record<K, number> {
+  const target = {} as Record<K, number>;
+  names.forEach((name, i) =>
+    Object.defineProperty(target, name, {
+      enumerable: true,
+      get: () => cells[first + i],
+      set: (value: number) => cells[first + i] = value,
+    })
+  );
+  return target;
 }
 
-/** The counters of one listener. */
+/**
+ * The counters of one listener in one worker. The numbers may lie in shared memory: one thread counts,
+ * any may read.
+ */
 export class Counters {
-  sessionsTotal = 0;
-  sessionsActive = 0;
-  flowsTotal = 0;
-  flowsActive = 0;
-  /** Bytes from clients to targets. */
-  bytesUp = 0;
-  /** Bytes from targets to clients. */
-  bytesDown = 0;
+  readonly #cells: Float64Array;
+  readonly closes: Record<CloseReason, number>;
+  readonly drops: Record<DropReason, number>;
+
+  /** @param cells {@linkcode COUNTER_CELLS} numbers; memory of its own unless given */
+  constructor(cells: Float64Array = new Float64Array(COUNTER_CELLS)) {
+    this.#cells = cells;
+    this.closes = overCells(CLOSE_REASONS, cells, SCALARS.length);
+    this.drops = overCells(DROP_REASONS, cells, SCALARS.length + CLOSE_REASONS.length);
+  }
+
+  /**
+   * Adds up the counters of several workers.
+   *
+   * @param parts The counters of each
+   * @returns Their sum as of now
+   */
+  static sum(parts: readonly Counters[]): Counters {
+    const cells = new Float64Array(COUNTER_CELLS);
+    for (const part of parts) {
+      for (let i = 0; i < COUNTER_CELLS; i++) cells[i] = cells[i]! + part.#cells[i]!;
+    }
+    return new Counters(cells);
+  }
+
+  /** Sessions begun, refused ones included. */
+  get sessionsTotal(): number {
+    return this.#cells[0]!;
+  }
+
+  set sessionsTotal(value: number) {
+    this.#cells[0] = value;
+  }
+
+  /** Sessions now. */
+  get sessionsActive(): number {
+    return this.#cells[1]!;
+  }
+
+  set sessionsActive(value: number) {
+    this.#cells[1] = value;
+  }
+
+  /** Flows begun. */
+  get flowsTotal(): number {
+    return this.#cells[2]!;
+  }
+
+  set flowsTotal(value: number) {
+    this.#cells[2] = value;
+  }
+
+  /** Flows now. */
+  get flowsActive(): number {
+    return this.#cells[3]!;
+  }
+
+  set flowsActive(value: number) {
+    this.#cells[3] = value;
+  }
+
+  /** Bytes from clients to targets, of what has ended. */
+  get bytesUp(): number {
+    return this.#cells[4]!;
+  }
+
+  set bytesUp(value: number) {
+    this.#cells[4] = value;
+  }
+
+  /** Bytes from targets to clients, of what has ended. */
+  get bytesDown(): number {
+    return this.#cells[5]!;
+  }
+
+  set bytesDown(value: number) {
+    this.#cells[5] = value;
+  }
+
   /** Errors of accepting, such as having no descriptor left. */
-  acceptErrors = 0;
-  readonly closes: Record<CloseReason, number> = zeros(CLOSE_REASONS);
-  readonly drops: Record<DropReason, number> = zeros(DROP_REASONS);
+  get acceptErrors(): number {
+    return this.#cells[6]!;
+  }
+
+  set acceptErrors(value: number) {
+    this.#cells[6] = value;
+  }
 }

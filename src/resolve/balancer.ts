@@ -79,7 +79,7 @@ function leastSessions({ targets, free }: PolicyInput): Policy {
       const i = (last + step) % targets.length;
       const target = targets[i]!;
       if (!free(target, tried)) continue;
-      const load = (target.sessions + target.flows + 1) / target.weight;
+      const load = (target.sessions.total + target.flows.total + 1) / target.weight;
       if (load < least) {
         best = i;
         least = load;

@@ -19,6 +19,18 @@ export interface Addresses {
   readonly expires: number;
 }
 
+/** Tells the addresses of names. */
+export interface NameResolver {
+  /**
+   * Resolves a name.
+   *
+   * @param name A host name, not an IP literal
+   * @returns Its addresses, at once where they are known
+   * @throws {ResolveError} with code `dns_failed`; the promise may reject likewise
+   */
+  resolve(name: string): Addresses | Promise<Addresses>;
+}
+
 /** What the resolver needs. */
 export interface ResolverOptions {
   /** Milliseconds that addresses are kept at least. */
@@ -65,7 +77,7 @@ interface Entry {
 }
 
 /** Resolves names, one question at a time for each. */
-export class Resolver {
+export class Resolver implements NameResolver {
   /** Answers from the cache. */
   hits = 0;
   /** Answers from the cache that had expired. */

@@ -23,11 +23,16 @@ export interface LibcIo extends Io {
 /**
  * Opens libc sockets for this thread.
  *
+ * @param descriptors A bit for each descriptor, set while it is open
+ * @param maxWaitMs Milliseconds that a wait may take while nothing happens
  * @returns The implementation; nothing happens until its poller is started
  * @throws {Error} when libc cannot be opened; see {@linkcode missingForLibc}
  */
-export function openLibcIo(): LibcIo {
-  const poller = new Poller();
+export function openLibcIo(
+  descriptors: Int32Array = new Int32Array(0),
+  maxWaitMs?: number,
+): LibcIo {
+  const poller = new Poller({ descriptors, ...(maxWaitMs === undefined ? {} : { maxWaitMs }) });
   return {
     name: "libc",
     poller,

@@ -10,7 +10,6 @@ import {
   EFD_FLAGS,
   EINTR,
   EPOLL_CTL_ADD,
-  EPOLL_CTL_DEL,
   EPOLL_DATA_OFFSET,
   EPOLL_EVENT_BYTES,
   EPOLLIN,
@@ -28,6 +27,16 @@ const MAX_WAIT_MS = 20;
 /** Is called with the events of its descriptor. */
 export interface PollHandler {
   onEvents(events: number): void;
+  /** Closes the descriptor and tells whoever waits for it. */
+  close(): void;
+}
+
+/** What a poller is given. */
+export interface PollerOptions {
+  /** A bit for each descriptor; set while it is open. */
+  readonly descriptors: Int32Array;
+  /** Milliseconds that a wait may take while nothing happens. */
+  readonly maxWaitMs?: number;
 }
 
 /** The epoll instance of a thread. */
@@ -50,17 +59,24 @@ export class Poller {
   readonly #afterRound: (() => void)[] = [];
   /** Work that was put off to let others have their turn. */
   #again: (() => void)[] = [];
+  readonly #descriptors: Int32Array;
+  readonly #maxWait: number;
   #running = false;
 
-  constructor() {
+  /** @param options Where open descriptors are marked, and how long a wait may take */
+  constructor(options: PollerOptions) {
+    this.#descriptors = options.descriptors;
+    this.#maxWait = options.maxWaitMs ?? MAX_WAIT_MS;
     this.#epoll = this.#libc.epoll_create1(0o2000000);
     if (this.#epoll < 0) throw libcError("epoll_create1", this.#errno[0]!);
+    this.#mark(this.#epoll, true);
     this.wakeFd = this.#libc.eventfd(0, EFD_FLAGS);
     if (this.wakeFd < 0) throw libcError("eventfd", this.#errno[0]!);
     this.add(this.wakeFd, EPOLLIN, {
       onEvents: () => {
         this.#libc.read(this.wakeFd, this.#drained, 8);
       },
+      close: () => this.close(this.wakeFd),
     });
   }
 
@@ -83,17 +99,7 @@ export class Poller {
       this.#handlers[fd] = undefined;
       throw libcError("epoll_ctl", this.#errno[0]!);
     }
-  }
-
-  /**
-   * Stops watching a descriptor that stays open.
-   *
-   * @param fd The descriptor
-   */
-  remove(fd: number): void {
-    if (this.#handlers[fd] === undefined) return;
-    this.#handlers[fd] = undefined;
-    this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#event);
+    this.#mark(fd, true);
   }
 
   /**
@@ -103,7 +109,16 @@ export class Poller {
    */
   close(fd: number): void {
     this.#handlers[fd] = undefined;
+    this.#mark(fd, false);
     this.#libc.close(fd);
+  }
+
+  /** Whoever cleans up after a thread that died has to know what it had open. */
+  #mark(fd: number, open: boolean): void {
+    const word = fd >> 5;
+    if (word >= this.#descriptors.length) return;
+    if (open) this.#descriptors[word]! |= 1 << (fd & 31);
+    else this.#descriptors[word]! &= ~(1 << (fd & 31));
   }
 
   /**
@@ -137,7 +152,7 @@ export class Poller {
 
   #round(): void {
     if (!this.#running) return;
-    const wait = this.#again.length > 0 ? 0 : MAX_WAIT_MS;
+    const wait = this.#again.length > 0 ? 0 : this.#maxWait;
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, MAX_EVENTS, wait);
     if (count < 0 && this.#errno[0] !== EINTR) throw libcError("epoll_wait", this.#errno[0]!);
     for (let i = 0; i < count; i++) {
@@ -145,7 +160,14 @@ export class Poller {
       const fd = this.#eventsView.getInt32(at + EPOLL_DATA_OFFSET, true);
       const generation = this.#eventsView.getInt32(at + EPOLL_DATA_OFFSET + 4, true);
       if (this.#generations[fd] !== generation) continue;
-      this.#handlers[fd]?.onEvents(this.#eventsView.getInt32(at, true));
+      const handler = this.#handlers[fd];
+      try {
+        handler?.onEvents(this.#eventsView.getInt32(at, true));
+      } catch (error) {
+        // A bug must cost one connection, not the thread.
+        handler?.close();
+        reportError(error);
+      }
     }
     if (this.#again.length > 0) {
       const work = this.#again;

@@ -7,7 +7,7 @@
 
 import type { RelayOptions } from "../mod.ts";
 import * as abi from "./abi.ts";
-import { libcError } from "./errors.ts";
+import { closedError, libcError } from "./errors.ts";
 import type { LibcStream } from "./stream.ts";
 import { openLibc } from "./symbols.ts";
 
@@ -84,9 +84,8 @@ class LibcRelay {
   #pump(direction: Direction): void {
     const { from, to } = direction;
     if (from.closed || to.closed) {
-      // Whoever closed a stream has ended the session.
-      this.#over = true;
-      return;
+      // Whoever closes a stream has mostly ended the session before.
+      return this.#finish("client_reset", closedError());
     }
     for (let i = 0; i < READS_PER_TURN; i++) {
       if (direction.done) return;

@@ -68,12 +68,12 @@ Deno.test("resolve balancer round_robin: stays even when a target comes back", (
 
 Deno.test("resolve balancer least_sessions: fills by weight and goes round on ties", () => {
   const web = upstream("least_sessions", ["a:1", "b:1", ["c:1", { weight: 2 }]]);
-  for (let i = 0; i < 400; i++) web.pick(client(i))!.sessions++;
-  assertEquals(web.targets.map(({ sessions }) => sessions), [100, 100, 200]);
+  for (let i = 0; i < 400; i++) web.pick(client(i))!.sessions.add(1);
+  assertEquals(web.targets.map(({ sessions }) => sessions.total), [100, 100, 200]);
   const even = upstream("least_sessions", hosts(4));
   assertEquals(shares(even, 400), [0.25, 0.25, 0.25, 0.25]);
   even.targets[1]!.flows = 1;
-  even.targets[2]!.sessions = 1;
+  even.targets[2]!.sessions.add(1);
   assertEquals(shares(even, 400), [0.5, 0, 0, 0.5]);
 });
 

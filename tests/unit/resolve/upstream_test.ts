@@ -14,19 +14,19 @@ Deno.test("resolve upstream: knows its targets by the configuration's spelling",
 Deno.test("resolve upstream: passes over a target at limits.sessions_per_target", () => {
   const web = upstream("first", hosts(2), { sessionsPerTarget: 2 });
   const [a, b] = web.targets;
-  a!.sessions = 1;
+  a!.sessions.add(1);
   assertEquals(web.pick(client(1)), a);
-  a!.sessions = 2;
+  a!.sessions.add(1);
   assertEquals(web.pick(client(1)), b);
-  b!.sessions = 2;
+  b!.sessions.add(2);
   assertEquals(web.pick(client(1)), undefined);
-  a!.sessions = 1;
+  a!.sessions.add(-1);
   assertEquals(web.pick(client(1)), a);
 });
 
 Deno.test("resolve upstream: has no limit where sessions_per_target is 0", () => {
   const web = upstream("first", hosts(1));
-  web.targets[0]!.sessions = 1_000_000;
+  web.targets[0]!.sessions.add(1_000_000);
   assert(web.usable(web.targets[0]!));
 });
 

@@ -1,0 +1,51 @@
+/**
+ * A number that all workers count together: each has a cell of its own and reads the others'. Knows not
+ * what is counted.
+ *
+ * @module
+ */
+
+/** Counts in one worker's cell; the total is of all. */
+export class SharedCount {
+  readonly #cells: Int32Array;
+  readonly #own: number;
+
+  /**
+   * @param cells One cell a worker, in shared memory where there are several
+   * @param own This worker's cell
+   */
+  constructor(cells: Int32Array = new Int32Array(1), own: number = 0) {
+    this.#cells = cells;
+    this.#own = own;
+  }
+
+  /** The sum over all workers. */
+  get total(): number {
+    let total = 0;
+    for (let i = 0; i < this.#cells.length; i++) total += Atomics.load(this.#cells, i);
+    return total;
+  }
+
+  /**
+   * Changes this worker's share.
+   *
+   * @param change How much is added
+   */
+  add(change: number): void {
+    Atomics.add(this.#cells, this.#own, change);
+  }
+
+  /**
+   * Adds one unless the total is at a limit. Workers that try at once may all be refused the last
+   * place, but never get one too many.
+   *
+   * @param limit The highest total
+   * @returns Whether it was added
+   */
+  take(limit: number): boolean {
+    this.add(1);
+    if (this.total <= limit) return true;
+    this.add(-1);
+    return false;
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * One worker as the control plane sees it: starts it, talks to it, and notices when it dies.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { ShuntError } from "../errors.ts";
+import { openLibc } from "../io/libc/symbols.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
+import type { AccessRecord } from "../observe/access.ts";
+import type { NameResolver } from "../resolve/dns.ts";
+import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+
+const logger = getLogger(["shunt", "workers"]);
+
+/** One bit each: as many descriptors as a process may have by the usual hard limit of Linux. */
+const MAX_DESCRIPTORS = 1_048_576;
+
+/** What a worker's owner provides and is told. */
+export interface RemoteOptions {
+  readonly resolver: NameResolver;
+  readonly onEnd: ((record: AccessRecord) => void) | undefined;
+  /** Is told once when the worker has died on its own. */
+  readonly onDeath: (error: string) => void;
+}
+
+/** A worker. */
+export class RemotePlane {
+  /** What it is bound to, once {@linkcode RemotePlane.start} has settled. */
+  addresses: Readonly<Record<string, BoundAddresses>> = {};
+  readonly #worker: Worker;
+  readonly #options: RemoteOptions;
+  readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS / 8);
+  readonly #libc: boolean;
+  #wakeFd: number | undefined;
+  readonly #started = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<number>();
+  #over = false;
+
+  /**
+   * @param message What the worker is to run
+   * @param options What it may ask for and whom to tell
+   */
+  constructor(message: Omit<StartMessage, "type" | "descriptors">, options: RemoteOptions) {
+    this.#options = options;
+    this.#libc = message.io === "libc";
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
+      type: "module",
+      name: `shunt worker ${message.worker}`,
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#die(event.message);
+    };
+    this.#worker.postMessage({ type: "start", descriptors: this.#descriptors, ...message });
+  }
+
+  /**
+   * Waits until the worker has bound its addresses.
+   *
+   * @throws {ShuntError} with code `bind_failed` and the like, when it cannot
+   */
+  start(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  /**
+   * Lets the worker finish and end.
+   *
+   * @param timeoutMs Milliseconds after which the rest is closed
+   * @returns How many sessions and flows had to be closed
+   */
+  drain(timeoutMs: number): Promise<number> {
+    this.#tell({ type: "drain", timeoutMs });
+    return this.#ended.promise;
+  }
+
+  /** Ends the worker at once. */
+  async close(): Promise<void> {
+    this.#tell({ type: "close" });
+    await this.#ended.promise;
+  }
+
+  #tell(message: ToWorker): void {
+    if (this.#over) return;
+    this.#worker.postMessage(message);
+    // A worker that blocks in epoll_wait hears of messages when this descriptor becomes readable.
+    if (this.#wakeFd !== undefined) openLibc().libc.write(this.#wakeFd, WAKE, 8);
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.type) {
+      case "ready":
+        this.addresses = message.addresses;
+        this.#wakeFd = message.wakeFd;
+        return this.#started.resolve();
+      case "failed":
+        this.#finish(0);
+        return this.#started.reject(new ShuntError(message.message, { code: message.code }));
+      case "resolve":
+        this.#resolve(message.name);
+        return;
+      case "records":
+        for (const record of message.records) this.#options.onEnd?.(record);
+        if (message.lost > 0) {
+          logger.warn("Access lines were lost: the log is too slow", { lines: message.lost });
+        }
+        return this.#tell({ type: "records_taken" });
+      case "log":
+        getLogger([...message.category])[message.level](message.message, message.properties);
+        return;
+      case "drained":
+        return this.#finish(message.rest);
+    }
+  }
+
+  async #resolve(name: string): Promise<void> {
+    try {
+      const { list } = await this.#options.resolver.resolve(name);
+      this.#tell({ type: "resolved", name, list });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#tell({ type: "resolved", name, error: text });
+    }
+  }
+
+  #finish(rest: number): void {
+    this.#over = true;
+    // A worker that closes itself still has to be let go of here.
+    this.#worker.terminate();
+    this.#closeDescriptors();
+    this.#ended.resolve(rest);
+  }
+
+  #die(error: string): void {
+    if (this.#over) return;
+    this.#finish(0);
+    this.#started.reject(new ShuntError(`Worker died: ${error}`, { code: "worker_died" }));
+    this.#options.onDeath(error);
+  }
+
+  /** Closes what a libc worker has left: descriptors are the process's, not the thread's. */
+  #closeDescriptors(): void {
+    if (!this.#libc) return;
+    const { libc } = openLibc();
+    const words = new Int32Array(this.#descriptors);
+    for (let i = 0; i < words.length; i++) {
+      for (let bit = 0; words[i] !== 0 && bit < 32; bit++) {
+        if ((words[i]! & 1 << bit) === 0) continue;
+        libc.close(i * 32 + bit);
+        words[i]! &= ~(1 << bit);
+      }
+    }
+  }
+}
+
+const WAKE = new Uint8Array(new BigUint64Array([1n]).buffer);

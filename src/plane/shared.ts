@@ -1,0 +1,117 @@
+/**
+ * The memory that the workers of a process share: what each counts, where the others and the control
+ * plane can read it. Knows the layout, not what is done with the numbers.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/schema.ts";
+import { Budget } from "../manage/budget.ts";
+import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
+import { SharedCount } from "../observe/shared_count.ts";
+import type { TargetCounts } from "../resolve/upstream.ts";
+
+/** The buffers, as they are handed to workers. */
+export interface SharedMemory {
+  readonly workers: number;
+  /** Float64: {@linkcode COUNTER_CELLS} by listener, by worker. */
+  readonly counters: SharedArrayBuffer;
+  /** Int32: a cell a worker for each count. */
+  readonly counts: SharedArrayBuffer;
+  /** Float64: bytes of detection memory by worker. */
+  readonly detectMemory: SharedArrayBuffer;
+}
+
+function listTargets(config: Config): number {
+  return Object.values(config.upstreams).reduce((sum, { targets }) => sum + targets.length, 0);
+}
+
+/**
+ * Makes the memory for a configuration.
+ *
+ * @param config The configuration
+ * @param workers How many workers there will be
+ * @returns The memory, all zero
+ */
+export function makeSharedMemory(config: Config, workers: number): SharedMemory {
+  const listeners = Object.keys(config.listeners).length;
+  const counts = 2 * (listeners + listTargets(config));
+  return {
+    workers,
+    counters: new SharedArrayBuffer(8 * COUNTER_CELLS * listeners * workers),
+    counts: new SharedArrayBuffer(4 * counts * workers),
+    detectMemory: new SharedArrayBuffer(8 * workers),
+  };
+}
+
+/** The shared memory as one worker, or the control plane, sees it. */
+export class SharedView {
+  readonly budget: Budget;
+  readonly #config: Config;
+  readonly #memory: SharedMemory;
+  readonly #worker: number;
+
+  /**
+   * @param config The configuration that the memory was made for
+   * @param memory The memory
+   * @param worker Whose cells this view counts in
+   */
+  constructor(config: Config, memory: SharedMemory, worker: number) {
+    this.#config = config;
+    this.#memory = memory;
+    this.#worker = worker;
+    const cells = new Float64Array(memory.detectMemory);
+    this.budget = new Budget(config.limits.detect_memory, cells, worker);
+  }
+
+  /** The counters of a listener, by its place in the configuration, in one worker. */
+  counters(listener: number, worker: number = this.#worker): Counters {
+    const listeners = Object.keys(this.#config.listeners).length;
+    const at = 8 * COUNTER_CELLS * (worker * listeners + listener);
+    return new Counters(new Float64Array(this.#memory.counters, at, COUNTER_CELLS));
+  }
+
+  /** The sum of a listener's counters over all workers, as of now. */
+  totals(listener: number): Counters {
+    const { workers } = this.#memory;
+    return Counters.sum(Array.from({ length: workers }, (_, i) => this.counters(listener, i)));
+  }
+
+  /** The counts behind a listener's limits. */
+  listenerCounts(listener: number): TargetCounts {
+    return this.#pair(listener);
+  }
+
+  /** The counts of an upstream's targets, by its name. */
+  targetCounts(upstream: string): TargetCounts[] {
+    let first = Object.keys(this.#config.listeners).length;
+    for (const [name, { targets }] of Object.entries(this.#config.upstreams)) {
+      if (name === upstream) return targets.map((_, i) => this.#pair(first + i));
+      first += targets.length;
+    }
+    return [];
+  }
+
+  /** Forgets what a worker that is gone has counted as being there now; its totals stay. */
+  clear(worker: number): void {
+    const cells = new Int32Array(this.#memory.counts);
+    for (let i = worker; i < cells.length; i += this.#memory.workers) Atomics.store(cells, i, 0);
+    new Float64Array(this.#memory.detectMemory)[worker] = 0;
+    const listeners = Object.keys(this.#config.listeners).length;
+    for (let listener = 0; listener < listeners; listener++) {
+      const counters = this.counters(listener, worker);
+      counters.closes.worker_died += counters.sessionsActive + counters.flowsActive;
+      counters.sessionsActive = 0;
+      counters.flowsActive = 0;
+    }
+  }
+
+  #pair(index: number): TargetCounts {
+    return { sessions: this.#count(2 * index), flows: this.#count(2 * index + 1) };
+  }
+
+  #count(index: number): SharedCount {
+    const { counts, workers } = this.#memory;
+    return new SharedCount(new Int32Array(counts, 4 * index * workers, workers), this.#worker);
+  }
+}

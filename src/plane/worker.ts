@@ -1,0 +1,124 @@
+/**
+ * The entry point of a worker: runs one data plane as the control plane tells it.
+ *
+ * @module
+ */
+
+import { configureSync, getLogger } from "@logtape/logtape";
+import { ShuntError } from "../errors.ts";
+import { denoIo } from "../io/deno.ts";
+import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
+import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import { Plane } from "./plane.ts";
+import { RecordQueue } from "./record_queue.ts";
+import { RemoteResolver } from "./remote_resolver.ts";
+import { SharedView } from "./shared.ts";
+
+/** What a worker's global scope has beside the usual. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+  close(): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+const logger = getLogger(["shunt", "worker"]);
+
+class DataWorker {
+  readonly #plane: Plane;
+  readonly #libc: LibcIo | undefined;
+  readonly #resolver: RemoteResolver;
+  readonly #records: RecordQueue;
+
+  constructor({ config, worker, memory, io, sharesAddresses, records, descriptors }: StartMessage) {
+    this.#libc = io === "libc" ? openLibcIo(new Int32Array(descriptors)) : undefined;
+    this.#resolver = new RemoteResolver(
+      (name) => scope.postMessage({ type: "resolve", name }),
+      () => this.#plane.clock.now,
+    );
+    this.#records = new RecordQueue((batch, lost) =>
+      scope.postMessage({ type: "records", records: batch, lost })
+    );
+    this.#plane = new Plane(config, {
+      io: this.#libc ?? denoIo,
+      resolver: this.#resolver,
+      shared: new SharedView(config, memory, worker),
+      sharesAddresses,
+      onEnd: records ? (record) => this.#records.add(record) : undefined,
+    });
+    this.#plane.clock.onTick(() => this.#records.flush());
+    this.#libc?.poller.start();
+    scope.postMessage({
+      type: "ready",
+      addresses: this.#plane.addresses,
+      wakeFd: this.#libc?.poller.wakeFd,
+    });
+  }
+
+  hear(message: Exclude<ToWorker, StartMessage>): void {
+    switch (message.type) {
+      case "resolved":
+        return this.#resolver.answer(message);
+      case "records_taken":
+        return this.#records.taken();
+      case "drain":
+        this.#plane.drain(message.timeoutMs).then((rest) => this.#leave(rest));
+        return;
+      case "close":
+        this.#plane.close();
+        // A drain under way tells itself that it has come to its end.
+        this.#plane.drain(0).then((rest) => this.#leave(rest));
+        return;
+    }
+  }
+
+  #left = false;
+
+  #leave(rest: number): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#records.flush();
+    this.#libc?.poller.stop();
+    scope.postMessage({ type: "drained", rest });
+    scope.close();
+  }
+}
+
+let running: DataWorker | undefined;
+
+scope.onmessage = ({ data }) => {
+  if (data.type !== "start") return running?.hear(data);
+  configureSync({
+    sinks: {
+      control: ({ category, level, message, properties }) =>
+        scope.postMessage({
+          type: "log",
+          category,
+          level,
+          message: message.map(String).join(""),
+          properties,
+        }),
+    },
+    loggers: [
+      { category: "shunt", lowestLevel: data.config.log.level, sinks: ["control"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["control"] },
+    ],
+  });
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    // A bug must cost one session, not the worker.
+    event.preventDefault();
+    logger.error("Internal error", { error: event.reason?.stack ?? String(event.reason) });
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    logger.error("Internal error", { error: event.error?.stack ?? event.message });
+  });
+  try {
+    running = new DataWorker(data);
+  } catch (error) {
+    const code = error instanceof ShuntError ? error.code : "internal_error";
+    const message = error instanceof Error ? error.message : String(error);
+    scope.postMessage({ type: "failed", code, message });
+    scope.close();
+  }
+};
