@@ -70,9 +70,7 @@ function applies({ results }: Plan, measure: Measure, { participant, instance }:
   const why = participant.cannot?.[measure.name];
   if (why !== undefined) {
     const text = `${measure.name} of ${participant.name}: ${why}`;
-    if (!results.leftOut.includes(text) && participant.kind !== "direct") {
-      results.leftOut.push(text);
-    }
+    if (why !== "" && !results.leftOut.includes(text)) results.leftOut.push(text);
     return false;
   }
   return instance.ports[measure.needs] !== undefined;
