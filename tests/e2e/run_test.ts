@@ -49,6 +49,9 @@ Deno.test("run: the ready file says whole what is bound, TCP and UDP by the same
     assertEquals(two?.tcp, two?.udp);
     const expected = { pid: shunt.pid, admin: null, listeners: { two, stream, packet, edge } };
     assertEquals(written, `${JSON.stringify(expected)}\n`);
+    const folder = shunt.readyFile.slice(0, shunt.readyFile.lastIndexOf("/"));
+    const files = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+    assertEquals(files.sort(), ["config.yaml", "ready.json"]);
     const ports = [...two!.tcp, ...stream!.tcp, ...packet!.udp, ...edge!.tcp];
     assertEquals(new Set(ports).size, 5);
     for (const address of ports) assert(/^(127\.0\.0\.1|\[::1\]):[1-9]\d*$/.test(address), address);
