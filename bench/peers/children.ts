@@ -28,6 +28,7 @@ export interface StartOptions {
 }
 
 const alive = new Set<Child>();
+let ending = false;
 
 /**
  * Starts a process with as many descriptors as the system allows.
@@ -35,8 +36,10 @@ const alive = new Set<Child>();
  * @param command Program and arguments
  * @param options Where its output goes
  * @returns The child
+ * @throws {Error} Once everything is being ended
  */
 export function start(command: readonly string[], options: StartOptions = {}): Child {
+  if (ending) throw new Error(`Cannot start ${command[0]}: the bench ends`);
   const to = options.output === undefined ? "" : ' >>"$BENCH_OUTPUT" 2>&1';
   const process = new Deno.Command("/bin/sh", {
     args: ["-c", `ulimit -n $(ulimit -Hn); exec "$0" "$@"${to}`, ...command],
@@ -84,8 +87,9 @@ function runs(pid: number): boolean {
   return processTree(pid).length > 0;
 }
 
-/** Ends every process that was started. */
+/** Ends every process that was started, and lets none be started any more. */
 export async function stopAll(): Promise<void> {
+  ending = true;
   await Promise.all([...alive].map(stop));
 }
 

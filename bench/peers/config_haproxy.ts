@@ -20,8 +20,9 @@ export function haproxyConfig(
   { backend, workers, descriptors }: Setting,
   logs: boolean,
 ): string {
-  // Two descriptors per session; HAProxy refuses to start if they and its own do not fit.
-  const sessions = Math.min(20_000, Math.floor((descriptors - 1000) / 2));
+  // Two descriptors per session and half of one for the pipes that splice; HAProxy refuses to start
+  // if they and its own do not fit.
+  const sessions = Math.min(20_000, Math.floor((descriptors - 500) / 2.5));
   const names = SERVER_NAMES.filter(({ backend }) => backend === 0).map(({ name }) => name);
   return `global
   maxconn ${sessions}

@@ -12,6 +12,8 @@ export interface Programs {
   readonly nginx: string | undefined;
   /** sslh with one process for all sessions. */
   readonly sslh: string | undefined;
+  /** sslh with a process per session, where the other cannot do all. */
+  readonly sslhFork: string | undefined;
 }
 
 /** Debian's packages. */
@@ -32,12 +34,17 @@ function find(...names: readonly string[]): string | undefined {
 }
 
 function findAll(): Programs {
+  const events = find("sslh-ev");
   return {
     haproxy: find("haproxy"),
     nginx: find("nginx"),
-    // The variant that forks a process per session has no place among event loops.
-    sslh: find("sslh-ev", "sslh-select"),
+    sslh: events ?? find("sslh-select"),
+    sslhFork: events === undefined ? find("sslh") : undefined,
   };
+}
+
+function complete({ haproxy, nginx, sslh }: Programs): boolean {
+  return haproxy !== undefined && nginx !== undefined && sslh !== undefined;
 }
 
 /**
@@ -48,7 +55,7 @@ function findAll(): Programs {
  */
 export function findPrograms(say: (line: string) => void): Programs {
   const found = findAll();
-  if (!Object.values(found).includes(undefined)) return found;
+  if (complete(found)) return found;
   if (Deno.uid() !== 0 || find("apt-get") === undefined) {
     say(`Not all peers are installed; to compare with all: apt-get install ${PACKAGES.join(" ")}`);
     return found;

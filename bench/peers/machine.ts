@@ -52,7 +52,7 @@ export function describeMachine(programs: Programs): Machine {
       Deno: Deno.version.deno,
       HAProxy: say(programs.haproxy, ["-v"], /version (\S+)/),
       nginx: say(programs.nginx, ["-v"], /nginx\/(\S+)/),
-      sslh: say(programs.sslh, ["-V"], /sslh\S* v?(\d\S*)/),
+      sslh: say(programs.sslh ?? programs.sslhFork, ["-V"], /sslh\S* v?(\d\S*)/),
     },
   };
 }

@@ -80,7 +80,7 @@ export async function loadWithCpu(
   { instance, loader }: Context,
   job: Job,
 ): Promise<Load & { readonly cpu: number | undefined }> {
-  const { pid } = instance;
+  const pid = instance.countsCpu ? instance.pid : undefined;
   const before = pid === undefined ? 0 : cpuSeconds(pid);
   const load = await loader.run(job);
   const cpu = pid === undefined ? undefined : cpuSeconds(pid) - before;

@@ -48,7 +48,9 @@ export interface Participant {
   readonly kind: "shunt" | "peer" | "direct";
   /** Whether it logs each session. */
   readonly logs: boolean;
-  /** Measurements that it cannot take part in, and why. */
+  /** Whether a process of its own serves each session: its CPU time goes with it, uncounted. */
+  readonly forks?: boolean;
+  /** Measurements that it takes no part in, and why; empty if that goes without saying. */
   readonly cannot?: Readonly<Record<string, string>>;
   /** Writes its configuration. */
   setUp(setting: Setting): Setup;
@@ -60,10 +62,13 @@ const START_TIMEOUT = 15_000;
 /** A participant that runs. */
 export class Instance {
   readonly ports: Ports;
+  /** Whether its CPU time can be read. */
+  readonly countsCpu: boolean;
   readonly #child: Child | undefined;
 
-  private constructor(ports: Ports, child: Child | undefined) {
+  private constructor(ports: Ports, child: Child | undefined, forks: boolean = false) {
     this.ports = ports;
+    this.countsCpu = child !== undefined && !forks;
     this.#child = child;
   }
 
@@ -85,7 +90,7 @@ export class Instance {
     const output = `${setting.folder}/output.log`;
     const begin = performance.now();
     const child = start(command, { output, cwd: setting.folder });
-    const instance = new Instance(ports, child);
+    const instance = new Instance(ports, child, participant.forks);
     while (!await answers(ports.requests)) {
       const late = performance.now() - begin > START_TIMEOUT;
       if (child.ended === undefined && !late) {

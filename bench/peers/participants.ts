@@ -42,7 +42,7 @@ const direct: Participant = {
   name: "direct",
   kind: "direct",
   logs: false,
-  cannot: { sni: "nothing routes", memory: "no proxy", cold: "no proxy" },
+  cannot: { sni: "", memory: "", cold: "" },
   setUp: ({ backend }) => ({
     ports: { requests: backend.requests, bulk: backend.bulk, udp: backend.udp },
   }),
@@ -92,13 +92,26 @@ function nginx(program: string, logs: boolean): Participant {
   };
 }
 
+/** What select() holds, and what sslh 1.20 does when a descriptor number is used again. */
+const SELECT_CANNOT = {
+  memory: "select() holds 1,024 descriptors",
+  new: "it ends sessions whose descriptor number another one of the same wake just gave up",
+  sni: "it ends sessions whose descriptor number another one of the same wake just gave up",
+};
+/** It stands in where the other cannot. */
+const FORK_CANNOT = Object.fromEntries(
+  ["bulk", "kept", "latency_tcp", "memory", "cold"].map((name) => [name, ""]),
+);
+
 function sslh(program: string): Participant {
+  const forks = program.endsWith("sslh");
   const selects = program.endsWith("select");
   return {
-    name: "sslh",
+    name: forks ? "sslh (fork)" : "sslh",
     kind: "peer",
     logs: false,
-    ...(selects ? { cannot: { memory: "select() holds 1,024 descriptors" } } : {}),
+    forks,
+    ...(selects ? { cannot: SELECT_CANNOT } : forks ? { cannot: FORK_CANNOT } : {}),
     setUp(setting) {
       const port = freePort();
       const file = `${setting.folder}/sslh.cfg`;
@@ -124,6 +137,7 @@ export function listParticipants(programs: Programs): Participant[] {
     if (programs.haproxy !== undefined) list.push(haproxy(programs.haproxy, logs));
     if (programs.nginx !== undefined) list.push(nginx(programs.nginx, logs));
     if (programs.sslh !== undefined && !logs) list.push(sslh(programs.sslh));
+    if (programs.sslhFork !== undefined && !logs) list.push(sslh(programs.sslhFork));
   }
   return list;
 }

@@ -50,16 +50,18 @@ function figures(report: Report, logs: boolean): string {
     .filter(({ id }) => columns.some(({ name }) => results.values(name, id).length > 0))
     .map((metric) => [
       `${metric.label}, ${metric.unit}`,
+      metric.better,
       ...columns.map(({ name }) => cell(report, name, metric)),
       ...own.map(({ name }) => {
         const ratio = results.failed(name, metric.measure)
           ? undefined
           : results.ratio(name, metric, peers);
-        return ratio === undefined ? "–" : `${number(ratio, 2)} (${metric.better})`;
+        return ratio === undefined ? "–" : number(ratio, 2);
       }),
     ]);
   const head = [
     "median of rounds",
+    "better",
     ...columns.map(({ name }) => name),
     ...own.map(({ name }) => `${name} / best peer`),
   ];
@@ -104,16 +106,18 @@ export function writeReport(report: Report): string {
   return `# shunt and its peers
 
 Written by \`deno task bench:peers\` on ${machine.date} in ${number(minutes, 1)} minutes:
-${rounds} interleaved round${rounds === 1 ? "" : "s"} of ${seconds} s, ${workers} data-plane
-thread${workers === 1 ? "" : "s"} each, everything on loopback.
+${rounds} interleaved round${
+    rounds === 1 ? "" : "s"
+  } of ${seconds} s per measurement, ${workers} data-plane thread${
+    workers === 1 ? "" : "s"
+  } each, everything on loopback.
 
 - Machine: ${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, load ${
     number(machine.load, 1)
   } at the start
 - Versions: ${versions}
 
-Ratios are taken against the best peer of the same round, then the median over rounds; "(more)" or
-"(less)" says which is better. CPU is user and system time of the proxy alone, children included: the
+Ratios are taken against the best peer of the same round, then the median over rounds. CPU is user and system time of the proxy alone, children included: the
 steadiest figure on a busy machine. \`direct\` is the backend without a proxy, the bench's own
 ceiling.
 

@@ -114,9 +114,13 @@ export class Results {
       [...this.#values].map(([participant, metrics]) => [
         participant,
         Object.fromEntries(
-          [...metrics].map(([id, values]) => [id, values.map((value) => value ?? null)]),
+          [...metrics].map(([id, values]) => [id, values.map(rounded)]),
         ),
       ]),
     );
   }
+}
+
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Number(value.toPrecision(6));
 }

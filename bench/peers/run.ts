@@ -18,6 +18,8 @@ export interface Plan {
   readonly seconds: number;
   readonly loader: Loader;
   readonly results: Results;
+  /** Ends the run. */
+  readonly signal: AbortSignal;
   /** Makes a setting with a new folder. */
   setting(name: string): Setting;
   /** Takes a line for whoever watches. */
@@ -56,11 +58,12 @@ async function startAll(plan: Plan): Promise<Runner[]> {
 }
 
 function fail(
-  { results, say }: Plan,
+  { results, say, signal }: Plan,
   { name }: Participant,
   measure: string,
   { round, error }: { readonly round: number; readonly error: unknown },
 ): void {
+  signal.throwIfAborted();
   results.failures.push({ participant: name, measure, round, message: message(error) });
   say(`FAILED ${measure}, ${name}: ${message(error)}`);
 }
@@ -70,9 +73,7 @@ function applies({ results }: Plan, measure: Measure, { participant, instance }:
   const why = participant.cannot?.[measure.name];
   if (why !== undefined) {
     const text = `${measure.name} of ${participant.name}: ${why}`;
-    if (!results.leftOut.includes(text) && participant.kind !== "direct") {
-      results.leftOut.push(text);
-    }
+    if (why !== "" && !results.leftOut.includes(text)) results.leftOut.push(text);
     return false;
   }
   return instance.ports[measure.needs] !== undefined;
@@ -111,6 +112,7 @@ function show(measure: Measure, figures: Figures): string {
  *
  * @param plan What to run
  * @returns The participants that took part
+ * @throws {Error} If the run was ended early
  */
 export async function runAll(plan: Plan): Promise<Participant[]> {
   const runners = await startAll(plan);
@@ -119,6 +121,7 @@ export async function runAll(plan: Plan): Promise<Participant[]> {
       let direct: Figures | undefined;
       for (const runner of runners.filter((runner) => applies(plan, measure, runner))) {
         const { participant } = runner;
+        plan.signal.throwIfAborted();
         try {
           if (!runner.instance.runs) {
             const { name } = participant;

@@ -30,21 +30,21 @@ export interface Outcome {
 }
 
 /**
- * Prepares to run shunt: from its source, or the binary that the environment names in `SHUNT_BIN`.
+ * Starts shunt: from its source, or the binary that the environment names in `SHUNT_BIN`.
  *
  * @param args The command line after the program's name
- * @returns The command, with standard output and error piped
+ * @returns The process, with its standard streams piped
  */
-export function shuntCommand(args: readonly string[]): Deno.Command {
+function spawnShunt(args: readonly string[]): Deno.ChildProcess {
   const binary = Deno.env.get("SHUNT_BIN");
   const allow = ["net", "read", "write", "env"].map((what) => `--allow-${what}`);
   return new Deno.Command(binary ?? Deno.execPath(), {
     args: binary === undefined ? ["run", "--no-prompt", ...allow, MAIN, ...args] : [...args],
-    stdin: "null",
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
     env: { NO_COLOR: "1" },
-  });
+  }).spawn();
 }
 
 /**
@@ -54,7 +54,25 @@ export function shuntCommand(args: readonly string[]): Deno.Command {
  * @returns Its exit code and what it wrote
  */
 export async function shunt(...args: readonly string[]): Promise<Outcome> {
-  const { code, stdout, stderr } = await shuntCommand(args).output();
+  return await shuntWithInput("", ...args);
+}
+
+/**
+ * Runs a command of shunt's to its end, its standard input piped.
+ *
+ * @param input What its standard input brings
+ * @param args The command line after the program's name
+ * @returns Its exit code and what it wrote
+ */
+export async function shuntWithInput(
+  input: string | Uint8Array<ArrayBuffer>,
+  ...args: readonly string[]
+): Promise<Outcome> {
+  const child = spawnShunt(args);
+  // A command that reads nothing may end before all is written.
+  const typed = new Blob([input]).stream().pipeTo(child.stdin).catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  await typed;
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
 }
 
@@ -89,6 +107,9 @@ class Output {
 export class ShuntProcess {
   readonly ready: Ready;
   readonly pid: number;
+  readonly readyFile: string;
+  /** All lines that it wrote so far. */
+  readonly lines: readonly string[];
   /** The lines of its log so far. */
   readonly log: readonly LogLine[];
   /** The access lines so far. */
@@ -98,14 +119,21 @@ export class ShuntProcess {
 
   /**
    * @param child The process
-   * @param ready What its ready file says
+   * @param readyFile Where its ready file is
    * @param output Where its lines are collected
-   * @param read Settles once all its lines have been read
+   * @param parts What its ready file says, and what settles once all its lines have been read
    */
-  constructor(child: Deno.ChildProcess, ready: Ready, output: Output, read: Promise<unknown>) {
+  constructor(
+    child: Deno.ChildProcess,
+    readyFile: string,
+    output: Output,
+    { ready, read }: { readonly ready: Ready; readonly read: Promise<unknown> },
+  ) {
     this.#child = child;
     this.ready = ready;
+    this.readyFile = readyFile;
     this.pid = child.pid;
+    this.lines = output.lines;
     this.log = output.log;
     this.access = output.access;
     this.#read = read;
@@ -182,7 +210,7 @@ const TEST_MS = 60_000;
 export interface RunOptions {
   /** More of the command line. */
   readonly args?: readonly string[];
-  /** Whether the test ends the process itself. */
+  /** Whether the test ends the process itself, and looks at its exit code. */
   readonly ends?: boolean;
 }
 
@@ -204,14 +232,15 @@ export async function withShunt(
   const readyFile = `${folder}/ready.json`;
   await Deno.writeTextFile(config, `${yaml}\nlog: { format: json }\n`);
   const args = ["run", "-c", config, "--ready-file", readyFile, ...options.args ?? []];
-  const child = shuntCommand(args).spawn();
+  const child = spawnShunt(args);
+  await child.stdin.close();
   const output = new Output();
   const read = Promise.all([output.collect(child.stdout), output.collect(child.stderr)]);
   let over = false;
   const status = child.status.then(() => over = true);
   try {
     const ready = await untilReady(readyFile, () => over);
-    const shunt = new ShuntProcess(child, ready, output, read);
+    const shunt = new ShuntProcess(child, readyFile, output, { ready, read });
     await inTime(test(shunt));
     if (options.ends !== true) await shunt.stop();
     const bugs = shunt.log.filter(({ level, reason }) =>

@@ -60,11 +60,14 @@ export const STREAM_REGISTRY: Target = {
       const whole = detect([bytes], needsHost);
       // A detector that waits for more is not asked, though by now it might say no.
       if (cut === undefined && (whole === undefined || whole.protocol === "unknown")) continue;
-      if (cut?.protocol !== whole?.protocol) {
+      // A line may be SSH's and HTTP's at once, and is SSH where it is cut before its end.
+      if (cut?.protocol !== whole?.protocol && cut?.protocol !== "ssh") {
         fail(`"${cut?.protocol}" where it is cut, "${whole?.protocol}" as a whole`);
       }
       // That a piece ends before the host makes no difference where no route asks for it.
-      if (needsHost) claimSameFacts(cut?.facts ?? {}, whole?.facts ?? {}, "by how it is cut");
+      if (needsHost && cut?.protocol === whole?.protocol) {
+        claimSameFacts(cut?.facts ?? {}, whole?.facts ?? {}, "by how it is cut");
+      }
     }
   },
 };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { connectTcp, libc, loopback } from "./libc.ts";
+import { connectTcp, libc, loopback, noDelay } from "./libc.ts";
 import { IN, OUT, Poll } from "./poll.ts";
 
 /** Below the backlog of every participant. */
@@ -30,6 +30,7 @@ export class Connections {
     for (let open = 0; open < count;) {
       for (; this.fds.length < count && this.fds.length - open < WINDOW;) {
         const fd = connectTcp(address);
+        noDelay(fd);
         this.fds.push(fd);
         this.poll.add(fd, OUT);
       }

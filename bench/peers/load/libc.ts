@@ -135,9 +135,7 @@ export function listenTcp(port: number): number {
  * @returns The connection's descriptor, or -1 if none waits
  */
 export function accept(fd: number): number {
-  const connection = symbols.accept4(fd, null, null, SOCK_NONBLOCK);
-  if (connection >= 0) noDelay(connection);
-  return connection;
+  return symbols.accept4(fd, null, null, SOCK_NONBLOCK);
 }
 
 /**
@@ -149,7 +147,6 @@ export function accept(fd: number): number {
  */
 export function connectTcp(address: Uint8Array<ArrayBuffer>): number {
   const fd = must("create a socket", symbols.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-  noDelay(fd);
   const result = symbols.connect(fd, address, 16);
   if (result < 0 && errno() !== EINPROGRESS) must("connect", result);
   return fd;

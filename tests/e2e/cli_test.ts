@@ -1,0 +1,232 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import project from "../../deno.json" with { type: "json" };
+import { type Outcome, shunt, shuntWithInput } from "./_process.ts";
+
+const EXAMPLE = `${import.meta.dirname}/../../config.example.yaml`;
+const GOOD = `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    routes:
+      - match: { protocol: tls, sni: "*.example.com", alpn: h2 }
+        upstream: web
+      - match: { protocol: ssh, source: 10.0.0.0/8 }
+        upstream: bastion
+      - match: { protocol: quic }
+        upstream: web
+upstreams:
+  web: { targets: ["192.0.2.1:443"] }
+  bastion: { targets: ["192.0.2.2:22"] }
+`;
+
+/** A folder for the files of a test. */
+async function makeFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "shunt-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Writes captures of the test data as the bytes they stand for. */
+async function writeCaptures(folder: string, ...names: readonly string[]): Promise<string[]> {
+  return await Promise.all(names.map(async (name) => {
+    const hex = await Deno.readTextFile(`${import.meta.dirname}/../testdata/${name}.hex`);
+    const path = `${folder}/${name}`;
+    await Deno.writeFile(path, new Uint8Array(Buffer.from(hex.replaceAll(/\s/g, ""), "hex")));
+    return path;
+  }));
+}
+
+/** The command went well, and told nothing to standard error. */
+function succeeded({ code, out, err }: Outcome): string {
+  assertEquals([code, err], [0, ""]);
+  return out;
+}
+
+Deno.test("cli: what cannot be run says why and exits with the code of its kind", async () => {
+  await using folder = await makeFolder();
+  const good = `${folder.path}/good.yaml`;
+  const bad = `${folder.path}/bad.yaml`;
+  await Deno.writeTextFile(good, GOOD);
+  await Deno.writeTextFile(bad, GOOD.replace("upstream: bastion", "upstream: bastoin"));
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const missing = `${folder.path}/missing.yaml`;
+  const cases: readonly (readonly [args: readonly string[], code: number, err: RegExp])[] = [
+    [["run", "-c", missing], 2, /Cannot read ".*missing\.yaml": it does not exist/],
+    [["-c", missing], 2, /Cannot read ".*missing\.yaml"/],
+    [["run", "-c", bad], 2, /bad\.yaml:9:19: error: .*"bastoin".*"bastion"/],
+    [["check", "-c", bad], 2, /bad\.yaml:9:19: error: .*"bastoin".*"bastion"/],
+    [["check", "-c", missing], 2, /Cannot read/],
+    [["explain", "-c", bad, "--protocol", "tls"], 2, /"bastoin"/],
+    [
+      ["run", "-c", good, "--set", `listeners.edge.bind=127.0.0.1:${taken.addr.port}`],
+      1,
+      /Cannot bind listener "edge" to 127\.0\.0\.1:\d+/,
+    ],
+    [["run", "-c", good, "--set", "drain_timeout"], 2, /path=value/],
+    [["run", "-c", good, "--set", "drain_timeout=soon"], 2, /drain_timeout: .*soon/],
+    [["run", "-c"], 2, /Option "--config" needs a value/],
+    [["run", "-c", good, "more"], 2, /Argument "more" is not expected/],
+    [["run", "--fast"], 2, /Option "--fast" is unknown/],
+    [["go"], 2, /Verb "go" is unknown/],
+    [["top"], 2, /Verb "top" is not supported yet/],
+    [["init", "here"], 2, /Argument "here" is not expected/],
+    [["version", "--yaml"], 2, /Option "--yaml" is unknown/],
+    [["detect"], 2, /No file given/],
+    [["detect", missing], 2, /Cannot read/],
+    [["explain", "-c", good], 2, /--protocol/],
+    [["explain", "-c", good, "--protocol", "telnet"], 2, /"telnet" is unknown/],
+    [["explain", "-c", good, "--listener", "inner", "--protocol", "tls"], 2, /"inner"/],
+    [["explain", "-c", good, "--source", "home", "--protocol", "tls"], 2, /source "home"/],
+  ];
+  for (let i = 0; i < cases.length; i += 4) {
+    await Promise.all(
+      cases.slice(i, i + 4).map(async ([args, code, message]) => {
+        const outcome = await shunt(...args);
+        assertMatch(outcome.err, message);
+        assertEquals([outcome.code, outcome.out], [code, ""], args.join(" "));
+      }),
+    );
+  }
+});
+
+Deno.test("cli: check tells every error at once, and what is only odd without failing", async () => {
+  await using folder = await makeFolder();
+  const file = `${folder.path}/config.yaml`;
+  const check = async (yaml: string) => {
+    await Deno.writeTextFile(file, yaml);
+    return await shunt("check", "-c", file);
+  };
+  assertStringIncludes(succeeded(await check(GOOD)), "no problems (1 listeners, 2 upstreams)");
+
+  const broken = GOOD.replace("protocol: tls", "protocol: tsl").replace(":443", ":66666")
+    .replace("bind: 127.0.0.1:0", "bnid: 127.0.0.1:0");
+  const { code, err } = await check(broken);
+  assertEquals(code, 2);
+  assertStringIncludes(err, '"tsl"; did you mean "tls"?');
+  assertStringIncludes(err, '"66666"');
+  assertStringIncludes(err, '"bnid"; did you mean "bind"?');
+
+  const odd = await check(`${GOOD}  spare: { targets: ["192.0.2.3:80"] }\n`);
+  assertEquals(odd.code, 0);
+  assertMatch(odd.err, /config\.yaml:15:3: warning: upstreams\.spare: /);
+  assertStringIncludes(odd.out, "usable, with warnings");
+});
+
+Deno.test("cli: detect tells what captures of real clients are", async () => {
+  await using folder = await makeFolder();
+  const files = await writeCaptures(
+    folder.path,
+    "tls_openssl_client",
+    "http1_curl_get",
+    "http2_curl_prior_knowledge",
+    "ssh_openssh_client",
+    "socks5_curl",
+    "socks4a_curl",
+  );
+  const noise = `${folder.path}/noise`;
+  await Deno.writeTextFile(noise, "noise that nothing knows");
+  const cut = `${folder.path}/cut`;
+  await Deno.writeFile(cut, (await Deno.readFile(files[0]!)).subarray(0, 100));
+  const [v1, v2] = await writeCaptures(
+    folder.path,
+    "quic_v1_initial_deno",
+    "quic_v2_initial_rfc9369_a2",
+  );
+
+  const [lines, json, flow, flowJson, piped] = await Promise.all([
+    shunt("detect", ...files, noise, cut),
+    shunt("detect", "--json", files[0]!, cut),
+    shunt("detect", "--udp", v1!),
+    shunt("detect", "--udp", "--json", v2!),
+    shuntWithInput(await Deno.readFile(files[3]!), "detect", "-"),
+  ]);
+  const found = succeeded(lines).trimEnd().split("\n").map((line) => line.split(": ")[1]);
+  assertEquals(found, [
+    'tls sni="www.example.com" alpn="h2,http/1.1"',
+    'http version=1.1 host="web.example.com"',
+    'http version=2 host="web.example.com"',
+    "ssh version=2.0",
+    "socks5",
+    "socks4",
+    "unknown",
+    "tls (incomplete",
+  ]);
+  assertEquals(succeeded(json).trimEnd().split("\n").map((line) => JSON.parse(line)), [
+    {
+      file: files[0],
+      protocol: "tls",
+      sni: "www.example.com",
+      alpn: ["h2", "http/1.1"],
+      complete: true,
+    },
+    { file: cut, protocol: "tls", complete: false },
+  ]);
+  assertEquals(
+    succeeded(flow),
+    `${v1}: quic version=1 sni="quic.example.net" alpn="h3,hq-29"\n`,
+  );
+  const { protocol, version, sni } = JSON.parse(succeeded(flowJson));
+  assertEquals([protocol, version, sni], ["quic", "2", "example.com"]);
+  assertEquals(succeeded(piped), "-: ssh version=2.0\n");
+});
+
+Deno.test("cli: explain names route, upstream and target, and why each earlier route does not match", async () => {
+  await using folder = await makeFolder();
+  const file = `${folder.path}/config.yaml`;
+  await Deno.writeTextFile(file, GOOD);
+  const explain = (...args: string[]) => shunt("explain", "-c", file, ...args);
+  const [ssh] = await writeCaptures(folder.path, "ssh_openssh_client");
+  const [quic] = await writeCaptures(folder.path, "quic_v1_initial_deno");
+
+  const [tls, byFile, elsewhere, flow] = await Promise.all([
+    explain("--protocol", "tls", "--sni", "A.Example.com", "--alpn", "http/1.1", "--alpn", "h2"),
+    explain("--listener", "edge", "--source", "10.1.2.3:4711", ssh!),
+    explain("--source", "192.0.2.9", "--protocol", "ssh"),
+    explain("--udp", quic!),
+  ]);
+  assertEquals(
+    succeeded(tls),
+    "routes[0] -> web: matches\nupstream: web (balance: round_robin)\ntarget: 192.0.2.1:443\n",
+  );
+  assertMatch(succeeded(byFile), /^detect: ssh version=2\.0$/m);
+  assertMatch(succeeded(byFile), /^routes\[0\] -> web: protocol "ssh" is none of "tls"$/m);
+  assertMatch(succeeded(byFile), /^routes\[1\] -> bastion: matches$/m);
+  assertMatch(succeeded(byFile), /^target: 192\.0\.2\.2:22$/m);
+  assertMatch(succeeded(elsewhere), /^routes\[1\] -> bastion: .*192\.0\.2\.9/m);
+  assertMatch(succeeded(elsewhere), /^no route matches: shunt closes it$/m);
+  assertMatch(succeeded(flow), /^routes\[2\] -> web: matches$/m);
+});
+
+Deno.test("cli: what init prints is a configuration that check takes, and so is the example", async () => {
+  await using folder = await makeFolder();
+  const file = `${folder.path}/config.yaml`;
+  const started = succeeded(await shunt("init"));
+  await Deno.writeTextFile(file, started);
+  assertMatch(started, /^#/m);
+  const [checked, example] = await Promise.all([
+    shunt("check", "-c", file),
+    shunt("check", "-c", EXAMPLE),
+  ]);
+  assertStringIncludes(succeeded(checked), "no problems");
+  assertStringIncludes(succeeded(example), "no problems");
+});
+
+Deno.test("cli: schema prints JSON Schema, version prints versions, help tells every verb", async () => {
+  const [schema, version, json, help, runHelp] = await Promise.all([
+    shunt("schema"),
+    shunt("version"),
+    shunt("version", "--json"),
+    shunt("--help"),
+    shunt("run", "--help"),
+  ]);
+  const { $schema, properties } = JSON.parse(succeeded(schema));
+  assertMatch($schema, /json-schema\.org/);
+  assert("listeners" in properties && "upstreams" in properties && "drain_timeout" in properties);
+  assertStringIncludes(succeeded(version), `shunt ${project.version} (deno `);
+  assertEquals(JSON.parse(succeeded(json)).shunt, project.version);
+  for (const verb of ["run", "check", "explain", "detect", "init", "schema", "version"]) {
+    assertMatch(succeeded(help), new RegExp(`^  ${verb} `, "m"));
+  }
+  for (const option of ["--config", "--ready-file", "--set"]) {
+    assertStringIncludes(succeeded(runHelp), option);
+  }
+});
