@@ -184,13 +184,7 @@ class RunningProxy implements Proxy {
   }
 
   active(): Active {
-    let sessions = 0;
-    let flows = 0;
-    for (const counters of Object.values(this.stats())) {
-      sessions += counters.sessionsActive;
-      flows += counters.flowsActive;
-    }
-    return { sessions, flows, detectMemory: this.#shared.budget.used };
+    return { ...this.#shared.active(), detectMemory: this.#shared.budget.used };
   }
 
   upstreams(): readonly Upstream[] {

@@ -43,7 +43,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   });
   let proxy: Proxy;
   try {
-    proxy = startProxy(config, config.log.access ? { onEnd: logAccess } : {});
+    proxy = await startProxy(config, config.log.access ? { onEnd: logAccess } : {});
   } catch (error) {
     if (!(error instanceof ShuntError)) throw error;
     terminal.err(`error: ${error.message}`);

@@ -27,20 +27,6 @@ const HEALTH = ["upstreams", "*", "health"];
 /** Everything that is refused as not supported yet. */
 export const NOT_YET: readonly NotYet[] = [
   {
-    pattern: ["workers"],
-    asked: (value) => typeof value === "number" && value > 1,
-    what: '"workers" above 1',
-    hint: 'remove it or set "workers: auto"',
-    note: "More than 1 is not supported yet; `auto` means 1",
-  },
-  {
-    pattern: ["io"],
-    asked: (value) => value === "libc",
-    what: '"io: libc"',
-    hint: 'remove it or set "io: auto"',
-    note: "`libc` is not supported yet; `auto` means `deno`",
-  },
-  {
     pattern: ["admin"],
     asked: (value) => typeof value === "object" && value !== null,
     what: '"admin.bind"',

@@ -50,8 +50,10 @@ export function bindListener(
       if (pair !== undefined) {
         tcp.push(pair.tcp);
         udp.push(pair.udp);
-      } else if (config.transports.includes("tcp")) tcp.push(io.listen(at, shared));
-      else udp.push(io.bind(at, shared));
+        continue;
+      }
+      if (config.transports.includes("tcp")) tcp.push(io.listen(at, shared));
+      if (config.transports.includes("udp")) udp.push(io.bind(at, shared));
     }
   } catch (error) {
     for (const socket of [...tcp, ...udp]) socket.close();

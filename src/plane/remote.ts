@@ -37,6 +37,7 @@ export class RemotePlane {
   readonly #started = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<number>();
   #over = false;
+  #ready = false;
 
   /**
    * @param message What the worker is to run
@@ -95,6 +96,7 @@ export class RemotePlane {
       case "ready":
         this.addresses = message.addresses;
         this.#wakeFd = message.wakeFd;
+        this.#ready = true;
         return this.#started.resolve();
       case "failed":
         this.#finish(0);
@@ -137,8 +139,8 @@ export class RemotePlane {
   #die(error: string): void {
     if (this.#over) return;
     this.#finish(0);
-    this.#started.reject(new ShuntError(`Worker died: ${error}`, { code: "worker_died" }));
-    this.#options.onDeath(error);
+    if (this.#ready) this.#options.onDeath(error);
+    else this.#started.reject(new ShuntError(`Worker died: ${error}`, { code: "worker_died" }));
   }
 
   /** Closes what a libc worker has left: descriptors are the process's, not the thread's. */

@@ -50,6 +50,8 @@ export class SharedView {
   readonly #config: Config;
   readonly #memory: SharedMemory;
   readonly #worker: number;
+  /** By worker, then by listener. */
+  readonly #counters: Counters[][];
 
   /**
    * @param config The configuration that the memory was made for
@@ -61,20 +63,39 @@ export class SharedView {
     this.#memory = memory;
     this.#worker = worker;
     const cells = new Float64Array(memory.detectMemory);
+    const listeners = Object.keys(config.listeners).length;
+    this.#counters = Array.from(
+      { length: memory.workers },
+      (_, worker) =>
+        Array.from({ length: listeners }, (_, listener) => {
+          const at = 8 * COUNTER_CELLS * (worker * listeners + listener);
+          return new Counters(new Float64Array(memory.counters, at, COUNTER_CELLS));
+        }),
+    );
     this.budget = new Budget(config.limits.detect_memory, cells, worker);
   }
 
-  /** The counters of a listener, by its place in the configuration, in one worker. */
-  counters(listener: number, worker: number = this.#worker): Counters {
-    const listeners = Object.keys(this.#config.listeners).length;
-    const at = 8 * COUNTER_CELLS * (worker * listeners + listener);
-    return new Counters(new Float64Array(this.#memory.counters, at, COUNTER_CELLS));
+  /** The counters of a listener, by its place in the configuration, in this worker. */
+  counters(listener: number): Counters {
+    return this.#counters[this.#worker]![listener]!;
   }
 
   /** The sum of a listener's counters over all workers, as of now. */
   totals(listener: number): Counters {
-    const { workers } = this.#memory;
-    return Counters.sum(Array.from({ length: workers }, (_, i) => this.counters(listener, i)));
+    return Counters.sum(this.#counters.map((listeners) => listeners[listener]!));
+  }
+
+  /** Sessions and flows of all listeners in all workers, as of now. */
+  active(): { readonly sessions: number; readonly flows: number } {
+    let sessions = 0;
+    let flows = 0;
+    for (const listeners of this.#counters) {
+      for (const counters of listeners) {
+        sessions += counters.sessionsActive;
+        flows += counters.flowsActive;
+      }
+    }
+    return { sessions, flows };
   }
 
   /** The counts behind a listener's limits. */
@@ -97,9 +118,7 @@ export class SharedView {
     const cells = new Int32Array(this.#memory.counts);
     for (let i = worker; i < cells.length; i += this.#memory.workers) Atomics.store(cells, i, 0);
     new Float64Array(this.#memory.detectMemory)[worker] = 0;
-    const listeners = Object.keys(this.#config.listeners).length;
-    for (let listener = 0; listener < listeners; listener++) {
-      const counters = this.counters(listener, worker);
+    for (const counters of this.#counters[worker]!) {
       counters.closes.worker_died += counters.sessionsActive + counters.flowsActive;
       counters.sessionsActive = 0;
       counters.flowsActive = 0;

@@ -7,6 +7,7 @@
 
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import { openLibc } from "../../src/io/libc/symbols.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
 import type { AccessRecord } from "../../src/observe/access.ts";
 import type { Counters } from "../../src/observe/counters.ts";
@@ -30,6 +31,12 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** Whose sockets the tests use: the whole suite runs on each. */
+export const TEST_IO: string = Deno.env.get("SHUNT_IO") ?? "deno";
+
+// A library that stays open is not a test's leak.
+if (TEST_IO === "libc") openLibc();
 
 /** A running shunt with what it told of ended sessions and flows. */
 export class TestShunt implements AsyncDisposable {
@@ -71,11 +78,16 @@ export class TestShunt implements AsyncDisposable {
  *
  * @param yaml The configuration's text
  */
-export function startShunt(yaml: string): TestShunt {
-  const { config, problems } = loadConfig(yaml, { file: "test.yaml", protocols: PROTOCOLS });
+export async function startShunt(yaml: string): Promise<TestShunt> {
+  const { config, problems } = loadConfig(yaml, {
+    file: "test.yaml",
+    protocols: PROTOCOLS,
+    set: [`io=${TEST_IO}`],
+  });
   if (config === undefined) throw new Error(problems.map(formatProblem).join("\n"));
   const records: AccessRecord[] = [];
-  return new TestShunt(startProxy(config, { onEnd: (record) => records.push(record) }), records);
+  const proxy = await startProxy(config, { onEnd: (record) => records.push(record) });
+  return new TestShunt(proxy, records);
 }
 
 /** A TCP server of the test's own. */

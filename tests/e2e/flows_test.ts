@@ -69,7 +69,9 @@ function initiation(): Uint8Array {
 Deno.test("flow: carries datagrams both ways, empty ones too", async () => {
   await using target = new UdpPeer((data) => data);
   await using client = new UdpPeer();
-  await using shunt = startShunt(config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`));
+  await using shunt = await startShunt(
+    config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`),
+  );
   for (const message of ["one", "", "three"]) {
     await client.send(bytes(message), shunt.port());
     assertEquals(text(await client.next()), message);
@@ -81,7 +83,9 @@ Deno.test("flow: two clients of one address each get their own answers", async (
   await using target = new UdpPeer((data) => bytes(`re: ${text(data)}`));
   await using first = new UdpPeer();
   await using second = new UdpPeer();
-  await using shunt = startShunt(config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`));
+  await using shunt = await startShunt(
+    config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`),
+  );
   await first.send(bytes("first"), shunt.port());
   await second.send(bytes("second"), shunt.port());
   assertEquals(text(await first.next()), "re: first");
@@ -91,7 +95,7 @@ Deno.test("flow: two clients of one address each get their own answers", async (
 Deno.test("flow: a WireGuard message in the middle of a tunnel is recognised", async () => {
   await using target = new UdpPeer((data) => data);
   await using client = new UdpPeer();
-  await using shunt = startShunt(config(
+  await using shunt = await startShunt(config(
     "      - match: { protocol: wireguard }\n        upstream: up",
     `  up: { targets: ["127.0.0.1:${target.port}"], idle_timeout: 300ms }`,
   ));
@@ -108,7 +112,7 @@ Deno.test("flow: a WireGuard message in the middle of a tunnel is recognised", a
 
 Deno.test("flow: what nothing routes is dropped and counted", async () => {
   await using client = new UdpPeer();
-  await using shunt = startShunt(config(
+  await using shunt = await startShunt(config(
     "      - match: { protocol: wireguard }\n        upstream: up",
     "  up: { targets: [builtin:echo] }",
   ));
@@ -122,12 +126,17 @@ Deno.test("flow: a stranger's datagram is not relayed", async () => {
   await using target = new UdpPeer((data) => data);
   await using stranger = new UdpPeer();
   await using client = new UdpPeer();
-  await using shunt = startShunt(config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`));
+  await using shunt = await startShunt(
+    config(ALL, `  up: { targets: ["127.0.0.1:${target.port}"] }`),
+  );
   await client.send(bytes("hello"), shunt.port());
   assertEquals(text(await client.next()), "hello");
   const { from } = target.heard[0]!;
   await stranger.send(bytes("forged"), from.port);
-  await until(() => shunt.counters().drops.not_target === 1, "the stranger to be counted");
+  // A connected socket's kernel drops it unseen; an unconnected one's owner has to, and counts.
+  if (shunt.proxy.io === "deno") {
+    await until(() => shunt.counters().drops.not_target === 1, "the stranger to be counted");
+  }
   await client.send(bytes("again"), shunt.port());
   assertEquals(text(await client.next()), "again");
 });
@@ -135,7 +144,7 @@ Deno.test("flow: a stranger's datagram is not relayed", async () => {
 Deno.test("flow: at the limit new flows are dropped and running ones untouched", async () => {
   await using first = new UdpPeer();
   await using second = new UdpPeer();
-  await using shunt = startShunt(
+  await using shunt = await startShunt(
     config(ALL, "  up: { targets: [builtin:echo] }", "    limits: { flows: 1 }"),
   );
   await first.send(bytes("a"), shunt.port());
@@ -150,7 +159,9 @@ Deno.test("flow: at the limit new flows are dropped and running ones untouched",
 Deno.test("flow: datagrams that came while a name resolved arrive in order", async () => {
   await using target = new UdpPeer((data) => data);
   await using client = new UdpPeer();
-  await using shunt = startShunt(config(ALL, `  up: { targets: ["localhost:${target.port}"] }`));
+  await using shunt = await startShunt(
+    config(ALL, `  up: { targets: ["localhost:${target.port}"] }`),
+  );
   for (let i = 0; i < 20; i++) await client.send(bytes(`${i}`), shunt.port());
   await until(() => client.heard.length === 20, "all answers");
   assertEquals(
@@ -162,7 +173,7 @@ Deno.test("flow: datagrams that came while a name resolved arrive in order", asy
 Deno.test("flow: the first datagram carries a PROXY header where the upstream asks for one", async () => {
   await using target = new UdpPeer((data) => data.subarray(0, 1));
   await using client = new UdpPeer();
-  await using shunt = startShunt(config(
+  await using shunt = await startShunt(config(
     ALL,
     `  up: { targets: ["127.0.0.1:${target.port}"], send_proxy_protocol: v2 }`,
   ));
@@ -181,7 +192,7 @@ Deno.test("flow: a socket that fails ends its own flow and no other", async () =
   await using target = new UdpPeer((data) => data);
   await using client = new UdpPeer();
   await using other = new UdpPeer();
-  await using shunt = startShunt(config(
+  await using shunt = await startShunt(config(
     "      - match: { protocol: wireguard }\n        upstream: broken\n" + ALL,
     `  broken: { targets: ["127.0.0.1:9"], send_proxy_protocol: v2 }\n` +
       `  up: { targets: ["127.0.0.1:${target.port}"] }`,
@@ -201,7 +212,7 @@ Deno.test("flow: a socket that fails ends its own flow and no other", async () =
 
 Deno.test("flow: hello tells what shunt saw", async () => {
   await using client = new UdpPeer();
-  await using shunt = startShunt(config(
+  await using shunt = await startShunt(config(
     "      - match: { protocol: unknown }\n        upstream: up",
     "  up: { targets: [builtin:hello] }",
   ));
@@ -213,15 +224,17 @@ Deno.test("flow: hello tells what shunt saw", async () => {
 
 Deno.test("flow: draining refuses new flows and keeps running ones until they end", async () => {
   await using first = new UdpPeer();
-  await using second = new UdpPeer();
-  await using shunt = startShunt(
+  await using shunt = await startShunt(
     config(ALL, "  up: { targets: [builtin:echo], idle_timeout: 500ms }"),
   );
   await first.send(bytes("a"), shunt.port());
   assertEquals(text(await first.next()), "a");
   const drained = shunt.proxy.drain(10_000);
-  await second.send(bytes("b"), shunt.port());
-  await until(() => shunt.counters().drops.draining === 1, "the second to be refused");
+  await until(async () => {
+    await using other = new UdpPeer();
+    await other.send(bytes("b"), shunt.port());
+    return shunt.counters().drops.draining > 0;
+  }, "another to be refused");
   await first.send(bytes("c"), shunt.port());
   assertEquals(text(await first.next()), "c");
   assertEquals(await drained, 0);

@@ -49,7 +49,7 @@ Deno.test("session: carries bytes both ways and keeps half-close", async () => {
     const request = await readAll(conn);
     await writeAll(conn, bytes(`got ${request.length}`));
   });
-  await using shunt = startShunt(
+  await using shunt = await startShunt(
     config({ routes: ALL, upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"] }` } }),
   );
   const client = await connect(shunt.port());
@@ -69,7 +69,7 @@ Deno.test("session: keeps the half-close of a target that ends first", async () 
     await conn.closeWrite();
     assertEquals(text(await readAll(conn)), "late words");
   });
-  await using shunt = startShunt(
+  await using shunt = await startShunt(
     config({ routes: ALL, upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"] }` } }),
   );
   const client = await connect(shunt.port());
@@ -85,7 +85,7 @@ Deno.test("session: delivers what was sent meanwhile to the target that answers"
   await using server = serveTcp(echo);
   const dead = [deadPort(), deadPort()];
   const targets = [...dead, server.port].map((port) => `"127.0.0.1:${port}"`).join(", ");
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     routes: "      - match: { protocol: http }\n        upstream: up",
     upstreams: { up: `{ targets: [${targets}], balance: first, retries: 2 }` },
   }));
@@ -102,7 +102,7 @@ Deno.test("session: delivers what was sent meanwhile to the target that answers"
 Deno.test("session: gives up after as many targets as retries allow", async () => {
   await using server = serveTcp(echo);
   const targets = [deadPort(), deadPort(), server.port].map((port) => `"127.0.0.1:${port}"`);
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     routes: ALL,
     upstreams: { up: `{ targets: [${targets.join(", ")}], balance: first, retries: 1 }` },
   }));
@@ -125,7 +125,7 @@ Deno.test("session: a target that does not answer costs connect_timeout, then an
     );
   }
   await using server = serveTcp(echo);
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     routes: ALL,
     upstreams: {
       up: `{ targets: ["127.0.0.1:${full.addr.port}", "127.0.0.1:${server.port}"],` +
@@ -149,7 +149,7 @@ Deno.test("session: a server-first protocol loses no time where no route needs a
     await writeAll(conn, bytes("220 mail.example ESMTP\r\n"));
     await readAll(conn);
   });
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     listener: "    detect: { timeout: 10m }",
     routes: ALL,
     upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"] }` },
@@ -166,7 +166,7 @@ Deno.test("session: a silent client reaches the fallback after detect.timeout, a
     await writeAll(conn, bytes("220 mail.example ESMTP\r\n"));
     await echo(conn);
   });
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     listener: "    detect: { timeout: 200ms }",
     routes: "      - match: { protocol: tls }\n        upstream: none\n" +
       "      - match: { protocol: silent }\n        upstream: up",
@@ -189,7 +189,7 @@ Deno.test("session: a silent client reaches the fallback after detect.timeout, a
 
 Deno.test("session: half a hello goes on as what is certain once the time is over", async () => {
   await using server = serveTcp(echo);
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     listener: "    detect: { timeout: 200ms }",
     routes: "      - match: { protocol: tls }\n        upstream: up",
     upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"] }` },
@@ -203,7 +203,7 @@ Deno.test("session: half a hello goes on as what is certain once the time is ove
 });
 
 Deno.test("session: on_timeout close ends a silent client", async () => {
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     listener: "    detect: { timeout: 200ms, on_timeout: close }",
     routes: "      - match: { protocol: tls }\n        upstream: up",
     upstreams: { up: "{ targets: [builtin:echo] }" },
@@ -215,7 +215,7 @@ Deno.test("session: on_timeout close ends a silent client", async () => {
 });
 
 Deno.test("session: detection of slow clients is bounded in total", async () => {
-  await using shunt = startShunt(
+  await using shunt = await startShunt(
     config({
       listener: "    detect: { timeout: 10m }",
       routes: "      - match: { protocol: http }\n        upstream: up",
@@ -235,7 +235,7 @@ Deno.test("session: detection of slow clients is bounded in total", async () => 
 });
 
 Deno.test("session: no route closes the client and says so", async () => {
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     routes: "      - match: { protocol: ssh }\n        upstream: up",
     upstreams: { up: "{ targets: [builtin:echo] }" },
   }));
@@ -247,7 +247,7 @@ Deno.test("session: no route closes the client and says so", async () => {
 });
 
 Deno.test("session: at the limit a client is closed at once, and a place that is freed is used", async () => {
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     listener: "    limits: { sessions: 2 }",
     routes: ALL,
     upstreams: { up: "{ targets: [builtin:echo] }" },
@@ -269,7 +269,7 @@ Deno.test("session: at the limit a client is closed at once, and a place that is
 });
 
 Deno.test("session: ends when nothing moves for idle_timeout", async () => {
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     routes: ALL,
     upstreams: { up: "{ targets: [builtin:echo], idle_timeout: 300ms }" },
   }));
@@ -285,7 +285,7 @@ Deno.test("session: an early answer of a target that takes no more still reaches
     await conn.read(new Uint8Array(1000));
     await writeAll(conn, bytes("413 too large"));
   });
-  await using shunt = startShunt(
+  await using shunt = await startShunt(
     config({ routes: ALL, upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"] }` } }),
   );
   const client = await connect(shunt.port());
@@ -298,7 +298,7 @@ Deno.test("session: an early answer of a target that takes no more still reaches
 
 Deno.test("session: a PROXY header of a trusted peer tells the source, and the target is told", async () => {
   await using server = serveTcp(echo);
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     listener: "    proxy_protocol: { accept: optional, trusted: [127.0.0.0/8] }",
     routes: "      - match: { source: 192.0.2.0/24, protocol: http }\n        upstream: up",
     upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"], send_proxy_protocol: v1 }` },
@@ -314,7 +314,7 @@ Deno.test("session: a PROXY header of a trusted peer tells the source, and the t
 });
 
 Deno.test("session: a required PROXY header that is missing ends the session", async () => {
-  await using shunt = startShunt(config({
+  await using shunt = await startShunt(config({
     listener: "    proxy_protocol: { accept: required, trusted: [127.0.0.0/8] }",
     routes: ALL,
     upstreams: { up: "{ targets: [builtin:echo] }" },
@@ -335,7 +335,7 @@ Deno.test("session: reaches a target by its Unix socket", async () => {
     await writeAll(conn, await readAll(conn));
     conn.close();
   })();
-  await using shunt = startShunt(
+  await using shunt = await startShunt(
     config({ routes: ALL, upstreams: { up: `{ targets: ["unix:${path}"] }` } }),
   );
   const client = await connect(shunt.port());

@@ -36,7 +36,7 @@ upstreams:
 dns: { min_ttl: 1s, max_ttl: 1s }
 `;
 
-function start(io: FaultyIo, records: AccessRecord[]): Proxy {
+function start(io: FaultyIo, records: AccessRecord[]): Promise<Proxy> {
   const { config, problems } = loadConfig(CONFIG, { file: "sim.yaml", protocols: PROTOCOLS });
   if (config === undefined) throw new Error(problems.map(formatProblem).join("\n"));
   return startProxy(config, {
@@ -60,7 +60,7 @@ async function simulate(seed: number): Promise<void> {
   const random = seeded(seed);
   const io = new FaultyIo(random);
   const records: AccessRecord[] = [];
-  const proxy = start(io, records);
+  const proxy = await start(io, records);
   for (let step = 0; step < 400; step++) {
     if (random() < 0.5) {
       io.listeners[0]!.knock();

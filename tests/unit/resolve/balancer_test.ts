@@ -72,7 +72,7 @@ Deno.test("resolve balancer least_sessions: fills by weight and goes round on ti
   assertEquals(web.targets.map(({ sessions }) => sessions.total), [100, 100, 200]);
   const even = upstream("least_sessions", hosts(4));
   assertEquals(shares(even, 400), [0.25, 0.25, 0.25, 0.25]);
-  even.targets[1]!.flows = 1;
+  even.targets[1]!.flows.add(1);
   even.targets[2]!.sessions.add(1);
   assertEquals(shares(even, 400), [0.5, 0, 0, 0.5]);
 });
