@@ -108,6 +108,7 @@ export async function askTls(
   ]);
   await tool.type("through the shunt\n");
   await tool.says(/^tnuhs eht hguorht$/m);
+  await tool.end();
   const name = tool.output.match(/^subject=CN ?= ?(\S+)/m)?.[1];
   return { name, alpn: tool.output.match(/^ALPN protocol: (\S+)/m)?.[1] };
 }

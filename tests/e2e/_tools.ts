@@ -84,6 +84,12 @@ export class Tool implements AsyncDisposable {
     await this.#stdin.write(new TextEncoder().encode(text));
   }
 
+  /** Ends its standard input and waits until it has ended by itself. */
+  async end(): Promise<void> {
+    await this.#stdin.close();
+    await until(() => this.#over, `the end of ${this.#name}`);
+  }
+
   /**
    * Sends a signal.
    *

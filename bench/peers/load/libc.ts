@@ -123,6 +123,8 @@ export function listenTcp(port: number): number {
   const fd = must("create a socket", symbols.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
   set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  // Connections inherit it; without it, an answer would wait for the next request's ACK.
+  noDelay(fd);
   must(`bind TCP port ${port}`, symbols.bind(fd, loopback(port), 16));
   must("listen", symbols.listen(fd, BACKLOG));
   return fd;
