@@ -49,3 +49,13 @@ export class ConnectError extends ShuntError {}
 export class LimitError extends ShuntError {}
 /** Bytes could not be carried on. */
 export class RelayError extends ShuntError {}
+
+/**
+ * The message of anything thrown.
+ *
+ * @param error What was thrown
+ * @returns Its message
+ */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

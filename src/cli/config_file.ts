@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
@@ -39,9 +40,7 @@ export async function readConfig(options: Options, terminal: Terminal): Promise<
   } catch (error) {
     const hint = error instanceof Deno.errors.NotFound
       ? `it does not exist; "shunt init > ${file}" writes one to start from`
-      : error instanceof Error
-      ? error.message
-      : String(error);
+      : messageOf(error);
     throw new UsageError(`Cannot read "${file}": ${hint}`);
   }
   const { config, problems } = loadConfig(text, {

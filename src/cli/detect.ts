@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { type Detected, Detection, UNKNOWN } from "../detect/mod.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
@@ -32,7 +33,7 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
       );
     } catch (error) {
       throw new UsageError(
-        `Cannot read "${file}": ${error instanceof Error ? error.message : String(error)}`,
+        `Cannot read "${file}": ${messageOf(error)}`,
       );
     }
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { checkVerb } from "./check.ts";
 import { detectVerb } from "./detect.ts";
 import { explainVerb } from "./explain.ts";
@@ -84,8 +85,8 @@ export async function main(
     }
     return await verb.run(options, terminal);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    terminal.err(`error: ${error.message}`);
+    terminal.err(`error: ${messageOf(error)}`);
+    if (!(error instanceof UsageError)) return 1;
     terminal.err(`"shunt ${verb.name} --help" tells the options`);
     return 2;
   }

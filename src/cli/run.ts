@@ -6,12 +6,12 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
-import { ShuntError } from "../errors.ts";
+import { messageOf, ShuntError } from "../errors.ts";
 import { logAccess } from "../observe/access.ts";
 import { setUpLog } from "../observe/log.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -34,7 +34,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const { config } = await readConfig(options, terminal);
   if (config === undefined) return 2;
   const readyFile = options.get("ready-file");
-  if (readyFile !== undefined) await removeFile(readyFile);
+  if (readyFile !== undefined) await removeReadyFile(readyFile);
   await using _log = await setUpLog(config.log);
   globalThis.addEventListener("unhandledrejection", (event) => {
     // A bug must cost one session, not the process.
@@ -55,9 +55,15 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   }
   // Whoever reads the ready file may send a signal at once: it must not kill.
   const stopped = untilStopped(proxy, config);
-  if (readyFile !== undefined) await writeReadyFile(readyFile, proxy);
+  try {
+    if (readyFile !== undefined) await writeReadyFile(readyFile, proxy);
+  } catch (error) {
+    terminal.err(`error: Cannot write ready file "${readyFile}": ${messageOf(error)}`);
+    await proxy.close();
+    return 1;
+  }
   const code = await stopped;
-  if (readyFile !== undefined) await removeFile(readyFile);
+  if (readyFile !== undefined) await removeReadyFile(readyFile);
   return code;
 }
 
@@ -98,8 +104,12 @@ async function writeReadyFile(path: string, proxy: Proxy): Promise<void> {
   await Deno.rename(unfinished, path);
 }
 
-async function removeFile(path: string): Promise<void> {
+/** An old ready file must not be taken for this run's; nothing but a file is ever removed. */
+async function removeReadyFile(path: string): Promise<void> {
   try {
+    if ((await Deno.lstat(path)).isDirectory) {
+      throw new UsageError(`Cannot use ready file "${path}": it is a directory`);
+    }
     await Deno.remove(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

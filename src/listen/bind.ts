@@ -5,7 +5,7 @@
  */
 
 import type { ListenerConfig } from "../config/schema.ts";
-import { ShuntError } from "../errors.ts";
+import { messageOf, ShuntError } from "../errors.ts";
 import type { DatagramSocket, Io, StreamListener } from "../io/mod.ts";
 import { formatAddress, parseSocketAddress } from "../wire/address.ts";
 
@@ -58,9 +58,7 @@ export function bindListener(
   } catch (error) {
     for (const socket of [...tcp, ...udp]) socket.close();
     throw new ShuntError(
-      `Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${
-        error instanceof Error ? error.message : String(error)
-      }`,
+      `Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${messageOf(error)}`,
       { code: "bind_failed", context: { listener: name }, cause: error },
     );
   }

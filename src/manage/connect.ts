@@ -5,13 +5,12 @@
  * @module
  */
 
-import { ConnectError, ResolveError } from "../errors.ts";
+import { ConnectError, messageOf, ResolveError } from "../errors.ts";
 import type { Io, IoFailure, Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import type { BuiltinName } from "../wire/address.ts";
 import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
-import type { Clock } from "./clock.ts";
 import { clearDeadline, type Session } from "./session.ts";
 
 /** RFC 8305 §5 recommends 250 ms between attempts on the addresses of one name. */
@@ -21,7 +20,6 @@ const ATTEMPT_DELAY_MS = 250;
 export interface ConnectParts {
   readonly io: Io;
   readonly resolver: NameResolver;
-  readonly clock: Clock;
   /** Makes the in-process end of a `builtin:` target. */
   readonly builtin: (session: Session, name: BuiltinName) => Stream;
 }
@@ -87,7 +85,7 @@ async function connectTarget(
   const controller = new AbortController();
   session.cancel = () => controller.abort();
   session.onDeadline = session.cancel;
-  session.deadline = parts.clock.now + upstream.config.connect_timeout;
+  session.deadline = performance.now() + upstream.config.connect_timeout;
   try {
     if (address.kind === "unix") return await parts.io.connect(address, controller.signal);
     const { host, port } = address;
@@ -122,7 +120,7 @@ function describe(kind: IoFailure, error: unknown): string {
     case "unreachable":
       return "address unreachable";
     default:
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
   }
 }
 

@@ -49,7 +49,7 @@ export class Head {
    * Waits for more bytes.
    *
    * @param session Whose deadline to use
-   * @param at Coarse time of the deadline
+   * @param at Time of the deadline, in milliseconds since the process began
    * @returns What came
    * @throws {Error} when the client's connection broke
    */

@@ -13,6 +13,7 @@ import type { Upstream } from "../resolve/upstream.ts";
 import { unmapHost } from "../wire/address.ts";
 import { encodeProxyHeader, parseProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
+import type { Clock } from "./clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
 import { startRelay, writeAll } from "./relay.ts";
@@ -24,6 +25,7 @@ const IDLE_MS = 3_600_000;
 
 /** What serving a session needs. */
 export interface ServeParts extends ConnectParts {
+  readonly clock: Clock;
   readonly sessions: Sessions;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   /** Bytes that all detections together may hold. */
@@ -64,7 +66,7 @@ export async function serve(
     if (!proxied && proxy_protocol.accept === "required") throw new Stop("proxy_header");
     if (proxied || needsBytes(session)) {
       head = new Head(client, limits.max_bytes, parts.budget);
-      const deadline = clock.now + limits.timeout;
+      const deadline = session.started + limits.timeout;
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) session.detected = await detect(session, head, deadline);
       session.detectMs = performance.now() - session.started;

@@ -51,7 +51,7 @@ export class Session {
   lastActive = 0;
   /** Milliseconds without bytes after which the session ends; `Infinity` before the relay. */
   idleMs = Infinity;
-  /** Coarse time at which {@linkcode Session.onDeadline} is called; `Infinity` = none is set. */
+  /** When {@linkcode Session.onDeadline} is called, at the next tick; `Infinity` = none is set. */
   deadline = Infinity;
   onDeadline: (() => void) | undefined;
   /** Gives up what the session waits for; called when it is ended from outside. */
@@ -92,7 +92,7 @@ export const DEADLINE: unique symbol = Symbol("deadline");
  *
  * @param session Whose deadline it is
  * @param promise What to wait for; may settle after the deadline, unnoticed
- * @param at Coarse time of the deadline
+ * @param at Time of the deadline, in milliseconds since the process began
  * @returns What the promise gave, or {@linkcode DEADLINE}
  */
 export function untilDeadline<T>(

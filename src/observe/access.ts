@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Detected } from "../detect/mod.ts";
 import type { CloseReason } from "./counters.ts";
@@ -62,6 +63,6 @@ export function logAccess(record: AccessRecord): void {
     connect_ms: rounded(record.connectMs),
     duration_ms: rounded(record.durationMs),
     reason: record.reason,
-    error: error === undefined ? undefined : error instanceof Error ? error.message : String(error),
+    error: error === undefined ? undefined : messageOf(error),
   });
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import type { AccessRecord } from "../observe/access.ts";
 
 /** Records of one batch at the most. */
@@ -36,9 +37,7 @@ export class RecordQueue {
     }
     const { error } = record;
     this.#records.push(
-      error === undefined
-        ? record
-        : { ...record, error: error instanceof Error ? error.message : String(error) },
+      error === undefined ? record : { ...record, error: messageOf(error) },
     );
     if (this.#records.length >= BATCH) this.flush();
   }

@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { ShuntError } from "../errors.ts";
+import { messageOf, ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { AccessRecord } from "../observe/access.ts";
@@ -123,7 +123,7 @@ export class RemotePlane {
       const { list } = await this.#options.resolver.resolve(name);
       this.#tell({ type: "resolved", name, list });
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       this.#tell({ type: "resolved", name, error: text });
     }
   }

@@ -5,7 +5,7 @@
  */
 
 import { configureSync, getLogger } from "@logtape/logtape";
-import { ShuntError } from "../errors.ts";
+import { messageOf, ShuntError } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
 import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
@@ -117,7 +117,7 @@ scope.onmessage = ({ data }) => {
     running = new DataWorker(data);
   } catch (error) {
     const code = error instanceof ShuntError ? error.code : "internal_error";
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     scope.postMessage({ type: "failed", code, message });
     scope.close();
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { Io } from "../io/mod.ts";
@@ -129,7 +130,7 @@ export class Workers {
       try {
         await this.#spawn(worker).start();
       } catch (failure) {
-        this.#replace(worker, failure instanceof Error ? failure.message : String(failure));
+        this.#replace(worker, messageOf(failure));
       }
     }, RESPAWN_MS);
     this.#respawns.add(timer);

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { until } from "./_shunt.ts";
+import { TEST_IO, until } from "./_shunt.ts";
 
 const MAIN = `${import.meta.dirname}/../../main.ts`;
 
@@ -37,7 +37,7 @@ export interface Outcome {
  */
 function spawnShunt(args: readonly string[]): Deno.ChildProcess {
   const binary = Deno.env.get("SHUNT_BIN");
-  const allow = ["net", "read", "write", "env"].map((what) => `--allow-${what}`);
+  const allow = ["net", "read", "write", "env", "ffi"].map((what) => `--allow-${what}`);
   return new Deno.Command(binary ?? Deno.execPath(), {
     args: binary === undefined ? ["run", "--no-prompt", ...allow, MAIN, ...args] : [...args],
     stdin: "piped",
@@ -231,7 +231,8 @@ export async function withShunt(
   const config = `${folder}/config.yaml`;
   const readyFile = `${folder}/ready.json`;
   await Deno.writeTextFile(config, `${yaml}\nlog: { format: json }\n`);
-  const args = ["run", "-c", config, "--ready-file", readyFile, ...options.args ?? []];
+  const io = ["--set", `io=${TEST_IO}`];
+  const args = ["run", "-c", config, "--ready-file", readyFile, ...io, ...options.args ?? []];
   const child = spawnShunt(args);
   await child.stdin.close();
   const output = new Output();
