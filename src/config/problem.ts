@@ -80,7 +80,9 @@ export function formatProblem(problem: Problem): string {
  * @returns The quoted text
  */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  // JSON leaves DEL and the C1 controls as they are, which terminals obey.
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+    .replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }
 
 /**

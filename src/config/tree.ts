@@ -124,12 +124,10 @@ export function readTree(text: string, file: string): Tree {
     return refuse("too_large", `Lists and maps are nested deeper than ${MAX_DEPTH} levels`);
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: false,
-    resolveKnownTags: false,
-  });
+  const document = parse(text, lines);
+  if (document === undefined) {
+    return refuse("too_large", `Lists and maps are nested deeper than ${MAX_DEPTH} levels`);
+  }
   const reader = new Reader(file, { lines, places });
   for (const { code, message, pos } of document.errors.slice(0, MAX_SYNTAX_PROBLEMS)) {
     reader.report("syntax", pos[0], { path: [], message: syntaxMessage(code, message) });
@@ -139,6 +137,20 @@ export function readTree(text: string, file: string): Tree {
   const problems = reader.problems;
   const whole = !problems.some(({ code }) => code === "too_large");
   return whole ? { value, places, problems } : { places, problems };
+}
+
+/** The document, or `undefined` where the parser's recursion came to the end of the stack. */
+function parse(text: string, lineCounter: LineCounter) {
+  try {
+    return parseDocument(text, {
+      lineCounter,
+      prettyErrors: false,
+      uniqueKeys: false,
+      resolveKnownTags: false,
+    });
+  } catch {
+    return undefined;
+  }
 }
 
 /** YAML's own parser takes seconds for a megabyte of open brackets, the lexer milliseconds. */
@@ -163,7 +175,8 @@ function syntaxMessage(code: string, message: string): string {
       // The parser recurses into block lists and reports the end of the stack as an error.
       return message.startsWith("Maximum call stack")
         ? `Lists and maps are nested deeper than ${MAX_DEPTH} levels`
-        : `Cannot read as YAML: ${message}`;
+        // It cites what it cannot read as it is.
+        : `Cannot read as YAML: ${message.replace(/\p{Cc}+/gu, " ")}`;
   }
 }
 

@@ -14,7 +14,7 @@ import { tls } from "./tls.ts";
 import { wireguard } from "./wireguard.ts";
 
 /** Every protocol that shunt recognises: a new one is one line here. */
-export const DETECTORS: readonly Detector[] = [tls, http, ssh, socks5, socks4, quic, wireguard];
+export const DETECTORS: readonly Detector[] = [tls, ssh, http, socks5, socks4, quic, wireguard];
 
 /** What the rest of shunt has to know of a protocol. */
 export interface Protocol {

@@ -24,7 +24,10 @@ const PLAIN = /^[\w.:/@+%*[\]-]+$/;
 function textValue(value: unknown): string {
   const text = Array.isArray(value) ? value.join(",") : String(value);
   // Names come from the network: quoting keeps a line one line.
-  return PLAIN.test(text) ? text : JSON.stringify(text);
+  if (PLAIN.test(text)) return text;
+  // JSON leaves DEL and the C1 controls as they are, which terminals obey.
+  return JSON.stringify(text)
+    .replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }
 
 /**

@@ -66,16 +66,16 @@ export function parseSocketAddress(text: string): SocketAddress | string {
   }
   const [, v6, name, digits = ""] = split;
   if (!/^[0-9]{1,5}$/.test(digits) || Number(digits) > 65535) {
-    return `port "${digits}" is not a number from 0 to 65535`;
+    return `port ${JSON.stringify(digits)} is not a number from 0 to 65535`;
   }
   const port = Number(digits);
   if (v6 !== undefined) {
-    return isIPv6(v6) ? { host: v6, port } : `"${v6}" is not an IPv6 address`;
+    return isIPv6(v6) ? { host: v6, port } : `${JSON.stringify(v6)} is not an IPv6 address`;
   }
   if (name === undefined || name === "") return 'host is missing, as in "0.0.0.0:443"';
   if (name === "*") return `"*" is not an address; use "0.0.0.0" or "[::]"`;
   if (isIP(name) === 4 || isHostName(name)) return { host: name, port };
-  return `"${name}" is neither an IP address nor a host name`;
+  return `${JSON.stringify(name)} is neither an IP address nor a host name`;
 }
 
 /**
@@ -93,7 +93,7 @@ export function parseTargetAddress(text: string): TargetAddress | string {
     const name = text.slice("builtin:".length);
     const known = BUILTINS.find((builtin) => builtin === name);
     return known === undefined
-      ? `built-in target "${name}" does not exist; there are ${BUILTINS.join(", ")}`
+      ? `built-in target ${JSON.stringify(name)} does not exist; there are ${BUILTINS.join(", ")}`
       : { kind: "builtin", name: known };
   }
   const address = parseSocketAddress(text);

@@ -23,5 +23,5 @@ export function hostOf(text: string): string | undefined {
   if (v6 !== undefined) return isIPv6(v6) ? v6.toLowerCase() : undefined;
   if (name === undefined) return undefined;
   const host = name.endsWith(".") ? name.slice(0, -1) : name;
-  return host === "" ? undefined : host.toLowerCase();
+  return host === "" || host.endsWith(".") ? undefined : host.toLowerCase();
 }

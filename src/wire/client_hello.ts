@@ -146,7 +146,7 @@ function readServerName(hello: Uint8Array, from: number, to: number): string | u
 
 function readName(hello: Uint8Array, start: number, end: number): string | undefined {
   const last = end > start && hello[end - 1] === 0x2e ? end - 1 : end;
-  if (last === start || end - start > MAX_NAME) return undefined;
+  if (last === start || hello[last - 1] === 0x2e || end - start > MAX_NAME) return undefined;
   for (let i = start; i < last; i++) {
     const c = hello[i]!;
     if (c <= 0x20 || c >= 0x7f) return undefined;

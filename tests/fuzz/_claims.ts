@@ -49,6 +49,7 @@ export function claimFacts(protocol: string, facts: Facts): void {
   if (host !== undefined && !(isHost(host) && host.length <= MAX_NAME)) {
     fail(`Host ${JSON.stringify(host)} is not one`);
   }
+  if (sni?.endsWith(".") || host?.endsWith(".")) fail(`A name ends in a dot: "${sni ?? host}"`);
   if (alpn !== undefined && !(alpn.length > 0 && alpn.every((name) => BYTES.test(name)))) {
     fail(`ALPN ${JSON.stringify(alpn)} has what cannot be offered`);
   }

@@ -91,7 +91,7 @@ export class Run {
       judge(target, fed);
       ms = Math.min(ms, performance.now() - again);
     }
-    if (ms > MAX_MS) message ??= `Takes ${ms.toFixed()} ms for ${size} bytes`;
+    if (ms > (target.maxMs ?? MAX_MS)) message ??= `Takes ${ms.toFixed()} ms for ${size} bytes`;
     if (ms > this.slowestMs) {
       this.slowestMs = ms;
       this.slowestBytes = size;

@@ -60,14 +60,61 @@ export const STREAM_REGISTRY: Target = {
       const whole = detect([bytes], needsHost);
       // A detector that waits for more is not asked, though by now it might say no.
       if (cut === undefined && (whole === undefined || whole.protocol === "unknown")) continue;
-      // A line may be SSH's and HTTP's at once, and is SSH where it is cut before its end.
-      if (cut?.protocol !== whole?.protocol && cut?.protocol !== "ssh") {
+      if (cut?.protocol !== whole?.protocol) {
         fail(`"${cut?.protocol}" where it is cut, "${whole?.protocol}" as a whole`);
       }
       // That a piece ends before the host makes no difference where no route asks for it.
-      if (needsHost && cut?.protocol === whole?.protocol) {
+      if (needsHost) {
         claimSameFacts(cut?.facts ?? {}, whole?.facts ?? {}, "by how it is cut");
       }
+    }
+  },
+};
+
+/** What a client may repeat without end while its protocol is not known. */
+const LINES = [
+  "Host: a-name-of.example\r\n",
+  "Host:\n",
+  " x\r\n",
+  "A: b\n",
+  "\r\n",
+  "a",
+  "0\0",
+  "\x16\x03\x01\0\x01\x01",
+];
+const FRAMES = [
+  "\0\0\0\x04\0\0\0\0\0",
+  "\0\0\0\x09\0\0\0\0\x01",
+  "\0\0\x08\x06\0\0\0\0\0\0\0\0\0\0\0\0\0",
+];
+const DRIP_BYTES = 16_384;
+
+/** The registry under a client that sends byte by byte, of which any may cost a look at them all. */
+export const DRIP: Target = {
+  name: "slow drip",
+  share: 0.2,
+  maxMs: 1000,
+  make: (dice) => {
+    const bytes = new Uint8Array(DRIP_BYTES);
+    const http2 = dice.once(3);
+    const piece = dice.once(4)
+      ? dice.bytes(1 + dice.below(80))
+      : bytesOf(dice.pick(http2 ? FRAMES : LINES));
+    const head = http2
+      ? PREFACE
+      : dice.once(3)
+      ? vary(dice, ANY_STREAM).subarray(0, 200)
+      : bytesOf("GET / HTTP/1.1\r\n");
+    for (let at = head.length; at < DRIP_BYTES; at += piece.length) {
+      bytes.set(piece.subarray(0, DRIP_BYTES - at), at);
+    }
+    bytes.set(head);
+    return [bytes];
+  },
+  check([bytes = new Uint8Array(0)]) {
+    const detection = new Detection("tcp", true);
+    for (let end = 1; end <= bytes.length; end++) {
+      if (detection.stream(bytes.subarray(0, end)) !== undefined) return;
     }
   },
 };

@@ -14,6 +14,8 @@ export interface Target {
   readonly name: string;
   /** How many of the inputs it gets, relative to the others. */
   readonly share: number;
+  /** Milliseconds that one input may take, 250 unless set. */
+  readonly maxMs?: number;
   /** Makes the input number `index`, which depends on `dice` and `index` only. */
   readonly make: (dice: Dice, index: number) => Input;
   /** Turns an input into what is fed: done before the clock starts. */

@@ -29,6 +29,9 @@ import { kin, mutate, vary } from "./mutate.ts";
 
 const EMPTY = new Uint8Array(0);
 const decoder = new TextDecoder();
+/** What a terminal would obey, the line feed included. */
+const CONTROL = /\p{Cc}/u;
+
 const ADDRESSES = kin([
   ...["127.0.0.1:443", "[::1]:0", "[fe80::1%eth0]:80", "web.internal:65535", "unix:/run/a.sock"],
   ...["builtin:hello", "*:1", "::ffff:192.0.2.1", "2001:DB8:0:0:0:0:2:0", "a.example.", "[v6]:1"],
@@ -165,7 +168,8 @@ export const CONFIG: Target = {
       const { line = 1, column = 1, message } = problem;
       if (line < 1 || line > lines || column < 1) fail(`Line ${line} of ${lines}, ${column}`);
       if (message === "") fail(`No message at line ${line}`);
-      if (formatProblem(problem) === "") fail(`No text at line ${line}`);
+      // An override is cited as the user has just typed it.
+      if (set.length === 0 && CONTROL.test(formatProblem(problem))) fail(formatProblem(problem));
     }
     if (config !== undefined) build(config);
   },

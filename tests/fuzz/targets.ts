@@ -10,7 +10,7 @@ import { DETECTORS } from "../../src/detect/mod.ts";
 import { FLOW_REGISTRY, flowDetector, sealedFlights, shortHeaders } from "./_flows.ts";
 import { HELLO_RESPONDER } from "./_replies.ts";
 import { ANY_STREAM, HTTP1, HTTP2, SOCKS4, SOCKS5, SSH, TLS } from "./_seeds.ts";
-import { http2Blocks, STREAM_REGISTRY, streamDetector } from "./_streams.ts";
+import { DRIP, http2Blocks, STREAM_REGISTRY, streamDetector } from "./_streams.ts";
 import type { Target } from "./_target.ts";
 import { ADDRESS, AUTHORITY, CONFIG } from "./_texts.ts";
 import { CLIENT_HELLO, CRYPTO, FRAMES, HEADER_BLOCKS, PACKETS, PROXY_HEADERS } from "./_wire.ts";
@@ -37,6 +37,7 @@ function named(name: string): Detector {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   STREAM_REGISTRY,
+  DRIP,
   FLOW_REGISTRY,
   ...DETECTORS.filter(({ tcp }) => tcp !== undefined).map((detector) =>
     streamDetector(detector, FOOD[detector.name] ?? { kin: ANY_STREAM, share: 40 })

@@ -96,7 +96,7 @@ testCases([
     name: "an ALPN name of protocols without",
     yaml: withMatches("{ protocol: [ssh, http], alpn: h2 }"),
     lines: [
-      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: "http" has no "alpn", which is for "tls" and "quic"; "ssh" has no "alpn", which is for "tls" and "quic"',
+      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: "ssh" has no "alpn", which is for "tls" and "quic"; "http" has no "alpn", which is for "tls" and "quic"',
     ],
   },
   {

@@ -212,17 +212,14 @@ testCases([
     ],
   },
   {
-    name: "more than one worker",
-    yaml: withTop("workers: 2"),
+    name: "limits by source with more than one worker",
+    yaml: withTop("workers: 2").replace(
+      "routes",
+      "limits: { per_source: 5, new_per_source: 1/s }, routes",
+    ),
     lines: [
-      'c.yaml:1:1: error: workers: "workers" above 1 is not supported yet; remove it or set "workers: auto"',
-    ],
-  },
-  {
-    name: "the sockets of libc",
-    yaml: withTop("io: libc"),
-    lines: [
-      'c.yaml:1:1: error: io: "io: libc" is not supported yet; remove it or set "io: auto"',
+      'c.yaml:3:43: error: listeners.edge.limits.per_source: "per_source" with more than one worker is not supported yet; set "workers: 1" or remove the limit',
+      'c.yaml:3:58: error: listeners.edge.limits.new_per_source: "new_per_source" with more than one worker is not supported yet; set "workers: 1" or remove the limit',
     ],
   },
   {

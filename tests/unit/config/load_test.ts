@@ -135,7 +135,7 @@ Deno.test("config load: takes a scalar where a list of one is meant", () => {
 
 Deno.test("config load: reports the errors of all parts at once, in the order of the lines", () => {
   assertEquals(
-    lines(`workers: 2
+    lines(`workers: 0
 listeners:
   edge:
     bnd: 127.0.0.1:80
@@ -152,7 +152,7 @@ upstreams:
   web: { targets: [10.0.0.5:443, 10.0.0.5:443], retries: -1 }
 `).map((line) => line.replace(/^c\.yaml:([0-9:]+): error: (.*?): .*$/, "$1 $2")),
     [
-      "1:1 workers",
+      "1:10 workers",
       "4:5 listeners.edge.bnd",
       "5:11 listeners.edge.bind",
       "6:24 listeners.edge.detect.timeout",

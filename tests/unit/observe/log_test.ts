@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type LogRecord } from "@logtape/logtape";
+import type { LogRecord } from "@logtape/logtape";
 import { logAccess } from "../../../src/observe/access.ts";
 import { formatText, setUpLog } from "../../../src/observe/log.ts";
 
@@ -20,6 +20,7 @@ const TABLE: readonly [Record<string, unknown>, string][] = [
   [{ sni: 'x" reason=done\nforged line' }, 'closed sni="x\\" reason=done\\nforged line"\n'],
   [{ alpn: ["h2", "http/1.1"] }, 'closed alpn="h2,http/1.1"\n'],
   [{ alpn: ["\u001b[31m"] }, 'closed alpn="\\u001b[31m"\n'],
+  [{ alpn: ["\u009b31m\u007f"] }, 'closed alpn="\\u009b31m\\u007f"\n'],
   [{ host: "" }, 'closed host=""\n'],
   [{ bytes_up: 0 }, "closed bytes_up=0\n"],
 ];
