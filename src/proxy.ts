@@ -91,7 +91,7 @@ export interface Proxy extends AsyncDisposable {
  */
 export async function startProxy(config: Config, options: ProxyOptions = {}): Promise<Proxy> {
   const io = options.io?.name ?? chooseIo(config);
-  const workers = options.io === undefined ? chooseWorkers(config, io) : 1;
+  const workers = options.io === undefined ? chooseWorkers(config) : 1;
   const clock = new Clock();
   const resolver = new Resolver({
     minTtl: config.dns.min_ttl,
@@ -135,8 +135,13 @@ function chooseIo(config: Config): Io["name"] {
   return "deno";
 }
 
-function chooseWorkers(config: Config, _io: Io["name"]): number {
+function chooseWorkers(config: Config): number {
   if (config.workers !== "auto") return config.workers;
+  const bySource = Object.values(config.listeners).some(({ limits }) =>
+    limits.per_source > 0 || limits.new_per_source > 0
+  );
+  // Sources are counted within one worker.
+  if (bySource) return 1;
   // One on one or two cores; else one for each core that the control plane leaves.
   return Math.max(1, navigator.hardwareConcurrency - 1);
 }

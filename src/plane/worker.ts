@@ -24,6 +24,12 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 const logger = getLogger(["shunt", "worker"]);
 
+function logBug(error: unknown): void {
+  logger.error("Internal error", {
+    error: error instanceof Error ? error.stack ?? error.message : String(error),
+  });
+}
+
 class DataWorker {
   readonly #plane: Plane;
   readonly #libc: LibcIo | undefined;
@@ -31,7 +37,9 @@ class DataWorker {
   readonly #records: RecordQueue;
 
   constructor({ config, worker, memory, io, sharesAddresses, records, descriptors }: StartMessage) {
-    this.#libc = io === "libc" ? openLibcIo(new Int32Array(descriptors)) : undefined;
+    this.#libc = io === "libc"
+      ? openLibcIo({ descriptors: new Int32Array(descriptors), onBug: logBug })
+      : undefined;
     this.#resolver = new RemoteResolver(
       (name) => scope.postMessage({ type: "resolve", name }),
       () => this.#plane.clock.now,
@@ -69,6 +77,9 @@ class DataWorker {
         // A drain under way tells itself that it has come to its end.
         this.#plane.drain(0).then((rest) => this.#leave(rest));
         return;
+      default:
+        message satisfies never;
+        throw new TypeError("A worker was told what it does not know");
     }
   }
 
@@ -107,11 +118,7 @@ scope.onmessage = ({ data }) => {
   globalThis.addEventListener("unhandledrejection", (event) => {
     // A bug must cost one session, not the worker.
     event.preventDefault();
-    logger.error("Internal error", { error: event.reason?.stack ?? String(event.reason) });
-  });
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    logger.error("Internal error", { error: event.error?.stack ?? event.message });
+    logBug(event.reason);
   });
   try {
     running = new DataWorker(data);

@@ -8,7 +8,7 @@
 import type { Io } from "../mod.ts";
 import { bindLibc, dialLibc } from "./datagram.ts";
 import { classifyLibc } from "./errors.ts";
-import { Poller } from "./poller.ts";
+import { Poller, type PollerOptions } from "./poller.ts";
 import { relayLibc } from "./relay.ts";
 import { connectLibc, LibcListener, LibcStream } from "./stream.ts";
 
@@ -23,16 +23,12 @@ export interface LibcIo extends Io {
 /**
  * Opens libc sockets for this thread.
  *
- * @param descriptors A bit for each descriptor, set while it is open
- * @param maxWaitMs Milliseconds that a wait may take while nothing happens
+ * @param options Where open descriptors are marked, and whom to tell of bugs
  * @returns The implementation; nothing happens until its poller is started
  * @throws {Error} when libc cannot be opened; see {@linkcode missingForLibc}
  */
-export function openLibcIo(
-  descriptors: Int32Array = new Int32Array(0),
-  maxWaitMs?: number,
-): LibcIo {
-  const poller = new Poller({ descriptors, ...(maxWaitMs === undefined ? {} : { maxWaitMs }) });
+export function openLibcIo(options: PollerOptions): LibcIo {
+  const poller = new Poller(options);
   return {
     name: "libc",
     poller,

@@ -37,6 +37,8 @@ export interface PollerOptions {
   readonly descriptors: Int32Array;
   /** Milliseconds that a wait may take while nothing happens. */
   readonly maxWaitMs?: number;
+  /** Is told of a handler that threw, which is a bug. */
+  readonly onBug: (error: unknown) => void;
 }
 
 /** The epoll instance of a thread. */
@@ -61,12 +63,14 @@ export class Poller {
   #again: (() => void)[] = [];
   readonly #descriptors: Int32Array;
   readonly #maxWait: number;
+  readonly #onBug: (error: unknown) => void;
   #running = false;
 
   /** @param options Where open descriptors are marked, and how long a wait may take */
   constructor(options: PollerOptions) {
     this.#descriptors = options.descriptors;
     this.#maxWait = options.maxWaitMs ?? MAX_WAIT_MS;
+    this.#onBug = options.onBug;
     this.#epoll = this.#libc.epoll_create1(0o2000000);
     if (this.#epoll < 0) throw libcError("epoll_create1", this.#errno[0]!);
     this.#mark(this.#epoll, true);
@@ -166,7 +170,7 @@ export class Poller {
       } catch (error) {
         // A bug must cost one connection, not the thread.
         handler?.close();
-        reportError(error);
+        this.#onBug(error);
       }
     }
     if (this.#again.length > 0) {

@@ -1,0 +1,116 @@
+import { assert, assertEquals } from "@std/assert";
+import { bytes, connect, readExactly, startShunt, text, until, writeAll } from "./_shunt.ts";
+
+const CONFIG = `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    limits: { sessions: 20 }
+    routes: [{ upstream: up }]
+upstreams: { up: { targets: ["builtin:echo"], balance: least_sessions, limits: { sessions_per_target: 15 } } }
+workers: 2
+`;
+
+/** Sends and gets back some bytes. */
+async function converse(client: Deno.TcpConn): Promise<void> {
+  await writeAll(client, bytes("hello"));
+  assertEquals(text(await readExactly(client, 5)), "hello");
+}
+
+/** Collects the workers that are started while it lives. */
+class WorkerWatch implements Disposable {
+  readonly workers: Worker[] = [];
+  readonly #original = globalThis.Worker;
+
+  constructor() {
+    const { workers } = this;
+    globalThis.Worker = class extends this.#original {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        super(...args);
+        workers.push(this);
+      }
+    };
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.Worker = this.#original;
+  }
+}
+
+Deno.test("workers: share one port, and their counts add up", async () => {
+  await using shunt = await startShunt(CONFIG);
+  assertEquals(shunt.proxy.workers, 2);
+  const clients: Deno.TcpConn[] = [];
+  for (let i = 0; i < 12; i++) {
+    const client = await connect(shunt.port());
+    await converse(client);
+    clients.push(client);
+  }
+  assertEquals(shunt.proxy.active().sessions, 12);
+  assertEquals(shunt.proxy.upstreams()[0]?.targets[0]?.sessions.total, 12);
+  for (const client of clients) client.close();
+  await until(() => shunt.records.length === 12, "all sessions to end");
+  assertEquals(shunt.counters().bytesUp, 60);
+  assertEquals(shunt.proxy.active().sessions, 0);
+  assertEquals(new Set(shunt.records.map(({ id }) => id)).size, 12);
+});
+
+Deno.test("workers: limits of listeners and targets hold over all of them", async () => {
+  await using shunt = await startShunt(CONFIG);
+  const clients: Deno.TcpConn[] = [];
+  for (let i = 0; i < 25; i++) clients.push(await connect(shunt.port()));
+  await until(() => shunt.counters().sessionsTotal === 25, "all to be accepted");
+  // 15 places at the target; what it refuses gives its place at the listener back.
+  await until(() => shunt.records.length === 10, "ten to be refused");
+  assertEquals(shunt.proxy.active().sessions, 15);
+  for (const client of clients) client.close();
+  await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
+});
+
+Deno.test("workers: one that dies is replaced, and the other goes on", async () => {
+  using watch = new WorkerWatch();
+  await using shunt = await startShunt(CONFIG);
+  const clients: Deno.TcpConn[] = [];
+  for (let i = 0; i < 10; i++) {
+    const client = await connect(shunt.port());
+    await converse(client);
+    clients.push(client);
+  }
+  watch.workers[1]!.postMessage({ type: "nonsense" });
+  await until(() => watch.workers.length === 3, "a new worker");
+  const alive = await Promise.all(
+    clients.map((client) => converse(client).then(() => true, () => false)),
+  );
+  const died = alive.filter((lives) => !lives).length;
+  assert(died < clients.length, "the sessions of the other worker go on");
+  await until(
+    () => shunt.counters().closes.worker_died === died,
+    "the lost sessions to be counted",
+  );
+  assertEquals(shunt.proxy.active().sessions, clients.length - died);
+  // Once the new one has bound the port, connections to either are served.
+  for (let i = 0; i < 10; i++) {
+    await until(async () => {
+      using client = await connect(shunt.port());
+      return await converse(client).then(() => true, () => false);
+    }, "a connection to be served");
+  }
+  for (const client of clients) client.close();
+  await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
+});
+
+Deno.test("workers: drain lets the sessions of all finish", async () => {
+  const shunt = await startShunt(CONFIG);
+  const clients: Deno.TcpConn[] = [];
+  for (let i = 0; i < 8; i++) {
+    const client = await connect(shunt.port());
+    await converse(client);
+    clients.push(client);
+  }
+  const drained = shunt.proxy.drain(10_000);
+  for (const client of clients) {
+    await converse(client);
+    client.close();
+  }
+  assertEquals(await drained, 0);
+});
