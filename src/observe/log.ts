@@ -9,15 +9,11 @@ import {
   configure,
   dispose,
   getJsonLinesFormatter,
-  getStreamSink,
   type LogRecord,
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
-
-/** Lines that may wait for a slow reader of the log; what comes above twice as many is dropped. */
-const BUFFERED_LINES = 8192;
-const FLUSH_MS = 50;
+import { LineSink } from "./line_sink.ts";
 
 const PLAIN = /^[\w.:/@+%*[\]-]+$/;
 
@@ -54,50 +50,46 @@ const formatJson: TextFormatter = getJsonLinesFormatter({
   properties: "flatten",
 });
 
+async function writeToStderr(bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await Deno.stderr.write(bytes.subarray(written));
+  }
+}
+
 /**
  * Sets the process's log up.
  *
  * @param config The `log` part of the configuration
- * @param stream Where lines go
+ * @param write Writes all of some bytes to where lines go; standard error unless given
  * @returns What writes the rest and takes the log down again
  */
 export async function setUpLog(
   config: Config["log"],
-  stream: WritableStream = Deno.stderr.writable,
+  write: (bytes: Uint8Array) => Promise<void> = writeToStderr,
 ): Promise<AsyncDisposable> {
-  let dropped = 0;
-  const sink = getStreamSink(stream, {
-    formatter: config.format === "json" ? formatJson : formatText,
-    nonBlocking: {
-      bufferSize: BUFFERED_LINES,
-      flushInterval: FLUSH_MS,
-      onDrop: ({ count }) => dropped += count,
-    },
-  });
+  const lines = new LineSink(write);
+  const format = config.format === "json" ? formatJson : formatText;
   await configure({
     reset: true,
-    sinks: { stream: sink },
+    sinks: { lines: (record) => lines.add(format(record)) },
     loggers: [
-      { category: "shunt", lowestLevel: config.level, sinks: ["stream"] },
+      { category: "shunt", lowestLevel: config.level, sinks: ["lines"] },
       {
         category: ["shunt", "access"],
         lowestLevel: "info",
-        sinks: ["stream"],
+        sinks: ["lines"],
         parentSinks: "override",
       },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stream"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["lines"] },
     ],
   });
   return {
     async [Symbol.asyncDispose]() {
-      await dispose();
-      if (dropped > 0) {
-        await Deno.stderr.write(
-          new TextEncoder().encode(
-            `${dropped} log lines were dropped: standard error was too slow\n`,
-          ),
-        );
+      if (lines.dropped > 0) {
+        lines.add(`${lines.dropped} log lines were dropped: their reader was too slow\n`);
       }
+      await lines[Symbol.asyncDispose]();
+      await dispose();
     },
   };
 }

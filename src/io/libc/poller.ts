@@ -24,6 +24,9 @@ const MAX_EVENTS = 512;
  */
 const MAX_WAIT_MS = 20;
 
+/** Rounds without a wait after a wake: a message takes a few turns of the event loop to arrive. */
+const EAGER_ROUNDS = 64;
+
 /** Is called with the events of its descriptor. */
 export interface PollHandler {
   onEvents(events: number): void;
@@ -65,6 +68,7 @@ export class Poller {
   readonly #maxWait: number;
   readonly #onBug: (error: unknown) => void;
   #running = false;
+  #eager = EAGER_ROUNDS;
 
   /** @param options Where open descriptors are marked, and how long a wait may take */
   constructor(options: PollerOptions) {
@@ -79,6 +83,7 @@ export class Poller {
     this.add(this.wakeFd, EPOLLIN, {
       onEvents: () => {
         this.#libc.read(this.wakeFd, this.#drained, 8);
+        this.#eager = EAGER_ROUNDS;
       },
       close: () => this.close(this.wakeFd),
     });
@@ -156,7 +161,9 @@ export class Poller {
 
   #round(): void {
     if (!this.#running) return;
-    const wait = this.#again.length > 0 ? 0 : this.#maxWait;
+    const eager = this.#again.length > 0 || this.#eager > 0;
+    if (this.#eager > 0) this.#eager--;
+    const wait = eager ? 0 : this.#maxWait;
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, MAX_EVENTS, wait);
     if (count < 0 && this.#errno[0] !== EINTR) throw libcError("epoll_wait", this.#errno[0]!);
     for (let i = 0; i < count; i++) {
