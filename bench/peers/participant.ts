@@ -65,11 +65,17 @@ export class Instance {
   /** Whether its CPU time can be read. */
   readonly countsCpu: boolean;
   readonly #child: Child | undefined;
+  readonly #output: string;
 
-  private constructor(ports: Ports, child: Child | undefined, forks: boolean = false) {
+  private constructor(
+    ports: Ports,
+    child: Child | undefined,
+    { output, forks = false }: { readonly output: string; readonly forks?: boolean | undefined },
+  ) {
     this.ports = ports;
     this.countsCpu = child !== undefined && !forks;
     this.#child = child;
+    this.#output = output;
   }
 
   /**
@@ -86,11 +92,13 @@ export class Instance {
   ): Promise<{ readonly instance: Instance; readonly ms: number }> {
     await Deno.mkdir(setting.folder, { recursive: true });
     const { command, ports } = participant.setUp(setting);
-    if (command === undefined) return { instance: new Instance(ports, undefined), ms: 0 };
     const output = `${setting.folder}/output.log`;
+    if (command === undefined) {
+      return { instance: new Instance(ports, undefined, { output }), ms: 0 };
+    }
     const begin = performance.now();
     const child = start(command, { output, cwd: setting.folder });
-    const instance = new Instance(ports, child, participant.forks);
+    const instance = new Instance(ports, child, { output, forks: participant.forks });
     while (!await answers(ports.requests)) {
       const late = performance.now() - begin > START_TIMEOUT;
       if (child.ended === undefined && !late) {
@@ -98,8 +106,7 @@ export class Instance {
         continue;
       }
       await stop(child);
-      const said = (await Deno.readTextFile(output)).trim().slice(-400);
-      throw new StartError(`${late ? "No answer in 15 s" : "It ended"}: ${said}`, child);
+      throw new StartError(`${late ? "No answer in 15 s" : "It ended"}: ${instance.said()}`, child);
     }
     return { instance, ms: performance.now() - begin };
   }
@@ -112,6 +119,19 @@ export class Instance {
   /** Whether it still runs. */
   get runs(): boolean {
     return this.#child === undefined || this.#child.ended === undefined;
+  }
+
+  /**
+   * Gives the end of what it has written, to explain a failure.
+   *
+   * @returns Some lines, perhaps none
+   */
+  said(): string {
+    try {
+      return Deno.readTextFileSync(this.#output).trim().slice(-400);
+    } catch {
+      return "";
+    }
   }
 
   /** Ends it. */

@@ -135,7 +135,10 @@ export async function runAll(plan: Plan): Promise<Participant[]> {
               show(measure, figures),
           );
         } catch (error) {
-          fail(plan, participant, measure.name, { round, error });
+          // Where sessions are logged, the end of the log would only be sessions.
+          const said = participant.logs ? "" : runner.instance.said();
+          const why = said === "" ? error : new Error(`${message(error)}; it said: ${said}`);
+          fail(plan, participant, measure.name, { round, error: why });
         }
         await delay(PAUSE);
       }

@@ -6,7 +6,7 @@
  */
 
 import { Batch } from "./datagrams.ts";
-import { accept, bindUdp, DISCARD, EAGAIN, errno, libc, listenTcp, SEND } from "./libc.ts";
+import { accept, bindUdp, DISCARD, libc, listenTcp, SEND } from "./libc.ts";
 import {
   BULK_PATTERN,
   keeps,
@@ -19,7 +19,7 @@ import {
   UDP_RESPONSE,
 } from "./messages.ts";
 import { Inbox } from "./inbox.ts";
-import { IN, OUT, Poll } from "./poll.ts";
+import { BROKEN, IN, OUT, Poll } from "./poll.ts";
 
 /** The ports of one backend. */
 export interface BackendPorts {
@@ -65,14 +65,9 @@ function listen(port: number, ready: Ready): void {
 
 /** Reads what came and is not yet taken; undefined when the connection is gone, and closed. */
 function read(fd: number): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    const bytes = inbox.read(fd);
-    if (bytes === undefined) close(fd);
-    return bytes;
-  } catch {
-    close(fd);
-    return undefined;
-  }
+  const bytes = inbox.read(fd);
+  if (bytes === undefined) close(fd);
+  return bytes;
 }
 
 function answerRequests(fd: number): void {
@@ -105,10 +100,11 @@ function beginBulk(fd: number): void {
   let at = 0;
   handlers[fd] = (_, events) => {
     if ((events & IN) !== 0 && libc.recv(fd, input, input.length, DISCARD) === 0) return close(fd);
-    if ((events & OUT) === 0) return events === IN ? undefined : close(fd);
+    if ((events & BROKEN) !== 0) return close(fd);
+    if ((events & OUT) === 0) return;
     const size = Math.min(BULK_CHUNK, BULK_PATTERN.length - at);
     const n = libc.send(fd, BULK_PATTERN.subarray(at, at + size), size, SEND);
-    if (n < 0) return errno() === EAGAIN ? undefined : close(fd);
+    if (n < 0) return;
     at = (at + n) % BULK_PATTERN.length;
   };
   poll.modify(fd, IN | OUT);

@@ -8,7 +8,7 @@
 
 import { Connections } from "./connections.ts";
 import { type Job, type Outcome, Stopwatch } from "./job.ts";
-import { DISCARD, EAGAIN, errno, libc, must, RECEIVE, SEND } from "./libc.ts";
+import { DISCARD, libc, must, RECEIVE, SEND } from "./libc.ts";
 import { BULK_PATTERN, BULK_REQUEST } from "./messages.ts";
 
 const CHECK_EVERY = 8;
@@ -35,10 +35,7 @@ export function bulk(job: Job & { readonly kind: "bulk" | "kept" }): Outcome {
       const looks = turn++ % CHECK_EVERY === 0;
       const n = libc.recv(fd, input, input.length, looks ? RECEIVE : DISCARD);
       if (n === 0) throw new Error("A bulk stream ended");
-      if (n < 0) {
-        if (errno() === EAGAIN) continue;
-        throw new Error(`Cannot receive: errno ${errno()}`);
-      }
+      if (n < 0) continue;
       const at = offsets[fd] ?? 0;
       if (looks && !(isAt(at, input[0]) && isAt(at + n - 1, input[n - 1]))) {
         throw new Error(`A bulk stream is wrong near byte ${at}`);

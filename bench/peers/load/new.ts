@@ -7,7 +7,7 @@
 
 import { Inbox } from "./inbox.ts";
 import { type Job, type Outcome, Stopwatch } from "./job.ts";
-import { connectTcp, EAGAIN, errno, libc, loopback, SEND } from "./libc.ts";
+import { connectTcp, libc, loopback, SEND } from "./libc.ts";
 import {
   HELLOS,
   isResponse,
@@ -51,9 +51,7 @@ export function newConnections(job: Job & { readonly kind: "new" }): Outcome {
     let message = LAST_REQUEST;
     if (job.hello) message = HELLOS[numbers[fd]! % HELLOS.length]!;
     else writeNumber(message, REQUEST_NUMBER_AT, numbers[fd]!);
-    if (libc.send(fd, message, message.length, SEND) === message.length) return true;
-    if (errno() === EAGAIN) return false;
-    throw new Error(`Cannot send on a new connection: errno ${errno()}`);
+    return libc.send(fd, message, message.length, SEND) === message.length;
   }
 
   /** Reads; tells whether the connection is over. */

@@ -11,6 +11,8 @@ import { libc, must } from "./libc.ts";
 export const IN = 1;
 /** Writable. */
 export const OUT = 4;
+/** Failed or closed both ways; always waited for. */
+export const BROKEN = 0x18;
 
 const ADD = 1;
 const DELETE = 2;
