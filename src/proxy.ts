@@ -109,7 +109,7 @@ export async function startProxy(config: Config, options: ProxyOptions = {}): Pr
         io: options.io ?? denoIo,
         resolver,
         shared,
-        sharesAddresses: false,
+        workers: 1,
         onEnd,
       })
       : await Workers.start(config, { io, workers, memory, shared, resolver, onEnd });

@@ -56,7 +56,7 @@ function chooseListener(config: Config, name: string | undefined): ListenerConfi
   if (chosen === undefined) {
     throw new UsageError(`Name one of the listeners with --listener: ${names.join(", ")}`);
   }
-  const listener = config.listeners[chosen];
+  const listener = Object.hasOwn(config.listeners, chosen) ? config.listeners[chosen] : undefined;
   if (listener === undefined) {
     throw new UsageError(`Listener "${chosen}" does not exist; there are ${names.join(", ")}`);
   }

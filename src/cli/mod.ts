@@ -45,7 +45,12 @@ function writer(stream: { writeSync(bytes: Uint8Array): number }): (line: string
   return (line) => {
     const bytes = ENCODER.encode(`${line}\n`);
     let written = 0;
-    while (written < bytes.length) written += stream.writeSync(bytes.subarray(written));
+    try {
+      while (written < bytes.length) written += stream.writeSync(bytes.subarray(written));
+    } catch (error) {
+      // Nobody reads it any more, which is no reason to stop working.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
   };
 }
 

@@ -36,10 +36,14 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const readyFile = options.get("ready-file");
   if (readyFile !== undefined) await removeReadyFile(readyFile);
   await using _log = await setUpLog(config.log);
+  // A bug must cost one session, not the process.
   globalThis.addEventListener("unhandledrejection", (event) => {
-    // A bug must cost one session, not the process.
     event.preventDefault();
     logger.error("Internal error", { error: event.reason?.stack ?? String(event.reason) });
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    logger.error("Internal error", { error: event.error?.stack ?? event.message });
   });
   let proxy: Proxy;
   try {
@@ -91,8 +95,7 @@ async function untilStopped(proxy: Proxy, config: Config): Promise<number> {
   logger.info("Draining", { sessions, flows, drain_timeout_ms: config.drain_timeout });
   const cut = await proxy.drain();
   logger.info("Stopped", { closed: cut });
-  for (const signal of signals) Deno.removeSignalListener(signal, onSignal);
-  if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", onHangUp);
+  // The listeners stay: a signal while the last lines are written must not kill.
   return forced ? 1 : 0;
 }
 

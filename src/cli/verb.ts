@@ -80,6 +80,10 @@ export function parseOptions(args: readonly string[], names: OptionNames): Optio
       if (names.rest === undefined) throw new UsageError(`Argument "${arg}" is not expected`);
     },
   });
+  const [extra] = parsed._;
+  if (names.rest === undefined && extra !== undefined) {
+    throw new UsageError(`Argument "${extra}" is not expected`);
+  }
   const values = new Map<string, readonly string[]>();
   for (const name of strings) {
     const given = parsed[name];

@@ -214,6 +214,10 @@ export const ConfigSchema = z.strictObject({
     detect_memory: field.size("1MiB", "64GiB").prefault("64MiB").meta({
       description: "What all sessions and flows together may hold while their protocols are found",
     }),
+    relay_memory: field.size("1MiB", "64GiB").prefault("128MiB").meta({
+      description: "What all sessions together may hold in large relay buffers, which busy ones " +
+        "get; beyond it a session relays with 64 KiB each way",
+    }),
   }).prefault({}).meta({ description: "What the whole process takes at most" }),
   log: z.strictObject({
     level: field.choice(["debug", "info", "warning", "error"]).prefault("info").meta({

@@ -11,23 +11,32 @@ export type BufferClass = 0 | 1 | 2;
 /** Bytes of a buffer of each class. */
 export const BUFFER_BYTES = [65_536, 262_144, 1_048_576] as const;
 
-/** How many idle buffers of the larger classes are kept: 64 MiB and 48 MiB at the most. */
-const KEPT = [Infinity, 256, 48] as const;
-
 const SLAB_BUFFERS = 512;
 
 const pools: readonly [Uint8Array[], Uint8Array[], Uint8Array[]] = [[], [], []];
 
+/** Bytes of large buffers, in use or pooled, that this thread may have. */
+let largeLimit = 134_217_728;
+/** Bytes of large buffers that there are. */
+let largeBytes = 0;
+
 /**
- * Takes a buffer out of its pool.
+ * Sets what this thread's large buffers may take: `limits.relay_memory`.
  *
- * @param size The size class
+ * @param bytes The limit
+ */
+export function limitLargeBuffers(bytes: number): void {
+  largeLimit = bytes;
+}
+
+/**
+ * Takes a buffer of 64 KiB out of its pool.
+ *
  * @returns A buffer with whatever its last user left in it
  */
-export function takeBuffer(size: BufferClass): Uint8Array {
-  const pooled = pools[size].pop();
+export function takeSmallBuffer(): Uint8Array {
+  const pooled = pools[0].pop();
   if (pooled !== undefined) return pooled;
-  if (size !== 0) return new Uint8Array(BUFFER_BYTES[size]);
   // One lazily mapped slab of 32 MiB: only touched pages count (9.9 KB an idle session), while a
   // 64 KiB array of its own is zero-filled and resident at once and was most of a connection's cost.
   const slab = new ArrayBuffer(BUFFER_BYTES[0] * SLAB_BUFFERS);
@@ -38,11 +47,33 @@ export function takeBuffer(size: BufferClass): Uint8Array {
 }
 
 /**
+ * Takes a large buffer out of its pool.
+ *
+ * @param size The size class
+ * @returns A buffer with whatever its last user left in it, or `undefined` at the limit
+ */
+export function takeLargeBuffer(size: 1 | 2): Uint8Array | undefined {
+  const pooled = pools[size].pop();
+  if (pooled !== undefined) return pooled;
+  const bytes = BUFFER_BYTES[size];
+  if (largeBytes + bytes > largeLimit) {
+    // What lies idle in the other pool is not there for this one.
+    const other = size === 1 ? 2 : 1;
+    while (largeBytes + bytes > largeLimit && pools[other].pop() !== undefined) {
+      largeBytes -= BUFFER_BYTES[other];
+    }
+    if (largeBytes + bytes > largeLimit) return undefined;
+  }
+  largeBytes += bytes;
+  return new Uint8Array(bytes);
+}
+
+/**
  * Gives a buffer back.
  *
  * @param size The size class it was taken from
  * @param buffer The buffer
  */
 export function giveBuffer(size: BufferClass, buffer: Uint8Array): void {
-  if (pools[size].length < KEPT[size]) pools[size].push(buffer);
+  pools[size].push(buffer);
 }

@@ -6,7 +6,7 @@
  */
 
 import { isIPv6 } from "node:net";
-import { giveBuffer, takeBuffer } from "./buffers.ts";
+import { giveBuffer, takeSmallBuffer } from "./buffers.ts";
 import type {
   DatagramAddress,
   DatagramSocket,
@@ -111,7 +111,7 @@ class DenoDatagramSocket implements DatagramSocket {
   }
 
   async #receiveLoop(options: ReceiveOptions): Promise<void> {
-    const buffer = takeBuffer(0);
+    const buffer = takeSmallBuffer();
     for (;;) {
       try {
         // A UDP socket's peers are NetAddr, which is the shape of DatagramAddress.
@@ -160,7 +160,7 @@ class DenoTargetSocket implements TargetSocket {
 
   async #receiveLoop(options: TargetOptions): Promise<void> {
     const { hostname, port } = this.#target;
-    const buffer = takeBuffer(0);
+    const buffer = takeSmallBuffer();
     for (;;) {
       try {
         const [bytes, from] = await this.#socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
@@ -191,7 +191,8 @@ class DenoTargetSocket implements TargetSocket {
 const BY_CODE: Readonly<Record<string, IoFailure>> = {
   EMFILE: "no_descriptors",
   ENFILE: "no_descriptors",
-  ENOBUFS: "no_descriptors",
+  ENOBUFS: "not_sent",
+  EMSGSIZE: "not_sent",
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",
   ENOENT: "refused",

@@ -146,6 +146,8 @@ export type IoFailure =
   | "reset"
   | "closed"
   | "no_descriptors"
+  /** This datagram cannot be sent, others may. */
+  | "not_sent"
   | "other";
 
 /** How far a relay has come; its owner reads it. */

@@ -32,6 +32,7 @@ const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
   reset: "connect_failed",
   closed: "connect_failed",
   no_descriptors: "connect_failed",
+  not_sent: "connect_failed",
   other: "connect_failed",
 };
 
@@ -127,7 +128,11 @@ function describe(kind: IoFailure, error: unknown): string {
 function orAbort<T>(promise: T | Promise<T>, signal: AbortSignal): T | Promise<T> {
   if (!(promise instanceof Promise)) return promise;
   return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    const giveUp = () =>
+      reject(
+        new ResolveError("No name server answered within connect_timeout", { code: "dns_failed" }),
+      );
+    signal.addEventListener("abort", giveUp, { once: true });
     promise.then(resolve, reject);
   });
 }
@@ -138,6 +143,7 @@ function connectAny(
   io: Io,
   signal: AbortSignal,
 ): Promise<Stream> {
+  signal.throwIfAborted();
   const only = addresses[0];
   if (only !== undefined && addresses.length === 1) return io.connect(only, signal);
   return new Promise((resolve, reject) => {

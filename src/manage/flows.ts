@@ -12,9 +12,10 @@ import type { DatagramAddress, DatagramSocket, TargetSocket } from "../io/mod.ts
 import type { CloseReason } from "../observe/counters.ts";
 import type { Upstream } from "../resolve/upstream.ts";
 import { unmapHost } from "../wire/address.ts";
+import { concatenate } from "../wire/bytes.ts";
 import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, TICK_MS } from "./clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
 import type { Flow } from "./flow.ts";
 import { FlowData } from "./flow_data.ts";
@@ -25,6 +26,10 @@ import type { ListenerState } from "./session.ts";
 const IDLE_MS = 30_000;
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
+
+const NOTHING = new Uint8Array();
+/** Silence after which a flow ends while shunt drains, whatever its upstream's `idle_timeout`. */
+const DRAIN_IDLE_MS = 2000;
 
 /** A sweep of 100,000 flows takes 1 ms or more: so many are looked at once a second only. */
 const MANY_FLOWS = 10_000;
@@ -73,7 +78,7 @@ export class Flows {
         flows: config.limits.flows,
         heldBytes: config.detect.max_bytes,
         heldDatagrams: HELD_DATAGRAMS,
-        detectMs: config.detect.timeout,
+        detectMs: config.detect.timeout + TICK_MS,
       },
       budget: parts.budget,
       drops: counters.drops,
@@ -126,7 +131,7 @@ export class Flows {
   undeliverable(socketSlot: number, to: DatagramAddress, error: unknown): void {
     const slot = this.#slotOf(socketSlot, to.local);
     const flow = this.#table.find(slot, to.hostname, to.port);
-    if (flow !== undefined) this.end(flow, "client_reset", error);
+    if (flow !== undefined) this.#sendFailed(flow, "client_reset", error);
   }
 
   /**
@@ -176,6 +181,7 @@ export class Flows {
    * @param now Coarse time in milliseconds
    */
   sweep(now: number): void {
+    if (this.draining) this.#endQuiet(now);
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + (this.#table.size > MANY_FLOWS ? SLOW_SWEEP_MS : 0);
     this.#table.sweep(now, (flow, why) => {
@@ -184,6 +190,13 @@ export class Flows {
       else if (this.listener.config.detect.on_timeout === "close") this.end(flow, "detect_timeout");
       else this.#conclude(flow);
     });
+  }
+
+  /** A flow has no end of its own: while draining, a short silence is one. */
+  #endQuiet(now: number): void {
+    for (const flow of this.#table) {
+      if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "idle_timeout");
+    }
   }
 
   /**
@@ -263,7 +276,7 @@ export class Flows {
     const upstream = this.#parts.upstreams.get(route.upstream);
     if (upstream === undefined) return this.end(flow, "internal_error");
     data.upstream = upstream;
-    this.#table.resolving(flow, upstream.config.connect_timeout);
+    this.#table.resolving(flow, upstream.config.connect_timeout + TICK_MS);
     this.#open(flow, upstream).catch((error: unknown) => {
       if (error instanceof ConnectError || error instanceof ResolveError) {
         this.end(flow, error.code as CloseReason, error);
@@ -286,9 +299,10 @@ export class Flows {
       onError: (error) => this.end(flow, "target_reset", error),
     });
     if (server === undefined) return;
+    const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
+    if (!this.#table.opened(flow, idleMs)) return server.close();
     data.server = server;
     data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
-    this.#table.opened(flow, upstream.config.idle_timeout ?? IDLE_MS);
     await this.#flush(flow, upstream, server);
   }
 
@@ -298,16 +312,16 @@ export class Flows {
       const held = this.#table.nextHeld(flow);
       if (held === undefined) return;
       try {
-        await server.send(header === undefined ? held : concatenate(header, held));
+        await server.send(concatenate(header, held));
       } catch (error) {
-        return this.end(flow, "target_reset", error);
+        this.#sendFailed(flow, "target_reset", error);
       }
-      header = undefined;
+      header = NOTHING;
     }
   }
 
-  #proxyHeader(flow: Flow<FlowData>, upstream: Upstream): Uint8Array | undefined {
-    if (upstream.config.send_proxy_protocol !== "v2") return undefined;
+  #proxyHeader(flow: Flow<FlowData>, upstream: Upstream): Uint8Array {
+    if (upstream.config.send_proxy_protocol !== "v2") return NOTHING;
     const local = this.#sockets[flow.slot]?.local ?? { host: "0.0.0.0", port: 0 };
     return encodeProxyHeader("v2", {
       source: { host: unmapHost(flow.host), port: flow.port },
@@ -321,7 +335,7 @@ export class Flows {
       const sent = flow.data.server?.send(bytes);
       return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset");
     } catch (error) {
-      this.end(flow, "target_reset", error);
+      this.#sendFailed(flow, "target_reset", error);
     }
   }
 
@@ -333,7 +347,7 @@ export class Flows {
       const sent = this.#sockets[flow.slot]?.send(bytes, client);
       return sent === undefined ? undefined : this.#settle(flow, sent, "client_reset");
     } catch (error) {
-      this.end(flow, "client_reset", error);
+      this.#sendFailed(flow, "client_reset", error);
     }
   }
 
@@ -345,14 +359,13 @@ export class Flows {
     try {
       await sent;
     } catch (error) {
-      this.end(flow, reason, error);
+      this.#sendFailed(flow, reason, error);
     }
   }
-}
 
-function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
+  /** One datagram that cannot be sent is lost; a socket that cannot send ends its flow. */
+  #sendFailed(flow: Flow<FlowData>, reason: CloseReason, error: unknown): void {
+    if (this.#parts.io.classify(error) === "not_sent") this.listener.counters.drops.send_failed++;
+    else this.end(flow, reason, error);
+  }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BUFFER_BYTES, type BufferClass, giveBuffer, takeBuffer } from "../io/buffers.ts";
+import { BUFFER_BYTES, giveBuffer, takeSmallBuffer } from "../io/buffers.ts";
 import type { Stream } from "../io/mod.ts";
 import type { Budget } from "./budget.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
@@ -15,7 +15,6 @@ export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
 
 /** Holds what a client sent before its target was known, in the buffer that the relay goes on with. */
 export class Head {
-  readonly size: BufferClass;
   readonly buffer: Uint8Array;
   /** Number of bytes held, from the start of the buffer. */
   length = 0;
@@ -36,8 +35,8 @@ export class Head {
     this.#client = client;
     this.#limit = limit;
     this.#budget = budget;
-    this.size = limit <= BUFFER_BYTES[0] ? 0 : limit <= BUFFER_BYTES[1] ? 1 : 2;
-    this.buffer = takeBuffer(this.size);
+    // What is held counts against the budget, whatever the buffer's size.
+    this.buffer = limit <= BUFFER_BYTES[0] ? takeSmallBuffer() : new Uint8Array(limit);
   }
 
   /** The bytes held. */
@@ -88,8 +87,13 @@ export class Head {
   /** Ends the holding where there will be no relay: gives the buffer back once it is unused. */
   discard(): void {
     this.release();
-    const give = () => giveBuffer(this.size, this.buffer);
+    const give = () => this.giveBack();
     if (this.pending === undefined) give();
     else this.pending.then(give, give);
+  }
+
+  /** Gives the buffer back, which nothing may use any more. */
+  giveBack(): void {
+    if (this.buffer.length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
   }
 }

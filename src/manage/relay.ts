@@ -5,9 +5,16 @@
  * @module
  */
 
-import { BUFFER_BYTES, type BufferClass, giveBuffer, takeBuffer } from "../io/buffers.ts";
+import {
+  BUFFER_BYTES,
+  type BufferClass,
+  giveBuffer,
+  takeLargeBuffer,
+  takeSmallBuffer,
+} from "../io/buffers.ts";
 import type { Io, Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
+import { concatenate } from "../wire/bytes.ts";
 import type { Clock } from "./clock.ts";
 import type { Head } from "./head.ts";
 import type { Session } from "./session.ts";
@@ -17,13 +24,13 @@ const GROW_AFTER = [1, 4] as const;
 /** Small reads in a row after which a large buffer goes back to its pool. */
 const SHRINK_AFTER = 16;
 
-const NOTHING = new Uint8Array();
-
 /** What a relay needs beside its session. */
 export interface RelayOptions {
   readonly io: Io;
   readonly clock: Clock;
-  /** What was read of the client before, in the buffer to go on with. */
+  /** Goes to the target before anything of the client's: a PROXY header, or nothing. */
+  readonly preface: Uint8Array;
+  /** What was read of the client before; belongs to the relay from now on. */
   readonly head?: Head | undefined;
   /** Ends the session. */
   readonly end: (session: Session, reason: CloseReason, error?: unknown) => void;
@@ -34,24 +41,8 @@ interface Direction {
   readonly name: "up" | "down";
   readonly from: Stream;
   readonly to: Stream;
-  readonly buffer: Uint8Array;
-  readonly size: BufferClass;
   /** Writes made before. */
   readonly writes: number;
-}
-
-/**
- * Writes all of some bytes.
- *
- * @param to Where to
- * @param bytes The bytes
- * @throws {Error} when the connection broke
- */
-export async function writeAll(to: Stream, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) {
-    written += await to.write(written === 0 ? bytes : bytes.subarray(written));
-  }
 }
 
 /**
@@ -59,15 +50,16 @@ export async function writeAll(to: Stream, bytes: Uint8Array): Promise<void> {
  *
  * @param session The session, with `server` connected
  * @param server The connection to the target
- * @param options Clock, closing path, and what was read of the client before
+ * @param options Clock, closing path, and what goes to the target first
  */
 export function startRelay(session: Session, server: Stream, options: RelayOptions): void {
   session.lastActive = options.clock.now;
-  const { head, io, clock, end } = options;
-  const taken = io.relay?.(session.client, server, {
+  const { head, preface, io, clock, end } = options;
+  const { client } = session;
+  const taken = io.relay?.(client, server, {
     progress: session,
     now: () => clock.now,
-    first: head?.bytes ?? NOTHING,
+    first: head === undefined ? preface : concatenate(preface, head.bytes),
     ended: head?.ended ?? false,
     onEnd: (outcome, error) => end(session, outcome, error),
   });
@@ -75,69 +67,70 @@ export function startRelay(session: Session, server: Stream, options: RelayOptio
     head?.discard();
     return;
   }
-  if (head === undefined) {
-    pump(session, { name: "up", from: session.client, to: server, ...freshBuffer() }, options);
-  } else {
-    deliverHead(session, server, head, options);
-  }
-  pump(session, { name: "down", from: server, to: session.client, ...freshBuffer() }, options);
+  const up = { name: "up", from: client, to: server, writes: 0 } as const;
+  if (head === undefined && preface.length === 0) pump(session, up, options);
+  else deliverFirst(session, up, options);
+  pump(session, { name: "down", from: server, to: client, writes: 0 }, options);
 }
 
-function freshBuffer(): Pick<Direction, "buffer" | "size" | "writes"> {
-  return { buffer: takeBuffer(0), size: 0, writes: 0 };
-}
-
-/** Delivers what detection read, and what a read that outlived its deadline still brings. */
-async function deliverHead(
+/** Writes all of some bytes, and counts what went through. */
+async function writeAll(
   session: Session,
-  server: Stream,
-  head: Head,
+  { name, to }: Direction,
+  bytes: Uint8Array,
+  clock: Clock,
+): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    const count = await to.write(written === 0 ? bytes : bytes.subarray(written));
+    written += count;
+    // A slow reader is not an idle one.
+    session.lastActive = clock.now;
+    if (name === "up") session.up += count;
+    else session.down += count;
+  }
+}
+
+/** Delivers what goes first, what detection read, and what a read that outlived its deadline brings. */
+async function deliverFirst(
+  session: Session,
+  direction: Direction,
   options: RelayOptions,
 ): Promise<void> {
-  const { buffer, size, length, pending } = head;
+  const { head, preface, clock } = options;
+  const pending = head?.pending;
   let side: "from" | "to" = "to";
-  let ended = head.ended;
-  head.release();
+  let ended = head?.ended ?? false;
   try {
-    if (length > 0) {
-      await writeAll(server, buffer.subarray(0, length));
-      session.up += length;
-    }
-    if (pending !== undefined) {
-      side = "from";
-      const read = await pending;
-      session.lastActive = options.clock.now;
-      side = "to";
-      if (read === null) ended = true;
-      else {
-        await writeAll(server, buffer.subarray(length, length + read));
-        session.up += read;
+    await writeAll(session, direction, preface, clock);
+    if (head !== undefined) {
+      const { buffer, length } = head;
+      head.release();
+      await writeAll(session, direction, buffer.subarray(0, length), clock);
+      if (pending !== undefined) {
+        side = "from";
+        const read = await pending;
+        side = "to";
+        if (read === null) ended = true;
+        else await writeAll(session, direction, buffer.subarray(length, length + read), clock);
       }
     }
-    if (ended) {
-      giveBuffer(size, buffer);
-      await endDirection(session, server, options);
-      return;
-    }
+    if (ended) await endDirection(session, direction, options);
   } catch (error) {
-    // A write that failed leaves the late read under way, and the buffer in use.
-    const give = () => giveBuffer(size, buffer);
-    if (pending === undefined) give();
-    else pending.then(give, give);
-    breakDirection(session, "up", side, error, options);
-    return;
+    ended = true;
+    breakDirection(session, direction, side, error, options);
   }
-  pump(
-    session,
-    { name: "up", from: session.client, to: server, buffer, size, writes: 1 },
-    options,
-  );
+  // A write that failed may leave the late read under way, and the buffer in use.
+  head?.discard();
+  if (!ended) pump(session, { ...direction, writes: 1 }, options);
 }
 
 async function pump(session: Session, direction: Direction, options: RelayOptions): Promise<void> {
   const { clock } = options;
-  const { name, from, to } = direction;
-  let { buffer, size, writes } = direction;
+  const { from, to } = direction;
+  const up = direction.name === "up";
+  let { writes } = direction;
+  let buffer = takeSmallBuffer();
+  let size: BufferClass = 0;
   let side: "from" | "to" = "from";
   let fullReads = 0;
   let smallReads = 0;
@@ -146,42 +139,53 @@ async function pump(session: Session, direction: Direction, options: RelayOption
       side = "from";
       const read = await from.read(buffer);
       if (read === null) break;
-      session.lastActive = clock.now;
       // The first write may wait for company (Nagle); a second one shows a dialogue.
       if (++writes === 2) to.setNoDelay();
       side = "to";
-      let written = await to.write(read === buffer.length ? buffer : buffer.subarray(0, read));
-      while (written < read) written += await to.write(buffer.subarray(written, read));
-      if (name === "up") session.up += read;
-      else session.down += read;
+      let written = 0;
+      while (written < read) {
+        const whole = written === 0 && read === buffer.length;
+        const count = await to.write(whole ? buffer : buffer.subarray(written, read));
+        written += count;
+        session.lastActive = clock.now;
+        if (up) session.up += count;
+        else session.down += count;
+      }
       if (read === buffer.length) {
         smallReads = 0;
         if (size < 2 && ++fullReads >= GROW_AFTER[size as 0 | 1]) {
-          giveBuffer(size, buffer);
-          size = size === 0 ? 1 : 2;
-          buffer = takeBuffer(size);
           fullReads = 0;
+          const larger = takeLargeBuffer(size === 0 ? 1 : 2);
+          if (larger !== undefined) {
+            giveBuffer(size, buffer);
+            buffer = larger;
+            size = size === 0 ? 1 : 2;
+          }
         }
       } else if (size > 0) {
         smallReads = read <= BUFFER_BYTES[0] ? smallReads + 1 : 0;
         if (smallReads >= SHRINK_AFTER) {
           giveBuffer(size, buffer);
           size = 0;
-          buffer = takeBuffer(size);
+          buffer = takeSmallBuffer();
           smallReads = 0;
         }
       }
     }
     side = "to";
-    await endDirection(session, to, options);
+    await endDirection(session, direction, options);
   } catch (error) {
-    breakDirection(session, name, side, error, options);
+    breakDirection(session, direction, side, error, options);
   }
   giveBuffer(size, buffer);
 }
 
 /** One side has ended in order: tell the other, or end the session after the second. */
-async function endDirection(session: Session, to: Stream, options: RelayOptions): Promise<void> {
+async function endDirection(
+  session: Session,
+  { to }: Direction,
+  options: RelayOptions,
+): Promise<void> {
   if (++session.endedDirections === 2) options.end(session, session.failure ?? "done");
   // Where this fails the connection is broken, which its own read reports.
   else await to.closeWrite().catch(() => {});
@@ -190,12 +194,12 @@ async function endDirection(session: Session, to: Stream, options: RelayOptions)
 /** One direction broke. Whether a read or a write did tells which connection is gone. */
 function breakDirection(
   session: Session,
-  direction: "up" | "down",
+  { name }: Direction,
   side: "from" | "to",
   error: unknown,
   options: RelayOptions,
 ): void {
-  const clientBroke = (direction === "up") === (side === "from");
+  const clientBroke = (name === "up") === (side === "from");
   if (clientBroke) {
     options.end(session, "client_reset", error);
   } else if (side === "from" || ++session.endedDirections === 2) {

@@ -16,7 +16,7 @@ import type { Budget } from "./budget.ts";
 import type { Clock } from "./clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
-import { startRelay, writeAll } from "./relay.ts";
+import { startRelay } from "./relay.ts";
 import type { ListenerState, Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -33,6 +33,8 @@ export interface ServeParts extends ConnectParts {
   /** Ends a session: {@linkcode Sessions.end}, bound. */
   readonly end: Sessions["end"];
 }
+
+const NOTHING = new Uint8Array();
 
 /** Ends a session from within a step. */
 class Stop extends Error {
@@ -75,7 +77,13 @@ export async function serve(
     session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
     const relayed = head;
     head = undefined;
-    startRelay(session, server, { io: parts.io, head: relayed, clock, end: parts.end });
+    startRelay(session, server, {
+      io: parts.io,
+      preface: prefaceOf(session),
+      head: relayed,
+      clock,
+      end: parts.end,
+    });
   } catch (error) {
     if (error instanceof Stop) sessions.end(session, error.reason, error.cause);
     else sessions.end(session, "internal_error", error);
@@ -189,14 +197,12 @@ async function connect(session: Session, parts: ServeParts): Promise<Stream> {
   session.server = server;
   session.idleMs = upstream.config.idle_timeout ?? IDLE_MS;
   session.lastActive = parts.clock.now;
-  const version = upstream.config.send_proxy_protocol;
-  if (version !== "off") {
-    const { destination } = session;
-    try {
-      await writeAll(server, encodeProxyHeader(version, { source, destination, transport: "tcp" }));
-    } catch (error) {
-      throw new Stop("target_reset", error);
-    }
-  }
   return server;
+}
+
+/** What a target is to hear before the client: a PROXY header where its upstream asks for one. */
+function prefaceOf({ upstream, source, destination }: Session): Uint8Array {
+  const version = upstream?.config.send_proxy_protocol ?? "off";
+  if (version === "off") return NOTHING;
+  return encodeProxyHeader(version, { source, destination, transport: "tcp" });
 }

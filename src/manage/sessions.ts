@@ -9,6 +9,7 @@ import { monotonicUlid } from "@std/ulid";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
+import { TICK_MS } from "./clock.ts";
 import { type ListenerState, Session } from "./session.ts";
 
 /** Is told of each session once, at its end. */
@@ -19,6 +20,8 @@ export class Sessions {
   readonly #live = new Set<Session>();
   readonly #onEnd: SessionEnd;
   #idle: (() => void) | undefined;
+  /** Set while no new session is taken. */
+  draining = false;
 
   /** @param onEnd Is told of each session at its end */
   constructor(onEnd: SessionEnd) {
@@ -35,9 +38,14 @@ export class Sessions {
    *
    * @param listener Whose client it is
    * @param client The accepted connection
-   * @returns The session, or `undefined` where a limit refused it
+   * @returns The session, or `undefined` where a limit refused it or shunt drains
    */
   open(listener: ListenerState, client: Stream): Session | undefined {
+    if (this.draining) {
+      // Accepted in the instant in which the listener was closed.
+      client.close();
+      return undefined;
+    }
     const { host, port } = client.remote;
     const source = { host: unmapHost(host), port };
     const session = new Session(monotonicUlid(), listener, client, source);
@@ -94,7 +102,7 @@ export class Sessions {
       if (now >= session.deadline) {
         session.deadline = Infinity;
         session.onDeadline?.();
-      } else if (now - session.lastActive >= session.idleMs) {
+      } else if (now - session.lastActive >= session.idleMs + TICK_MS) {
         this.end(session, "idle_timeout");
       }
     }

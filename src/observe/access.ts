@@ -34,6 +34,14 @@ export interface AccessRecord {
 
 const logger = getLogger(["shunt", "access"]);
 
+/** Values that one line shows of a list, and characters of one value: clients choose both. */
+const MAX_VALUES = 8;
+const MAX_LENGTH = 255;
+
+function clipped(text: string | undefined): string | undefined {
+  return text !== undefined && text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+}
+
 function rounded(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
 }
@@ -51,9 +59,9 @@ export function logAccess(record: AccessRecord): void {
     listener: record.listener,
     source: record.source,
     protocol: detected?.protocol,
-    sni: detected?.facts.sni,
-    alpn: detected?.facts.alpn,
-    host: detected?.facts.host,
+    sni: clipped(detected?.facts.sni),
+    alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
+    host: clipped(detected?.facts.host),
     route: record.route,
     upstream: record.upstream,
     target: record.target,

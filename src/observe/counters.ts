@@ -68,6 +68,8 @@ export const DROP_REASONS = [
   "detect_memory",
   /** It was held by a flow that ended before a target could take it. */
   "flow_closed",
+  /** The socket could not take it: it is too long, or a queue is full. */
+  "send_failed",
   /** It came from someone who is not the flow's target. */
   "not_target",
   /** New flows are not taken while shunt drains. */

@@ -9,6 +9,8 @@
 const FLUSH_MS = 50;
 /** Characters that are written at once at the latest. */
 const FLUSH_LENGTH = 65_536;
+/** Milliseconds that the last lines may take. */
+const LAST_WRITE_MS = 1000;
 /** Characters that may wait for a slow reader; what comes above is dropped and counted. */
 const MAX_WAITING = 8_388_608;
 
@@ -56,8 +58,15 @@ export class LineSink implements AsyncDisposable {
     });
   }
 
-  /** Writes what waits. */
+  /** Writes what waits; a reader that does not take it within a second does without. */
   async [Symbol.asyncDispose](): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WRITE_MS));
+    await Promise.race([this.#drain(), late]);
+    clearTimeout(timer);
+  }
+
+  async #drain(): Promise<void> {
     this.#flush();
     while (this.#writing !== undefined) await this.#writing;
   }

@@ -21,9 +21,11 @@ function textValue(value: unknown): string {
   const text = Array.isArray(value) ? value.join(",") : String(value);
   // Names come from the network: quoting keeps a line one line.
   if (PLAIN.test(text)) return text;
-  // JSON leaves DEL and the C1 controls as they are, which terminals obey.
-  return JSON.stringify(text)
-    .replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  // JSON leaves DEL, the C1 controls and what turns the direction of text, which terminals obey.
+  return JSON.stringify(text).replace(
+    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /**

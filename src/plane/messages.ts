@@ -18,7 +18,6 @@ export interface StartMessage {
   readonly worker: number;
   readonly memory: SharedMemory;
   readonly io: "deno" | "libc";
-  readonly sharesAddresses: boolean;
   /** Whether records of ended sessions and flows are wanted. */
   readonly records: boolean;
   /** A bit for each descriptor that the worker has open, so that none is left when it dies. */

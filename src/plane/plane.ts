@@ -9,6 +9,8 @@ import { getLogger } from "@logtape/logtape";
 import { answerDatagram, connectBuiltin } from "../builtin/mod.ts";
 import type { Config, ListenerConfig } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
+import { limitLargeBuffers } from "../io/buffers.ts";
+import { limitRests } from "../io/libc/relay.ts";
 import type { DatagramSocket, Io, StreamListener } from "../io/mod.ts";
 import { bindListener, type Bound, type BoundAddresses, boundAddresses } from "../listen/bind.ts";
 import { acceptLoop } from "../listen/tcp.ts";
@@ -33,8 +35,8 @@ export interface PlaneOptions {
   readonly io: Io;
   readonly resolver: NameResolver;
   readonly shared: SharedView;
-  /** Whether other workers bind the same addresses. */
-  readonly sharesAddresses: boolean;
+  /** How many data planes there are; with several, each binds the same addresses. */
+  readonly workers: number;
   /** Gets a record of each session and flow at its end. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
 }
@@ -53,6 +55,8 @@ export class Plane {
   readonly #receiving: DatagramSocket[] = [];
   readonly #loops: Promise<void>[] = [];
   #ending: Promise<number> | undefined;
+  /** Sessions and flows that had to be closed. */
+  #cut = 0;
 
   /**
    * Binds all listeners and starts to serve.
@@ -64,12 +68,14 @@ export class Plane {
   constructor(config: Config, options: PlaneOptions) {
     this.#config = config;
     this.#options = options;
+    limitLargeBuffers(config.limits.relay_memory / options.workers);
+    limitRests(config.limits.relay_memory / options.workers);
     for (const [name, upstream] of Object.entries(config.upstreams)) {
       const counts = options.shared.targetCounts(name);
       this.#upstreams.set(name, new Upstream(name, upstream, { counts }));
     }
     this.#sessions = new Sessions((session, reason, error) =>
-      options.onEnd?.(sessionRecord(session, reason, error))
+      this.#tell(sessionRecord(session, reason, error))
     );
     const bound = this.#bind();
     const addresses: Record<string, BoundAddresses> = {};
@@ -104,8 +110,18 @@ export class Plane {
     await this.#ending;
   }
 
+  #tell(record: AccessRecord): void {
+    try {
+      this.#options.onEnd?.(record);
+    } catch (error) {
+      // Whoever listens must not keep a session from ending.
+      logger.error("A listener for ended sessions failed", { error: String(error) });
+    }
+  }
+
   #bind(): Map<ListenerState, Bound> {
-    const { io, sharesAddresses: shared } = this.#options;
+    const { io, workers } = this.#options;
+    const shared = workers > 1;
     const bound = new Map<ListenerState, Bound>();
     try {
       Object.entries(this.#config.listeners).forEach(([name, config], index) => {
@@ -163,14 +179,15 @@ export class Plane {
   }
 
   #receive(sockets: readonly DatagramSocket[], state: ListenerState): void {
-    const { io, resolver, shared, onEnd } = this.#options;
+    const { io, resolver, shared } = this.#options;
     const parts: FlowParts = {
       io,
       clock: this.clock,
       resolver,
       upstreams: this.#upstreams,
       budget: shared.budget,
-      onEnd: (flow, listener, reason, error) => onEnd?.(flowRecord(flow, listener, reason, error)),
+      onEnd: (flow, listener, reason, error) =>
+        this.#tell(flowRecord(flow, listener, reason, error)),
       builtin: (flow, listener, name, options) => ({
         send(bytes) {
           const answer = answerDatagram(name, bytes, flowInfo(flow, listener));
@@ -199,6 +216,7 @@ export class Plane {
 
   async #end(timeoutMs: number): Promise<number> {
     closeAll(this.#accepting);
+    this.#sessions.draining = true;
     for (const flows of this.#flows) flows.draining = true;
     if (timeoutMs > 0) {
       const done = Promise.all([
@@ -209,19 +227,18 @@ export class Plane {
       await Promise.race([done, new Promise((resolve) => timer = setTimeout(resolve, timeoutMs))]);
       clearTimeout(timer);
     }
-    const rest = this.#endAll();
+    this.#endAll();
     closeAll(this.#receiving);
     this.clock[Symbol.dispose]();
     await Promise.all(this.#loops);
-    return rest;
+    return this.#cut;
   }
 
-  #endAll(): number {
-    const rest = this.#sessions.live.size +
+  #endAll(): void {
+    this.#cut += this.#sessions.live.size +
       this.#flows.reduce((sum, flows) => sum + flows.size, 0);
     this.#sessions.endAll("shutdown");
     for (const flows of this.#flows) flows.endAll("shutdown");
-    return rest;
   }
 }
 

@@ -36,7 +36,7 @@ class DataWorker {
   readonly #resolver: RemoteResolver;
   readonly #records: RecordQueue;
 
-  constructor({ config, worker, memory, io, sharesAddresses, records, descriptors }: StartMessage) {
+  constructor({ config, worker, memory, io, records, descriptors }: StartMessage) {
     this.#libc = io === "libc"
       ? openLibcIo({ descriptors: new Int32Array(descriptors), onBug: logBug })
       : undefined;
@@ -51,7 +51,7 @@ class DataWorker {
       io: this.#libc ?? denoIo,
       resolver: this.#resolver,
       shared: new SharedView(config, memory, worker),
-      sharesAddresses,
+      workers: memory.workers,
       onEnd: records ? (record) => this.#records.add(record) : undefined,
     });
     this.#plane.clock.onTick(() => this.#records.flush());

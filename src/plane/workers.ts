@@ -92,13 +92,12 @@ export class Workers {
   }
 
   #spawn(worker: number): RemotePlane {
-    const { io, memory, resolver, onEnd, workers } = this.#options;
+    const { io, memory, resolver, onEnd } = this.#options;
     const plane = new RemotePlane({
       config: this.#configFor(worker),
       worker,
       memory,
       io,
-      sharesAddresses: workers > 1,
       records: onEnd !== undefined,
     }, { resolver, onEnd, onDeath: (error) => this.#replace(worker, error) });
     this.#planes[worker] = plane;

@@ -7,6 +7,7 @@
 
 import { loadConfig } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import type { Io } from "../../src/io/mod.ts";
 import { openLibc } from "../../src/io/libc/symbols.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
 import type { AccessRecord } from "../../src/observe/access.ts";
@@ -77,8 +78,9 @@ export class TestShunt implements AsyncDisposable {
  * Starts shunt in this process.
  *
  * @param yaml The configuration's text
+ * @param io Sockets to use instead of the tests' own choice
  */
-export async function startShunt(yaml: string): Promise<TestShunt> {
+export async function startShunt(yaml: string, io?: Io): Promise<TestShunt> {
   const { config, problems } = loadConfig(yaml, {
     file: "test.yaml",
     protocols: PROTOCOLS,
@@ -86,7 +88,10 @@ export async function startShunt(yaml: string): Promise<TestShunt> {
   });
   if (config === undefined) throw new Error(problems.map(formatProblem).join("\n"));
   const records: AccessRecord[] = [];
-  const proxy = await startProxy(config, { onEnd: (record) => records.push(record) });
+  const proxy = await startProxy(config, {
+    onEnd: (record) => records.push(record),
+    ...(io === undefined ? {} : { io }),
+  });
   return new TestShunt(proxy, records);
 }
 

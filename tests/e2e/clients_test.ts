@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { serveDns } from "./_dns.ts";
 import { edge } from "./_edge.ts";
 import { askTls, Certificates, serveTls } from "./_openssl.ts";
@@ -69,8 +69,11 @@ Deno.test("clients: nine kinds of client at once, three times over, each reach t
       assertEquals(answers, clients.map(([expected]) => expected));
     }
     await shunt.stop();
-    const reasons = new Set(shunt.access.map(({ reason }) => reason));
-    assertEquals(reasons, new Set(["done", "shutdown"]));
+    for (const { transport, reason } of shunt.access) {
+      // A flow ends by silence, which the drain may not have waited for.
+      if (transport === "tcp") assertEquals(reason, "done");
+      else assert(reason === "idle_timeout" || reason === "shutdown", `${reason}`);
+    }
     const protocols = new Set(shunt.access.map(({ protocol }) => protocol));
     assertEquals(
       protocols,

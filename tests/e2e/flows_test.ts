@@ -1,4 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
+import { denoIo } from "../../src/io/deno.ts";
+import type { Io } from "../../src/io/mod.ts";
 import { bytes, startShunt, text, until } from "./_shunt.ts";
 
 /** A UDP socket on loopback that answers as the test says. */
@@ -188,23 +190,41 @@ Deno.test("flow: the first datagram carries a PROXY header where the upstream as
   assertEquals(text(second!), "second");
 });
 
+Deno.test("flow: a datagram that cannot be sent is lost, and its flow goes on", async () => {
+  await using target = new UdpPeer((data) => data.subarray(0, 1));
+  await using client = new UdpPeer();
+  await using shunt = await startShunt(config(
+    ALL,
+    `  up: { targets: ["127.0.0.1:${target.port}"], send_proxy_protocol: v2 }`,
+  ));
+  // So long that with the PROXY header no datagram can carry it.
+  await client.send(new Uint8Array(65_500), shunt.port());
+  await until(() => shunt.counters().drops.send_failed === 1, "the datagram to be dropped");
+  await client.send(bytes("short"), shunt.port());
+  assertEquals((await client.next()).length, 1);
+});
+
 Deno.test("flow: a socket that fails ends its own flow and no other", async () => {
-  await using target = new UdpPeer((data) => data);
   await using client = new UdpPeer();
   await using other = new UdpPeer();
-  await using shunt = await startShunt(config(
-    "      - match: { protocol: wireguard }\n        upstream: broken\n" + ALL,
-    `  broken: { targets: ["127.0.0.1:9"], send_proxy_protocol: v2 }\n` +
-      `  up: { targets: ["127.0.0.1:${target.port}"] }`,
-  ));
+  const failing: Io = {
+    ...denoIo,
+    dial: () => ({
+      send: () => Promise.reject(new Deno.errors.NetworkUnreachable("simulated")),
+      close: () => {},
+    }),
+  };
+  await using shunt = await startShunt(
+    config(
+      "      - match: { protocol: wireguard }\n        upstream: broken\n" + ALL,
+      '  broken: { targets: ["127.0.0.1:9"] }\n  up: { targets: [builtin:echo] }',
+    ),
+    failing,
+  );
   await other.send(bytes("before"), shunt.port());
   assertEquals(text(await other.next()), "before");
-  // WireGuard data so long that with the PROXY header no datagram can carry it.
-  const long = new Uint8Array(65_504);
-  long[0] = 4;
-  await client.send(long, shunt.port());
-  const record = await shunt.ended();
-  assert(record.reason === "target_reset", record.reason);
+  await client.send(initiation(), shunt.port());
+  assertEquals((await shunt.ended()).reason, "target_reset");
   await other.send(bytes("after"), shunt.port());
   assertEquals(text(await other.next()), "after");
   assertEquals(shunt.proxy.active().flows, 1);

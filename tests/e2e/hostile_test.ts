@@ -83,7 +83,7 @@ async function assertNothingLeft(shunt: TestShunt): Promise<void> {
   }
   assertEquals(shunt.records.length, begun);
   for (const { targets } of shunt.proxy.upstreams()) {
-    for (const target of targets) assertEquals([target.sessions, target.flows], [0, 0]);
+    for (const target of targets) assertEquals([target.sessions.total, target.flows.total], [0, 0]);
   }
 }
 
@@ -108,7 +108,7 @@ for (const max of ["1KiB", "64KiB", "1MiB"]) {
       assert(got.every((byte, i) => byte === answers.get(`${name} up`)![i]), "bytes up differ");
       answers.delete(name);
     });
-    await using shunt = startShunt(`
+    await using shunt = await startShunt(`
 listeners:
   edge:
     bind: 127.0.0.1:0
@@ -145,7 +145,7 @@ upstreams: { up: { targets: ["127.0.0.1:${server.port}"] } }
 
 Deno.test("hostile: clients that reset, with or without a word, hold up nobody", async () => {
   await using server = serveTcp(echo);
-  await using shunt = startShunt(`
+  await using shunt = await startShunt(`
 listeners:
   edge:
     bind: 127.0.0.1:0
@@ -167,7 +167,7 @@ Deno.test("hostile: clients that reset before they are accepted hold up nobody",
   const io: Io = {
     ...denoIo,
     listen(at) {
-      const listener = denoIo.listen(at);
+      const listener = denoIo.listen(at, false);
       return {
         local: listener.local,
         accept: () => queued.then(() => listener.accept()),
@@ -182,7 +182,7 @@ upstreams: { up: { targets: ["builtin:echo"] } }
 `,
     { file: "test.yaml", protocols: PROTOCOLS },
   );
-  await using shunt = new TestShunt(startProxy(config!, { io }), []);
+  await using shunt = new TestShunt(await startProxy(config!, { io }), []);
   await Promise.all(Array.from({ length: 20 }, () => reset(shunt.port(), new Uint8Array(0))));
   open();
   // They lie in the queue before this one: a wait after each would add up to 14 s.
@@ -194,7 +194,7 @@ upstreams: { up: { targets: ["builtin:echo"] } }
 
 Deno.test("hostile: noise by TCP and UDP, of any size, ends as sessions and flows end", async () => {
   const random = seeded(SEED);
-  await using shunt = startShunt(`
+  await using shunt = await startShunt(`
 listeners:
   edge:
     bind: 127.0.0.1:0
@@ -243,7 +243,7 @@ Deno.test("hostile: a client that never reads is cut off by the idle time, and i
       failed = true;
     }
   });
-  await using shunt = startShunt(`
+  await using shunt = await startShunt(`
 listeners: { edge: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] } }
 upstreams: { up: { targets: ["127.0.0.1:${server.port}"], idle_timeout: 300ms } }
 `);
@@ -263,7 +263,7 @@ Deno.test("hostile: a target that dies while it is written to ends its sessions 
     conn.close();
   });
   await using server = serveTcp(echo);
-  await using shunt = startShunt(`
+  await using shunt = await startShunt(`
 listeners:
   edge: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] }
   other: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: dying }] }

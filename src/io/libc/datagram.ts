@@ -249,9 +249,7 @@ class LibcTargetSocket implements TargetSocket, PollHandler {
     if (this.#closed) throw closedError();
     const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
     if (this.#libc.send(this.#fd, bytes, bytes.length, flags) >= 0) return;
-    const errno = this.#errno[0]!;
-    // A full queue loses this datagram, as a full wire does; it is not the flow's end.
-    if (errno !== abi.EAGAIN && errno !== abi.ENOBUFS) throw libcError("send", errno);
+    throw libcError("send", this.#errno[0]!);
   }
 
   onEvents(): void {

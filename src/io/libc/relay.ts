@@ -7,7 +7,7 @@
 
 import type { RelayOptions } from "../mod.ts";
 import * as abi from "./abi.ts";
-import { closedError, libcError } from "./errors.ts";
+import { closedError, isSocketError, libcError } from "./errors.ts";
 import type { LibcStream } from "./stream.ts";
 import { openLibc } from "./symbols.ts";
 
@@ -15,6 +15,22 @@ import { openLibc } from "./symbols.ts";
 const shared = new Uint8Array(1_048_576);
 /** Reads of one direction before the others have their turn. */
 const READS_PER_TURN = 8;
+
+/** Bytes that the directions of this thread may keep unwritten before they read less at once. */
+let restLimit = 134_217_728;
+/** Bytes that they keep. */
+let restBytes = 0;
+/** What a direction reads at once beyond the limit: as much as a small buffer holds. */
+const FRUGAL_READ = 65_536;
+
+/**
+ * Sets how much the relays of this thread may keep unwritten: `limits.relay_memory`.
+ *
+ * @param bytes The limit; beyond it each direction keeps 64 KiB at most
+ */
+export function limitRests(bytes: number): void {
+  restLimit = bytes;
+}
 
 /** One direction: what it could not write yet, and how far it has ended. */
 class Direction {
@@ -30,10 +46,27 @@ class Direction {
   queued = false;
   writes = 0;
 
+  #kept = 0;
+
   constructor(from: LibcStream, to: LibcStream, up: boolean) {
     this.from = from;
     this.to = to;
     this.up = up;
+  }
+
+  /** Keeps a copy of what could not be written. */
+  keep(bytes: Uint8Array): void {
+    this.drop();
+    this.rest = bytes.slice();
+    this.#kept = bytes.length;
+    restBytes += bytes.length;
+  }
+
+  /** Lets go of what was kept. */
+  drop(): void {
+    this.rest = undefined;
+    restBytes -= this.#kept;
+    this.#kept = 0;
   }
 }
 
@@ -63,7 +96,7 @@ class LibcRelay {
     }
     this.#pump(this.#up);
     // What did not go through was only lent.
-    if (this.#up.rest !== undefined) this.#up.rest = this.#up.rest.slice();
+    if (this.#up.rest !== undefined) this.#up.keep(this.#up.rest);
     if (!this.#over) this.#pump(this.#down);
   }
 
@@ -76,6 +109,8 @@ class LibcRelay {
   #finish(outcome: Parameters<RelayOptions["onEnd"]>[0], error?: Error): void {
     if (this.#over) return;
     this.#over = true;
+    this.#up.drop();
+    this.#down.drop();
     this.#up.from.onRelay = undefined;
     this.#down.from.onRelay = undefined;
     this.#options.onEnd(outcome, error);
@@ -92,17 +127,18 @@ class LibcRelay {
       if (direction.rest !== undefined && !this.#writeRest(direction, direction.rest)) return;
       if (direction.ended) return this.#passEnd(direction);
       if (!from.readable || !to.writable) return;
-      const count = this.#libc.recv(from.fd, shared, shared.length, abi.MSG_DONTWAIT);
+      const room = restBytes < restLimit ? shared.length : FRUGAL_READ;
+      const count = this.#libc.recv(from.fd, shared, room, abi.MSG_DONTWAIT);
       if (count > 0) {
         // A short read has emptied the socket, unless its end is what comes next.
-        if (count < shared.length && !from.hungUp) from.readable = false;
-        this.#options.progress.lastActive = this.#options.now();
+        if (count < room && !from.hungUp) from.readable = false;
         if (!this.#write(direction, count)) return;
       } else if (count === 0) {
         direction.ended = true;
       } else {
         const errno = this.#errno[0]!;
-        if (errno !== abi.EAGAIN) return this.#readFailed(direction, libcError("recv", errno));
+        if (isSocketError(errno)) return this.#readFailed(direction, libcError("recv", errno));
+        if (errno !== abi.EAGAIN) break;
         from.readable = false;
         return;
       }
@@ -124,17 +160,17 @@ class LibcRelay {
     const written = this.#libc.send(to.fd, shared, count, flags);
     if (written < 0) {
       const errno = this.#errno[0]!;
-      if (errno !== abi.EAGAIN) {
+      if (isSocketError(errno)) {
         this.#writeFailed(direction, libcError("send", errno));
         return false;
       }
-      direction.rest = shared.slice(0, count);
-      to.writable = false;
-      return false;
+      direction.keep(shared.subarray(0, count));
+      if (errno === abi.EAGAIN) to.writable = false;
+      return to.writable;
     }
     this.#count(direction, written);
     if (written === count) return true;
-    direction.rest = shared.slice(written, count);
+    direction.keep(shared.subarray(written, count));
     to.writable = false;
     return false;
   }
@@ -146,18 +182,22 @@ class LibcRelay {
     const written = this.#libc.send(to.fd, rest, rest.length, flags);
     if (written < 0) {
       const errno = this.#errno[0]!;
-      if (errno === abi.EAGAIN) to.writable = false;
-      else this.#writeFailed(direction, libcError("send", errno));
+      if (isSocketError(errno)) this.#writeFailed(direction, libcError("send", errno));
+      else if (errno === abi.EAGAIN) to.writable = false;
       return false;
     }
     this.#count(direction, written);
-    this.#options.progress.lastActive = this.#options.now();
-    direction.rest = written === rest.length ? undefined : rest.subarray(written);
-    if (direction.rest !== undefined) to.writable = false;
-    return direction.rest === undefined;
+    if (written === rest.length) {
+      direction.drop();
+      return true;
+    }
+    direction.rest = rest.subarray(written);
+    to.writable = false;
+    return false;
   }
 
   #count(direction: Direction, written: number): void {
+    this.#options.progress.lastActive = this.#options.now();
     if (direction.up) this.#options.progress.up += written;
     else this.#options.progress.down += written;
   }
@@ -180,7 +220,7 @@ class LibcRelay {
     if (!direction.up) return this.#finish("client_reset", error);
     // The target takes no more, but what it has sent (an early answer, say) still goes down.
     direction.done = true;
-    direction.rest = undefined;
+    direction.drop();
     if (this.#down.done) this.#finish("target_reset", error);
     else this.#failure = error;
   }

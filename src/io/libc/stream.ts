@@ -7,7 +7,7 @@
 
 import type { Endpoint, Stream, StreamAddress, StreamListener } from "../mod.ts";
 import * as abi from "./abi.ts";
-import { closedError, libcError } from "./errors.ts";
+import { closedError, isSocketError, libcError } from "./errors.ts";
 import type { Poller, PollHandler } from "./poller.ts";
 import { decodeSockaddr, encodeInet, encodeUnix, SOCKADDR_BYTES } from "./sockaddr.ts";
 import { openLibc } from "./symbols.ts";
@@ -140,9 +140,10 @@ export class LibcStream implements Stream, PollHandler {
     if (count > 0) return reader.resolve(count);
     if (count === 0) return reader.resolve(null);
     const errno = this.#errno[0]!;
-    if (errno !== abi.EAGAIN) return reader.reject(libcError("recv", errno));
-    this.readable = false;
+    if (isSocketError(errno)) return reader.reject(libcError("recv", errno));
     this.#reader = reader;
+    if (errno === abi.EAGAIN) this.readable = false;
+    else this.poller.again(() => this.onEvents(0));
   }
 
   #write(writer: Waiting<number>): void {
@@ -152,9 +153,10 @@ export class LibcStream implements Stream, PollHandler {
     const count = this.#libc.send(this.fd, bytes, bytes.length, flags);
     if (count >= 0) return writer.resolve(count);
     const errno = this.#errno[0]!;
-    if (errno !== abi.EAGAIN) return writer.reject(libcError("send", errno));
-    this.writable = false;
+    if (isSocketError(errno)) return writer.reject(libcError("send", errno));
     this.#writer = writer;
+    if (errno === abi.EAGAIN) this.writable = false;
+    else this.poller.again(() => this.onEvents(0));
   }
 
   closeWrite(): Promise<void> {

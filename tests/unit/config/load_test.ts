@@ -48,7 +48,7 @@ Deno.test("config load: gives every key that is not written its default", () => 
     workers: "auto",
     io: "auto",
     dns: { min_ttl: 30000, max_ttl: 3600000 },
-    limits: { detect_memory: 64 * 1024 * 1024 },
+    limits: { detect_memory: 64 * 1024 * 1024, relay_memory: 128 * 1024 * 1024 },
     log: { level: "info", format: "text", access: true, file: null },
     admin: null,
     drain_timeout: 30000,
