@@ -22,6 +22,9 @@ export class Head {
   ended = false;
   /** A read that was under way when the deadline came; it fills the buffer from `length` on. */
   pending: Promise<number | null> | undefined;
+  /** What the pending read has brought by now; unset while it waits. */
+  #late: number | null | undefined;
+  #failure: unknown;
   readonly #client: Stream;
   readonly #limit: number;
   readonly #budget: Budget;
@@ -56,7 +59,10 @@ export class Head {
     if (this.length >= this.#limit) return "full";
     this.pending ??= this.#client.read(this.buffer.subarray(this.length, this.#limit));
     const got = await untilDeadline(session, this.pending, at);
-    if (got === DEADLINE) return "deadline";
+    if (got === DEADLINE) {
+      this.pending.then((count) => this.#late = count, (error: unknown) => this.#failure = error);
+      return "deadline";
+    }
     this.pending = undefined;
     if (got === null) {
       this.ended = true;
@@ -76,6 +82,18 @@ export class Head {
     this.buffer.copyWithin(0, count, this.length);
     this.length -= count;
     this.#budget.give(count);
+  }
+
+  /**
+   * Tells what there is for a relay that ends the pending read: what that has brought by then counts.
+   *
+   * @returns All bytes, and whether the client has ended
+   * @throws {Error} when the pending read has failed
+   */
+  gather(): { readonly bytes: Uint8Array; readonly ended: boolean } {
+    if (this.#failure !== undefined) throw this.#failure;
+    const length = this.length + (this.#late ?? 0);
+    return { bytes: this.buffer.subarray(0, length), ended: this.ended || this.#late === null };
   }
 
   /** Ends the holding: the buffer now belongs to the relay. */

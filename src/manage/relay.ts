@@ -54,23 +54,33 @@ interface Direction {
  */
 export function startRelay(session: Session, server: Stream, options: RelayOptions): void {
   session.lastActive = options.clock.now;
-  const { head, preface, io, clock, end } = options;
+  const { head, preface, io } = options;
   const { client } = session;
-  const taken = io.relay?.(client, server, {
-    progress: session,
-    now: () => clock.now,
-    first: head === undefined ? preface : concatenate(preface, head.bytes),
-    ended: head?.ended ?? false,
-    onEnd: (outcome, error) => end(session, outcome, error),
-  });
-  if (taken === true) {
-    head?.discard();
-    return;
-  }
+  if (io.relay !== undefined && takeOver(session, server, options)) return;
   const up = { name: "up", from: client, to: server, writes: 0 } as const;
   if (head === undefined && preface.length === 0) pump(session, up, options);
   else deliverFirst(session, up, options);
   pump(session, { name: "down", from: server, to: client, writes: 0 }, options);
+}
+
+/** Lets the sockets' own relay take over, where it can. */
+function takeOver(session: Session, server: Stream, options: RelayOptions): boolean {
+  const { head, preface, io, clock, end } = options;
+  try {
+    const first = head?.gather();
+    const taken = io.relay?.(session.client, server, {
+      progress: session,
+      now: () => clock.now,
+      first: first === undefined ? preface : concatenate(preface, first.bytes),
+      ended: first?.ended ?? false,
+      onEnd: (outcome, error) => end(session, outcome, error),
+    });
+    if (taken !== true) return false;
+  } catch (error) {
+    end(session, "client_reset", error);
+  }
+  head?.discard();
+  return true;
 }
 
 /** Writes all of some bytes, and counts what went through. */
