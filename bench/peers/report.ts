@@ -119,7 +119,7 @@ ${rounds} interleaved round${
 
 Ratios are taken against the best peer of the same round, then the median over rounds. CPU is user and system time of the proxy alone, children included: the
 steadiest figure on a busy machine. \`direct\` is the backend without a proxy, the bench's own
-ceiling.
+ceiling. Requests, connections and UDP were run once for nothing before the first round.
 
 ## Goals
 

@@ -29,6 +29,8 @@ export interface Plan {
 /** Exit code of bad usage, which a variant that does not exist yet ends with. */
 const UNSUPPORTED = 2;
 const PAUSE = 150;
+/** Measurements that are made once for nothing first. */
+const WARMED = /^(kept|new|sni|udp)/;
 
 /** A participant that takes part. */
 interface Runner {
@@ -107,6 +109,23 @@ function show(measure: Measure, figures: Figures): string {
     .map(({ id, unit, digits }) => `${figures[id]!.toFixed(digits)} ${unit}`).join(", ");
 }
 
+/** A proxy in its first second of life is not what an operator runs: compilers have not seen it yet. */
+async function warmUp(plan: Plan, runners: readonly Runner[]): Promise<void> {
+  const warmed = plan.measures.filter(({ name }) => WARMED.test(name));
+  for (const measure of warmed) {
+    for (const runner of runners.filter((runner) => applies(plan, measure, runner))) {
+      plan.signal.throwIfAborted();
+      try {
+        await measureOne(plan, measure, runner, undefined);
+      } catch (error) {
+        // What fails here fails in the rounds too, where it is told.
+        plan.say(`warming up ${runner.participant.name}: ${message(error)}`);
+      }
+    }
+  }
+  if (warmed.length > 0) plan.say("warmed up");
+}
+
 /**
  * Runs the plan; what fails is in its results.
  *
@@ -116,6 +135,7 @@ function show(measure: Measure, figures: Figures): string {
  */
 export async function runAll(plan: Plan): Promise<Participant[]> {
   const runners = await startAll(plan);
+  await warmUp(plan, runners);
   for (let round = 0; round < plan.rounds; round++) {
     for (const measure of plan.measures) {
       let direct: Figures | undefined;

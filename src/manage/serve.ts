@@ -201,8 +201,12 @@ async function connect(session: Session, parts: ServeParts): Promise<Stream> {
 }
 
 /** What a target is to hear before the client: a PROXY header where its upstream asks for one. */
-function prefaceOf({ upstream, source, destination }: Session): Uint8Array {
+function prefaceOf({ upstream, source, destination, client }: Session): Uint8Array {
   const version = upstream?.config.send_proxy_protocol ?? "off";
   if (version === "off") return NOTHING;
-  return encodeProxyHeader(version, { source, destination, transport: "tcp" });
+  return encodeProxyHeader(version, {
+    source,
+    destination: destination ?? client.local,
+    transport: "tcp",
+  });
 }

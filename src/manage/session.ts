@@ -31,8 +31,8 @@ export class Session {
   readonly client: Stream;
   /** Who the client is: its peer address, or what a trusted PROXY header says. */
   source: Endpoint;
-  /** What the client wrote to. */
-  destination: Endpoint;
+  /** What a PROXY header says that the client wrote to; else the connection's own end counts. */
+  destination: Endpoint | undefined;
   detected: Detected | undefined;
   route: Route | undefined;
   upstream: Upstream | undefined;
@@ -79,7 +79,6 @@ export class Session {
     this.listener = listener;
     this.client = client;
     this.source = source;
-    this.destination = client.local;
   }
 }
 

@@ -114,3 +114,19 @@ Deno.test("workers: drain lets the sessions of all finish", async () => {
   }
   assertEquals(await drained, 0);
 });
+
+Deno.test("workers: UDP clients of all workers get their answers, and flows add up", async () => {
+  await using shunt = await startShunt(CONFIG);
+  const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port: shunt.port() };
+  const sockets = Array.from(
+    { length: 40 },
+    () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }),
+  );
+  for (const [i, socket] of sockets.entries()) {
+    await socket.send(bytes(`client ${i}`), to);
+    const [answer] = await socket.receive();
+    assertEquals(text(answer), `client ${i}`);
+  }
+  assertEquals(shunt.proxy.active().flows, 40);
+  for (const socket of sockets) socket.close();
+});
