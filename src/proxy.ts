@@ -137,11 +137,6 @@ function chooseIo(config: Config): Io["name"] {
 
 function chooseWorkers(config: Config): number {
   if (config.workers !== "auto") return config.workers;
-  const bySource = Object.values(config.listeners).some(({ limits }) =>
-    limits.per_source > 0 || limits.new_per_source > 0
-  );
-  // Sources are counted within one worker.
-  if (bySource) return 1;
   // One on one or two cores; else one for each core that the control plane leaves.
   return Math.max(1, navigator.hardwareConcurrency - 1);
 }

@@ -72,32 +72,6 @@ export function checkDraft(
 }
 
 /**
- * Checks that what is asked of several workers can be had from them.
- *
- * @param workers How many
- * @param options The listeners, and what takes the problems
- */
-export function checkWorkers(
-  workers: Config["workers"],
-  { listeners, report }: {
-    readonly listeners: readonly DraftListener[];
-    readonly report: Report;
-  },
-): void {
-  if (workers === "auto" || workers === 1) return;
-  for (const { path, limits } of listeners) {
-    for (const key of ["per_source", "new_per_source"] as const) {
-      if (limits === undefined || limits[key] === 0) continue;
-      report.error("not_supported", [...path, "limits", key], {
-        message: `"${key}" with more than one worker is not supported yet`,
-        hint: 'set "workers: 1" or remove the limit',
-        at: "key",
-      });
-    }
-  }
-}
-
-/**
  * Checks the bounds of how long a name's addresses are used.
  *
  * @param dns The bounds

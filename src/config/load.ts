@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkDns, checkDraft, checkWorkers } from "./check.ts";
+import { checkDns, checkDraft } from "./check.ts";
 import { readDraft } from "./draft.ts";
 import { expectation, reportIssues } from "./issues.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
@@ -86,8 +86,6 @@ function checkAcross(
   checkDraft(draft, { report, protocols: options.protocols });
   const dns = ConfigSchema.shape.dns.safeParse(Reflect.get(value, "dns"));
   if (dns.success) checkDns(dns.data, report);
-  const workers = ConfigSchema.shape.workers.safeParse(Reflect.get(value, "workers"));
-  if (workers.success) checkWorkers(workers.data, { listeners: draft.listeners, report });
 }
 
 function isEmptyMap(value: unknown): boolean {

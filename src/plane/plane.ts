@@ -139,12 +139,14 @@ export class Plane {
     const { accept, trusted } = config.proxy_protocol;
     const proxies = new AddressSet(accept === "off" ? [] : trusted);
     const { shared } = this.#options;
+    const now = () => this.clock.now;
     const counts = shared.listenerCounts(index);
+    const sources = shared.sources(index, now);
     return {
       name,
       config,
       router: new Router(config, { protocols: PROTOCOLS }),
-      limits: new Limits(config.limits, { now: () => this.clock.now, counts }),
+      limits: new Limits(config.limits, { now, counts, sources }),
       counters: shared.counters(index),
       trusts: (host) => accept !== "off" && proxies.has(host),
     };

@@ -7,6 +7,8 @@
 
 import type { Config } from "../config/schema.ts";
 import { Budget } from "../manage/budget.ts";
+import { limitsSources } from "../manage/limits.ts";
+import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
 import { SharedCount } from "../observe/shared_count.ts";
 import type { TargetCounts } from "../resolve/upstream.ts";
@@ -20,6 +22,8 @@ export interface SharedMemory {
   readonly counts: SharedArrayBuffer;
   /** Float64: bytes of detection memory by worker. */
   readonly detectMemory: SharedArrayBuffer;
+  /** The table of sources of each listener that limits them, where there are several workers. */
+  readonly sources: readonly (SharedArrayBuffer | undefined)[];
 }
 
 function listTargets(config: Config): number {
@@ -41,6 +45,11 @@ export function makeSharedMemory(config: Config, workers: number): SharedMemory 
     counters: new SharedArrayBuffer(8 * COUNTER_CELLS * listeners * workers),
     counts: new SharedArrayBuffer(4 * counts * workers),
     detectMemory: new SharedArrayBuffer(8 * workers),
+    sources: Object.values(config.listeners).map(({ limits }) =>
+      workers > 1 && limitsSources(limits)
+        ? new SharedArrayBuffer(sharedSourcesBytes(workers))
+        : undefined
+    ),
   };
 }
 
@@ -103,6 +112,26 @@ export class SharedView {
     return this.#pair(listener);
   }
 
+  /**
+   * The sources of a listener, where several workers count them together.
+   *
+   * @param listener The listener's place in the configuration
+   * @param now The time in milliseconds since this thread began
+   * @returns The ledger, or `undefined` where each thread may count for itself
+   */
+  sources(listener: number, now: () => number): SharedSources | undefined {
+    const memory = this.#memory.sources[listener];
+    const limits = Object.values(this.#config.listeners)[listener]?.limits;
+    if (memory === undefined || limits === undefined) return undefined;
+    return new SharedSources(limits, {
+      memory,
+      worker: this.#worker,
+      workers: this.#memory.workers,
+      // Threads begin at different times: the origin makes their clocks one.
+      now: () => performance.timeOrigin + now(),
+    });
+  }
+
   /** The counts of an upstream's targets, by its name. */
   targetCounts(upstream: string): TargetCounts[] {
     let first = Object.keys(this.#config.listeners).length;
@@ -118,6 +147,7 @@ export class SharedView {
     const cells = new Int32Array(this.#memory.counts);
     for (let i = worker; i < cells.length; i += this.#memory.workers) Atomics.store(cells, i, 0);
     new Float64Array(this.#memory.detectMemory)[worker] = 0;
+    this.#memory.sources.forEach((_, i) => this.sources(i, () => 0)?.clear(worker));
     for (const counters of this.#counters[worker]!) {
       counters.closes.worker_died += counters.sessionsActive + counters.flowsActive;
       counters.sessionsActive = 0;

@@ -130,3 +130,18 @@ Deno.test("workers: UDP clients of all workers get their answers, and flows add 
   assertEquals(shunt.proxy.active().flows, 40);
   for (const socket of sockets) socket.close();
 });
+
+Deno.test("workers: the limits of a source hold over all of them", async () => {
+  await using shunt = await startShunt(
+    CONFIG.replace("sessions: 20", "sessions: 20, per_source: 6"),
+  );
+  const clients: Deno.TcpConn[] = [];
+  for (let i = 0; i < 16; i++) clients.push(await connect(shunt.port()));
+  await until(() => shunt.counters().closes.limit_source === 10, "ten to be refused");
+  assertEquals(shunt.proxy.active().sessions, 6);
+  for (const client of clients) client.close();
+  await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
+  const next = await connect(shunt.port());
+  await converse(next);
+  next.close();
+});

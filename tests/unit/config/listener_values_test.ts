@@ -212,17 +212,6 @@ testCases([
     ],
   },
   {
-    name: "limits by source with more than one worker",
-    yaml: withTop("workers: 2").replace(
-      "routes",
-      "limits: { per_source: 5, new_per_source: 1/s }, routes",
-    ),
-    lines: [
-      'c.yaml:3:43: error: listeners.edge.limits.per_source: "per_source" with more than one worker is not supported yet; set "workers: 1" or remove the limit',
-      'c.yaml:3:58: error: listeners.edge.limits.new_per_source: "new_per_source" with more than one worker is not supported yet; set "workers: 1" or remove the limit',
-    ],
-  },
-  {
     name: "an admin endpoint",
     yaml: withTop('admin: { bind: "127.0.0.1:9901" }'),
     lines: [
