@@ -52,6 +52,8 @@ export interface Stream {
   setNoDelay(): void;
   /** Closes both directions; may be called again, never throws. */
   close(): void;
+  /** Closes so that the other side sees a reset (RST), where the implementation can. */
+  reset?(): void;
 }
 
 /** A bound and listening socket. */

@@ -78,7 +78,9 @@ export class Sessions {
     session.deadline = Infinity;
     session.onDeadline = undefined;
     session.cancel?.();
-    session.client.close();
+    const { client, target } = session;
+    if (target?.address.kind === "builtin" && target.address.name === "reset") client.reset?.();
+    client.close();
     session.server?.close();
     this.#live.delete(session);
     const { counters, limits } = session.listener;

@@ -347,3 +347,16 @@ Deno.test("session: reaches a target by its Unix socket", async () => {
   listener.close();
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("session: builtin:reset breaks the connection, as far as the sockets can", async () => {
+  await using shunt = await startShunt(
+    config({ routes: ALL, upstreams: { up: "{ targets: [builtin:reset] }" } }),
+  );
+  const client = await connect(shunt.port());
+  const outcome = await client.read(new Uint8Array(1)).catch((error: unknown) => error);
+  client.close();
+  // Deno's sockets cannot send RST: the stream ends instead.
+  if (shunt.proxy.io === "deno") assertEquals(outcome, null);
+  else assert(outcome instanceof Deno.errors.ConnectionReset, String(outcome));
+  assertEquals((await shunt.ended()).reason, "target_reset");
+});

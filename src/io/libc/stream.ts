@@ -18,6 +18,8 @@ const ACCEPT_BATCH = 64;
 const STREAM_EVENTS = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
 
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
+/** `struct linger`: on, and for no time, which makes closing a reset. */
+const LINGER_NONE = new Uint8Array(new Int32Array([1, 0]).buffer);
 const address = new Uint8Array(128);
 const addressLength = new Int32Array(1);
 const addressLengthBytes = new Uint8Array(addressLength.buffer);
@@ -168,6 +170,12 @@ export class LibcStream implements Stream, PollHandler {
   setNoDelay(): void {
     if (this.closed) return;
     this.#libc.setsockopt(this.fd, abi.IPPROTO_TCP, abi.TCP_NODELAY, ONE, 4);
+  }
+
+  reset(): void {
+    if (this.closed) return;
+    this.#libc.setsockopt(this.fd, abi.SOL_SOCKET, abi.SO_LINGER, LINGER_NONE, 8);
+    this.close();
   }
 
   #socketError(): number {
