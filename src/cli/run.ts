@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import project from "../../deno.json" with { type: "json" };
 import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import { logAccess } from "../observe/access.ts";
@@ -53,6 +54,8 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     terminal.err(`error: ${error.message}`);
     return 1;
   }
+  const { io, workers } = proxy;
+  logger.info("Started", { version: project.version, io, workers });
   for (const [name, { tcp, udp }] of Object.entries(proxy.addresses)) {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
