@@ -13,8 +13,9 @@ import { missingForLibc } from "./io/libc/symbols.ts";
 import type { Io } from "./io/mod.ts";
 import type { BoundAddresses } from "./listen/bind.ts";
 import { Clock } from "./manage/clock.ts";
-import type { AccessRecord } from "./observe/access.ts";
+import { type AccessRecord, formatAccess } from "./observe/access.ts";
 import type { Counters } from "./observe/counters.ts";
+import { formatterOf } from "./observe/log.ts";
 import { Plane } from "./plane/plane.ts";
 import { Workers } from "./plane/workers.ts";
 import { makeSharedMemory, SharedView } from "./plane/shared.ts";
@@ -31,6 +32,8 @@ export interface ProxyOptions {
   readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
   /** Gets a record of each session and flow at its end. */
   readonly onEnd?: (record: AccessRecord) => void;
+  /** Gets access lines as `log.format` asks, one or more at once, each with its line feed. */
+  readonly onAccess?: (lines: string) => void;
 }
 
 /** What lives, and what it holds. */
@@ -101,7 +104,7 @@ export async function startProxy(config: Config, options: ProxyOptions = {}): Pr
   });
   const memory = makeSharedMemory(config, workers);
   const shared = new SharedView(config, memory, 0);
-  const { onEnd } = options;
+  const { onEnd, onAccess } = options;
   try {
     // Sockets of Deno's need no thread of their own; a libc worker blocks in its wait.
     const planes = workers === 1 && io === "deno" || options.io !== undefined
@@ -110,15 +113,27 @@ export async function startProxy(config: Config, options: ProxyOptions = {}): Pr
         resolver,
         shared,
         workers: 1,
-        onEnd,
+        onEnd: localListener(config, options),
       })
-      : await Workers.start(config, { io, workers, memory, shared, resolver, onEnd });
+      : await Workers.start(config, { io, workers, memory, shared, resolver, onEnd, onAccess });
     return new RunningProxy(config, { io, workers, planes, shared, resolver, clock });
   } catch (error) {
     resolver.close();
     clock[Symbol.dispose]();
     throw error;
   }
+}
+
+function localListener(
+  config: Config,
+  { onEnd, onAccess }: ProxyOptions,
+): ((record: AccessRecord) => void) | undefined {
+  if (onAccess === undefined) return onEnd;
+  const format = formatterOf(config.log.format);
+  return (record) => {
+    onAccess(formatAccess(record, format));
+    onEnd?.(record);
+  };
 }
 
 function chooseIo(config: Config): Io["name"] {

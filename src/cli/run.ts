@@ -8,7 +8,6 @@ import { getLogger } from "@logtape/logtape";
 import project from "../../deno.json" with { type: "json" };
 import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
-import { logAccess } from "../observe/access.ts";
 import { setUpLog } from "../observe/log.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
@@ -36,7 +35,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (config === undefined) return 2;
   const readyFile = options.get("ready-file");
   if (readyFile !== undefined) await removeReadyFile(readyFile);
-  await using _log = await setUpLog(config.log);
+  await using log = await setUpLog(config.log);
   // A bug must cost one session, not the process.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -48,7 +47,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   });
   let proxy: Proxy;
   try {
-    proxy = await startProxy(config, config.log.access ? { onEnd: logAccess } : {});
+    proxy = await startProxy(config, config.log.access ? { onAccess: log.write } : {});
   } catch (error) {
     if (!(error instanceof ShuntError)) throw error;
     terminal.err(`error: ${error.message}`);

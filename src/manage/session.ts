@@ -100,10 +100,24 @@ export function untilDeadline<T>(
   at: number,
 ): Promise<T | typeof DEADLINE> {
   return new Promise<T | typeof DEADLINE>((resolve, reject) => {
+    const onDeadline = () => {
+      clearDeadline(session);
+      resolve(DEADLINE);
+    };
+    // What settles late must not take away the deadline of the step that follows.
+    const settle = () => {
+      if (session.onDeadline === onDeadline) clearDeadline(session);
+    };
     session.deadline = at;
-    session.onDeadline = () => resolve(DEADLINE);
-    promise.then(resolve, reject);
-  }).finally(() => clearDeadline(session));
+    session.onDeadline = onDeadline;
+    promise.then((value) => {
+      settle();
+      resolve(value);
+    }, (error: unknown) => {
+      settle();
+      reject(error);
+    });
+  });
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import { messageOf } from "../errors.ts";
-import { getLogger } from "@logtape/logtape";
+import type { TextFormatter } from "@logtape/logtape";
 import type { Detected } from "../detect/mod.ts";
 import type { CloseReason } from "./counters.ts";
 
@@ -32,8 +32,6 @@ export interface AccessRecord {
   readonly error: unknown;
 }
 
-const logger = getLogger(["shunt", "access"]);
-
 /** Values that one line shows of a list, and characters of one value: clients choose both. */
 const MAX_VALUES = 8;
 const MAX_LENGTH = 255;
@@ -47,30 +45,39 @@ function rounded(ms: number | undefined): number | undefined {
 }
 
 /**
- * Logs one access line.
+ * Writes one access line.
  *
  * @param record What is known of the session or flow
+ * @param format How the log's lines are written
+ * @returns The line, with its line feed
  */
-export function logAccess(record: AccessRecord): void {
+export function formatAccess(record: AccessRecord, format: TextFormatter): string {
   const { detected, error } = record;
-  logger.info("closed", {
-    id: record.id,
-    transport: record.transport,
-    listener: record.listener,
-    source: record.source,
-    protocol: detected?.protocol,
-    sni: clipped(detected?.facts.sni),
-    alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
-    host: clipped(detected?.facts.host),
-    route: record.route,
-    upstream: record.upstream,
-    target: record.target,
-    bytes_up: record.up,
-    bytes_down: record.down,
-    detect_ms: rounded(record.detectMs),
-    connect_ms: rounded(record.connectMs),
-    duration_ms: rounded(record.durationMs),
-    reason: record.reason,
-    error: error === undefined ? undefined : messageOf(error),
+  return format({
+    category: ["shunt", "access"],
+    level: "info",
+    message: ["closed"],
+    rawMessage: "closed",
+    timestamp: Date.now(),
+    properties: {
+      id: record.id,
+      transport: record.transport,
+      listener: record.listener,
+      source: record.source,
+      protocol: detected?.protocol,
+      sni: clipped(detected?.facts.sni),
+      alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
+      host: clipped(detected?.facts.host),
+      route: record.route,
+      upstream: record.upstream,
+      target: record.target,
+      bytes_up: record.up,
+      bytes_down: record.down,
+      detect_ms: rounded(record.detectMs),
+      connect_ms: rounded(record.connectMs),
+      duration_ms: rounded(record.durationMs),
+      reason: record.reason,
+      error: error === undefined ? undefined : messageOf(error),
+    },
   });
 }

@@ -46,11 +46,32 @@ export const formatText: TextFormatter = (record: LogRecord): string => {
   return line + "\n";
 };
 
-const formatJson: TextFormatter = getJsonLinesFormatter({
+/** Writes a record as one line of JSON. */
+export const formatJson: TextFormatter = getJsonLinesFormatter({
   categorySeparator: ".",
   message: "rendered",
   properties: "flatten",
 });
+
+/**
+ * Tells how lines of a format are written.
+ *
+ * @param format The configuration's `log.format`
+ * @returns The formatter
+ */
+export function formatterOf(format: Config["log"]["format"]): TextFormatter {
+  return format === "json" ? formatJson : formatText;
+}
+
+/** A log that is set up. */
+export interface RunningLog extends AsyncDisposable {
+  /**
+   * Writes lines that are formatted already.
+   *
+   * @param lines One or more lines, each with its line feed
+   */
+  write(lines: string): void;
+}
 
 async function writeToStderr(bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
@@ -68,24 +89,19 @@ async function writeToStderr(bytes: Uint8Array): Promise<void> {
 export async function setUpLog(
   config: Config["log"],
   write: (bytes: Uint8Array) => Promise<void> = writeToStderr,
-): Promise<AsyncDisposable> {
+): Promise<RunningLog> {
   const lines = new LineSink(write);
-  const format = config.format === "json" ? formatJson : formatText;
+  const format = formatterOf(config.format);
   await configure({
     reset: true,
     sinks: { lines: (record) => lines.add(format(record)) },
     loggers: [
       { category: "shunt", lowestLevel: config.level, sinks: ["lines"] },
-      {
-        category: ["shunt", "access"],
-        lowestLevel: "info",
-        sinks: ["lines"],
-        parentSinks: "override",
-      },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["lines"] },
     ],
   });
   return {
+    write: (text) => lines.add(text),
     async [Symbol.asyncDispose]() {
       if (lines.dropped > 0) {
         lines.add(`${lines.dropped} log lines were dropped: their reader was too slow\n`);

@@ -7,7 +7,7 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
-import type { AccessRecord } from "../observe/access.ts";
+import type { Batch } from "./record_queue.ts";
 import type { SharedMemory } from "./shared.ts";
 
 /** The first message to a worker: what to run. */
@@ -20,6 +20,8 @@ export interface StartMessage {
   readonly io: "deno" | "libc";
   /** Whether records of ended sessions and flows are wanted. */
   readonly records: boolean;
+  /** Whether access lines are wanted. */
+  readonly lines: boolean;
   /** A bit for each descriptor that the worker has open, so that none is left when it dies. */
   readonly descriptors: SharedArrayBuffer;
 }
@@ -38,7 +40,7 @@ export interface ResolvedMessage {
 export type ToWorker =
   | StartMessage
   | ResolvedMessage
-  | { readonly type: "records_taken" }
+  | { readonly type: "ended_taken" }
   | { readonly type: "drain"; readonly timeoutMs: number }
   | { readonly type: "close" };
 
@@ -61,6 +63,6 @@ export type FromWorker =
   }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "resolve"; readonly name: string }
-  | { readonly type: "records"; readonly records: readonly AccessRecord[]; readonly lost: number }
+  | ({ readonly type: "ended" } & Batch)
   | LogMessage
   | { readonly type: "drained"; readonly rest: number };

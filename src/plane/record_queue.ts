@@ -1,6 +1,6 @@
 /**
- * Collects the records of ended sessions and flows and hands them over in batches. Knows neither what
- * is in them nor who takes them.
+ * Collects what a worker has to tell of ended sessions and flows, records or lines, and hands it over in
+ * batches. Knows neither what is in them nor who takes them.
  *
  * @module
  */
@@ -13,15 +13,28 @@ const BATCH = 512;
 /** Batches that may be on their way: what comes while a slow log has not taken them is lost. */
 const MAX_BATCHES = 32;
 
-/** Batches records, within bounds. */
+/** Characters of a batch of lines: as many records make about as much. */
+const BATCH_LENGTH = 65_536;
+
+/** A batch as it is handed over. */
+export interface Batch {
+  readonly records: readonly AccessRecord[];
+  /** Access lines. */
+  readonly lines: string;
+  /** What was lost since the last batch, because too many were under way. */
+  readonly lost: number;
+}
+
+/** Batches records and lines, within bounds. */
 export class RecordQueue {
-  readonly #send: (records: readonly AccessRecord[], lost: number) => void;
+  readonly #send: (batch: Batch) => void;
   #records: AccessRecord[] = [];
+  #lines = "";
   #underWay = 0;
   #lost = 0;
 
-  /** @param send Hands a batch over, with how many records were lost since the last one */
-  constructor(send: (records: readonly AccessRecord[], lost: number) => void) {
+  /** @param send Hands a batch over */
+  constructor(send: (batch: Batch) => void) {
     this.#send = send;
   }
 
@@ -30,24 +43,37 @@ export class RecordQueue {
    *
    * @param record The record; its error becomes text, which any thread understands
    */
-  add(record: AccessRecord): void {
-    if (this.#records.length >= BATCH && this.#underWay >= MAX_BATCHES) {
-      this.#lost++;
-      return;
-    }
+  addRecord(record: AccessRecord): void {
+    if (!this.#hasRoom()) return;
     const { error } = record;
-    this.#records.push(
-      error === undefined ? record : { ...record, error: messageOf(error) },
-    );
-    if (this.#records.length >= BATCH) this.flush();
+    this.#records.push(error === undefined ? record : { ...record, error: messageOf(error) });
+  }
+
+  /**
+   * Adds an access line.
+   *
+   * @param line The line, with its line feed
+   */
+  addLine(line: string): void {
+    if (this.#hasRoom()) this.#lines += line;
+  }
+
+  #hasRoom(): boolean {
+    if (this.#records.length < BATCH && this.#lines.length < BATCH_LENGTH) return true;
+    this.flush();
+    if (this.#records.length === 0 && this.#lines === "") return true;
+    this.#lost++;
+    return false;
   }
 
   /** Hands over what there is, unless too many batches are under way. */
   flush(): void {
-    if (this.#records.length === 0 || this.#underWay >= MAX_BATCHES) return;
+    if (this.#records.length === 0 && this.#lines === "") return;
+    if (this.#underWay >= MAX_BATCHES) return;
     this.#underWay++;
-    this.#send(this.#records, this.#lost);
+    this.#send({ records: this.#records, lines: this.#lines, lost: this.#lost });
     this.#records = [];
+    this.#lines = "";
     this.#lost = 0;
   }
 

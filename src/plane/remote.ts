@@ -21,6 +21,8 @@ const MAX_DESCRIPTORS = 1_048_576;
 export interface RemoteOptions {
   readonly resolver: NameResolver;
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
+  /** Takes access lines, many at once. */
+  readonly onAccess: ((lines: string) => void) | undefined;
   /** Is told once when the worker has died on its own. */
   readonly onDeath: (error: string) => void;
 }
@@ -104,12 +106,13 @@ export class RemotePlane {
       case "resolve":
         this.#resolve(message.name);
         return;
-      case "records":
+      case "ended":
         for (const record of message.records) this.#options.onEnd?.(record);
+        if (message.lines !== "") this.#options.onAccess?.(message.lines);
         if (message.lost > 0) {
           logger.warn("Access lines were lost: the log is too slow", { lines: message.lost });
         }
-        return this.#tell({ type: "records_taken" });
+        return this.#tell({ type: "ended_taken" });
       case "log":
         getLogger([...message.category])[message.level](message.message, message.properties);
         return;

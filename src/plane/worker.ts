@@ -9,6 +9,8 @@ import { messageOf, ShuntError } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
 import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import { formatAccess } from "../observe/access.ts";
+import { formatterOf } from "../observe/log.ts";
 import { Plane } from "./plane.ts";
 import { RecordQueue } from "./record_queue.ts";
 import { RemoteResolver } from "./remote_resolver.ts";
@@ -34,9 +36,11 @@ class DataWorker {
   readonly #plane: Plane;
   readonly #libc: LibcIo | undefined;
   readonly #resolver: RemoteResolver;
-  readonly #records: RecordQueue;
+  readonly #ended: RecordQueue;
 
-  constructor({ config, worker, memory, io, records, descriptors }: StartMessage) {
+  constructor(
+    { config, worker, memory, io, records, lines, descriptors }: StartMessage,
+  ) {
     this.#libc = io === "libc"
       ? openLibcIo({ descriptors: new Int32Array(descriptors), onBug: logBug })
       : undefined;
@@ -44,17 +48,20 @@ class DataWorker {
       (name) => scope.postMessage({ type: "resolve", name }),
       () => this.#plane.clock.now,
     );
-    this.#records = new RecordQueue((batch, lost) =>
-      scope.postMessage({ type: "records", records: batch, lost })
-    );
+    const ended = new RecordQueue((batch) => scope.postMessage({ type: "ended", ...batch }));
+    this.#ended = ended;
+    const format = formatterOf(config.log.format);
     this.#plane = new Plane(config, {
       io: this.#libc ?? denoIo,
       resolver: this.#resolver,
       shared: new SharedView(config, memory, worker),
       workers: memory.workers,
-      onEnd: records ? (record) => this.#records.add(record) : undefined,
+      onEnd: (record) => {
+        if (lines) ended.addLine(formatAccess(record, format));
+        if (records) ended.addRecord(record);
+      },
     });
-    this.#plane.clock.onTick(() => this.#records.flush());
+    this.#plane.clock.onTick(() => ended.flush());
     this.#libc?.poller.start();
     scope.postMessage({
       type: "ready",
@@ -67,8 +74,8 @@ class DataWorker {
     switch (message.type) {
       case "resolved":
         return this.#resolver.answer(message);
-      case "records_taken":
-        return this.#records.taken();
+      case "ended_taken":
+        return this.#ended.taken();
       case "drain":
         this.#plane.drain(message.timeoutMs).then((rest) => this.#leave(rest));
         return;
@@ -88,7 +95,7 @@ class DataWorker {
   #leave(rest: number): void {
     if (this.#left) return;
     this.#left = true;
-    this.#records.flush();
+    this.#ended.flush();
     this.#libc?.poller.stop();
     scope.postMessage({ type: "drained", rest });
     scope.close();

@@ -28,6 +28,7 @@ export interface WorkersOptions {
   readonly shared: SharedView;
   readonly resolver: NameResolver;
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
+  readonly onAccess: ((lines: string) => void) | undefined;
 }
 
 /** All workers. */
@@ -92,14 +93,15 @@ export class Workers {
   }
 
   #spawn(worker: number): RemotePlane {
-    const { io, memory, resolver, onEnd } = this.#options;
+    const { io, memory, resolver, onEnd, onAccess } = this.#options;
     const plane = new RemotePlane({
       config: this.#configFor(worker),
       worker,
       memory,
       io,
       records: onEnd !== undefined,
-    }, { resolver, onEnd, onDeath: (error) => this.#replace(worker, error) });
+      lines: onAccess !== undefined,
+    }, { resolver, onEnd, onAccess, onDeath: (error) => this.#replace(worker, error) });
     this.#planes[worker] = plane;
     return plane;
   }

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { LogRecord } from "@logtape/logtape";
-import { logAccess } from "../../../src/observe/access.ts";
+import { type AccessRecord, formatAccess } from "../../../src/observe/access.ts";
 import { LineSink } from "../../../src/observe/line_sink.ts";
-import { formatText, setUpLog } from "../../../src/observe/log.ts";
+import { formatterOf, formatText, setUpLog } from "../../../src/observe/log.ts";
 
 function record(properties: Record<string, unknown>): LogRecord {
   return {
@@ -41,8 +41,8 @@ async function written(format: "text" | "json", level: "info" | "error"): Promis
     return Promise.resolve();
   };
   {
-    await using _log = await setUpLog({ level, format, access: true, file: null }, write);
-    logAccess({
+    await using log = await setUpLog({ level, format, access: true, file: null }, write);
+    const record: AccessRecord = {
       id: "01A",
       transport: "tcp",
       listener: "edge",
@@ -58,7 +58,8 @@ async function written(format: "text" | "json", level: "info" | "error"): Promis
       durationMs: 12.5,
       reason: "done",
       error: undefined,
-    });
+    };
+    log.write(formatAccess(record, formatterOf(format)));
   }
   return text;
 }
