@@ -45,7 +45,8 @@ export function describeMachine(programs: Programs): Machine {
     date: new Date().toISOString().slice(0, 16).replace("T", " ") + " UTC",
     cpu: firstMatch(Deno.readTextFileSync("/proc/cpuinfo"), /^model name\s*:\s*(.+)$/m),
     cores: navigator.hardwareConcurrency,
-    kernel: Deno.osRelease(),
+    // Major and minor: what comes after names the machine rather than the kernel.
+    kernel: Deno.osRelease().split(".").slice(0, 2).join("."),
     load: Deno.loadavg()[0] ?? 0,
     versions: {
       shunt: `${version} (${commit})`,

@@ -26,7 +26,7 @@ Exit codes: 0 usable (warnings may be told), 2 not usable`,
     const listeners = Object.keys(config.listeners).length;
     const upstreams = Object.keys(config.upstreams).length;
     const told = problems === 0 ? "no problems" : "usable, with warnings";
-    terminal.out(`${file}: ${told} (${listeners} listeners, ${upstreams} upstreams)`);
+    terminal.out(`${file}: ${told} (listeners: ${listeners}, upstreams: ${upstreams})`);
     return 0;
   },
 };

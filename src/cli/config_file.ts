@@ -8,7 +8,7 @@ import { messageOf } from "../errors.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
-import { type Options, type Terminal, UsageError } from "./verb.ts";
+import { InputError, type Options, type Terminal } from "./verb.ts";
 
 /** The file that is read where `-c` is not given. */
 export const DEFAULT_CONFIG = "config.yaml";
@@ -30,7 +30,7 @@ export interface ConfigFile {
  * @param options The verb's options
  * @param terminal Where problems go
  * @returns The configuration, unless there are errors
- * @throws {UsageError} when the file cannot be read
+ * @throws {InputError} when the file cannot be read
  */
 export async function readConfig(options: Options, terminal: Terminal): Promise<ConfigFile> {
   const file = options.get("config") ?? DEFAULT_CONFIG;
@@ -41,8 +41,9 @@ export async function readConfig(options: Options, terminal: Terminal): Promise<
     const hint = error instanceof Deno.errors.NotFound
       ? `it does not exist; "shunt init > ${file}" writes one to start from`
       : messageOf(error);
-    throw new UsageError(`Cannot read "${file}": ${hint}`);
+    throw new InputError(`Cannot read "${file}": ${hint}`);
   }
+  if (text.includes("\0")) throw new InputError(`Cannot read "${file}": it is not a text file`);
   const { config, problems } = loadConfig(text, {
     file,
     protocols: PROTOCOLS,

@@ -5,8 +5,8 @@
  */
 
 import { messageOf } from "../errors.ts";
-import { type Detected, Detection, UNKNOWN } from "../detect/mod.ts";
-import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { type Detected, Detection, SILENT } from "../detect/mod.ts";
+import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
 /** What captured bytes are. */
 export interface Finding {
@@ -20,7 +20,7 @@ export interface Finding {
  *
  * @param files Their paths; `-` is standard input
  * @returns Their contents
- * @throws {UsageError} when one cannot be read
+ * @throws {InputError} when one cannot be read
  */
 export async function readCaptures(files: readonly string[]): Promise<Uint8Array[]> {
   const captures: Uint8Array[] = [];
@@ -32,7 +32,7 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
           : await Deno.readFile(file),
       );
     } catch (error) {
-      throw new UsageError(
+      throw new InputError(
         `Cannot read "${file}": ${messageOf(error)}`,
       );
     }
@@ -48,7 +48,8 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
  */
 export function detectStream(bytes: Uint8Array): Finding {
   const detection = new Detection("tcp", true);
-  const detected = bytes.length === 0 ? UNKNOWN : detection.stream(bytes);
+  if (bytes.length === 0) return { detected: SILENT, complete: false };
+  const detected = detection.stream(bytes);
   return { detected: detected ?? detection.conclude(), complete: detected !== undefined };
 }
 
@@ -116,7 +117,9 @@ Tells what the detectors make of captured bytes. Each file holds the first bytes
 with --udp, each is one datagram of one flow. "-" is standard input.
 
   --udp     the files are datagrams
-  --json    one JSON object per line`,
+  --json    one JSON object per line
+
+Exit codes: 0 read, 2 bad usage or a file that cannot be read`,
   options: { boolean: ["udp", "json"], rest: "FILE" },
   run,
 };

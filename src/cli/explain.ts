@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { Config, ListenerConfig } from "../config/schema.ts";
+import type { Config, ListenerConfig, Transport } from "../config/schema.ts";
 import { type Detected, PROTOCOLS } from "../detect/mod.ts";
 import { Router } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
-import { detectFlow, detectStream, formatFinding, readCaptures } from "./detect.ts";
+import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
 const DEFAULT_SOURCE = "127.0.0.1:50000";
@@ -19,12 +19,14 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const { config } = await readConfig(options, terminal);
   if (config === undefined) return 2;
   const listener = chooseListener(config, options.get("listener"));
-  const transport = options.has("udp") ? "udp" : "tcp";
+  const transport = chooseTransport(listener, options);
+  const client = await describeClient(options, transport);
   const source = readSource(options.get("source") ?? DEFAULT_SOURCE);
   const router = new Router(listener, { protocols: PROTOCOLS });
   let detected: Detected | undefined;
   if (router.needs(transport, source.host) === "bytes") {
-    detected = await findDetected(options, terminal);
+    detected = client.detected;
+    terminal.out(`detect: ${formatFinding(client)}`);
   } else {
     terminal.out("detect: not needed, no route needs a byte of the client's");
   }
@@ -72,15 +74,38 @@ function readSource(text: string): { readonly host: string; readonly port: numbe
   return { host: unmapHost(source.host), port: source.port };
 }
 
-async function findDetected(options: Options, terminal: Terminal): Promise<Detected> {
+/** By what the client comes: as asked, else as the listener and the protocol leave it. */
+function chooseTransport(listener: ListenerConfig, options: Options): Transport {
+  const named = PROTOCOLS.find(({ name }) => name === options.get("protocol"));
+  const asked: Transport | undefined = options.has("udp") ? "udp" : undefined;
+  const possible = listener.transports.filter((transport) =>
+    (asked ?? transport) === transport && (named?.transports.includes(transport) ?? true)
+  );
+  const [first] = possible;
+  if (first === undefined) {
+    throw new UsageError(
+      named === undefined
+        ? 'The listener has no UDP; leave out "--udp"'
+        : `Protocol "${named.name}" comes by ${
+          named.transports.join(" and ")
+        } only; the listener has ` +
+          `${listener.transports.join(" and ")}${
+            asked === undefined ? "" : ', and "--udp" was given'
+          }`,
+    );
+  }
+  return possible.includes("tcp") ? "tcp" : first;
+}
+
+async function describeClient(options: Options, transport: Transport): Promise<Finding> {
   const protocol = options.get("protocol");
   if (options.rest.length > 0) {
     if (protocol !== undefined) throw new UsageError("Give either files or --protocol, not both");
+    if (transport === "tcp" && options.rest.length > 1) {
+      throw new UsageError('Give one file for a TCP session; with "--udp" each is a datagram');
+    }
     const captures = await readCaptures(options.rest);
-    const first = captures[0] ?? new Uint8Array();
-    const finding = options.has("udp") ? detectFlow(captures) : detectStream(first);
-    terminal.out(`detect: ${formatFinding(finding)}`);
-    return finding.detected;
+    return transport === "udp" ? detectFlow(captures) : detectStream(captures[0]!);
   }
   if (protocol === undefined) {
     throw new UsageError("Name files of captured bytes, or a protocol with --protocol");
@@ -88,6 +113,13 @@ async function findDetected(options: Options, terminal: Terminal): Promise<Detec
   const known = [...PROTOCOLS.map(({ name }) => name), "unknown", "silent"];
   if (!known.includes(protocol)) {
     throw new UsageError(`Protocol "${protocol}" is unknown; there are ${known.join(", ")}`);
+  }
+  const possible = PROTOCOLS.find(({ name }) => name === protocol)?.facts ?? [];
+  for (const fact of ["sni", "alpn", "host"] as const) {
+    const given = fact === "alpn" ? options.all(fact).length > 0 : options.get(fact) !== undefined;
+    if (given && !possible.includes(fact)) {
+      throw new UsageError(`Protocol "${protocol}" has no ${fact}; leave out "--${fact}"`);
+    }
   }
   const sni = options.get("sni")?.toLowerCase();
   const host = options.get("host")?.toLowerCase();
@@ -97,16 +129,17 @@ async function findDetected(options: Options, terminal: Terminal): Promise<Detec
     ...(host === undefined ? {} : { host }),
     ...(alpn.length === 0 ? {} : { alpn }),
   };
-  return { protocol, facts };
+  return { detected: { protocol, facts }, complete: true };
 }
 
 /** The verb `explain`. */
 export const explainVerb: Verb = {
   name: "explain",
   summary: "tell which route, upstream and target a client would get, and why",
-  help: `Usage: shunt explain [-c FILE] [--listener NAME] [--udp] [--source IP:PORT] FILE...
-       shunt explain [-c FILE] [--listener NAME] [--udp] [--source IP:PORT]
-                     --protocol NAME [--sni NAME] [--alpn NAME]... [--host NAME]
+  help: `Usage: shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
+                     [--source IP[:PORT]] FILE...
+       shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
+                     [--source IP[:PORT]] --protocol NAME [--sni NAME] [--alpn NAME]... [--host NAME]
 
 Tells which route, upstream and target a client would get, and why each earlier route does not match.
 The client is described by files of captured bytes (see "shunt detect") or by options.
@@ -114,9 +147,11 @@ The client is described by files of captured bytes (see "shunt detect") or by op
   -c, --config FILE     the configuration (default: config.yaml where you stand)
   --set PATH=VALUE      replaces one value of the configuration
   --listener NAME       may be left out where there is only one
-  --udp                 the client comes by UDP
-  --source IP:PORT      where the client comes from (default: ${DEFAULT_SOURCE})
-  --protocol NAME       what detection would say, with --sni, --alpn and --host`,
+  --udp                 the client comes by UDP; needed only where it could be either
+  --source IP[:PORT]    where the client comes from (default: ${DEFAULT_SOURCE})
+  --protocol NAME       what detection would say, with --sni, --alpn and --host
+
+Exit codes: 0 explained, 2 bad usage or bad configuration`,
   options: {
     boolean: ["udp"],
     string: [...CONFIG_OPTIONS.string, "listener", "source", "protocol", "sni", "host"],

@@ -5,13 +5,14 @@
  */
 
 import { messageOf } from "../errors.ts";
+import { nearest } from "../config/near.ts";
 import { checkVerb } from "./check.ts";
 import { detectVerb } from "./detect.ts";
 import { explainVerb } from "./explain.ts";
 import { initVerb } from "./init.ts";
 import { runVerb } from "./run.ts";
 import { schemaVerb } from "./schema.ts";
-import { parseOptions, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { InputError, parseOptions, type Terminal, UsageError, type Verb } from "./verb.ts";
 import { versionVerb } from "./version.ts";
 
 /** Every verb. */
@@ -37,6 +38,11 @@ Usage: shunt [VERB] [OPTIONS]
 ${verbs}
 
 "shunt VERB --help" tells more of a verb. Without a verb, shunt runs: shunt -c config.yaml`;
+}
+
+function suggestion(word: string): string {
+  const meant = nearest(word, VERBS.map(({ name }) => name));
+  return meant === undefined ? "" : `did you mean "${meant}"? `;
 }
 
 const ENCODER = new TextEncoder();
@@ -78,7 +84,7 @@ export async function main(
     terminal.err(
       LATER.includes(first)
         ? `error: Verb "${first}" is not supported yet`
-        : `error: Verb "${first}" is unknown; "shunt --help" lists them`,
+        : `error: Verb "${first}" is unknown; ${suggestion(first)}"shunt --help" lists them`,
     );
     return 2;
   }
@@ -92,7 +98,9 @@ export async function main(
   } catch (error) {
     terminal.err(`error: ${messageOf(error)}`);
     if (!(error instanceof UsageError)) return 1;
-    terminal.err(`"shunt ${verb.name} --help" tells the options`);
+    if (!(error instanceof InputError)) {
+      terminal.err(`"shunt ${verb.name} --help" tells the options`);
+    }
     return 2;
   }
 }

@@ -8,12 +8,19 @@ import { getLogger } from "@logtape/logtape";
 import project from "../../deno.json" with { type: "json" };
 import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
+import { Counters } from "../observe/counters.ts";
 import { setUpLog } from "../observe/log.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
 const logger = getLogger(["shunt", "run"]);
+
+/**
+ * Milliseconds in which a second signal is the first one again: Ctrl-C goes to the whole process group,
+ * and \`deno task\` and \`npx\` pass it on besides.
+ */
+const SAME_SIGNAL_MS = 300;
 
 const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--set PATH=VALUE]...
 
@@ -25,8 +32,8 @@ Starts the proxy and prints one line per bound address. The log goes to standard
   --set PATH=VALUE     replaces one value of the configuration, as in
                        --set listeners.edge.bind=127.0.0.1:0
 
-SIGTERM and SIGINT drain: nothing new is taken, what runs may finish within "drain_timeout".
-A second signal ends at once.
+SIGTERM and SIGINT drain: nothing new is taken, sessions may finish within "drain_timeout", flows that
+are silent for 2 s end. A second signal ends at once, with exit code 1.
 
 Exit codes: 0 clean, 1 runtime failure, 2 bad usage or bad configuration`;
 
@@ -81,7 +88,10 @@ async function untilStopped(proxy: Proxy, config: Config): Promise<number> {
   let forced = false;
   let received: (() => void) | undefined;
   const stopped = new Promise<void>((resolve) => received = resolve);
+  let firstAt = 0;
   const onSignal = () => {
+    if (received !== undefined) firstAt = performance.now();
+    else if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
     if (received === undefined) {
       forced = true;
       proxy.close();
@@ -96,9 +106,21 @@ async function untilStopped(proxy: Proxy, config: Config): Promise<number> {
   const { sessions, flows } = proxy.active();
   logger.info("Draining", { sessions, flows, drain_timeout_ms: config.drain_timeout });
   const cut = await proxy.drain();
-  logger.info("Stopped", { closed: cut });
+  logger.info("Stopped", { closed: cut, ...summary(proxy) });
   // The listeners stay: a signal while the last lines are written must not kill.
   return forced ? 1 : 0;
+}
+
+/** What was served and what was dropped, by reason. */
+function summary(proxy: Proxy): Record<string, number> {
+  const totals = Counters.sum(Object.values(proxy.stats()));
+  const dropped = Object.entries(totals.drops).filter(([, count]) => count > 0)
+    .map(([reason, count]) => [`dropped_${reason}`, count]);
+  return {
+    sessions: totals.sessionsTotal,
+    flows: totals.flowsTotal,
+    ...Object.fromEntries(dropped),
+  };
 }
 
 async function writeReadyFile(path: string, proxy: Proxy): Promise<void> {

@@ -55,6 +55,9 @@ export interface Options {
 /** The command line does not fit the verb. */
 export class UsageError extends Error {}
 
+/** What the command line names cannot be used; the options themselves are right. */
+export class InputError extends UsageError {}
+
 /**
  * Reads a verb's options.
  *
@@ -77,12 +80,12 @@ export function parseOptions(args: readonly string[], names: OptionNames): Optio
       if (key !== undefined) {
         throw new UsageError(`Option "${arg}" is unknown; there are ${list(strings, booleans)}`);
       }
-      if (names.rest === undefined) throw new UsageError(`Argument "${arg}" is not expected`);
+      if (names.rest === undefined) throw new UsageError(unexpected(arg, strings));
     },
   });
   const [extra] = parsed._;
   if (names.rest === undefined && extra !== undefined) {
-    throw new UsageError(`Argument "${extra}" is not expected`);
+    throw new UsageError(unexpected(String(extra), strings));
   }
   const values = new Map<string, readonly string[]>();
   for (const name of strings) {
@@ -100,6 +103,11 @@ export function parseOptions(args: readonly string[], names: OptionNames): Optio
     all: (name) => values.get(name) ?? [],
     rest: parsed._.map(String),
   };
+}
+
+function unexpected(arg: string, strings: readonly string[]): string {
+  const hint = strings.includes("config") ? `; name a configuration with "-c ${arg}"` : "";
+  return `Argument "${arg}" is not expected${hint}`;
 }
 
 function list(strings: readonly string[], booleans: readonly string[]): string {

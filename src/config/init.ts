@@ -11,7 +11,7 @@ const STARTING_CONFIG =
 #   shunt run -c config.yaml
 
 listeners:
-  # A listener is a set of addresses with routes. The name is yours; logs and metrics carry it.
+  # A listener is a set of addresses with routes. The name is yours; logs carry it.
   edge:
     bind: "0.0.0.0:8448" # or a list: ["0.0.0.0:8448", "192.0.2.1:443"]; port 0 takes any free one
     # transports: [tcp, udp]

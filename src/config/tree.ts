@@ -105,7 +105,7 @@ export interface Tree {
 }
 
 /**
- * Reads YAML text. Never throws, whatever the text is.
+ * Reads YAML text. Does not throw, whatever the text is.
  *
  * @param text The text
  * @param file The file's name, for problems
@@ -148,7 +148,9 @@ function parse(text: string, lineCounter: LineCounter) {
       uniqueKeys: false,
       resolveKnownTags: false,
     });
-  } catch {
+  } catch (error) {
+    // Anything else, a missing permission say, is not about the text.
+    if (!(error instanceof RangeError)) throw error;
     return undefined;
   }
 }
@@ -222,7 +224,10 @@ class Reader {
     if (isAlias(node)) {
       const meant = this.#anchors.get(node.source);
       if (meant !== undefined) return this.read(meant, path, key);
-      const message = `Alias ${quote(`*${node.source}`)} refers to nothing above it`;
+      const name = quote(`*${node.source}`);
+      const message = node.source.startsWith(".")
+        ? `A value that begins with "*" has to be quoted: write ${name}`
+        : `Alias ${name} refers to nothing above it; quote the value if it is a name`;
       this.report("syntax", offset, { path, message });
       return null;
     }

@@ -210,6 +210,9 @@ function classify(error: unknown): IoFailure {
   if (error instanceof Deno.errors.NotConnected) return "reset";
   if (error instanceof Deno.errors.NetworkUnreachable) return "unreachable";
   if (error instanceof Deno.errors.AddrNotAvailable) return "unreachable";
+  if (error instanceof Deno.errors.AddrInUse) return "in_use";
+  if (error instanceof Deno.errors.PermissionDenied) return "denied";
+  if (error instanceof Deno.errors.NotCapable) return "denied";
   if (error instanceof Deno.errors.BadResource) return "closed";
   if (error instanceof Deno.errors.Interrupted) return "closed";
   if (error instanceof DOMException && error.name === "AbortError") return "timed_out";

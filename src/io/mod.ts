@@ -148,6 +148,10 @@ export type IoFailure =
   | "reset"
   | "closed"
   | "no_descriptors"
+  /** The address is taken. */
+  | "in_use"
+  /** The process may not do this. */
+  | "denied"
   /** This datagram cannot be sent, others may. */
   | "not_sent"
   | "other";

@@ -6,7 +6,7 @@
 
 import type { ListenerConfig } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
-import type { DatagramSocket, Io, StreamListener } from "../io/mod.ts";
+import type { DatagramSocket, Io, IoFailure, StreamListener } from "../io/mod.ts";
 import { formatAddress, parseSocketAddress } from "../wire/address.ts";
 
 /** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
@@ -57,12 +57,30 @@ export function bindListener(
     }
   } catch (error) {
     for (const socket of [...tcp, ...udp]) socket.close();
-    throw new ShuntError(
-      `Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${messageOf(error)}`,
-      { code: "bind_failed", context: { listener: name }, cause: error },
-    );
+    const why = explain(io.classify(error), error);
+    throw new ShuntError(`Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${why}`, {
+      code: "bind_failed",
+      context: { listener: name },
+      cause: error,
+    });
   }
   return { tcp, udp };
+}
+
+function explain(failure: IoFailure, error: unknown): string {
+  switch (failure) {
+    case "in_use":
+      return "the address is in use; stop who listens there, or choose another port";
+    case "denied":
+      return `not permitted (${
+        messageOf(error)
+      }); ports below 1024 need root or CAP_NET_BIND_SERVICE, ` +
+        "and Deno needs --allow-net";
+    case "unreachable":
+      return "the address is none of this host's";
+    default:
+      return messageOf(error);
+  }
 }
 
 function bindBoth(

@@ -33,6 +33,8 @@ const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
   closed: "connect_failed",
   no_descriptors: "connect_failed",
   not_sent: "connect_failed",
+  in_use: "connect_failed",
+  denied: "connect_failed",
   other: "connect_failed",
 };
 
@@ -101,7 +103,10 @@ async function connectTarget(
   } catch (error) {
     if (error instanceof ResolveError) throw error;
     const kind = parts.io.classify(error);
-    throw new ConnectError(`Cannot connect to target "${target.name}": ${describe(kind, error)}`, {
+    const why = address.kind === "unix" && kind === "refused"
+      ? "nobody listens at that path"
+      : describe(kind, error);
+    throw new ConnectError(`Cannot connect to target "${target.name}": ${why}`, {
       code: REASONS[kind],
       context: { session: session.id, upstream: upstream.name, target: target.name },
       cause: error,
@@ -120,6 +125,8 @@ function describe(kind: IoFailure, error: unknown): string {
       return "no answer within connect_timeout";
     case "unreachable":
       return "address unreachable";
+    case "denied":
+      return `not permitted (${messageOf(error)}); with Deno, allow it by --allow-net`;
     default:
       return messageOf(error);
   }

@@ -195,7 +195,7 @@ export class Flows {
   /** A flow has no end of its own: while draining, a short silence is one. */
   #endQuiet(now: number): void {
     for (const flow of this.#table) {
-      if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "idle_timeout");
+      if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "drained");
     }
   }
 

@@ -41,6 +41,8 @@ export const CLOSE_REASONS = [
   "limit_source",
   /** The source opens more than `limits.new_per_source`. */
   "limit_rate",
+  /** A flow that was silent for 2 s while shunt drained. */
+  "drained",
   /** Still running when `drain_timeout` had passed, or when shunt was told to stop at once. */
   "shutdown",
   /** Its worker died, and was replaced. */

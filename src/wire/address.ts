@@ -61,7 +61,11 @@ export function isHostName(host: string): boolean {
 export function parseSocketAddress(text: string): SocketAddress | string {
   const split = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(text);
   if (split === null) {
-    if (isIPv6(text)) return `IPv6 addresses need brackets and a port, as in "[${text}]:443"`;
+    if (isIPv6(text)) return 'IPv6 addresses need brackets and a port, as in "[::1]:443"';
+    const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text);
+    if (scheme !== null) return `an address has no scheme; leave out ${JSON.stringify(scheme[0])}`;
+    if (text.startsWith("/")) return 'a path needs "unix:" before it';
+    if (text.startsWith("[")) return 'port is missing, as in "[::1]:443"';
     return 'port is missing, as in "127.0.0.1:443"';
   }
   const [, v6, name, digits = ""] = split;

@@ -72,7 +72,7 @@ Deno.test("clients: nine kinds of client at once, three times over, each reach t
     for (const { transport, reason } of shunt.access) {
       // A flow ends by silence, which the drain may not have waited for.
       if (transport === "tcp") assertEquals(reason, "done");
-      else assert(reason === "idle_timeout" || reason === "shutdown", `${reason}`);
+      else assert(reason === "drained" || reason === "shutdown", `${reason}`);
     }
     const protocols = new Set(shunt.access.map(({ protocol }) => protocol));
     assertEquals(

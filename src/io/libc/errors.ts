@@ -8,26 +8,26 @@ import type { IoFailure } from "../mod.ts";
 import * as abi from "./abi.ts";
 
 const MEANINGS: Readonly<Record<number, readonly [name: string, failure: IoFailure]>> = {
-  [abi.EPERM]: ["EPERM", "unreachable"],
-  [abi.ENOENT]: ["ENOENT", "refused"],
-  [abi.EAGAIN]: ["EAGAIN", "not_sent"],
-  [abi.EACCES]: ["EACCES", "unreachable"],
-  [abi.ENFILE]: ["ENFILE", "no_descriptors"],
-  [abi.EMFILE]: ["EMFILE", "no_descriptors"],
-  [abi.EPIPE]: ["EPIPE", "reset"],
-  [abi.EMSGSIZE]: ["EMSGSIZE", "not_sent"],
-  [abi.EADDRINUSE]: ["EADDRINUSE", "other"],
-  [abi.EADDRNOTAVAIL]: ["EADDRNOTAVAIL", "unreachable"],
-  [abi.ENETDOWN]: ["ENETDOWN", "unreachable"],
-  [abi.ENETUNREACH]: ["ENETUNREACH", "unreachable"],
-  [abi.ECONNABORTED]: ["ECONNABORTED", "reset"],
-  [abi.ECONNRESET]: ["ECONNRESET", "reset"],
-  [abi.ENOBUFS]: ["ENOBUFS", "not_sent"],
-  [abi.ENOTCONN]: ["ENOTCONN", "reset"],
-  [abi.ETIMEDOUT]: ["ETIMEDOUT", "timed_out"],
-  [abi.ECONNREFUSED]: ["ECONNREFUSED", "refused"],
-  [abi.EHOSTDOWN]: ["EHOSTDOWN", "unreachable"],
-  [abi.EHOSTUNREACH]: ["EHOSTUNREACH", "unreachable"],
+  [abi.EPERM]: ["Operation not permitted (EPERM)", "unreachable"],
+  [abi.ENOENT]: ["No such file (ENOENT)", "refused"],
+  [abi.EAGAIN]: ["Queue full (EAGAIN)", "not_sent"],
+  [abi.EACCES]: ["Permission denied (EACCES)", "denied"],
+  [abi.ENFILE]: ["Too many open files in the system (ENFILE)", "no_descriptors"],
+  [abi.EMFILE]: ["Too many open files (EMFILE)", "no_descriptors"],
+  [abi.EPIPE]: ["Broken pipe (EPIPE)", "reset"],
+  [abi.EMSGSIZE]: ["Message too long (EMSGSIZE)", "not_sent"],
+  [abi.EADDRINUSE]: ["Address in use (EADDRINUSE)", "in_use"],
+  [abi.EADDRNOTAVAIL]: ["Address not available (EADDRNOTAVAIL)", "unreachable"],
+  [abi.ENETDOWN]: ["Network down (ENETDOWN)", "unreachable"],
+  [abi.ENETUNREACH]: ["Network unreachable (ENETUNREACH)", "unreachable"],
+  [abi.ECONNABORTED]: ["Connection aborted (ECONNABORTED)", "reset"],
+  [abi.ECONNRESET]: ["Connection reset by peer (ECONNRESET)", "reset"],
+  [abi.ENOBUFS]: ["No buffer space (ENOBUFS)", "not_sent"],
+  [abi.ENOTCONN]: ["Not connected (ENOTCONN)", "reset"],
+  [abi.ETIMEDOUT]: ["Connection timed out (ETIMEDOUT)", "timed_out"],
+  [abi.ECONNREFUSED]: ["Connection refused (ECONNREFUSED)", "refused"],
+  [abi.EHOSTDOWN]: ["Host down (EHOSTDOWN)", "unreachable"],
+  [abi.EHOSTUNREACH]: ["Host unreachable (EHOSTUNREACH)", "unreachable"],
 };
 
 /**
@@ -40,7 +40,7 @@ const MEANINGS: Readonly<Record<number, readonly [name: string, failure: IoFailu
 export function isSocketError(errno: number): boolean {
   const failure = MEANINGS[errno]?.[1];
   return failure === "reset" || failure === "refused" || failure === "timed_out" ||
-    failure === "unreachable";
+    failure === "unreachable" || failure === "denied";
 }
 
 /** A system call that failed, or a socket that shunt itself closed. */
@@ -53,7 +53,7 @@ export class LibcError extends Error {
    * @param name The errno's name or number
    */
   constructor(call: string, failure: IoFailure, name: string) {
-    super(`${call}: ${name}`);
+    super(`${name}: ${call}`);
     this.name = "LibcError";
     this.failure = failure;
   }

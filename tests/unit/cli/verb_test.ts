@@ -61,7 +61,7 @@ Deno.test("verbs: each explains itself with all its options", async () => {
 Deno.test("verbs: an unknown one is refused, one of the design is told to come later", async () => {
   for (
     const [verb, message] of [
-      ["runn", 'error: Verb "runn" is unknown; "shunt --help" lists them'],
+      ["runn", 'error: Verb "runn" is unknown; did you mean "run"? "shunt --help" lists them'],
       ["top", 'error: Verb "top" is not supported yet'],
     ] as const
   ) {

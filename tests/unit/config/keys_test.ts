@@ -90,7 +90,7 @@ testCases([
     name: "an alias of nothing",
     yaml: withTop("workers: *auto"),
     lines: [
-      'c.yaml:1:10: error: workers: Alias "*auto" refers to nothing above it',
+      'c.yaml:1:10: error: workers: Alias "*auto" refers to nothing above it; quote the value if it is a name',
     ],
   },
   {

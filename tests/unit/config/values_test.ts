@@ -47,7 +47,7 @@ testCases([
     name: "a target of IPv6 without brackets",
     yaml: withUpstream('    targets: ["2001:db8::1"]'),
     lines: [
-      'c.yaml:5:15: error: upstreams.web.targets[0]: Cannot parse target "2001:db8::1": IPv6 addresses need brackets and a port, as in "[2001:db8::1]:443"',
+      'c.yaml:5:15: error: upstreams.web.targets[0]: Cannot parse target "2001:db8::1": IPv6 addresses need brackets and a port, as in "[::1]:443"',
     ],
   },
   {
