@@ -87,6 +87,13 @@ testCases([
     ],
   },
   {
+    name: "a name pattern without quotes",
+    yaml: withMatches("{ sni: *.example.com }"),
+    lines: [
+      'c.yaml:5:25: error: listeners.edge.routes[0].match.sni: A value that begins with "*" has to be quoted: write "*.example.com"',
+    ],
+  },
+  {
     name: "an alias of nothing",
     yaml: withTop("workers: *auto"),
     lines: [
