@@ -80,16 +80,14 @@ export interface Proxy extends AsyncDisposable {
  *
  * @example
  * ```ts
- * import { loadConfig } from "./config/mod.ts";
+ * import { parseConfig } from "./config/mod.ts";
  * import { PROTOCOLS } from "./detect/mod.ts";
  * import { startProxy } from "./proxy.ts";
  *
  * const text = await Deno.readTextFile("config.yaml");
- * const { config } = loadConfig(text, { file: "config.yaml", protocols: PROTOCOLS });
- * if (config !== undefined) {
- *   await using proxy = await startProxy(config);
- *   console.log(proxy.addresses);
- * }
+ * const config = parseConfig(text, { file: "config.yaml", protocols: PROTOCOLS });
+ * await using proxy = await startProxy(config);
+ * console.log(proxy.addresses);
  * ```
  */
 export async function startProxy(config: Config, options: ProxyOptions = {}): Promise<Proxy> {

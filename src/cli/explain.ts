@@ -26,7 +26,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   let detected: Detected | undefined;
   if (router.needs(transport, source.host) === "bytes") {
     detected = client.detected;
-    terminal.out(`detect: ${formatFinding(client)}`);
+    if (options.rest.length > 0) terminal.out(`detect: ${formatFinding(client)}`);
   } else {
     terminal.out("detect: not needed, no route needs a byte of the client's");
   }

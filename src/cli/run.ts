@@ -17,10 +17,10 @@ import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 const logger = getLogger(["shunt", "run"]);
 
 /**
- * Milliseconds in which a second signal is the first one again: Ctrl-C goes to the whole process group,
- * and \`deno task\` and \`npx\` pass it on besides.
+ * Milliseconds in which a second SIGINT is the first one again: Ctrl-C goes to the whole process group,
+ * and `deno task` passes it on besides, some 10 ms later.
  */
-const SAME_SIGNAL_MS = 300;
+const SAME_INTERRUPT_MS = 100;
 
 const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--set PATH=VALUE]...
 
@@ -82,16 +82,10 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
 
 /** Waits for a signal, then drains; a second signal ends at once. */
 async function untilStopped(proxy: Proxy, config: Config): Promise<number> {
-  const signals: readonly Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT"]
-    : ["SIGTERM", "SIGINT"];
   let forced = false;
   let received: (() => void) | undefined;
   const stopped = new Promise<void>((resolve) => received = resolve);
-  let firstAt = 0;
   const onSignal = () => {
-    if (received !== undefined) firstAt = performance.now();
-    else if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
     if (received === undefined) {
       forced = true;
       proxy.close();
@@ -100,8 +94,17 @@ async function untilStopped(proxy: Proxy, config: Config): Promise<number> {
     received = undefined;
   };
   const onHangUp = () => logger.warn("Reload is not supported yet; SIGHUP does nothing");
-  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", onHangUp);
+  let interruptedAt = -Infinity;
+  const onInterrupt = () => {
+    const again = performance.now() - interruptedAt < SAME_INTERRUPT_MS;
+    interruptedAt = performance.now();
+    if (!again) onSignal();
+  };
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  if (Deno.build.os !== "windows") {
+    Deno.addSignalListener("SIGTERM", onSignal);
+    Deno.addSignalListener("SIGHUP", onHangUp);
+  }
   await stopped;
   const { sessions, flows } = proxy.active();
   logger.info("Draining", { sessions, flows, drain_timeout_ms: config.drain_timeout });

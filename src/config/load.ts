@@ -5,13 +5,14 @@
  * @module
  */
 
+import { ConfigError } from "../errors.ts";
 import { checkDns, checkDraft } from "./check.ts";
 import { readDraft } from "./draft.ts";
 import { expectation, reportIssues } from "./issues.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
 import { findNotYet } from "./not_yet.ts";
 import { applyOverrides } from "./overrides.ts";
-import { formatPath, type Path, type Problem } from "./problem.ts";
+import { formatPath, formatProblem, type Path, type Problem } from "./problem.ts";
 import { Report } from "./report.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { readTree } from "./tree.ts";
@@ -69,6 +70,23 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
   const problems = report.list();
   const failed = problems.some(({ severity }) => severity === "error");
   return failed || !parsed.success ? { problems } : { config: parsed.data, problems };
+}
+
+/**
+ * Reads and checks a configuration for whoever wants it or nothing.
+ *
+ * @param text The YAML text
+ * @param options The file's name, the protocols and overrides
+ * @returns The configuration; warnings are not told
+ * @throws {ConfigError} with code `bad_config` and every problem, one a line, where there is an error
+ */
+export function parseConfig(text: string, options: LoadOptions): Config {
+  const { config, problems } = loadConfig(text, options);
+  if (config !== undefined) return config;
+  throw new ConfigError(problems.map(formatProblem).join("\n"), {
+    code: "bad_config",
+    context: { file: options.file },
+  });
 }
 
 function checkAcross(

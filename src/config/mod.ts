@@ -7,7 +7,7 @@
 
 export { startingConfig } from "./init.ts";
 export { configJsonSchema, type ProtocolInfo } from "./json_schema.ts";
-export { loadConfig, type Loaded, type LoadOptions } from "./load.ts";
+export { loadConfig, type Loaded, type LoadOptions, parseConfig } from "./load.ts";
 export { formatProblem, type Problem, type ProblemCode } from "./problem.ts";
 export { configReference } from "./reference.ts";
 export type {

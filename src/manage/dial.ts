@@ -8,7 +8,7 @@
 import { isIPv6 } from "node:net";
 import { ConnectError, ResolveError } from "../errors.ts";
 import type { Endpoint, Io, TargetOptions, TargetSocket } from "../io/mod.ts";
-import type { NameResolver } from "../resolve/dns.ts";
+import type { Addresses, NameResolver } from "../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
 import { type BuiltinName, canonicalHost, unmapHost } from "../wire/address.ts";
 import type { Flow } from "./flow.ts";
@@ -43,45 +43,60 @@ export interface DialOptions extends DialParts, TargetOptions {
  * @throws {ResolveError} when no target is usable or a name cannot be resolved
  * @throws {ConnectError} when no socket could be opened
  */
-export async function dialUpstream(
+export function dialUpstream(
   flow: Flow<FlowData>,
   upstream: Upstream,
   options: DialOptions,
-): Promise<TargetSocket | undefined> {
+): TargetSocket | undefined | Promise<TargetSocket | undefined> {
   const tried: Target[] = [];
   const client = { host: unmapHost(flow.host), port: flow.port };
   let failure: unknown;
-  while (tried.length <= upstream.config.retries) {
-    const target = upstream.pick(client, tried);
-    if (target === undefined) break;
-    tried.push(target);
-    target.flows.add(1);
-    flow.data.target = target;
-    try {
-      const server = await dialTarget(flow, upstream, target, client, options);
-      if (flow.state !== "closed") return server;
-      server.close();
-    } catch (error) {
-      failure = error;
+  // Without a wait where no name has to be resolved: a burst that begins a flow need not be held.
+  const next = (): TargetSocket | undefined | Promise<TargetSocket | undefined> => {
+    while (tried.length <= upstream.config.retries) {
+      const target = upstream.pick(client, tried);
+      if (target === undefined) break;
+      tried.push(target);
+      target.flows.add(1);
+      flow.data.target = target;
+      try {
+        const server = dialTarget(flow, upstream, target, client, options);
+        if (!(server instanceof Promise)) return server;
+        return server.then((socket) => {
+          if (flow.state !== "closed") return socket;
+          socket.close();
+          return undefined;
+        }, (error: unknown) => {
+          // Ending the flow gives its target's place back itself.
+          if (flow.state === "closed") return undefined;
+          failure = error;
+          giveBack(target);
+          return next();
+        });
+      } catch (error) {
+        failure = error;
+        giveBack(target);
+      }
     }
-    // Ending the flow gives its target's place back itself.
-    if (flow.state === "closed") return undefined;
+    throw failure ?? new ResolveError(
+      `No target of upstream "${upstream.name}" is usable; check their limits and states`,
+      { code: "no_target", context: { flow: flow.id, upstream: upstream.name } },
+    );
+  };
+  const giveBack = (target: Target) => {
     target.flows.add(-1);
     flow.data.target = undefined;
-  }
-  throw failure ?? new ResolveError(
-    `No target of upstream "${upstream.name}" is usable; check their limits and states`,
-    { code: "no_target", context: { flow: flow.id, upstream: upstream.name } },
-  );
+  };
+  return next();
 }
 
-async function dialTarget(
+function dialTarget(
   flow: Flow<FlowData>,
   upstream: Upstream,
   target: Target,
   client: Endpoint,
   options: DialOptions,
-): Promise<TargetSocket> {
+): TargetSocket | Promise<TargetSocket> {
   const { address } = target;
   const context = { flow: flow.id, upstream: upstream.name, target: target.name };
   if (address.kind === "builtin") {
@@ -93,21 +108,24 @@ async function dialTarget(
       context,
     });
   }
-  let { host } = address;
-  if (!target.isLiteral) {
-    const cached = options.resolver.resolve(host);
-    const found = cached instanceof Promise ? await cached : cached;
+  const { host, port } = address;
+  const dial = (ip: string) => {
+    try {
+      return options.io.dial({ host: canonicalHost(ip), port }, options);
+    } catch (error) {
+      throw new ConnectError(`Cannot open a socket for target "${target.name}"`, {
+        code: "connect_failed",
+        context,
+        cause: error,
+      });
+    }
+  };
+  if (target.isLiteral) return dial(host);
+  const choose = (found: Addresses) => {
     const list = orderAddresses(upstream, target, found.list, client);
     // No answer tells a dead address from a quiet one, so the family that works everywhere is used.
-    host = list.find((ip) => !isIPv6(ip)) ?? list[0] ?? host;
-  }
-  try {
-    return options.io.dial({ host: canonicalHost(host), port: address.port }, options);
-  } catch (error) {
-    throw new ConnectError(`Cannot open a socket for target "${target.name}"`, {
-      code: "connect_failed",
-      context,
-      cause: error,
-    });
-  }
+    return dial(list.find((ip) => !isIPv6(ip)) ?? list[0] ?? host);
+  };
+  const found = options.resolver.resolve(host);
+  return found instanceof Promise ? found.then(choose) : choose(found);
 }

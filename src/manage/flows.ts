@@ -31,6 +31,9 @@ const NOTHING = new Uint8Array();
 /** Silence after which a flow ends while shunt drains, whatever its upstream's `idle_timeout`. */
 const DRAIN_IDLE_MS = 2000;
 
+/** Addresses of one wildcard socket whose flows are told apart. */
+const MAX_LOCALS = 4096;
+
 /** A sweep of 100,000 flows takes 1 ms or more: so many are looked at once a second only. */
 const MANY_FLOWS = 10_000;
 const SLOW_SWEEP_MS = 1000;
@@ -116,8 +119,10 @@ export class Flows {
     const slots = this.#slots[socketSlot];
     const known = slots?.get(local);
     if (known !== undefined) return known;
+    // Whoever owns a whole network can be written to at any address of it.
+    if (slots === undefined || slots.size >= MAX_LOCALS) return socketSlot;
     const slot = this.#sockets.push(this.#sockets[socketSlot]!) - 1;
-    slots?.set(local, slot);
+    slots.set(local, slot);
     return slot;
   }
 
@@ -289,7 +294,7 @@ export class Flows {
   /** Finds a target that can be sent to, and sends what is held. */
   async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
     const { data } = flow;
-    const server = await dialUpstream(flow, upstream, {
+    const dialed = dialUpstream(flow, upstream, {
       ...this.#parts,
       listener: this.listener,
       onReply: (bytes) => this.#reply(flow, bytes),
@@ -298,6 +303,8 @@ export class Flows {
       },
       onError: (error) => this.end(flow, "target_reset", error),
     });
+    // No await where there is nothing to wait for: the rest of a batch is not held, but forwarded.
+    const server = dialed instanceof Promise ? await dialed : dialed;
     if (server === undefined) return;
     const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
     if (!this.#table.opened(flow, idleMs)) return server.close();
@@ -312,7 +319,8 @@ export class Flows {
       const held = this.#table.nextHeld(flow);
       if (held === undefined) return;
       try {
-        await server.send(concatenate(header, held));
+        const sent = server.send(concatenate(header, held));
+        if (sent !== undefined) await sent;
       } catch (error) {
         this.#sendFailed(flow, "target_reset", error);
       }
@@ -322,10 +330,12 @@ export class Flows {
 
   #proxyHeader(flow: Flow<FlowData>, upstream: Upstream): Uint8Array {
     if (upstream.config.send_proxy_protocol !== "v2") return NOTHING;
-    const local = this.#sockets[flow.slot]?.local ?? { host: "0.0.0.0", port: 0 };
+    const { host, port } = this.#sockets[flow.slot]?.local ?? { host: "0.0.0.0", port: 0 };
+    // The address written to, where a wildcard socket can tell.
+    const written = flow.data.client?.local;
     return encodeProxyHeader("v2", {
       source: { host: unmapHost(flow.host), port: flow.port },
-      destination: local,
+      destination: { host: written === undefined || written === "" ? host : written, port },
       transport: "udp",
     });
   }

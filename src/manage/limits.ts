@@ -6,11 +6,29 @@
  */
 
 import type { ListenerConfig } from "../config/schema.ts";
+import { LimitError } from "../errors.ts";
 import { SharedCount } from "../observe/shared_count.ts";
 import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
 
 /** Which limit refused a session or flow. */
 export type LimitReason = "limit_sessions" | "limit_flows" | SourceReason;
+
+const MESSAGES: Readonly<Record<LimitReason, string>> = {
+  limit_sessions: "The listener has limits.sessions sessions",
+  limit_flows: "The listener has limits.flows flows",
+  limit_source: "The source has limits.per_source sessions and flows",
+  limit_rate: "The source opens more than limits.new_per_source",
+};
+
+/**
+ * Makes the error of a limit that refused.
+ *
+ * @param reason Which limit
+ * @returns The error, not thrown
+ */
+export function limitError(reason: LimitReason): LimitError {
+  return new LimitError(MESSAGES[reason], { code: reason });
+}
 
 /** What is limited. */
 export type LimitKind = "session" | "flow";

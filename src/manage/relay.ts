@@ -12,6 +12,7 @@ import {
   takeLargeBuffer,
   takeSmallBuffer,
 } from "../io/buffers.ts";
+import { messageOf, RelayError } from "../errors.ts";
 import type { Io, Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { concatenate } from "../wire/bytes.ts";
@@ -63,6 +64,12 @@ export function startRelay(session: Session, server: Stream, options: RelayOptio
   pump(session, { name: "down", from: server, to: client, writes: 0 }, options);
 }
 
+function relayError(code: "client_reset" | "target_reset", cause: unknown): RelayError {
+  const whose = code === "client_reset" ? "client" : "target";
+  const message = `The ${whose}'s connection broke: ${messageOf(cause)}`;
+  return new RelayError(message, { code, cause });
+}
+
 /** Lets the sockets' own relay take over, where it can. */
 function takeOver(session: Session, server: Stream, options: RelayOptions): boolean {
   const { head, preface, io, clock, end } = options;
@@ -73,11 +80,12 @@ function takeOver(session: Session, server: Stream, options: RelayOptions): bool
       now: () => clock.now,
       first: first === undefined ? preface : concatenate(preface, first.bytes),
       ended: first?.ended ?? false,
-      onEnd: (outcome, error) => end(session, outcome, error),
+      onEnd: (outcome, error) =>
+        end(session, outcome, outcome === "done" ? undefined : relayError(outcome, error)),
     });
     if (taken !== true) return false;
   } catch (error) {
-    end(session, "client_reset", error);
+    end(session, "client_reset", relayError("client_reset", error));
   }
   head?.discard();
   return true;
@@ -211,9 +219,9 @@ function breakDirection(
 ): void {
   const clientBroke = (name === "up") === (side === "from");
   if (clientBroke) {
-    options.end(session, "client_reset", error);
+    options.end(session, "client_reset", relayError("client_reset", error));
   } else if (side === "from" || ++session.endedDirections === 2) {
-    options.end(session, "target_reset", error);
+    options.end(session, "target_reset", relayError("target_reset", error));
   } else {
     // The target takes no more, but what it has sent (an early answer, say) still goes down.
     session.failure = "target_reset";

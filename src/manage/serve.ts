@@ -6,7 +6,7 @@
  */
 
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
-import { ConnectError, ResolveError } from "../errors.ts";
+import { ConnectError, DetectError, ResolveError } from "../errors.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import type { Upstream } from "../resolve/upstream.ts";
@@ -16,6 +16,7 @@ import type { Budget } from "./budget.ts";
 import type { Clock } from "./clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
+import { limitError } from "./limits.ts";
 import { startRelay } from "./relay.ts";
 import type { ListenerState, Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -65,7 +66,7 @@ export async function serve(
   let head: Head | undefined;
   try {
     const { proxied } = session;
-    if (!proxied && proxy_protocol.accept === "required") throw new Stop("proxy_header");
+    if (!proxied && proxy_protocol.accept === "required") throw detectStop("proxy_header");
     if (proxied || needsBytes(session)) {
       head = new Head(client, limits.max_bytes, parts.budget);
       const deadline = session.started + limits.timeout;
@@ -92,6 +93,16 @@ export async function serve(
   }
 }
 
+const DETECT_MESSAGES = {
+  proxy_header: "The PROXY header is missing or malformed",
+  detect_memory: "All sessions and flows together hold limits.detect_memory",
+  detect_timeout: "The client's protocol was not clear within detect.timeout",
+} as const;
+
+function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
+  return new Stop(reason, new DetectError(DETECT_MESSAGES[reason], { code: reason }));
+}
+
 function needsBytes(session: Session): boolean {
   return session.listener.router.needs("tcp", session.source.host) === "bytes";
 }
@@ -110,7 +121,7 @@ async function readProxyHeader(session: Session, head: Head, deadline: number): 
   for (;;) {
     if (head.length >= needed) {
       const result = parseProxyHeader(head.bytes);
-      if (result.kind === "invalid") throw new Stop("proxy_header");
+      if (result.kind === "invalid") throw detectStop("proxy_header");
       if (result.kind === "none") break;
       if (result.kind === "header") {
         const { length, source, destination } = result.header;
@@ -125,19 +136,19 @@ async function readProxyHeader(session: Session, head: Head, deadline: number): 
     }
     const arrival = await more(session, head, deadline);
     if (arrival === "bytes") continue;
-    if (arrival === "no_memory") throw new Stop("detect_memory");
+    if (arrival === "no_memory") throw detectStop("detect_memory");
     if (arrival === "end" && head.length === 0) throw new Stop("client_closed");
-    if (head.length > 0) throw new Stop("proxy_header");
+    if (head.length > 0) throw detectStop("proxy_header");
     break;
   }
-  if (listener.config.proxy_protocol.accept === "required") throw new Stop("proxy_header");
+  if (listener.config.proxy_protocol.accept === "required") throw detectStop("proxy_header");
   charge(session);
 }
 
 /** Counts a session against the limits of its source, once a PROXY header has told it. */
 function charge(session: Session): void {
   const refused = session.listener.limits.charge(session.source.host);
-  if (refused !== undefined) throw new Stop(refused);
+  if (refused !== undefined) throw new Stop(refused, limitError(refused));
   session.chargedTo = session.source.host;
 }
 
@@ -154,7 +165,7 @@ async function detect(session: Session, head: Head, deadline: number): Promise<D
       case "bytes":
         break;
       case "no_memory":
-        throw new Stop("detect_memory");
+        throw detectStop("detect_memory");
       case "end":
         // A health check that connects and closes need not trouble a target.
         if (head.length === 0) throw new Stop("client_closed");
@@ -162,7 +173,7 @@ async function detect(session: Session, head: Head, deadline: number): Promise<D
       case "full":
         return detection.conclude();
       case "deadline":
-        if (config.detect.on_timeout === "close") throw new Stop("detect_timeout");
+        if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
         return head.length === 0 ? SILENT : detection.conclude();
     }
   }

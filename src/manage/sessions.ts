@@ -10,6 +10,7 @@ import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
 import { TICK_MS } from "./clock.ts";
+import { limitError } from "./limits.ts";
 import { type ListenerState, Session } from "./session.ts";
 
 /** Is told of each session once, at its end. */
@@ -61,7 +62,7 @@ export class Sessions {
       session.chargedTo = charged;
       return session;
     }
-    this.end(session, refused);
+    this.end(session, refused, limitError(refused));
     return undefined;
   }
 

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { loadConfig } from "../../src/config/load.ts";
-import { formatProblem } from "../../src/config/problem.ts";
+import { parseConfig } from "../../src/config/load.ts";
 import type { Io } from "../../src/io/mod.ts";
 import { openLibc } from "../../src/io/libc/symbols.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
@@ -81,12 +80,11 @@ export class TestShunt implements AsyncDisposable {
  * @param io Sockets to use instead of the tests' own choice
  */
 export async function startShunt(yaml: string, io?: Io): Promise<TestShunt> {
-  const { config, problems } = loadConfig(yaml, {
+  const config = parseConfig(yaml, {
     file: "test.yaml",
     protocols: PROTOCOLS,
     set: [`io=${TEST_IO}`],
   });
-  if (config === undefined) throw new Error(problems.map(formatProblem).join("\n"));
   const records: AccessRecord[] = [];
   const proxy = await startProxy(config, {
     onEnd: (record) => records.push(record),

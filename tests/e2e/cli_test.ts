@@ -95,7 +95,7 @@ Deno.test("cli: check tells every error at once, and what is only odd without fa
     await Deno.writeTextFile(file, yaml);
     return await shunt("check", "-c", file);
   };
-  assertStringIncludes(succeeded(await check(GOOD)), "no problems (1 listeners, 2 upstreams)");
+  assertStringIncludes(succeeded(await check(GOOD)), "no problems (listeners: 1, upstreams: 2)");
 
   const broken = GOOD.replace("protocol: tls", "protocol: tsl").replace(":443", ":66666")
     .replace("bind: 127.0.0.1:0", "bnid: 127.0.0.1:0");

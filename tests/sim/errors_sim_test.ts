@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { loadConfig } from "../../src/config/load.ts";
-import { formatProblem } from "../../src/config/problem.ts";
+import { parseConfig } from "../../src/config/load.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
 import type { AccessRecord } from "../../src/observe/access.ts";
 import { type Proxy, startProxy } from "../../src/proxy.ts";
@@ -37,8 +36,7 @@ dns: { min_ttl: 1s, max_ttl: 1s }
 `;
 
 function start(io: FaultyIo, records: AccessRecord[]): Promise<Proxy> {
-  const { config, problems } = loadConfig(CONFIG, { file: "sim.yaml", protocols: PROTOCOLS });
-  if (config === undefined) throw new Error(problems.map(formatProblem).join("\n"));
+  const config = parseConfig(CONFIG, { file: "sim.yaml", protocols: PROTOCOLS });
   return startProxy(config, {
     io,
     onEnd: (record) => records.push(record),

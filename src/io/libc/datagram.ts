@@ -59,6 +59,7 @@ class Exchange {
 
   /** Queues a datagram; it is sent from where it lies by {@linkcode Exchange.flush}. */
   queue(socket: LibcDatagramSocket, bytes: Uint8Array, to: LibcAddress): void {
+    if (bytes.length > SLOT_BYTES) throw libcError("sendmmsg", abi.EMSGSIZE);
     if (this.#socket !== socket || this.#to.length === BATCH) this.flush();
     this.#socket = socket;
     const index = this.#to.push(to) - 1;
@@ -236,6 +237,7 @@ class LibcTargetSocket implements TargetSocket, PollHandler {
     this.#options = options;
     const six = target.host.includes(":");
     this.#fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
+    this.#libc.setsockopt(this.#fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
     const name = encodeInet(target.host, target.port);
     if (this.#libc.connect(this.#fd, name, name.length) < 0) {
       const errno = this.#errno[0]!;

@@ -95,7 +95,7 @@ export class Poller {
    * @param fd The descriptor
    * @param events Which events, `EPOLLET` included where edges are wanted
    * @param handler Is called with them
-   * @throws {LibcError} when the kernel refuses
+   * @throws {LibcError} when the kernel refuses; the descriptor is closed then
    */
   add(fd: number, events: number, handler: PollHandler): void {
     const generation = ((this.#generations[fd] ?? 0) + 1) | 0;
@@ -105,8 +105,10 @@ export class Poller {
     this.#eventView.setInt32(EPOLL_DATA_OFFSET, fd, true);
     this.#eventView.setInt32(EPOLL_DATA_OFFSET + 4, generation, true);
     if (this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, this.#event) < 0) {
+      const errno = this.#errno[0]!;
       this.#handlers[fd] = undefined;
-      throw libcError("epoll_ctl", this.#errno[0]!);
+      this.#libc.close(fd);
+      throw libcError("epoll_ctl", errno);
     }
     this.#mark(fd, true);
   }
@@ -159,6 +161,14 @@ export class Poller {
     this.#running = false;
   }
 
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onBug(error);
+    }
+  }
+
   #round(): void {
     if (!this.#running) return;
     const eager = this.#again.length > 0 || this.#eager > 0;
@@ -183,9 +193,9 @@ export class Poller {
     if (this.#again.length > 0) {
       const work = this.#again;
       this.#again = [];
-      for (const one of work) one();
+      for (const one of work) this.#try(one);
     }
-    for (const work of this.#afterRound) work();
+    for (const work of this.#afterRound) this.#try(work);
     // A turn of the event loop costs 1.8 µs: promises settle, messages and timers are heard.
     setImmediate(() => this.#round());
   }

@@ -11,10 +11,16 @@ import { closedError, isSocketError, libcError } from "./errors.ts";
 import type { LibcStream } from "./stream.ts";
 import { openLibc } from "./symbols.ts";
 
-/** 1 MiB: one read takes what a busy socket has. It is used within one call only, so one is enough. */
-const shared = new Uint8Array(1_048_576);
+/**
+ * One read takes what a busy socket has: 512 KiB cost 0.38 CPU seconds a GB, 256 KiB 0.55. It is used
+ * within one call only, so one is enough.
+ */
+const shared = new Uint8Array(524_288);
 /** Reads of one direction before the others have their turn. */
 const READS_PER_TURN = 8;
+/** Bytes of one direction before the others have their turn: with 8 MiB, 32 bulk sessions held up a
+ * small one for 260 ms, now for about 30. */
+const BYTES_PER_TURN = 524_288;
 
 /** Bytes that the directions of this thread may keep unwritten before they read less at once. */
 let restLimit = 134_217_728;
@@ -104,6 +110,11 @@ class LibcRelay {
   #wake(reads: Direction, writes: Direction): void {
     if (!this.#over) this.#pump(reads);
     if (!this.#over) this.#pump(writes);
+    const { from, to, done } = this.#up;
+    // Whom nothing can be delivered to, and nothing read of until an unwilling target reads, is gone.
+    if (!this.#over && from.broken && (done || !to.writable)) {
+      this.#finish("client_reset", libcError("epoll_wait", abi.ECONNRESET));
+    }
   }
 
   #finish(outcome: Parameters<RelayOptions["onEnd"]>[0], error?: Error): void {
@@ -122,14 +133,19 @@ class LibcRelay {
       // Whoever closes a stream has mostly ended the session before.
       return this.#finish("client_reset", closedError());
     }
-    for (let i = 0; i < READS_PER_TURN; i++) {
+    let taken = 0;
+    for (let i = 0; i < READS_PER_TURN && taken < BYTES_PER_TURN; i++) {
       if (direction.done) return;
-      if (direction.rest !== undefined && !this.#writeRest(direction, direction.rest)) return;
+      if (direction.rest !== undefined && !this.#writeRest(direction, direction.rest)) {
+        if (this.#over || direction.done || !to.writable) return;
+        break;
+      }
       if (direction.ended) return this.#passEnd(direction);
       if (!from.readable || !to.writable) return;
       const room = restBytes < restLimit ? shared.length : FRUGAL_READ;
       const count = this.#libc.recv(from.fd, shared, room, abi.MSG_DONTWAIT);
       if (count > 0) {
+        taken += count;
         // A short read has emptied the socket, unless its end is what comes next.
         if (count < room && !from.hungUp) from.readable = false;
         if (!this.#write(direction, count)) return;

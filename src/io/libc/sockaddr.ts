@@ -58,6 +58,8 @@ export function encodeUnix(path: string): Uint8Array<ArrayBuffer> {
 
 /** IPv4 addresses as text: traffic comes from few addresses again and again. */
 const texts = new Map<number, string>();
+/** IPv6 addresses as text, by their bytes: writing one costs 1.5 µs. */
+const sixes = new Map<string, string>();
 const MAX_TEXTS = 65_536;
 
 /**
@@ -104,7 +106,14 @@ export function ipv6Text(bytes: Uint8Array, at: number): string {
   let mapped = bytes[at + 10] === 255 && bytes[at + 11] === 255;
   for (let i = 0; mapped && i < 10; i++) mapped = bytes[at + i] === 0;
   if (mapped) return `::ffff:${ipv4TextAt(bytes, at + 12)}`;
-  return new ipaddr.IPv6([...bytes.subarray(at, at + 16)]).toRFC5952String();
+  const key = String.fromCharCode.apply(null, bytes.subarray(at, at + 16) as unknown as number[]);
+  let text = sixes.get(key);
+  if (text === undefined) {
+    text = new ipaddr.IPv6([...bytes.subarray(at, at + 16)]).toRFC5952String();
+    if (sixes.size >= MAX_TEXTS) sixes.clear();
+    sixes.set(key, text);
+  }
+  return text;
 }
 
 /**

@@ -15,7 +15,7 @@ import { openLibc } from "./symbols.ts";
 const BACKLOG = 4096;
 /** Connections that one wake accepts before the others have their turn. */
 const ACCEPT_BATCH = 64;
-const STREAM_EVENTS = abi.EPOLLIN | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+const STREAM_EVENTS = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
 
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
 /** `struct linger`: on, and for no time, which makes closing a reset. */
@@ -55,6 +55,8 @@ export class LibcStream implements Stream, PollHandler {
   writable = true;
   /** Whether the other side is known to have ended, so that the last read has to be made. */
   hungUp = false;
+  /** Whether the connection broke (RST): nothing more can be written to it. */
+  broken = false;
   closed = false;
   /** Gets the events instead, once the relay has taken over. */
   onRelay: (() => void) | undefined;
@@ -78,7 +80,8 @@ export class LibcStream implements Stream, PollHandler {
   }
 
   get local(): Endpoint {
-    return this.#local ??= localEndpoint(this.fd);
+    // A number that was closed may be another's by now.
+    return this.#local ??= this.closed ? NOWHERE : localEndpoint(this.fd);
   }
 
   /**
@@ -107,7 +110,8 @@ export class LibcStream implements Stream, PollHandler {
     }
     if (events & (abi.EPOLLIN | abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.readable = true;
     if (events & (abi.EPOLLOUT | abi.EPOLLHUP | abi.EPOLLERR)) this.writable = true;
-    if (events & (abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.hungUp = true;
+    if (events & (abi.EPOLLPRI | abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.hungUp = true;
+    if (events & abi.EPOLLERR) this.broken = true;
     if (this.onRelay !== undefined) return this.onRelay();
     const reader = this.#reader;
     if (reader !== undefined && this.readable) {
@@ -289,7 +293,11 @@ export class LibcListener implements StreamListener, PollHandler {
     addressLength[0] = SOCKADDR_BYTES;
     const fd = this.#libc.accept4(this.#fd, address, addressLengthBytes, abi.SOCK_FLAGS);
     if (fd >= 0) {
-      waiting.resolve(new LibcStream(this.#poller, fd, decodeSockaddr(address)));
+      try {
+        waiting.resolve(new LibcStream(this.#poller, fd, decodeSockaddr(address)));
+      } catch (error) {
+        waiting.reject(error as Error);
+      }
       return;
     }
     const errno = this.#errno[0]!;

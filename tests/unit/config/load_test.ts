@@ -1,5 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseConfig } from "../../../src/config/load.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
+import { PROTOCOLS } from "../../../src/detect/mod.ts";
+import { ConfigError } from "../../../src/errors.ts";
 import { load, UPSTREAMS, withListener, withMatches, withRoutes, withTop } from "./_table.ts";
 
 function lines(yaml: string, set: readonly string[] = []): string[] {
@@ -249,4 +252,13 @@ Deno.test("config load: reads Windows line ends and a byte order mark", () => {
   const { config, problems } = load("\ufeff" + withTop("workers: 1").replaceAll("\n", "\r\n"));
   assertEquals(problems, []);
   assertEquals(config?.workers, 1);
+});
+
+Deno.test("config load: whoever wants a configuration or nothing gets every error in one", () => {
+  const error = assertThrows(
+    () => parseConfig("listeners: 1\nupstreamz: 2\n", { file: "c.yaml", protocols: PROTOCOLS }),
+    ConfigError,
+  );
+  assertEquals([error.code, error.context], ["bad_config", { file: "c.yaml" }]);
+  assertEquals(error.message.split("\n").length, 3);
 });
