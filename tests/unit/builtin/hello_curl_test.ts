@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import http2 from "node:http2";
 import { HelloResponder } from "../../../src/builtin/hello.ts";
-import { INFO, text } from "./_talk.ts";
+import { run } from "../../e2e/_tools.ts";
+import { INFO } from "./_talk.ts";
 
 /** Serves hello on a free port, as long as the returned object lives. */
 function serve() {
@@ -53,36 +54,20 @@ async function converse(conn: Deno.TcpConn): Promise<void> {
   }
 }
 
-async function curl(...args: string[]): Promise<string> {
-  const command = new Deno.Command("curl", {
-    args: ["--silent", "--show-error", "--fail", "--max-time", "10", ...args],
-    stdin: "null",
-  });
-  const { success, stdout, stderr } = await command.output();
-  assert(success, text(stderr));
-  return text(stdout);
+/** Fails with the name of the package where there is no curl. */
+function curl(...args: string[]): Promise<string> {
+  return run("curl", ["--silent", "--show-error", "--fail", "--max-time", "10", ...args]);
 }
-
-async function runs(program: string, ...args: string[]): Promise<boolean> {
-  try {
-    const { stdout } = await new Deno.Command(program, { args, stderr: "null" }).output();
-    return text(stdout).includes("HTTP2");
-  } catch {
-    return false;
-  }
-}
-
-const ignore = !(await runs("curl", "--version"));
 
 for (const version of ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowledge"]) {
-  Deno.test({ name: `hello: curl ${version} gets the page`, ignore }, async () => {
+  Deno.test(`hello: curl ${version} gets the page`, async () => {
     await using server = serve();
     const page = JSON.parse(await curl(version, `${server.url}/x`));
     assertEquals(page, { ...INFO, method: "GET", path: "/x" });
   });
 
   Deno.test(
-    { name: `hello: curl ${version} sends a large body and gets the page`, ignore },
+    `hello: curl ${version} sends a large body and gets the page`,
     async () => {
       await using server = serve();
       const file = await Deno.makeTempFile();
@@ -96,7 +81,7 @@ for (const version of ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowl
     },
   );
 
-  Deno.test({ name: `hello: curl ${version} asks for the head only`, ignore }, async () => {
+  Deno.test(`hello: curl ${version} asks for the head only`, async () => {
     await using server = serve();
     assertMatch(
       await curl(version, "--head", `${server.url}/x`),
@@ -105,7 +90,7 @@ for (const version of ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowl
   });
 }
 
-Deno.test({ name: "hello: curl fetches many pages over one connection", ignore }, async () => {
+Deno.test("hello: curl fetches many pages over one connection", async () => {
   await using server = serve();
   const pages = await curl("--http1.1", `${server.url}/[1-300]`);
   assertEquals(pages.split(`"id": "${INFO.id}"`).length, 301);
