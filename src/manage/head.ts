@@ -91,6 +91,8 @@ export class Head {
    * @throws {Error} when the pending read has failed
    */
   gather(): { readonly bytes: Uint8Array; readonly ended: boolean } {
+    // A read that detection has taken up again after its deadline is in `length` already.
+    if (this.pending === undefined) return { bytes: this.bytes, ended: this.ended };
     if (this.#failure !== undefined) throw this.#failure;
     const length = this.length + (this.#late ?? 0);
     return { bytes: this.buffer.subarray(0, length), ended: this.ended || this.#late === null };
@@ -105,13 +107,10 @@ export class Head {
   /** Ends the holding where there will be no relay: gives the buffer back once it is unused. */
   discard(): void {
     this.release();
-    const give = () => this.giveBack();
+    const give = () => {
+      if (this.buffer.length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
+    };
     if (this.pending === undefined) give();
     else this.pending.then(give, give);
-  }
-
-  /** Gives the buffer back, which nothing may use any more. */
-  giveBack(): void {
-    if (this.buffer.length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
   }
 }

@@ -1,0 +1,65 @@
+import { assertEquals } from "@std/assert";
+import type { Stream } from "../../../src/io/mod.ts";
+import { Budget } from "../../../src/manage/budget.ts";
+import { Head } from "../../../src/manage/head.ts";
+import { type ListenerState, Session } from "../../../src/manage/session.ts";
+
+/** A head whose client's one read is settled by the test. */
+function pendingHead(): { head: Head; session: Session; arrive: (text: string | null) => void } {
+  const end = { host: "192.0.2.1", port: 1 };
+  const { promise, resolve } = Promise.withResolvers<number | null>();
+  let into = new Uint8Array();
+  const client: Stream = {
+    local: end,
+    remote: end,
+    read: (buffer) => {
+      into = buffer as Uint8Array<ArrayBuffer>;
+      return promise;
+    },
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+  };
+  return {
+    head: new Head(client, 1024, new Budget(1024)),
+    session: new Session("01A", {} as ListenerState, client, end),
+    arrive: (text) => {
+      into.set(new TextEncoder().encode(text ?? ""));
+      resolve(text === null ? null : text.length);
+    },
+  };
+}
+
+/** Lets a deadline pass while the head waits. */
+async function expire(head: Head, session: Session): Promise<void> {
+  const arrival = head.more(session, 0);
+  session.onDeadline?.();
+  assertEquals(await arrival, "deadline");
+}
+
+Deno.test("head: what a read brings after the deadline is gathered once", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  assertEquals(head.gather(), { bytes: new Uint8Array(), ended: false });
+  arrive("late");
+  await head.pending;
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late");
+});
+
+Deno.test("head: a read that detection takes up again after a deadline counts once", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  const more = head.more(session, 0);
+  arrive("late");
+  assertEquals(await more, "bytes");
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late");
+});
+
+Deno.test("head: an end that comes after the deadline is gathered", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  arrive(null);
+  await head.pending;
+  assertEquals(head.gather(), { bytes: new Uint8Array(), ended: true });
+});
