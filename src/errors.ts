@@ -59,3 +59,13 @@ export class RelayError extends ShuntError {}
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/**
+ * Where anything thrown came from, for the log of a bug.
+ *
+ * @param error What was thrown
+ * @returns Its stack, or its message where it has none
+ */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import project from "../../deno.json" with { type: "json" };
 import type { Config } from "../config/schema.ts";
-import { messageOf, ShuntError } from "../errors.ts";
+import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { Counters } from "../observe/counters.ts";
 import { setUpLog } from "../observe/log.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
@@ -46,11 +46,11 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   // A bug must cost one session, not the process.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    logger.error("Internal error", { error: event.reason?.stack ?? String(event.reason) });
+    logger.error("Internal error", { error: stackOf(event.reason) });
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    logger.error("Internal error", { error: event.error?.stack ?? event.message });
+    logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
   let proxy: Proxy;
   try {

@@ -5,7 +5,7 @@
  */
 
 import { configureSync, getLogger } from "@logtape/logtape";
-import { messageOf, ShuntError } from "../errors.ts";
+import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
 import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
@@ -27,9 +27,7 @@ const scope = globalThis as unknown as WorkerScope;
 const logger = getLogger(["shunt", "worker"]);
 
 function logBug(error: unknown): void {
-  logger.error("Internal error", {
-    error: error instanceof Error ? error.stack ?? error.message : String(error),
-  });
+  logger.error("Internal error", { error: stackOf(error) });
 }
 
 class DataWorker {
