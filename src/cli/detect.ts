@@ -82,6 +82,9 @@ export function formatFinding({ detected, complete }: Finding): string {
   if (facts.version !== undefined) words.push(`version=${facts.version}`);
   if (facts.sni !== undefined) words.push(`sni=${JSON.stringify(facts.sni)}`);
   if (facts.alpn !== undefined) words.push(`alpn=${JSON.stringify(facts.alpn.join(","))}`);
+  if (facts.ja4 !== undefined) words.push(`ja4=${facts.ja4}`);
+  if (facts.tls_version !== undefined) words.push(`tls_version=${facts.tls_version}`);
+  if (facts.hello_bytes !== undefined) words.push(`hello_bytes=${facts.hello_bytes}`);
   if (facts.host !== undefined) words.push(`host=${JSON.stringify(facts.host)}`);
   if (!complete) words.push("(incomplete: more bytes could tell more)");
   return words.join(" ");

@@ -9,6 +9,7 @@ import { type Detected, PROTOCOLS } from "../detect/mod.ts";
 import { Router } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
+import { isJa4 } from "../wire/ja4.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
 import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
@@ -115,7 +116,7 @@ async function describeClient(options: Options, transport: Transport): Promise<F
     throw new UsageError(`Protocol "${protocol}" is unknown; there are ${known.join(", ")}`);
   }
   const possible = PROTOCOLS.find(({ name }) => name === protocol)?.facts ?? [];
-  for (const fact of ["sni", "alpn", "host"] as const) {
+  for (const fact of ["sni", "alpn", "ja4", "host"] as const) {
     const given = fact === "alpn" ? options.all(fact).length > 0 : options.get(fact) !== undefined;
     if (given && !possible.includes(fact)) {
       throw new UsageError(`Protocol "${protocol}" has no ${fact}; leave out "--${fact}"`);
@@ -124,10 +125,18 @@ async function describeClient(options: Options, transport: Transport): Promise<F
   const sni = options.get("sni")?.toLowerCase();
   const host = options.get("host")?.toLowerCase();
   const alpn = options.all("alpn");
+  const ja4 = options.get("ja4");
+  if (ja4 !== undefined && !isJa4(ja4)) {
+    throw new UsageError(
+      `"${ja4}" is no JA4 fingerprint; give a whole one such as ` +
+        '"t13d1516h2_8daaf6152771_02713d6af862"',
+    );
+  }
   const facts = {
     ...(sni === undefined ? {} : { sni }),
     ...(host === undefined ? {} : { host }),
     ...(alpn.length === 0 ? {} : { alpn }),
+    ...(ja4 === undefined ? {} : { ja4 }),
   };
   return { detected: { protocol, facts }, complete: true };
 }
@@ -139,7 +148,8 @@ export const explainVerb: Verb = {
   help: `Usage: shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
                      [--source IP[:PORT]] FILE...
        shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
-                     [--source IP[:PORT]] --protocol NAME [--sni NAME] [--alpn NAME]... [--host NAME]
+                     [--source IP[:PORT]] --protocol NAME [--sni NAME] [--alpn NAME]... [--ja4 FINGERPRINT]
+                     [--host NAME]
 
 Tells which route, upstream and target a client would get, and why each earlier route does not match.
 The client is described by files of captured bytes (see "shunt detect") or by options.
@@ -149,12 +159,12 @@ The client is described by files of captured bytes (see "shunt detect") or by op
   --listener NAME       may be left out where there is only one
   --udp                 the client comes by UDP; needed only where it could be either
   --source IP[:PORT]    where the client comes from (default: ${DEFAULT_SOURCE})
-  --protocol NAME       what detection would say, with --sni, --alpn and --host
+  --protocol NAME       what detection would say, with --sni, --alpn, --ja4 and --host
 
 Exit codes: 0 explained, 2 bad usage or bad configuration`,
   options: {
     boolean: ["udp"],
-    string: [...CONFIG_OPTIONS.string, "listener", "source", "protocol", "sni", "host"],
+    string: [...CONFIG_OPTIONS.string, "listener", "source", "protocol", "sni", "ja4", "host"],
     collect: [...CONFIG_OPTIONS.collect, "alpn"],
     rest: "FILE",
   },

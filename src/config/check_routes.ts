@@ -8,14 +8,18 @@
  * @module
  */
 
+import type { Carrier } from "../wire/ja4.ts";
 import type { DraftListener, DraftRoute } from "./draft.ts";
+import { ja4Covers } from "./fingerprints.ts";
 import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "./json_schema.ts";
 import { type Network, networkCovers, patternCovers, toNetwork } from "./names.ts";
 import { listWords, type Path, quote, thereAre } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { MatchConfig, Transport } from "./schema.ts";
 
-const FACT_NAMES = ["sni", "alpn", "host"] as const;
+const FACT_NAMES = ["sni", "alpn", "ja4", "host"] as const;
+/** What a JA4 fingerprint begins with, by the protocol that its hello came by. */
+const JA4_CARRIERS: Readonly<Record<string, Carrier>> = { tls: "t", quic: "q" };
 
 /** What the routes of one listener are judged by. */
 interface World {
@@ -113,7 +117,11 @@ function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): str
       .map((holder) => holder.name);
     return `${quote(name)} has no ${quote(fact)}, which is for ${listWords(holders, "and")}`;
   }
-  return undefined;
+  const carrier = JA4_CARRIERS[name];
+  if (carrier === undefined || match.ja4 === undefined) return undefined;
+  // A pattern that says nothing of the carrier begins with "*".
+  if (match.ja4.some(([first]) => first === carrier || first === "*")) return undefined;
+  return `a "ja4" of ${quote(name)} begins with ${quote(carrier)}`;
 }
 
 function toTaker({ path, match = {} }: DraftRoute, world: World): Taker {
@@ -132,10 +140,14 @@ function reportImpossible(
   { path, match = {} }: DraftRoute,
   { report, world }: { readonly report: Report; readonly world: World },
 ): void {
-  const listed = world.protocols.filter(({ name }) => match.protocol?.includes(name));
-  const reasons = listed.map((protocol) => obstacle(protocol, match, world));
   const facts = FACT_NAMES.filter((fact) => match[fact] !== undefined);
-  const reason = listed.length > 0
+  const meant = world.protocols.filter((protocol) =>
+    match.protocol?.includes(protocol.name) ??
+      (facts.every((fact) => protocol.facts.includes(fact)) &&
+        protocol.transports.some((transport) => world.transports.includes(transport)))
+  );
+  const reasons = meant.map((protocol) => obstacle(protocol, match, world));
+  const reason = meant.length > 0
     ? [...new Set(reasons)].join("; ")
     : facts.includes("host") && facts.length > 1
     ? `nothing has both ${listWords(facts, "and")}`
@@ -175,6 +187,7 @@ function conditionsCover(wide: Taker, narrow: Taker): boolean {
   return covers(wide.match.sni, narrow.match.sni, patternCovers) &&
     covers(wide.match.host, narrow.match.host, patternCovers) &&
     covers(wide.match.alpn, narrow.match.alpn, (a, b) => a === b) &&
+    covers(wide.match.ja4, narrow.match.ja4, ja4Covers) &&
     covers(wide.networks, narrow.networks, networkCovers);
 }
 

@@ -15,6 +15,7 @@ import {
   parseTargetAddress,
   type TargetAddress,
 } from "../wire/address.ts";
+import { isJa4Pattern } from "./fingerprints.ts";
 import { parseNetwork, parsePattern } from "./names.ts";
 import { listWords, quote } from "./problem.ts";
 import {
@@ -183,6 +184,21 @@ export const alpn: Text<string> = text((input): string | Fault => {
   if (length >= 1 && length <= 255) return input;
   return { fault: `Expected a protocol name of 1 to 255 bytes such as "h2", got ${length} bytes` };
 }, { what: 'a protocol name such as "h2"', title: "ALPN protocol name" });
+
+/** A JA4 fingerprint, or the beginning of one. */
+export const ja4: Text<string> = text((input): string | Fault => {
+  if (isJa4Pattern(input)) return input;
+  const lower = input.toLowerCase();
+  const example = '"t13d1516h2_8daaf6152771_02713d6af862" or a beginning such as "t13d*"';
+  const fault = `Expected a JA4 fingerprint such as ${example}, got ${quote(input)}`;
+  if (isJa4Pattern(lower)) return { fault, hint: `did you mean ${quote(lower)}?` };
+  if (isJa4Pattern(`${input}*`)) return { fault, hint: `did you mean ${quote(`${input}*`)}?` };
+  if (/^d(?:[1d]|$)/i.test(input)) return { fault, hint: '"d" is DTLS, which is not detected' };
+  return { fault };
+}, {
+  what: 'a JA4 fingerprint, or the beginning of one with "*" after it',
+  title: 'JA4 fingerprint, or "prefix*"',
+});
 
 /** A server name pattern. */
 export const sni: Text<string> = text((input) => parsePattern(input, { ip: false }), {

@@ -16,7 +16,7 @@ export interface ProtocolInfo {
   readonly name: string;
   readonly transports: readonly ("tcp" | "udp")[];
   /** The conditions beside `protocol` and `source` that it can meet. */
-  readonly facts: readonly ("sni" | "alpn" | "host")[];
+  readonly facts: readonly ("sni" | "alpn" | "ja4" | "host")[];
 }
 
 /** What `match: { protocol }` may be beside the protocols that shunt detects. */

@@ -32,6 +32,10 @@ export const MatchSchema = z.strictObject({
   alpn: field.list(field.alpn, { what: 'a protocol name such as "h2"' }).exactOptional().meta({
     description: "Application protocol that a TLS or QUIC ClientHello offers, among others",
   }),
+  ja4: field.list(field.ja4, { what: "a JA4 fingerprint" }).exactOptional().meta({
+    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or the beginning of " +
+      "one with `*` after it",
+  }),
   host: field.list(field.host, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
     description: "Host of an HTTP request, in any letter case and without its port; patterns as " +
       "in `sni`",

@@ -1,6 +1,6 @@
 /**
- * Recognises QUIC versions 1 and 2 by a client's first flight and reads server name and ALPN from the
- * ClientHello in it. Never looks past the Initial packets, whose keys everyone can derive.
+ * Recognises QUIC versions 1 and 2 by a client's first flight and reads what the ClientHello in it
+ * tells. Never looks past the Initial packets, whose keys everyone can derive.
  *
  * Only an Initial packet that authenticates under the keys of its own connection ID makes QUIC
  * certain. So all other first datagrams are no match: Handshake and short-header packets, whose keys
@@ -16,6 +16,7 @@ import { CryptoCoverage, CryptoStream, MAX_CRYPTO_BYTES } from "../wire/crypto_s
 import { readFrames } from "../wire/quic_frames.ts";
 import { InitialKeys } from "../wire/quic_keys.ts";
 import { parsePacket, type QuicPacket, type QuicVersion } from "../wire/quic_packet.ts";
+import { helloFacts } from "./_hello.ts";
 import { type Detector, NO_MATCH, type Verdict } from "./detector.ts";
 
 /** Datagrams of a flow that are looked at. A hello of 64 KiB takes 56. */
@@ -31,7 +32,7 @@ const MAX_ATTEMPTS = 4;
 /** QUIC over UDP. */
 export const quic: Detector = {
   name: "quic",
-  facts: ["sni", "alpn"],
+  facts: ["sni", "alpn", "ja4"],
   udp(datagrams) {
     let flow = FLOWS.get(datagrams);
     if (flow === undefined) {
@@ -157,10 +158,11 @@ function readHello(attempt: Attempt): Verdict | undefined {
   for (const payload of attempt.payloads) {
     if (!readFrames(payload, STREAM)) return certain(attempt);
   }
-  const result = parseClientHello(STREAM.contiguous);
+  const message = STREAM.contiguous;
+  const result = parseClientHello(message);
   switch (result.kind) {
     case "hello": {
-      const { kind: _, ...facts } = result;
+      const facts = helloFacts(message, result, "q");
       return { kind: "match", facts: { ...facts, version: attempt.version } };
     }
     case "need_more":

@@ -12,6 +12,7 @@ import {
   parseClientHello,
 } from "../wire/client_hello.ts";
 import { u16 } from "../wire/reader.ts";
+import { helloFacts } from "./_hello.ts";
 import { type Detector, type Facts, NO_MATCH, type Verdict } from "./detector.ts";
 
 const HANDSHAKE_RECORD = 22;
@@ -25,7 +26,7 @@ const NOTHING_YET: Facts = Object.freeze({});
  * Bytes after the hello do not matter. A hello whose lengths contradict each other is no TLS at all:
  * no server would answer it.
  */
-export const tls: Detector = { name: "tls", facts: ["sni", "alpn"], tcp: detectTls };
+export const tls: Detector = { name: "tls", facts: ["sni", "alpn", "ja4"], tcp: detectTls };
 
 function detectTls(bytes: Uint8Array): Verdict {
   const { length } = bytes;
@@ -103,11 +104,8 @@ function join(bytes: Uint8Array, total: number): Uint8Array {
 function judge(hello: Uint8Array): Verdict {
   const result = parseClientHello(hello);
   switch (result.kind) {
-    case "hello": {
-      const { sni, alpn } = result;
-      if (alpn === undefined) return { kind: "match", facts: sni === undefined ? {} : { sni } };
-      return { kind: "match", facts: sni === undefined ? { alpn } : { sni, alpn } };
-    }
+    case "hello":
+      return { kind: "match", facts: helloFacts(hello, result, "t") };
     case "need_more":
     case "invalid":
       return NO_MATCH;

@@ -7,6 +7,7 @@
 
 import type { ListenerConfig, MatchConfig, RouteConfig, Transport } from "../config/schema.ts";
 import { AddressSet } from "./cidr.ts";
+import { PrefixSet } from "./prefixes.ts";
 import { NameSet, normalizeName } from "./names.ts";
 
 /** What is known of a session or flow when its route is chosen. */
@@ -18,6 +19,8 @@ export interface Seen {
   readonly sni?: string;
   /** Protocols that the client offers. */
   readonly alpn?: readonly string[];
+  /** JA4 fingerprint of the client's hello. */
+  readonly ja4?: string;
   /** HTTP host: lower case, without port and trailing dot. */
   readonly host?: string;
   /** The client's address: an IP literal. */
@@ -61,14 +64,15 @@ interface Compiled {
   readonly protocol: ReadonlySet<string> | undefined;
   readonly sni: NameSet | undefined;
   readonly alpn: ReadonlySet<string> | undefined;
+  readonly ja4: PrefixSet | undefined;
   readonly host: NameSet | undefined;
   readonly source: AddressSet | undefined;
 }
 
-type Condition = "transport" | "protocol" | "sni" | "alpn" | "host" | "source";
+type Condition = "transport" | "protocol" | "sni" | "alpn" | "ja4" | "host" | "source";
 
 function compile(config: RouteConfig, index: number, options: RouterOptions): Compiled {
-  const { protocol, sni, alpn, host, source } = config.match ?? {};
+  const { protocol, sni, alpn, ja4, host, source } = config.match ?? {};
   const occursOn = (transport: Transport): boolean =>
     protocol === undefined || protocol.some((name) =>
       name === "unknown" || name === "silent" ||
@@ -81,6 +85,7 @@ function compile(config: RouteConfig, index: number, options: RouterOptions): Co
     protocol: protocol && new Set(protocol),
     sni: sni && new NameSet(sni),
     alpn: alpn && new Set(alpn),
+    ja4: ja4 && new PrefixSet(ja4),
     host: host && new NameSet(host),
     source: source && new AddressSet(source),
   };
@@ -95,11 +100,12 @@ function anyOf(set: ReadonlySet<string>, values: readonly string[]): boolean {
 
 /** The first condition that does not hold, cheapest first. */
 function failing(rule: Compiled, seen: Seen): Condition | undefined {
-  const { protocol, sni, alpn, host, source } = rule;
+  const { protocol, sni, alpn, ja4, host, source } = rule;
   if (!rule[seen.transport]) return "transport";
   if (protocol !== undefined && !protocol.has(seen.protocol)) return "protocol";
   if (sni !== undefined && (seen.sni === undefined || !sni.has(seen.sni))) return "sni";
   if (alpn !== undefined && (seen.alpn === undefined || !anyOf(alpn, seen.alpn))) return "alpn";
+  if (ja4 !== undefined && (seen.ja4 === undefined || !ja4.has(seen.ja4))) return "ja4";
   if (host !== undefined && (seen.host === undefined || !host.has(seen.host))) return "host";
   if (source !== undefined && !source.has(seen.source)) return "source";
   return undefined;
@@ -119,6 +125,7 @@ function explainFailure(condition: Condition, seen: Seen, match: MatchConfig): s
         : `alpn ${quoted(seen.alpn) || "(empty)"} has none of ${quoted(match.alpn)}`;
     case "protocol":
     case "sni":
+    case "ja4":
     case "host":
     case "source":
       return seen[condition] === undefined
@@ -202,7 +209,7 @@ export class Router {
     for (const rule of this.#rules) {
       if (!rule[transport] || (rule.source !== undefined && !rule.source.has(source))) continue;
       const blind = rule.protocol === undefined && rule.sni === undefined &&
-        rule.alpn === undefined && rule.host === undefined;
+        rule.alpn === undefined && rule.ja4 === undefined && rule.host === undefined;
       return blind ? "nothing" : "bytes";
     }
     return "nothing";
