@@ -192,7 +192,9 @@ export const ja4: Text<string> = text((input): string | Fault => {
   const example = '"t13d1516h2_8daaf6152771_02713d6af862" or a beginning such as "t13d*"';
   const fault = `Expected a JA4 fingerprint such as ${example}, got ${quote(input)}`;
   if (isJa4Pattern(lower)) return { fault, hint: `did you mean ${quote(lower)}?` };
-  if (isJa4Pattern(`${input}*`)) return { fault, hint: `did you mean ${quote(`${input}*`)}?` };
+  if (input !== "" && isJa4Pattern(`${input}*`)) {
+    return { fault, hint: `did you mean ${quote(`${input}*`)}?` };
+  }
   if (/^d(?:[1d]|$)/i.test(input)) return { fault, hint: '"d" is DTLS, which is not detected' };
   return { fault };
 }, {
@@ -218,8 +220,7 @@ export const network: Text<string> = text(parseNetwork, {
   title: "IP address or CIDR block",
 });
 
-/** An address to listen on. */
-export const bindAddress: Text<string> = text((input): string | Fault => {
+function checkBind(input: string): string | Fault {
   const address = parseSocketAddress(input);
   if (typeof address === "string") {
     return { fault: `Cannot parse address ${quote(input)}: ${address}` };
@@ -229,14 +230,18 @@ export const bindAddress: Text<string> = text((input): string | Fault => {
     fault: `Cannot listen on a name, got ${quote(input)}`,
     hint: 'use an IP address or "localhost"',
   };
-}, { what: 'an address such as "0.0.0.0:443"', title: "address (IP:PORT)" });
+}
 
-/** An address of the admin endpoint. */
+/** An address to listen on. */
+export const bindAddress: Text<string> = text(checkBind, {
+  what: 'an address such as "0.0.0.0:443"',
+  title: "address (IP:PORT)",
+});
+
+/** Where the admin address is. */
 export const adminAddress: Text<string> = text((input): string | Fault => {
   if (/^unix:./.test(input)) return input;
-  const address = parseSocketAddress(input);
-  if (typeof address !== "string") return input;
-  return { fault: `Cannot parse address ${quote(input)}: ${address}` };
+  return checkBind(input);
 }, { what: 'an address such as "127.0.0.1:9901"', title: "address (IP:PORT or unix:PATH)" });
 
 /** A target's address. */

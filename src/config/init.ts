@@ -25,7 +25,7 @@ listeners:
     #   new_per_source: 0/s
 
     # The first route that matches wins. Within "match" all conditions are needed, and of each list
-    # any element is enough. Conditions: protocol, sni, alpn, host, source.
+    # any element is enough. Conditions: protocol, sni, alpn, ja4, host, source.
     routes:
       - match: { protocol: tls, sni: [example.com, "*.example.com"] }
         upstream: web

@@ -8,8 +8,11 @@ import { fail } from "@std/assert";
 import { isIPv6 } from "node:net";
 import type { Facts, Verdict } from "../../src/detect/detector.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
+import { isJa4 } from "../../src/wire/ja4.ts";
 
 const MAX_NAME = 255;
+/** Every vector of a hello at its longest, and its header. */
+const MAX_HELLO = 131_500;
 const NAME = /^[\x21-\x40\x5b-\x7e]+$/;
 const HOST = /^[a-z0-9._~-]+$/;
 /** One character per byte: a name may hold control characters (RFC 7301 §3.1). */
@@ -17,12 +20,12 @@ const BYTES = /^[^\u0100-\uffff]{1,255}$/;
 
 /** What each protocol may say beside its name, and how its version looks. */
 const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: RegExp }>> = {
-  tls: { keys: "sni alpn" },
+  tls: { keys: "sni alpn ja4 tls_version hello_bytes" },
   http: { keys: "host version", version: /^(?:1\.[0-9]|2)$/ },
   ssh: { keys: "version", version: /^(?:2\.0|1\.[0-9]{1,2})$/ },
   socks5: { keys: "" },
   socks4: { keys: "" },
-  quic: { keys: "sni alpn version", version: /^[12]$/ },
+  quic: { keys: "sni alpn ja4 tls_version hello_bytes version", version: /^[12]$/ },
   wireguard: { keys: "" },
   unknown: { keys: "" },
 };
@@ -37,9 +40,9 @@ const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: 
 export function claimFacts(protocol: string, facts: Facts): void {
   const says = SAYS[protocol] ?? fail(`Protocol "${protocol}" is not known here`);
   for (const key of Object.keys(facts)) {
-    if (!says.keys.includes(key)) fail(`"${protocol}" says "${key}"`);
+    if (!says.keys.split(" ").includes(key)) fail(`"${protocol}" says "${key}"`);
   }
-  const { sni, alpn, host, version } = facts;
+  const { sni, alpn, host, version, ja4, tls_version = "1.3", hello_bytes = 45 } = facts;
   if (version === undefined ? says.version : !says.version?.test(version)) {
     fail(`"${protocol}" says version "${version}"`);
   }
@@ -53,7 +56,15 @@ export function claimFacts(protocol: string, facts: Facts): void {
   if (alpn !== undefined && !(alpn.length > 0 && alpn.every((name) => BYTES.test(name)))) {
     fail(`ALPN ${JSON.stringify(alpn)} has what cannot be offered`);
   }
+  if (ja4 !== undefined && !(isJa4(ja4) && ja4[0] === CARRIERS[protocol])) {
+    fail(`Fingerprint ${JSON.stringify(ja4)} is not one`);
+  }
+  if (!/^1\.[0-3]$/.test(tls_version)) fail(`TLS version ${JSON.stringify(tls_version)}`);
+  if (!(hello_bytes >= 45 && hello_bytes <= MAX_HELLO)) fail(`Hello of ${hello_bytes} bytes`);
 }
+
+/** What begins a fingerprint, by the protocol. */
+const CARRIERS: Readonly<Record<string, string>> = { tls: "t", quic: "q" };
 
 function isHost(host: string): boolean {
   return HOST.test(host) || (isIPv6(host) && host === host.toLowerCase());
@@ -69,6 +80,7 @@ function isHost(host: string): boolean {
  */
 export function claimSameFacts(a: Facts, b: Facts, where: string): void {
   const same = a === b || (a.sni === b.sni && a.host === b.host && a.version === b.version &&
+    a.ja4 === b.ja4 && a.tls_version === b.tls_version && a.hello_bytes === b.hello_bytes &&
     a.alpn?.join() === b.alpn?.join());
   if (!same) fail(`Facts differ ${where}: ${JSON.stringify(a)}, ${JSON.stringify(b)}`);
 }

@@ -89,7 +89,7 @@ const SMALL = `listeners:
     bind: ["127.0.0.1:0", "[::1]:8443"]
     proxy_protocol: { accept: optional, trusted: [10.0.0.0/8, "2001:db8::/32"] }
     routes:
-      - match: { protocol: [tls, quic], sni: ["*.example.com", a.example], alpn: h2, source: ::1/128 }
+      - match: { protocol: [tls, quic], sni: ["*.example.com", a.example], alpn: h2, ja4: t13d*, source: ::1/128 }
         upstream: &web web
       - upstream: *web
 upstreams:
@@ -142,7 +142,19 @@ const YAML = kin([SMALL, SMALL, SMALL, new TextEncoder().encode(example)], [
     "é",
     "0s",
   ],
-  ...["*", "*.", "::/0", "0.0.0.0/33", "64KiB", "1h", "yes", "constructor", "toString: 1\n"],
+  ...[
+    "*",
+    "*.",
+    "t13d1516h2_8daaf6152771_02713d6af862",
+    "q1*",
+    "::/0",
+    "0.0.0.0/33",
+    "64KiB",
+    "1h",
+    "yes",
+    "constructor",
+    "toString: 1\n",
+  ],
 ]);
 
 /** Configurations: an error or a configuration that all can be built from; a part more overrides. */

@@ -7,6 +7,7 @@
 
 import { fail } from "@std/assert";
 import { isIP } from "node:net";
+import { helloFacts } from "../../src/detect/_hello.ts";
 import { NO_MATCH } from "../../src/detect/detector.ts";
 import { parseClientHello } from "../../src/wire/client_hello.ts";
 import { CryptoStream } from "../../src/wire/crypto_stream.ts";
@@ -39,7 +40,7 @@ export const CLIENT_HELLO: Target = {
       const result = parseClientHello(bytes.subarray(0, end));
       switch (result.kind) {
         case "hello": {
-          const { kind: _, ...facts } = result;
+          const facts = helloFacts(bytes.subarray(0, result.bytes), result, "t");
           return claims.take({ kind: "match", facts }, end);
         }
         case "need_more":

@@ -4,6 +4,12 @@
  * @module
  */
 
+import { assert } from "@std/assert";
+import { helloFacts } from "../../src/detect/_hello.ts";
+import type { Facts } from "../../src/detect/detector.ts";
+import { parseClientHello } from "../../src/wire/client_hello.ts";
+import type { Carrier } from "../../src/wire/ja4.ts";
+
 /** One extension: its type and its data. */
 export type Extension = readonly [type: number, data: Uint8Array];
 
@@ -116,4 +122,17 @@ export function recordize(handshake: Uint8Array, sizes: readonly number[] = [16_
     at += size;
   }
   return concat(...records);
+}
+
+/**
+ * Says what a detector has to tell of a hello, however it came.
+ *
+ * @param handshake The message
+ * @param carrier What it came by
+ * @returns The facts that the message by itself gives
+ */
+export function factsOf(handshake: Uint8Array, carrier: Carrier = "t"): Facts {
+  const hello = parseClientHello(handshake);
+  assert(hello.kind === "hello");
+  return helloFacts(handshake, hello, carrier);
 }

@@ -100,6 +100,58 @@ testCases([
     ],
   },
   {
+    name: "a fingerprint of a protocol without",
+    yaml: withMatches('{ protocol: [ssh, silent], ja4: "t13*" }'),
+    lines: [
+      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: "ssh" has no "ja4", which is for "tls" and "quic"; "silent" has no "ja4", which is for "tls" and "quic"',
+    ],
+  },
+  {
+    name: "a fingerprint of TLS for QUIC",
+    yaml: withMatches("{ protocol: quic, ja4: [t13*, t12*] }"),
+    lines: [
+      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: a "ja4" of "quic" begins with "q"',
+    ],
+  },
+  {
+    name: "fingerprints of QUIC for both",
+    yaml: withMatches("{ protocol: [tls, quic], ja4: q* }"),
+    lines: [
+      'c.yaml:5:31: warning: listeners.edge.routes[0].match.protocol[0]: Protocol can never match here: a "ja4" of "tls" begins with "t"',
+    ],
+  },
+  {
+    name: "fingerprints of QUIC without UDP",
+    yaml: withRoutes(
+      "      - { match: { ja4: q13* }, upstream: web }",
+      "    transports: tcp\n",
+    ),
+    lines: [
+      'c.yaml:6:11: error: listeners.edge.routes[0].match: Route can never match: a "ja4" of "tls" begins with "t"',
+    ],
+  },
+  {
+    name: "a fingerprint and a host",
+    yaml: withMatches('{ ja4: "*", host: a.example }'),
+    lines: [
+      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: nothing has both "ja4" and "host"',
+    ],
+  },
+  {
+    name: "routes under a wider fingerprint",
+    yaml: withMatches(
+      "{ ja4: t13d* }",
+      "{ ja4: [t13d1516h2_*, t13d1516h2_8daaf6152771_02713d6af862] }",
+      "{ ja4: [t13d1516h2_*, t13i*] }",
+      "{ protocol: tls }",
+      "{ ja4: t12* }",
+    ),
+    lines: [
+      "c.yaml:6:9: error: listeners.edge.routes[1]: Route can never match: listeners.edge.routes[0] (line 5) takes all of it; move it up, narrow the earlier one or remove it",
+      "c.yaml:9:9: error: listeners.edge.routes[4]: Route can never match: listeners.edge.routes[3] (line 8) takes all of it; move it up, narrow the earlier one or remove it",
+    ],
+  },
+  {
     name: "a host of TLS",
     yaml: withMatches("{ protocol: tls, host: a.example }"),
     lines: [

@@ -127,6 +127,24 @@ testCases([
     ],
   },
   {
+    name: "JA4 fingerprints that are none",
+    yaml: withMatches(
+      '{ ja4: [t13d, T13D*, d13d*, "t13d*h2", "t14*", t13d1516h2_8daaf6152771_02713d6af862*, ""] }',
+    ),
+    lines: [
+      ["26", "0", '"t13d"; did you mean "t13d*"?'],
+      ["32", "1", '"T13D*"; did you mean "t13d*"?'],
+      ["39", "2", '"d13d*"; "d" is DTLS, which is not detected'],
+      ["46", "3", '"t13d*h2"'],
+      ["57", "4", '"t14*"'],
+      ["65", "5", '"t13d1516h2_8daaf6152771_02713d6af862*"'],
+      ["104", "6", '""'],
+    ].map(([column, index, got]) =>
+      `c.yaml:5:${column}: error: listeners.edge.routes[0].match.ja4[${index}]: Expected a JA4 fingerprint ` +
+      `such as "t13d1516h2_8daaf6152771_02713d6af862" or a beginning such as "t13d*", got ${got}`
+    ),
+  },
+  {
     name: "an ALPN name that is a number",
     yaml: withMatches(`{ alpn: 2 }`),
     lines: [

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import type { Facts, Verdict } from "../../../src/detect/detector.ts";
 import { quic } from "../../../src/detect/quic.ts";
-import { buildClientHello, bytesOf, concat } from "../_hello.ts";
+import { buildClientHello, bytesOf, concat, factsOf } from "../_hello.ts";
 import {
   buildInitial,
   buildOpaque,
@@ -15,7 +15,13 @@ import {
 import { capture } from "./_stream.ts";
 
 const HELLO = buildClientHello({ sni: "www.example.com", alpn: ["h3"], size: 1800 });
-const FACTS: Facts = { sni: "www.example.com", alpn: ["h3"], version: "1" };
+const FACTS: Facts = {
+  ...factsOf(HELLO, "q"),
+  sni: "www.example.com",
+  alpn: ["h3"],
+  hello_bytes: 1800,
+  version: "1",
+};
 const MATCH: Verdict = { kind: "match", facts: FACTS };
 const NO_MATCH: Verdict = { kind: "no_match" };
 const PADDED = { size: MIN_DATAGRAM };
@@ -59,10 +65,23 @@ function waits(datagrams: readonly Uint8Array[], certain?: Facts): Verdict {
 
 Deno.test("detect quic: matches the published packets and what a real client sends", () => {
   const alpn = ["alpn"];
+  // Fingerprints: a Python script of its own over the handshake bytes, as in the test of JA4.
+  const published = {
+    ja4: "q13d0211an_62ed6f6ca7ad_4d634acda6c0",
+    tls_version: "1.3",
+    hello_bytes: 241,
+  };
   const table = {
-    quic_v1_initial_rfc9001_a2: { sni: "example.com", alpn, version: "1" },
-    quic_v2_initial_rfc9369_a2: { sni: "example.com", alpn, version: "2" },
-    quic_v1_initial_deno: { sni: "quic.example.net", alpn: ["h3", "hq-29"], version: "1" },
+    quic_v1_initial_rfc9001_a2: { sni: "example.com", alpn, ...published, version: "1" },
+    quic_v2_initial_rfc9369_a2: { sni: "example.com", alpn, ...published, version: "2" },
+    quic_v1_initial_deno: {
+      sni: "quic.example.net",
+      alpn: ["h3", "hq-29"],
+      ja4: "q13d0312h3_55b375c5d22e_16aff4c164e8",
+      tls_version: "1.3",
+      hello_bytes: 301,
+      version: "1",
+    },
   };
   for (const [name, facts] of Object.entries(table)) {
     assertEquals(ask(capture(name)), { kind: "match", facts }, name);
@@ -72,7 +91,9 @@ Deno.test("detect quic: matches the published packets and what a real client sen
 Deno.test("detect quic: tells what a hello lacks by leaving it out", () => {
   const hello = buildClientHello({});
   for (const version of ["1", "2"] as const) {
-    assertEquals(ask(initial([[0]], { version }, hello)), { kind: "match", facts: { version } });
+    const facts = { ...factsOf(hello, "q"), version };
+    assertEquals(ask(initial([[0]], { version }, hello)), { kind: "match", facts });
+    assert(!("sni" in facts) && !("alpn" in facts));
   }
 });
 
@@ -112,8 +133,9 @@ Deno.test("detect quic: takes hellos of 16 KiB and more in many datagrams", () =
     for (let at = 0; at < size; at += 1100) {
       flight.push(initial([[at, Math.min(at + 1100, size)]], { number: flight.length }, hello));
     }
-    assertEquals(judge(flight), MATCH);
-    assertEquals(judge(flight.toReversed()), MATCH);
+    const match = { kind: "match" as const, facts: { ...FACTS, hello_bytes: size } };
+    assertEquals(judge(flight), match);
+    assertEquals(judge(flight.toReversed()), match);
     assertEquals(judge(flight.slice(1)).kind, "need_more");
   }
 });
@@ -170,7 +192,7 @@ Deno.test("detect quic: keeps connections that share a flow apart", () => {
   assertEquals(ask(FIRST, other[0], SECOND), MATCH);
   assertEquals(ask(FIRST, other[0], other[1]), {
     kind: "match",
-    facts: { sni: "other.example.com", version: "1" },
+    facts: { ...factsOf(hello, "q"), sni: "other.example.com", version: "1" },
   });
 });
 

@@ -1,19 +1,41 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import { tls } from "../../../src/detect/tls.ts";
-import { buildClientHello, bytesOf, concat, prefixed, recordize } from "../_hello.ts";
+import { buildClientHello, bytesOf, concat, factsOf, prefixed, recordize } from "../_hello.ts";
 import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
 
 const SNI = "www.example.com";
 const ALPN = ["h2", "http/1.1"];
-const FACTS = { sni: SNI, alpn: ALPN };
 
 Deno.test("detect tls: matches what real clients send, and not a byte earlier", () => {
+  // The fingerprints are not this code's: see the test of JA4.
   const clients = {
-    tls_openssl_client: FACTS,
-    tls_openssl_tls12_no_sni: {},
-    tls_curl_client: { sni: "shunt.example.test", alpn: ALPN },
-    tls_deno_client: { sni: "localhost", alpn: ALPN },
+    tls_openssl_client: {
+      sni: SNI,
+      alpn: ALPN,
+      ja4: "t13d3111h2_e8f1e7e78f70_1f22a2ca17c4",
+      tls_version: "1.3",
+      hello_bytes: 334,
+    },
+    tls_openssl_tls12_no_sni: {
+      ja4: "t12i280600_d943125447b4_e7e480e5a997",
+      tls_version: "1.2",
+      hello_bytes: 183,
+    },
+    tls_curl_client: {
+      sni: "shunt.example.test",
+      alpn: ALPN,
+      ja4: "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6",
+      tls_version: "1.3",
+      hello_bytes: 512,
+    },
+    tls_deno_client: {
+      sni: "localhost",
+      alpn: ALPN,
+      ja4: "t13d1011h2_61a7ad8aa9b6_f9531d972513",
+      tls_version: "1.3",
+      hello_bytes: 253,
+    },
   };
   for (const [name, facts] of Object.entries(clients)) assertMatches(tls, capture(name), facts);
 });
@@ -21,7 +43,7 @@ Deno.test("detect tls: matches what real clients send, and not a byte earlier", 
 Deno.test("detect tls: joins a hello out of records of any size", () => {
   const hello = buildClientHello({ sni: SNI, alpn: ALPN, size: 517 });
   for (const sizes of [[1], [2], [3, 1, 100, 7], [4, 16_384], [500, 1], [5, 1, 1, 1, 600]]) {
-    assertMatches(tls, recordize(hello, sizes), FACTS);
+    assertMatches(tls, recordize(hello, sizes), { ...factsOf(hello), sni: SNI, alpn: ALPN });
   }
 });
 
@@ -29,7 +51,8 @@ Deno.test("detect tls: takes post-quantum hellos and larger ones", () => {
   for (const size of [1800, 4096, 16_384, 16_385, 40_000]) {
     const hello = buildClientHello({ sni: SNI, alpn: ALPN, size });
     assertEquals(hello.length, size);
-    assertMatches(tls, recordize(hello), FACTS);
+    const facts = { ...factsOf(hello), sni: SNI, alpn: ALPN, hello_bytes: size };
+    assertMatches(tls, recordize(hello), facts);
   }
 });
 
@@ -37,7 +60,7 @@ Deno.test("detect tls: finds the end of a hello inside a record that goes on", (
   const hello = buildClientHello({ sni: SNI });
   const bytes = recordize(concat(hello, bytesOf("more handshake")));
   const verdict = ask(tls, bytes.subarray(0, 5 + hello.length));
-  assertEquals(verdict, { kind: "match", facts: { sni: SNI } });
+  assertEquals(verdict, { kind: "match", facts: { ...factsOf(hello), sni: SNI } });
 });
 
 Deno.test("detect tls: takes every record version from SSL 3.0 to TLS 1.3 and no other", () => {
@@ -105,14 +128,33 @@ Deno.test("detect tls: gives the same facts for any hello in any records, whatev
   const after = fc.uint8Array({ maxLength: 40 });
   const cut = fc.double({ min: 0, max: 0.999, noNaN: true });
   fc.assert(fc.property(sizes, names, after, cut, (sizes, alpn, after, cut) => {
-    const bytes = recordize(buildClientHello({ sni: "A.Example", alpn, size: 300 }), sizes);
-    const facts = { sni: "a.example", alpn };
+    const hello = buildClientHello({ sni: "A.Example", alpn, size: 300 });
+    const bytes = recordize(hello, sizes);
+    const facts = { ...factsOf(hello), sni: "a.example", alpn };
     assertEquals(ask(tls, concat(bytes, after)), { kind: "match", facts });
     const given = Math.floor(cut * (bytes.length - 1)) + 1;
     if (given === bytes.length) return;
     const verdict = ask(tls, bytes.subarray(0, given));
     assert(verdict.kind === "need_more" && verdict.bytes > given && verdict.bytes <= bytes.length);
   }));
+});
+
+Deno.test("detect tls: names the highest version offered, and none that it has no name for", () => {
+  const cases: readonly (readonly [number, string | undefined])[] = [
+    [0x0304, "1.3"],
+    [0x0303, "1.2"],
+    [0x0302, "1.1"],
+    [0x0301, "1.0"],
+    [0x0300, undefined],
+    [0x7f1c, undefined],
+  ];
+  for (const [number, version] of cases) {
+    const data = Uint8Array.of(4, 0x0a, 0x0a, number >> 8, number & 255);
+    const verdict = ask(tls, recordize(buildClientHello({ after: [[43, data]] })));
+    assert(verdict.kind === "match");
+    assertEquals(verdict.facts.tls_version, version);
+    assertEquals("tls_version" in verdict.facts, version !== undefined);
+  }
 });
 
 Deno.test("detect tls: stays sound on noise and damaged hellos", () => {

@@ -47,7 +47,16 @@ async function written(format: "text" | "json", level: "info" | "error"): Promis
       transport: "tcp",
       listener: "edge",
       source: "192.0.2.1:1",
-      detected: { protocol: "tls", facts: { sni: "a.example", alpn: ["h2"] } },
+      detected: {
+        protocol: "tls",
+        facts: {
+          sni: "a.example",
+          alpn: ["h2"],
+          ja4: "t13d1516h2_8daaf6152771_02713d6af862",
+          tls_version: "1.3",
+          hello_bytes: 512,
+        },
+      },
       route: "routes[0]",
       upstream: "web",
       target: "10.0.0.5:443",
@@ -68,6 +77,7 @@ Deno.test("log: an access line has the contract's fields as text", async () => {
   assertStringIncludes(
     await written("text", "info"),
     "closed id=01A transport=tcp listener=edge source=192.0.2.1:1 protocol=tls sni=a.example alpn=h2 " +
+      "ja4=t13d1516h2_8daaf6152771_02713d6af862 tls_version=1.3 hello_bytes=512 " +
       "route=routes[0] upstream=web target=10.0.0.5:443 bytes_up=517 bytes_down=2331 detect_ms=0.412 " +
       "connect_ms=1 duration_ms=12.5 reason=done\n",
   );
@@ -77,6 +87,8 @@ Deno.test("log: an access line is one JSON object", async () => {
   const line = JSON.parse(await written("json", "info"));
   assertEquals(line.reason, "done");
   assertEquals(line.alpn, ["h2"]);
+  assertEquals(line.ja4, "t13d1516h2_8daaf6152771_02713d6af862");
+  assertEquals([line.tls_version, line.hello_bytes], ["1.3", 512]);
   assertEquals(line.bytes_up, 517);
   assertEquals("host" in line, false);
 });

@@ -22,6 +22,8 @@ function seen(facts: Partial<Seen>): Seen {
   return { transport: "tcp", protocol: "tls", source: "192.0.2.1", ...facts };
 }
 
+const JA4 = "t13d1516h2_8daaf6152771_02713d6af862";
+
 const MATCHES: readonly [string, MatchConfig | undefined, Partial<Seen>, boolean][] = [
   ["no match takes everything", undefined, { protocol: "silent" }, true],
   ["an empty match takes everything", {}, { protocol: "unknown" }, true],
@@ -37,6 +39,11 @@ const MATCHES: readonly [string, MatchConfig | undefined, Partial<Seen>, boolean
   ["alpn takes any of the offered", { alpn: ["h3", "h2"] }, { alpn: ["http/1.1", "h2"] }, true],
   ["alpn takes nothing else", { alpn: ["h2"] }, { alpn: ["H2"] }, false],
   ["alpn needs an offer", { alpn: ["h2"] }, {}, false],
+  ["ja4 takes itself", { ja4: ["t12*", JA4] }, { ja4: JA4 }, true],
+  ["ja4 takes a beginning", { ja4: ["t13d*"] }, { ja4: JA4 }, true],
+  ["ja4 takes no other", { ja4: [`${JA4.slice(0, 35)}0`, "t12*", "q*"] }, { ja4: JA4 }, false],
+  ["any ja4 needs one", { ja4: ["*"] }, {}, false],
+  ["any ja4 takes one", { ja4: ["*"] }, { ja4: JA4 }, true],
   ["host takes its names", { host: ["example.com"] }, { host: "example.com" }, true],
   ["host needs one", { host: ["*"] }, { sni: "example.com" }, false],
   ["source takes its network", { source: ["192.0.2.0/24"] }, {}, true],
@@ -80,6 +87,7 @@ const NEEDS: readonly Needs[] = [
   ["one protocol of each", [{ protocol: ["quic", "tls"] }, undefined], "bytes", "bytes"],
   ["silent", [{ protocol: ["silent"] }, undefined], "bytes", "bytes"],
   ["sni", [{ sni: ["a"] }], "bytes", "bytes"],
+  ["ja4", [{ ja4: ["*"] }], "bytes", "bytes"],
   ["alpn", [{ alpn: ["a"] }], "bytes", "bytes"],
   ["host", [{ host: ["a"] }], "bytes", "bytes"],
   ["the source alone", [{ source: LOCAL }, { protocol: ["ssh"] }], "nothing", "nothing"],
@@ -106,6 +114,8 @@ const WHYS: readonly [MatchConfig | undefined, Partial<Seen>, string][] = [
   [{ alpn: ["h2"] }, { alpn: ["h3", "x"] }, 'alpn "h3", "x" has none of "h2"'],
   [{ alpn: ["h2"] }, { alpn: [] }, 'alpn (empty) has none of "h2"'],
   [{ alpn: ["h2"] }, {}, 'no alpn was seen, and the route asks for "h2"'],
+  [{ ja4: ["q*", "t12*"] }, { ja4: JA4 }, `ja4 "${JA4}" is none of "q*", "t12*"`],
+  [{ ja4: ["q*"] }, {}, 'no ja4 was seen, and the route asks for "q*"'],
   [{ host: ["a"] }, { host: "b" }, 'host "b" is none of "a"'],
   [{ source: ["::1"] }, {}, 'source "192.0.2.1" is none of "::1"'],
 ];
@@ -128,6 +138,7 @@ const PARTS = {
   protocol: ["tls", "http", "ssh", "quic", "openvpn", "unknown", "silent"],
   sni: ["a.test", "b.test", "x.a.test"],
   alpn: ["h2", "h3"],
+  ja4: [JA4, JA4.replace("t", "q"), JA4.replace("d", "i")],
   source: ["10.0.0.1", "192.0.2.1", "2001:db8::1"],
 };
 const some = (values: readonly string[]) =>
@@ -146,6 +157,7 @@ const anyMatch = fc.record({
   protocol: some(PARTS.protocol),
   sni: some(["*", "*.test", "*.a.test", ...PARTS.sni]),
   alpn: some(PARTS.alpn),
+  ja4: some(["*", "t*", "t13i*", ...PARTS.ja4]),
   host: some(["*", "*.test", ...PARTS.sni]),
   source: some(["10.0.0.0/8", "0.0.0.0/0", "::/0", "192.0.2.1"]),
 }).map(compact);
@@ -153,6 +165,7 @@ const anySeen = fc.record({
   protocol: fc.constantFrom(...PARTS.protocol),
   sni: one(PARTS.sni),
   alpn: fc.option(fc.subarray(PARTS.alpn), { nil: undefined }),
+  ja4: one(PARTS.ja4),
   host: one(PARTS.sni),
   source: fc.constantFrom(...PARTS.source),
 }).map((facts): Seen => {
@@ -166,6 +179,12 @@ function glob(pattern: string, name: string | undefined): boolean {
     (pattern.startsWith("*.") && name.endsWith(pattern.slice(1)));
 }
 
+function begins(pattern: string, print: string | undefined): boolean {
+  if (print === undefined) return false;
+  const [start = "", star] = pattern.split("*");
+  return star === undefined ? print === start : print.indexOf(start) === 0;
+}
+
 function inNetwork(network: string, source: string): boolean {
   const v6 = source.includes(":");
   if (network === "::/0") return v6;
@@ -174,10 +193,11 @@ function inNetwork(network: string, source: string): boolean {
 }
 
 function oracle(match: MatchConfig, facts: Seen): boolean {
-  const { protocol, sni, alpn, host, source } = match;
+  const { protocol, sni, alpn, ja4, host, source } = match;
   return (protocol === undefined || protocol.includes(facts.protocol)) &&
     (sni === undefined || sni.some((pattern) => glob(pattern, facts.sni))) &&
     (alpn === undefined || alpn.some((name) => facts.alpn?.includes(name) ?? false)) &&
+    (ja4 === undefined || ja4.some((pattern) => begins(pattern, facts.ja4))) &&
     (host === undefined || host.some((pattern) => glob(pattern, facts.host))) &&
     (source === undefined || source.some((network) => inNetwork(network, facts.source)));
 }

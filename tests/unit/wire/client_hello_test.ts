@@ -1,9 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseClientHello } from "../../../src/wire/client_hello.ts";
+import { isGrease, parseClientHello } from "../../../src/wire/client_hello.ts";
 import { buildClientHello, bytesOf, concat, type Extension, prefixed } from "../_hello.ts";
 
 const GREASE: readonly Extension[] = [[0x0a0a, new Uint8Array(0)], [0xfafa, Uint8Array.of(0)]];
+
+/** What a hello says of name and ALPN, or the answer where there is none. */
+function parsed(handshake: Uint8Array): unknown {
+  const result = parseClientHello(handshake);
+  if (result.kind !== "hello") return result;
+  const { kind, sni, alpn } = result;
+  return { kind, ...(sni !== undefined && { sni }), ...(alpn !== undefined && { alpn }) };
+}
 
 /** A server_name extension's data with these entries. */
 function names(...entries: readonly (readonly [type: number, name: string])[]): Uint8Array {
@@ -14,11 +22,11 @@ function names(...entries: readonly (readonly [type: number, name: string])[]): 
 Deno.test("wire client hello: reads server name and ALPN in the client's order", () => {
   const hello = buildClientHello({ sni: "www.example.com", alpn: ["http/1.1", "h2", "x"] });
   const expected = {
-    kind: "hello" as const,
+    kind: "hello",
     sni: "www.example.com",
     alpn: ["http/1.1", "h2", "x"],
   };
-  assertEquals(parseClientHello(hello), expected);
+  assertEquals(parsed(hello), expected);
 });
 
 Deno.test("wire client hello: does not mind GREASE anywhere", () => {
@@ -29,26 +37,26 @@ Deno.test("wire client hello: does not mind GREASE anywhere", () => {
     alpn: ["\x0a\x0a", "h2"],
     after: GREASE,
   });
-  const expected = { kind: "hello" as const, sni: "a.example", alpn: ["\x0a\x0a", "h2"] };
-  assertEquals(parseClientHello(hello), expected);
+  const expected = { kind: "hello", sni: "a.example", alpn: ["\x0a\x0a", "h2"] };
+  assertEquals(parsed(hello), expected);
 });
 
 Deno.test("wire client hello: takes hellos without extensions or session id", () => {
   for (const hello of [{ bare: true }, {}, { sessionId: 0 }, { sessionId: 0, bare: true }]) {
-    assertEquals(parseClientHello(buildClientHello(hello)), { kind: "hello" });
+    assertEquals(parsed(buildClientHello(hello)), { kind: "hello" });
   }
 });
 
 Deno.test("wire client hello: spells server names in lower case without a trailing dot", () => {
   for (const sni of ["WWW.Example.COM", "www.example.com."]) {
-    const expected = { kind: "hello" as const, sni: "www.example.com" };
-    assertEquals(parseClientHello(buildClientHello({ sni })), expected);
+    const expected = { kind: "hello", sni: "www.example.com" };
+    assertEquals(parsed(buildClientHello({ sni })), expected);
   }
 });
 
 Deno.test("wire client hello: leaves out server names that are none", () => {
   for (const sni of ["", ".", "a b", "a\0b", "b\xfccher.example", "a\x7f", "a".repeat(256)]) {
-    assertEquals(parseClientHello(buildClientHello({ sni })), { kind: "hello" }, sni);
+    assertEquals(parsed(buildClientHello({ sni })), { kind: "hello" }, sni);
   }
 });
 
@@ -60,7 +68,7 @@ Deno.test("wire client hello: counts the first host name and skips other name ty
     [new Uint8Array(0), undefined],
   ];
   for (const [data, sni] of cases) {
-    const result = parseClientHello(buildClientHello({ after: [[0, data]] }));
+    const result = parsed(buildClientHello({ after: [[0, data]] }));
     assertEquals(result, sni === undefined ? { kind: "hello" } : { kind: "hello", sni });
   }
 });
@@ -71,17 +79,56 @@ Deno.test("wire client hello: counts the first of repeated extensions", () => {
     alpn: ["h2"],
     after: [[0, names([0, "two"])], [16, Uint8Array.of(0, 2, 1, 0x78)]],
   });
-  assertEquals(parseClientHello(hello), { kind: "hello", sni: "one", alpn: ["h2"] });
+  assertEquals(parsed(hello), { kind: "hello", sni: "one", alpn: ["h2"] });
+});
+
+Deno.test("wire client hello: says where the rest of it stands", () => {
+  for (const sessionId of [0, 32]) {
+    const hello = buildClientHello({ sessionId, suites: [0x1301, 0x1302], after: GREASE });
+    const suites = 4 + 2 + 32 + 1 + sessionId + 2;
+    const extensions = suites + 4 + 2 + 2;
+    const expected = { kind: "hello" as const, version: 0x0303, suites, extensions };
+    assertEquals(parseClientHello(concat(hello, [1, 2])), { ...expected, bytes: hello.length });
+    const bare = buildClientHello({ sessionId, suites: [0x1301, 0x1302], bare: true });
+    const end = bare.length;
+    assertEquals(parseClientHello(bare), { ...expected, bytes: end, extensions: end });
+  }
+});
+
+Deno.test("wire client hello: takes the highest version that the first list of them has", () => {
+  const cases: readonly (readonly [readonly number[], number])[] = [
+    [[4, 3, 3, 3, 4], 0x0304],
+    [[6, 0xfa, 0xfa, 3, 2, 3, 1], 0x0302],
+    [[2, 0x7f, 0x1c], 0x7f1c],
+    [[2, 0x0a, 0x0a], 0],
+    [[2, 3, 4, 9, 9], 0x0304],
+    [[200, 3, 3, 4], 0x0303],
+    [[0, 3, 4], 0],
+    [[2], 0],
+    [[], 0],
+  ];
+  const second: Extension = [43, Uint8Array.of(2, 9, 9)];
+  for (const [data, version] of cases) {
+    const hello = buildClientHello({ after: [[43, Uint8Array.from(data)], second] });
+    const result = parseClientHello(hello);
+    assert(result.kind === "hello");
+    assertEquals(result.version, version, `${data}`);
+  }
+});
+
+Deno.test("wire client hello: knows GREASE", () => {
+  const all = Array.from({ length: 0x10000 }, (_, value) => value).filter(isGrease);
+  assertEquals(all, Array.from({ length: 16 }, (_, i) => i * 0x1010 + 0x0a0a));
 });
 
 Deno.test("wire client hello: says how many bytes it takes, and ignores those after them", () => {
   const hello = buildClientHello({ sni: "a.example" });
-  assertEquals(parseClientHello(hello.subarray(0, 0)), { kind: "need_more", bytes: 1 });
+  assertEquals(parsed(hello.subarray(0, 0)), { kind: "need_more", bytes: 1 });
   for (let given = 1; given < hello.length; given++) {
     const bytes = given < 4 ? 4 : hello.length;
-    assertEquals(parseClientHello(hello.subarray(0, given)), { kind: "need_more", bytes });
+    assertEquals(parsed(hello.subarray(0, given)), { kind: "need_more", bytes });
   }
-  assertEquals(parseClientHello(concat(hello, [1, 2, 3])), { kind: "hello", sni: "a.example" });
+  assertEquals(parsed(concat(hello, [1, 2, 3])), { kind: "hello", sni: "a.example" });
 });
 
 Deno.test("wire client hello: refuses lengths that do not hold", () => {
@@ -97,7 +144,7 @@ Deno.test("wire client hello: refuses lengths that do not hold", () => {
     ["ALPN list empty", [[16, Uint8Array.of(0, 0)]]],
   ];
   for (const [name, after] of extensions) {
-    assertEquals(parseClientHello(buildClientHello({ after })), { kind: "invalid" }, name);
+    assertEquals(parsed(buildClientHello({ after })), { kind: "invalid" }, name);
   }
 });
 
@@ -131,7 +178,7 @@ Deno.test("wire client hello: refuses fixed fields that do not hold", () => {
   for (const [name, index, value] of damage) {
     const damaged = hello.slice();
     damaged[index] = value;
-    assertEquals(parseClientHello(damaged), { kind: "invalid" }, name);
+    assertEquals(parsed(damaged), { kind: "invalid" }, name);
   }
 });
 
