@@ -1,0 +1,156 @@
+/**
+ * What the admin API answers and takes, as zod schemas: types, checks and the OpenAPI document come
+ * from here. Knows no route.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { UpstreamStatus } from "./control.ts";
+
+const number = z.number().min(0);
+const count = z.int().min(0);
+
+const CountersSchema = z.strictObject({
+  sessions_total: count.meta({ description: "Sessions begun, refused ones included" }),
+  sessions_active: count,
+  flows_total: count,
+  flows_active: count,
+  bytes_up: count.meta({ description: "From clients to targets, of what has ended" }),
+  bytes_down: count.meta({ description: "From targets to clients, of what has ended" }),
+  accept_errors: count,
+  closes: z.record(z.string(), count).meta({ description: "Ends by reason" }),
+  drops: z.record(z.string(), count).meta({ description: "Dropped datagrams by reason" }),
+});
+
+/** The counters of a listener, or of all. */
+export type CountersAnswer = z.output<typeof CountersSchema>;
+
+/** `GET /api/status`. */
+export const StatusSchema = z.strictObject({
+  version: z.string(),
+  pid: count,
+  state: z.enum(["starting", "ready", "draining"]),
+  started_at: z.iso.datetime(),
+  uptime_s: number,
+  io: z.string().meta({ description: "Whose sockets carry the data" }),
+  workers: count.meta({ description: "Threads that carry it" }),
+  admin: z.string().meta({ description: "The admin address" }),
+  active: z.strictObject({ sessions: count, flows: count, detect_memory_bytes: number }),
+  totals: CountersSchema.meta({ description: "Of all listeners" }),
+  listeners: z.record(
+    z.string(),
+    z.strictObject({
+      tcp: z.array(z.string()).meta({ description: "Bound addresses" }),
+      udp: z.array(z.string()).meta({ description: "Bound addresses" }),
+      counters: CountersSchema,
+    }),
+  ),
+});
+
+/** What a session or flow that lives is told as: the fields of its access line to come. */
+export const LiveSchema = z.strictObject({
+  id: z.string(),
+  transport: z.enum(["tcp", "udp"]),
+  listener: z.string(),
+  source: z.string(),
+  protocol: z.string().optional(),
+  sni: z.string().optional(),
+  alpn: z.array(z.string()).optional(),
+  ja4: z.string().optional(),
+  tls_version: z.string().optional(),
+  host: z.string().optional(),
+  route: z.string().optional(),
+  upstream: z.string().optional(),
+  target: z.string().optional(),
+  bytes_up: number,
+  bytes_down: number,
+  detect_ms: number.optional(),
+  connect_ms: number.optional(),
+  age_ms: number,
+});
+
+/** A session or flow that lives. */
+export type LiveAnswer = z.output<typeof LiveSchema>;
+
+/** A page of sessions or flows. */
+export const LivePageSchema = z.strictObject({
+  total: count.meta({ description: "How many live, whatever the filter" }),
+  items: z.array(LiveSchema),
+  next: z.string().nullable().meta({
+    description: "Where the next page begins, for `after`; null at the end",
+  }),
+});
+
+/** The most sessions or flows of one page. */
+export const MAX_PAGE = 1000;
+
+/** The query of `GET /api/sessions` and `/api/flows`. */
+export const LiveQuerySchema = z.strictObject({
+  limit: z.string().regex(/^[0-9]{1,4}$/, `Expected a number from 1 to ${MAX_PAGE}`)
+    .transform(Number).pipe(z.int().min(1).max(MAX_PAGE)).prefault("100").meta({
+      description: `How many at most, 1 to ${MAX_PAGE}`,
+    }),
+  after: z.string().optional().meta({ description: "The `next` of the page before" }),
+  listener: z.string().optional(),
+  protocol: z.string().optional(),
+  upstream: z.string().optional(),
+  target: z.string().optional(),
+  source: z.string().optional().meta({ description: "An address, with or without its port" }),
+  q: z.string().max(255).optional().meta({
+    description: "Text that one of the fields has, in any letter case",
+  }),
+});
+
+const UpstreamSchema: z.ZodType<UpstreamStatus> = z.strictObject({
+  name: z.string(),
+  balance: z.string(),
+  targets: z.array(z.strictObject({
+    target: z.string(),
+    weight: number,
+    backup: z.boolean(),
+    state: z.enum(["ready", "drain"]).meta({
+      description: "What an operator wants: `drain` takes nothing new",
+    }),
+    health: z.enum(["up", "down", "ejected", "unchecked"]),
+    since: z.string().optional().meta({ description: "When its health last changed" }),
+    last_error: z.string().optional(),
+    sessions: count,
+    flows: count,
+    share: number.max(1).meta({ description: "Less than 1 while it starts slowly" }),
+  })),
+});
+
+/** `GET /api/upstreams`. */
+export const UpstreamsSchema = z.strictObject({ upstreams: z.array(UpstreamSchema) });
+
+/** `GET /api/config`: what it holds, the configuration's reference tells. */
+export const RunningConfigSchema = z.record(z.string(), z.unknown());
+
+/** `POST /api/reload` that was done. */
+export const ReloadedSchema = z.strictObject({
+  changed: z.array(z.string()).meta({ description: "What is different now; empty for nothing" }),
+});
+
+/** `POST /api/reload` of a configuration that cannot be used. */
+export const RefusedSchema = z.strictObject({
+  error: z.strictObject({ code: z.literal("bad_config"), message: z.string() }),
+  problems: z.array(z.string()).meta({ description: 'Lines as "shunt check" prints them' }),
+});
+
+/** `POST /api/drain`. */
+export const DrainingSchema = z.strictObject({
+  state: z.literal("draining"),
+  sessions: count,
+  flows: count,
+});
+
+/** The body of `PATCH /api/upstreams/NAME/targets/ADDRESS`. */
+export const TargetPatchSchema = z.strictObject({ state: z.enum(["ready", "drain"]) });
+
+/** Its answer. */
+export const TargetPatchedSchema = z.strictObject({
+  upstream: z.string(),
+  target: z.string(),
+  state: z.enum(["ready", "drain"]),
+});

@@ -1,0 +1,133 @@
+/**
+ * The admin API as a function from request to answer: routes, refusals, headers. Knows no socket and
+ * no operation.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { type Context, Hono } from "hono";
+import { stackOf } from "../errors.ts";
+import { authorize, type Guard, mediaType } from "./auth.ts";
+import type { Control } from "./control.ts";
+import { Refusal } from "./errors.ts";
+import type { Call } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
+
+const logger = getLogger(["shunt", "admin"]);
+
+/** What every answer carries: nothing is kept, guessed, framed or loaded from elsewhere. */
+const HEADERS: Readonly<Record<string, string>> = {
+  "Cache-Control": "no-store",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Referrer-Policy": "no-referrer",
+  "Server": "shunt",
+  "X-Content-Type-Options": "nosniff",
+};
+
+/** What a request comes with beside itself. */
+export interface ApiEnv {
+  /** Where it came from. */
+  readonly source: string;
+  /** What guards the address that it came by. */
+  readonly guard: Guard;
+  /** The address itself, with the real number of a port that was 0. */
+  readonly address: string;
+}
+
+/** The admin API. */
+export interface Api {
+  /**
+   * Answers a request. Never rejects.
+   *
+   * @param request The request
+   * @param env What it comes with
+   */
+  fetch(request: Request, env: ApiEnv): Response | Promise<Response>;
+}
+
+type AppContext = Context<{ Bindings: ApiEnv }>;
+
+/**
+ * Makes the API.
+ *
+ * @param control What runs
+ * @returns The API
+ */
+export function makeApi(control: Control): Api {
+  const app = new Hono<{ Bindings: ApiEnv }>();
+  app.use(async (c, next) => {
+    const { env, req } = c;
+    authorize(
+      { method: req.method, path: req.path, header: (name) => req.header(name) },
+      env.guard,
+    );
+    await next();
+    if (req.method === "GET" || req.method === "HEAD") return;
+    const { method, path } = req;
+    logger.info("Change asked for", { method, path, status: c.res.status, source: env.source });
+  });
+  for (const { method, path, run } of OPERATIONS) {
+    app.on(method, toPattern(path), (c) => run(callOf(c, control)));
+  }
+  for (const path of new Set(OPERATIONS.map(({ path }) => path))) {
+    app.all(toPattern(path), (c) => {
+      const methods = OPERATIONS.filter((other) => other.path === path).map((o) => o.method);
+      const allowed = methods.flatMap((m) => m === "GET" ? ["GET", "HEAD"] : [m]).join(", ");
+      const message = `${c.req.method} does nothing here; use ${allowed}`;
+      const body = new Refusal(405, "method_not_allowed", message).body;
+      return c.json(body, 405, { Allow: allowed });
+    });
+  }
+  app.notFound((c) => {
+    const message = `There is nothing at ${
+      JSON.stringify(c.req.path.slice(0, 255))
+    }; "/" lists what there is`;
+    return c.json(new Refusal(404, "not_found", message).body, 404);
+  });
+  app.onError((error, c) => {
+    if (error instanceof Refusal) return refuse(error, c);
+    logger.error("Internal error", { path: c.req.path, error: stackOf(error) });
+    return refuse(new Refusal(500, "internal", "Internal error; the log has more"), c);
+  });
+  return {
+    async fetch(request, env) {
+      const response = await app.fetch(request, env);
+      for (const [name, value] of Object.entries(HEADERS)) {
+        // A page has a policy of its own.
+        if (!response.headers.has(name)) response.headers.set(name, value);
+      }
+      return response;
+    },
+  };
+}
+
+/** Writes a path with parameters as hono does; the last one takes slashes too. */
+function toPattern(path: string): string {
+  return path.replace(/\{(\w+)\}$/, ":$1{.+}").replaceAll(/\{(\w+)\}\//g, ":$1/");
+}
+
+function refuse(refusal: Refusal, c: AppContext): Response {
+  if (refusal.status === 401) c.header("WWW-Authenticate", 'Bearer realm="shunt"');
+  return c.json(refusal.body, refusal.status);
+}
+
+function callOf(c: AppContext, control: Control): Call {
+  return {
+    control,
+    address: c.env.address,
+    param: (name) => c.req.param(name) ?? "",
+    query: c.req.query(),
+    async json() {
+      if (mediaType(c.req.header("content-type")) !== "application/json") {
+        throw new Refusal(415, "not_json", 'Send JSON, with "Content-Type: application/json"');
+      }
+      try {
+        return JSON.parse(await c.req.text()) as unknown;
+      } catch {
+        throw new Refusal(400, "bad_json", "The body is not JSON");
+      }
+    },
+  };
+}

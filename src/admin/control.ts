@@ -1,0 +1,85 @@
+/**
+ * What the admin address may see and do of a running shunt. Knows neither HTTP nor how any of it is
+ * done.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/schema.ts";
+import type { LiveRecord } from "../observe/access.ts";
+import type { Counters } from "../observe/counters.ts";
+import type { LiveQuery } from "../observe/live.ts";
+
+/** Where shunt is in its life. */
+export type RunState = "starting" | "ready" | "draining";
+
+/** What an operator wants of a target: `drain` takes nothing new. */
+export type WantedState = "ready" | "drain";
+
+/** How a target fares: `unchecked` where nothing looks after it. */
+export type TargetHealth = "up" | "down" | "ejected" | "unchecked";
+
+/** One target as it stands. */
+export interface TargetStatus {
+  /** The address as the configuration spells it. */
+  readonly target: string;
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly state: WantedState;
+  readonly health: TargetHealth;
+  /** When its health last changed, as in RFC 3339. */
+  readonly since?: string | undefined;
+  readonly last_error?: string | undefined;
+  readonly sessions: number;
+  readonly flows: number;
+  /** From 0 to 1: less than 1 while it starts slowly. */
+  readonly share: number;
+}
+
+/** One upstream as it stands. */
+export interface UpstreamStatus {
+  readonly name: string;
+  readonly balance: string;
+  readonly targets: readonly TargetStatus[];
+}
+
+/** What came of a reload. */
+export type ReloadResult =
+  | { readonly ok: true; readonly changed: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** A running shunt, for whoever administers it. */
+export interface Control {
+  readonly state: RunState;
+  readonly startedAt: Date;
+  /** What runs. */
+  readonly config: Config;
+  /** What each listener is bound to. */
+  readonly addresses: Readonly<
+    Record<string, { readonly tcp: readonly string[]; readonly udp: readonly string[] }>
+  >;
+  /** Whose sockets carry the data. */
+  readonly io: string;
+  /** Threads that carry it. */
+  readonly workers: number;
+  /** The counters of each listener, as of now. */
+  stats(): Readonly<Record<string, Counters>>;
+  /** What lives, and the bytes that detection holds. */
+  active(): { readonly sessions: number; readonly flows: number; readonly detectMemory: number };
+  /** The upstreams, with their targets as they stand. */
+  upstreams(): readonly UpstreamStatus[];
+  /** At most `limit` of the sessions or flows that live, by id. */
+  live(query: LiveQuery): Promise<readonly LiveRecord[]>;
+  /**
+   * Drains a target, or takes it back.
+   *
+   * @returns `false` where there is no such upstream or target
+   */
+  setTarget(upstream: string, target: string, state: WantedState): boolean;
+  /** Reads the configuration again and goes on with it, whole or not at all. */
+  reload(): Promise<ReloadResult>;
+  /** Begins to drain; the process ends when that is done. */
+  drain(): void;
+  /** The metrics in Prometheus' text format. */
+  metrics(): string;
+}

@@ -1,0 +1,71 @@
+/**
+ * Pages of the sessions and flows that live. Knows fields; which records there are, it is told.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import type { LiveRecord } from "../observe/access.ts";
+import type { LiveKind, LiveQuery } from "../observe/live.ts";
+import type { LiveAnswer, LivePageSchema, LiveQuerySchema } from "./answers.ts";
+import type { Control } from "./control.ts";
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
+}
+
+function answerOf(record: LiveRecord): LiveAnswer {
+  const { protocol, facts } = record.detected ?? {};
+  return {
+    id: record.id,
+    transport: record.transport,
+    listener: record.listener,
+    source: record.source,
+    protocol,
+    sni: facts?.sni,
+    alpn: facts?.alpn === undefined ? undefined : [...facts.alpn],
+    ja4: facts?.ja4,
+    tls_version: facts?.tls_version,
+    host: facts?.host,
+    route: record.route,
+    upstream: record.upstream,
+    target: record.target,
+    bytes_up: record.up,
+    bytes_down: record.down,
+    detect_ms: rounded(record.detectMs),
+    connect_ms: rounded(record.connectMs),
+    age_ms: Math.max(0, Math.round(record.durationMs)),
+  };
+}
+
+/**
+ * Takes a page of what lives.
+ *
+ * @param control What runs
+ * @param kind Sessions or flows
+ * @param query Which are wanted
+ * @returns The page
+ */
+export async function livePage(
+  control: Control,
+  kind: LiveKind,
+  query: z.output<typeof LiveQuerySchema>,
+): Promise<z.output<typeof LivePageSchema>> {
+  const { limit, after, q: text, ...filters } = query;
+  const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+  const wanted: LiveQuery = {
+    kind,
+    // One more tells whether there is another page.
+    limit: limit + 1,
+    after,
+    text,
+    filters: Object.fromEntries(given),
+  };
+  const records = await control.live(wanted);
+  const items = records.slice(0, limit).map(answerOf);
+  return {
+    total: control.active()[kind],
+    items,
+    next: records.length > limit ? items.at(-1)?.id ?? null : null,
+  };
+}

@@ -1,0 +1,187 @@
+/**
+ * THE TABLE of the admin API: every operation, from which routes and the OpenAPI document are made.
+ *
+ * @module
+ */
+
+import project from "../../deno.json" with { type: "json" };
+import { formatTarget } from "../wire/address.ts";
+import {
+  DrainingSchema,
+  LivePageSchema,
+  LiveQuerySchema,
+  RefusedSchema,
+  ReloadedSchema,
+  RunningConfigSchema,
+  StatusSchema,
+  TargetPatchedSchema,
+  TargetPatchSchema,
+  UpstreamsSchema,
+} from "./answers.ts";
+import type { Control } from "./control.ts";
+import { ErrorSchema, Refusal } from "./errors.ts";
+import { livePage } from "./live.ts";
+import { openapiDocument } from "./openapi.ts";
+import { checked, type Operation } from "./operation.ts";
+import { statusOf } from "./status.ts";
+
+const TEXT = "text/plain; charset=utf-8";
+
+function text(body: string, status = 200): Response {
+  return new Response(body, { status, headers: { "Content-Type": TEXT } });
+}
+
+/** What runs, with targets as the configuration spells them. */
+function runningConfig({ config }: Control): Record<string, unknown> {
+  const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
+    const targets = upstream.targets.map((target) => ({
+      ...target,
+      address: formatTarget(target.address),
+    }));
+    return [name, { ...upstream, targets }];
+  });
+  return { ...config, upstreams: Object.fromEntries(upstreams) };
+}
+
+const PAGE = {
+  200: { description: "A page, in the order in which they began", content: LivePageSchema },
+};
+
+/** Every operation. */
+export const OPERATIONS: readonly Operation[] = [
+  {
+    method: "GET",
+    path: "/",
+    summary: "What there is",
+    answers: { 200: { description: "The paths", content: TEXT } },
+    run: () => text(`shunt ${project.version}\n\n${listPaths()}\n`),
+  },
+  {
+    method: "GET",
+    path: "/healthz",
+    summary: "Whether the process is alive",
+    answers: { 200: { description: "It is", content: TEXT } },
+    run: () => text("ok\n"),
+  },
+  {
+    method: "GET",
+    path: "/readyz",
+    summary: "Whether shunt takes new sessions and flows",
+    answers: {
+      200: { description: "It does", content: TEXT },
+      503: { description: 'It does not: "starting" or "draining"', content: TEXT },
+    },
+    run: ({ control: { state } }) => text(`${state}\n`, state === "ready" ? 200 : 503),
+  },
+  {
+    method: "GET",
+    path: "/metrics",
+    summary: "Metrics for Prometheus",
+    answers: { 200: { description: "In its text format", content: "text/plain; version=0.0.4" } },
+    run: ({ control }) =>
+      new Response(control.metrics(), {
+        headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
+      }),
+  },
+  {
+    method: "GET",
+    path: "/api/status",
+    summary: "What runs, since when, and what it has counted",
+    answers: { 200: { description: "The status", content: StatusSchema } },
+    run: ({ control, address }) => Response.json(statusOf(control, address)),
+  },
+  ...(["sessions", "flows"] as const).map((kind): Operation => ({
+    method: "GET",
+    path: `/api/${kind}`,
+    summary: `The ${kind} that live`,
+    query: LiveQuerySchema,
+    answers: PAGE,
+    run: async ({ control, query }) =>
+      Response.json(await livePage(control, kind, checked(LiveQuerySchema, query, "The query"))),
+  })),
+  {
+    method: "GET",
+    path: "/api/upstreams",
+    summary: "Upstreams and how their targets stand",
+    answers: { 200: { description: "The upstreams", content: UpstreamsSchema } },
+    run: ({ control }) => Response.json({ upstreams: control.upstreams() }),
+  },
+  {
+    method: "GET",
+    path: "/api/config",
+    summary: "The configuration that runs: durations in ms, sizes in bytes, rates per second",
+    answers: {
+      200: { description: "The configuration, defaults filled in", content: RunningConfigSchema },
+    },
+    run: ({ control }) => Response.json(runningConfig(control)),
+  },
+  {
+    method: "POST",
+    path: "/api/reload",
+    summary: "Read the configuration again and go on with it, whole or not at all",
+    answers: {
+      200: { description: "It runs", content: ReloadedSchema },
+      422: { description: "It cannot be used; the one before goes on", content: RefusedSchema },
+    },
+    run: async ({ control }) => {
+      const result = await control.reload();
+      if (result.ok) return Response.json({ changed: result.changed });
+      const message = "The configuration cannot be used; the one before goes on";
+      const error = { code: "bad_config", message };
+      return Response.json({ error, problems: result.problems }, { status: 422 });
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/drain",
+    summary: "Take nothing new, let what runs finish, then end the process",
+    answers: { 202: { description: "It has begun", content: DrainingSchema } },
+    run: ({ control }) => {
+      control.drain();
+      const { sessions, flows } = control.active();
+      return Response.json({ state: "draining", sessions, flows }, { status: 202 });
+    },
+  },
+  {
+    method: "PATCH",
+    path: "/api/upstreams/{name}/targets/{target}",
+    summary: "Drain a target, or take it back",
+    body: TargetPatchSchema,
+    answers: {
+      200: { description: "Its state", content: TargetPatchedSchema },
+      404: { description: "There is no such upstream or target", content: ErrorSchema },
+    },
+    run: async (call) => {
+      const [upstream, target] = [call.param("name"), call.param("target")];
+      const { state } = checked(TargetPatchSchema, await call.json(), "The body");
+      if (!call.control.setTarget(upstream, target, state)) {
+        throw unknownTarget(call.control, upstream, target);
+      }
+      return Response.json({ upstream, target, state });
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/openapi.json",
+    summary: "This API as an OpenAPI document",
+    answers: { 200: { description: "The document", content: RunningConfigSchema } },
+    run: () => Response.json(openapiDocument(OPERATIONS)),
+  },
+];
+
+function listPaths(): string {
+  return OPERATIONS.map(({ method, path, summary }) => `${method.padEnd(6)}${path}  ${summary}`)
+    .join("\n");
+}
+
+function unknownTarget(control: Control, upstream: string, target: string): Refusal {
+  const known = control.upstreams().find(({ name }) => name === upstream);
+  return known === undefined
+    ? new Refusal(404, "unknown_upstream", `There is no upstream ${JSON.stringify(upstream)}`)
+    : new Refusal(
+      404,
+      "unknown_target",
+      `Upstream "${upstream}" has no target ${JSON.stringify(target)}; write it as the ` +
+        "configuration does, percent-encoded",
+    );
+}

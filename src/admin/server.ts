@@ -1,0 +1,147 @@
+/**
+ * The admin address: binds it, guards it, changes it at a reload. Knows addresses and the life of a
+ * server, nothing of what is asked.
+ *
+ * @module
+ */
+
+import type { Server } from "node:http";
+import { getLogger } from "@logtape/logtape";
+import type { AdminConfig } from "../config/check_admin.ts";
+import { messageOf } from "../errors.ts";
+import type { Api } from "./api.ts";
+import { makeApi } from "./api.ts";
+import type { Guard } from "./auth.ts";
+import { bindAdmin, type BindMode, type BoundAdmin } from "./bind.ts";
+import type { Control } from "./control.ts";
+import { makeServer } from "./http.ts";
+import { readToken } from "./token.ts";
+
+const logger = getLogger(["shunt", "admin"]);
+
+/** Milliseconds that answers under way get when the address is closed. */
+const CLOSE_MS = 1000;
+
+/** Another configuration of the admin address, ready to be taken. */
+export interface AdminChange {
+  /** Goes on with it. The connections of an address that is left may finish what they asked. */
+  commit(): void;
+  /** Gives it up. */
+  abandon(): Promise<void>;
+}
+
+/** A running admin address. */
+export interface Admin extends AsyncDisposable {
+  /** `IP:PORT` with the real port, `unix:PATH`, or null where the admin address is off. */
+  readonly address: string | null;
+  /**
+   * Makes another configuration ready: reads its token, binds its address where that is another.
+   *
+   * @param config The configuration's admin part
+   * @returns What takes it or gives it up
+   * @throws {ShuntError} with code `bad_token_file` or `bind_failed`; nothing has changed
+   */
+  prepare(config: AdminConfig | null): Promise<AdminChange>;
+  /** Closes the address; answers under way get a second. */
+  close(): Promise<void>;
+}
+
+/** One bound address with its server. */
+interface Running {
+  readonly config: AdminConfig;
+  readonly bound: BoundAdmin;
+  readonly server: Server;
+  guard: Guard;
+}
+
+/**
+ * Starts the admin address.
+ *
+ * @param config The configuration's admin part; null starts nothing, until a reload asks for it
+ * @param control What runs
+ * @param options Whether the address may be another shunt's still, which this one takes over from
+ * @returns The admin address
+ * @throws {ShuntError} with code `bad_token_file` or `bind_failed`
+ */
+export async function startAdmin(
+  config: AdminConfig | null,
+  control: Control,
+  { takeOver = false }: { readonly takeOver?: boolean } = {},
+): Promise<Admin> {
+  const admin = new RunningAdmin(control, takeOver ? "take_over" : "exclusive");
+  (await admin.prepare(config)).commit();
+  return admin;
+}
+
+class RunningAdmin implements Admin {
+  readonly #api: Api;
+  readonly #mode: BindMode;
+  #running: Running | undefined;
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(control: Control, mode: BindMode) {
+    this.#api = makeApi(control);
+    this.#mode = mode;
+  }
+
+  get address(): string | null {
+    return this.#running?.bound.address ?? null;
+  }
+
+  async prepare(config: AdminConfig | null): Promise<AdminChange> {
+    const before = this.#running;
+    const token = config === null || config.token_file === null
+      ? undefined
+      : await readToken(config.token_file);
+    if (config !== null && config.bind === before?.config.bind) {
+      return {
+        commit: () => before.guard = { bind: config.bind, token },
+        abandon: () => Promise.resolve(),
+      };
+    }
+    const next = config === null ? undefined : await this.#start(config, token);
+    return {
+      commit: () => {
+        this.#running = next;
+        if (before !== undefined) this.#leave(before);
+      },
+      abandon: () => next === undefined ? Promise.resolve() : stop(next),
+    };
+  }
+
+  async #start(config: AdminConfig, token: string | undefined): Promise<Running> {
+    const server = makeServer((request, source) =>
+      this.#api.fetch(request, { source, guard: running.guard, address: running.bound.address })
+    );
+    const bound = await bindAdmin(server, config.bind, this.#mode);
+    server.on("error", (error: unknown) => {
+      logger.error("Cannot accept at the admin address", { error: messageOf(error) });
+    });
+    const running = { config, bound, server, guard: { bind: config.bind, token } };
+    return running;
+  }
+
+  #leave(running: Running): void {
+    const done = stop(running).finally(() => this.#closing.delete(done));
+    this.#closing.add(done);
+  }
+
+  async close(): Promise<void> {
+    if (this.#running !== undefined) this.#leave(this.#running);
+    this.#running = undefined;
+    await Promise.all(this.#closing);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function stop({ server, bound }: Running): Promise<void> {
+  await bound.release();
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,55 @@
+/**
+ * Sums up what runs. Knows fields, not who asks.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import project from "../../deno.json" with { type: "json" };
+import { Counters } from "../observe/counters.ts";
+import type { CountersAnswer, StatusSchema } from "./answers.ts";
+import type { Control } from "./control.ts";
+
+function countersOf(counters: Counters): CountersAnswer {
+  return {
+    sessions_total: counters.sessionsTotal,
+    sessions_active: counters.sessionsActive,
+    flows_total: counters.flowsTotal,
+    flows_active: counters.flowsActive,
+    bytes_up: counters.bytesUp,
+    bytes_down: counters.bytesDown,
+    accept_errors: counters.acceptErrors,
+    closes: { ...counters.closes },
+    drops: { ...counters.drops },
+  };
+}
+
+/**
+ * Sums up what runs.
+ *
+ * @param control What runs
+ * @param address The admin address
+ * @returns The answer of `GET /api/status`
+ */
+export function statusOf(control: Control, address: string): z.output<typeof StatusSchema> {
+  const stats = control.stats();
+  const { sessions, flows, detectMemory } = control.active();
+  const listeners = Object.entries(stats).map(([name, counters]) => {
+    const { tcp = [], udp = [] } = control.addresses[name] ?? {};
+    return [name, { tcp: [...tcp], udp: [...udp], counters: countersOf(counters) }];
+  });
+  return {
+    version: project.version,
+    pid: Deno.pid,
+    state: control.state,
+    started_at: control.startedAt.toISOString(),
+    // A clock that was set back must not make it negative.
+    uptime_s: Math.max(0, Math.round((Date.now() - control.startedAt.getTime()) / 1000)),
+    io: control.io,
+    workers: control.workers,
+    admin: address,
+    active: { sessions, flows, detect_memory_bytes: detectMemory },
+    totals: countersOf(Counters.sum(Object.values(stats))),
+    listeners: Object.fromEntries(listeners),
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * Reads the admin address's secret. Knows a file, not what it opens.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { messageOf, ShuntError } from "../errors.ts";
+
+const logger = getLogger(["shunt", "admin"]);
+
+/** Fewer could be guessed over a network. */
+const MIN_LENGTH = 16;
+/** More does not fit into a request's head beside everything else. */
+const MAX_LENGTH = 1024;
+
+/**
+ * Reads a token.
+ *
+ * @param path The file
+ * @returns What it holds, without space around it
+ * @throws {ShuntError} with code `bad_token_file` when it cannot be read or holds no usable token
+ */
+export async function readToken(path: string): Promise<string> {
+  const fail = (why: string, cause?: unknown) =>
+    new ShuntError(`Cannot use admin.token_file ${JSON.stringify(path)}: ${why}`, {
+      code: "bad_token_file",
+      cause,
+    });
+  let text: string;
+  try {
+    const { isFile, size, mode } = await Deno.stat(path);
+    // Anything else may never end: reading would wait for a writer.
+    if (!isFile) throw fail("it is not a file");
+    if (size > MAX_LENGTH + 2) throw fail(`it is longer than ${MAX_LENGTH} characters`);
+    if (mode !== null && (mode & 0o004) !== 0) {
+      logger.warn("Everyone on this machine can read the admin token", { token_file: path });
+    }
+    text = (await Deno.readTextFile(path)).trim();
+  } catch (error) {
+    throw error instanceof ShuntError ? error : fail(messageOf(error), error);
+  }
+  if (!/^[\x21-\x7e]*$/.test(text)) {
+    throw fail("it holds more than one word of printable ASCII characters");
+  }
+  if (text.length >= MIN_LENGTH) return text;
+  throw fail(
+    `it holds ${text.length} characters, fewer than ${MIN_LENGTH}; "openssl rand -hex 32" makes a good one`,
+  );
+}
