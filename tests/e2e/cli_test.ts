@@ -141,7 +141,8 @@ Deno.test("cli: detect tells what captures of real clients are", async () => {
   ]);
   const found = succeeded(lines).trimEnd().split("\n").map((line) => line.split(": ")[1]);
   assertEquals(found, [
-    'tls sni="www.example.com" alpn="h2,http/1.1"',
+    'tls sni="www.example.com" alpn="h2,http/1.1" ' +
+    "ja4=t13d3111h2_e8f1e7e78f70_1f22a2ca17c4 tls_version=1.3 hello_bytes=334",
     'http version=1.1 host="web.example.com"',
     'http version=2 host="web.example.com"',
     "ssh version=2.0",
@@ -156,13 +157,17 @@ Deno.test("cli: detect tells what captures of real clients are", async () => {
       protocol: "tls",
       sni: "www.example.com",
       alpn: ["h2", "http/1.1"],
+      ja4: "t13d3111h2_e8f1e7e78f70_1f22a2ca17c4",
+      tls_version: "1.3",
+      hello_bytes: 334,
       complete: true,
     },
     { file: cut, protocol: "tls", complete: false },
   ]);
   assertEquals(
     succeeded(flow),
-    `${v1}: quic version=1 sni="quic.example.net" alpn="h3,hq-29"\n`,
+    `${v1}: quic version=1 sni="quic.example.net" alpn="h3,hq-29" ` +
+      "ja4=q13d0312h3_55b375c5d22e_16aff4c164e8 tls_version=1.3 hello_bytes=301\n",
   );
   const { protocol, version, sni } = JSON.parse(succeeded(flowJson));
   assertEquals([protocol, version, sni], ["quic", "2", "example.com"]);
@@ -194,6 +199,31 @@ Deno.test("cli: explain names route, upstream and target, and why each earlier r
   assertMatch(succeeded(elsewhere), /^routes\[1\] -> bastion: .*192\.0\.2\.9/m);
   assertMatch(succeeded(elsewhere), /^no route matches: shunt closes it$/m);
   assertMatch(succeeded(flow), /^routes\[2\] -> web: matches$/m);
+});
+
+Deno.test("cli: explain takes a fingerprint, whole and as clients have it", async () => {
+  await using folder = await makeFolder();
+  const file = `${folder.path}/config.yaml`;
+  await Deno.writeTextFile(file, GOOD);
+  const explain = (...args: string[]) =>
+    shunt("explain", "-c", file, "--set", "listeners.edge.routes[0].match={ja4: t13d*}", ...args);
+  const print = "t13d1516h2_8daaf6152771_02713d6af862";
+  const [known, other, byFile, part, ssh] = await Promise.all([
+    explain("--protocol", "tls", "--ja4", print),
+    explain("--protocol", "tls", "--ja4", print.replace("d", "i")),
+    explain(...await writeCaptures(folder.path, "tls_curl_client")),
+    explain("--protocol", "tls", "--ja4", "t13d*"),
+    explain("--protocol", "ssh", "--ja4", print),
+  ]);
+  assertMatch(succeeded(known), /^routes\[0\] -> web: matches$/m);
+  assertMatch(succeeded(other), /^routes\[0\] -> web: ja4 "t13i1516h2_\S+" is none of "t13d\*"$/m);
+  assertMatch(succeeded(byFile), /^routes\[0\] -> web: matches$/m);
+  assertEquals([part.code, ssh.code], [2, 2]);
+  assertStringIncludes(
+    part.err,
+    '"t13d*" is no JA4 fingerprint; give a whole one such as "t13d',
+  );
+  assertStringIncludes(ssh.err, 'Protocol "ssh" has no ja4; leave out "--ja4"');
 });
 
 Deno.test("cli: what init prints is a configuration that check takes, and so is the example", async () => {

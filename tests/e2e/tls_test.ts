@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { edge } from "./_edge.ts";
 import { askTls, Certificates, serveTls } from "./_openssl.ts";
 import { withShunt } from "./_process.ts";
@@ -39,6 +39,45 @@ Deno.test("openssl: a hello without a server name goes where only a route for th
     const { name } = await askTls(shunt.port(), certificates, {});
     assertEquals(name, "rest.example");
     await shunt.ended({ protocol: "tls", sni: undefined, upstream: "names", reason: "done" });
+  });
+});
+
+Deno.test("openssl: has one fingerprint, whatever the name, which a route can ask for", async () => {
+  await using certificates = await Certificates.make("one.example", "two.example", "rest.example");
+  await using one = await serveTls(certificates, "one.example", "h2");
+  await using two = await serveTls(certificates, "two.example", "h2");
+  await using rest = await serveTls(certificates, "rest.example");
+  let known = "";
+  await withShunt(edge({ "tls-one": one.port, "tls-two": two.port }), async (shunt) => {
+    const prints: string[] = [];
+    for (const [sni, alpn] of [["one.example", "h2"], ["two.example", "h2"], ["a.two.example"]]) {
+      await askTls(shunt.port(), certificates, { sni: sni!, ...(alpn && { alpn }) });
+      const line = await shunt.ended({ sni, tls_version: "1.3" });
+      assertGreater(Number(line.hello_bytes), 150);
+      prints.push(String(line.ja4));
+    }
+    const [first = "", second, without = ""] = prints;
+    assertMatch(first, /^t13d[0-9]{4}h2(?:_[0-9a-f]{12}){2}$/);
+    assertEquals(second, first);
+    assertMatch(without, /^t13d[0-9]{4}00/);
+    assertEquals(without.slice(10), first.slice(10));
+    known = first;
+  });
+  const routes = `
+    routes:
+      - { match: { ja4: ["t10*", ${known}] }, upstream: known }
+      - { match: { ja4: "t13i*" }, upstream: rest }
+upstreams:
+  known: { targets: ["127.0.0.1:${one.port}"] }
+  rest: { targets: ["127.0.0.1:${rest.port}"] }
+`;
+  await withShunt(`listeners:\n  edge:\n    bind: 127.0.0.1:0${routes}`, async (shunt) => {
+    const { name } = await askTls(shunt.port(), certificates, { sni: "one.example", alpn: "h2" });
+    assertEquals(name, "one.example");
+    await shunt.ended({ upstream: "known", ja4: known });
+    const nameless = await askTls(shunt.port(), certificates, {});
+    assertEquals(nameless.name, "rest.example");
+    await shunt.ended({ upstream: "rest" });
   });
 });
 
