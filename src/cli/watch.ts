@@ -1,0 +1,383 @@
+/**
+ * Tells when the configuration file has changed and is whole. Knows files and their events, never what
+ * is in the file.
+ *
+ * On Linux Deno reports "access" for a close after writing and for nothing else, so a file is being
+ * written after a "modify" until an "access". "modify" stands for attributes as well: a program that
+ * changes them after its close (vim sets an ACL) looks like the next writer, but the text is what it was
+ * at the close. Elsewhere closes are not reported, and a file is whole once it is quiet.
+ *
+ * @module
+ */
+
+import { dirname, isAbsolute, join, parse, resolve } from "node:path";
+
+const LINUX = Deno.build.os === "linux";
+const QUIET_MS = 250;
+/** Quiet times until {@linkcode WatchOptions.onWaiting} is called, or no writer is believed in. */
+const WAITING_QUIETS = 8;
+/** Milliseconds until a watch that could not be opened is tried again: descriptors may be short. */
+const RETRY_MS = 5000;
+/** What Linux follows in one path. */
+const MAX_SYMLINKS = 40;
+/** Rounds of looking where the path leads while that changes; the rest waits for the timer. */
+const MAX_ROUNDS = 10;
+const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : "/";
+
+/** Whom to tell what. */
+export interface WatchOptions {
+  /**
+   * Takes the new text, once per change; called again only when it has settled.
+   *
+   * @param text The whole file
+   */
+  readonly onChange: (text: string) => void | Promise<void>;
+  /** Is told once that a changed file is still open for writing, or was made and is empty so far. */
+  readonly onWaiting?: () => void;
+  /** Is told of what goes wrong, {@linkcode onChange} included; watching goes on. Must not throw. */
+  readonly onError: (error: unknown) => void;
+  /** The text that is in use; by default what the file says at first. */
+  readonly text?: string;
+  /** Milliseconds without an event before the file is looked at; 250 by default. */
+  readonly quietMs?: number;
+}
+
+/** A watch; disposing of it ends it. */
+export interface FileWatch extends AsyncDisposable {
+  /** Settles once every later change is noticed; never rejects. */
+  readonly started: Promise<void>;
+}
+
+/**
+ * Watches a file through symbolic links, replacement and removal, its folder's included.
+ *
+ * @param path The file; it may be missing
+ * @param options Whom to tell
+ * @returns The watch
+ */
+export function watchFile(path: string, options: WatchOptions): FileWatch {
+  return new Watch(resolve(path), options);
+}
+
+interface Watched {
+  readonly path: string;
+  readonly watcher: Deno.FsWatcher;
+  readonly ended: Promise<void>;
+}
+
+class Watch implements FileWatch {
+  readonly started: Promise<void>;
+  readonly #path: string;
+  readonly #options: WatchOptions;
+  readonly #quietMs: number;
+  /** By path and inode: what a path names may be replaced, the folder that stays is not left meanwhile. */
+  readonly #watched = new Map<string, Watched>();
+  /** Those of them that have seen a write and no close since. */
+  readonly #open = new Set<string>();
+  #way: Way = { file: undefined, folders: new Set(), names: new Set() };
+  /** Whether the way may lead elsewhere by now. */
+  #moved = true;
+  #text: string | undefined;
+  /** What the file said when it was closed last. */
+  #closedText: string | undefined;
+  #events = 0;
+  #lastEvent = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #checking: Promise<void>;
+  #snapshots = Promise.resolve();
+  #snapshotWaits = false;
+  #telling = false;
+  #toldWaiting = false;
+  #lastProblem = "";
+  #closed = false;
+
+  constructor(path: string, options: WatchOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#quietMs = options.quietMs ?? QUIET_MS;
+    this.#text = options.text;
+    this.started = this.#checking = this.#start();
+  }
+
+  async #start(): Promise<void> {
+    try {
+      this.#text ??= await this.#read();
+    } catch (error) {
+      this.#report(error);
+    }
+    await this.#follow();
+    this.#checkIn(this.#quietMs);
+  }
+
+  #checkIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.#queue(() => this.#check()), ms);
+  }
+
+  #queue(work: () => Promise<void>): void {
+    this.#checking = this.#checking.then(work).catch((error) => this.#report(error));
+  }
+
+  async #check(): Promise<void> {
+    const events = this.#events;
+    if (this.#moved) await this.#follow();
+    await this.#snapshots;
+    const text = await this.#read();
+    // What happened meanwhile has set the timer again, and so will the end of a call under way.
+    if (this.#closed || this.#telling || events !== this.#events) return;
+    if (text === undefined || text === this.#text) {
+      this.#toldWaiting = false;
+      return;
+    }
+    const empty = text === "" && this.#closedText === undefined;
+    if (LINUX && (this.#open.size > 0 || empty)) {
+      const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
+      if (left > 0) return this.#checkIn(left);
+      if (text !== this.#closedText) return this.#wait();
+    }
+    this.#text = text;
+    this.#toldWaiting = false;
+    this.#tell(text);
+  }
+
+  #wait(): void {
+    if (this.#toldWaiting) return;
+    this.#toldWaiting = true;
+    this.#options.onWaiting?.();
+  }
+
+  async #tell(text: string): Promise<void> {
+    this.#telling = true;
+    try {
+      await this.#options.onChange(text);
+    } catch (error) {
+      if (!this.#closed) this.#options.onError(error);
+    }
+    this.#telling = false;
+    this.#lastProblem = "";
+    this.#checkIn(this.#quietMs);
+  }
+
+  /** Tells a problem once, however often it comes in a row. */
+  #report(error: unknown): void {
+    const problem = String(error);
+    if (this.#closed || problem === this.#lastProblem) return;
+    this.#lastProblem = problem;
+    this.#options.onError(error);
+  }
+
+  #onEvent(key: string, { kind, paths }: Deno.FsEvent): void {
+    const watched = this.#watched.get(key);
+    if (watched === undefined) return;
+    // No path at all: the kernel's queue has run over.
+    if (paths.length > 0 && !paths.some((path) => this.#way.names.has(path))) return;
+    this.#events++;
+    this.#lastEvent = performance.now();
+    const file = this.#way.file;
+    const atFile = file !== undefined && paths.includes(file);
+    if (kind === "modify" && atFile) {
+      this.#open.add(key);
+    } else if (kind === "access" && atFile) {
+      this.#open.delete(key);
+      this.#remember();
+    } else {
+      if (kind === "remove" && paths.includes(watched.path)) {
+        // The watch died with what it was set on; a file of that name may long be another.
+        this.#unwatch(key, watched);
+      } else if (atFile) {
+        this.#open.delete(key);
+        this.#closedText = undefined;
+        // The file that was replaced may report its lost link as its successor's "modify".
+        if (kind === "rename") this.#remember();
+      }
+      // At once: what happens in a new folder is seen only once that is watched.
+      if (!this.#moved) this.#queue(() => this.#follow());
+      this.#moved = true;
+    }
+    this.#checkIn(this.#quietMs);
+  }
+
+  /** Notes what the file says now that it was closed. */
+  #remember(): void {
+    if (this.#snapshotWaits) return;
+    this.#snapshotWaits = true;
+    this.#snapshots = this.#snapshots.then(async () => {
+      this.#snapshotWaits = false;
+      this.#closedText = await this.#read();
+    }).catch((error) => this.#report(error));
+  }
+
+  async #read(): Promise<string | undefined> {
+    try {
+      // Reading a pipe would wait for ever, and take what is meant for others.
+      if (!(await Deno.stat(this.#path)).isFile) throw new Error(`"${this.#path}" is not a file`);
+      return await Deno.readTextFile(this.#path);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Watches what the path leads through now, and no longer what it led through before. */
+  async #follow(): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      this.#moved = false;
+      // What was opened may have come too late for what happened in between.
+      if (!await this.#followOnce()) return;
+    }
+    this.#moved = true;
+    this.#checkIn(this.#quietMs);
+  }
+
+  /** Answers whether there is a new watch. */
+  async #followOnce(): Promise<boolean> {
+    const way = await findWay(this.#path);
+    const keys = new Map<string, string>();
+    // The file besides its folder: one that is mounted by itself is written elsewhere.
+    for (const path of way.file === undefined ? way.folders : [...way.folders, way.file]) {
+      const info = await statOrNothing(path);
+      if (info !== undefined) keys.set(`${path} ${info.dev}:${info.ino}`, path);
+    }
+    if (this.#closed) return false;
+    if (way.file !== this.#way.file) {
+      this.#open.clear();
+      this.#closedText = undefined;
+    }
+    this.#way = way;
+    let opened = false;
+    for (const [key, path] of keys) {
+      if (!this.#watched.has(key) && this.#watch(key, path)) opened = true;
+    }
+    for (const [key, watched] of this.#watched) {
+      if (!keys.has(key)) this.#unwatch(key, watched);
+    }
+    return opened;
+  }
+
+  #watch(key: string, path: string): boolean {
+    const { file } = this.#way;
+    try {
+      const watcher = Deno.watchFs(path, { recursive: false });
+      this.#watched.set(key, { path, watcher, ended: this.#listen(key, watcher) });
+      // Who has begun to write there was not seen.
+      if (file !== undefined && path === dirname(file)) {
+        this.#open.add(key);
+        this.#lastEvent = performance.now();
+        this.#remember();
+      }
+      return true;
+    } catch (error) {
+      // It is gone again, which its folder tells; or there is permission to read the file alone.
+      if (error instanceof Deno.errors.NotFound) return false;
+      if (error instanceof Deno.errors.NotCapable && path !== file) return false;
+      this.#report(error);
+      this.#moved = true;
+      this.#checkIn(RETRY_MS);
+      return false;
+    }
+  }
+
+  #unwatch(key: string, { watcher }: Watched): void {
+    this.#watched.delete(key);
+    this.#open.delete(key);
+    watcher.close();
+  }
+
+  async #listen(key: string, watcher: Deno.FsWatcher): Promise<void> {
+    try {
+      for await (const event of watcher) {
+        this.#onEvent(key, event);
+      }
+    } catch (error) {
+      if (!this.#watched.delete(key)) return;
+      this.#report(error);
+      this.#moved = true;
+      this.#checkIn(RETRY_MS);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const watched = [...this.#watched.values()];
+    this.#watched.clear();
+    for (const { watcher } of watched) watcher.close();
+    // The caller's own work is not waited for: it may be what disposes.
+    await Promise.all([this.#checking, this.#snapshots, ...watched.map(({ ended }) => ended)]);
+  }
+}
+
+/** What a path leads through. */
+interface Way {
+  /** The file itself, every symbolic link followed, whether it is there or not; unset without a folder. */
+  readonly file: string | undefined;
+  /** The folders to watch. */
+  readonly folders: ReadonlySet<string>;
+  /** The paths whose events may change where it leads, or what is there. */
+  readonly names: ReadonlySet<string>;
+}
+
+async function findWay(path: string): Promise<Way> {
+  const folders = new Set<string>();
+  const names = new Set<string>();
+  const rest = partsOf(path);
+  let at = parse(path).root;
+  let file: string | undefined;
+  let links = 0;
+  for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
+    const next = join(at, part);
+    names.add(next);
+    const info = await lstatOrNothing(next);
+    // Any folder may be renamed as a whole. Elsewhere a watch of the root is one of the whole disk.
+    if (LINUX || rest.length === 0 || info === "missing" || info?.isSymlink) folders.add(at);
+    if (rest.length === 0) file = next;
+    if (info === "missing") break;
+    // What may not be looked at is taken for a folder that stays.
+    const target = info?.isSymlink ? await readLinkOrNothing(next) : undefined;
+    if (target === undefined) {
+      at = next;
+      continue;
+    }
+    file = undefined;
+    if (++links > MAX_SYMLINKS) break;
+    if (isAbsolute(target)) at = parse(target).root;
+    rest.unshift(...partsOf(target));
+  }
+  for (const folder of folders) names.add(folder);
+  return { file, folders, names };
+}
+
+function partsOf(path: string): string[] {
+  const parts = path.slice(parse(path).root.length).split(SEPARATOR);
+  return parts.filter((part) => part !== "" && part !== ".");
+}
+
+async function lstatOrNothing(path: string): Promise<Deno.FileInfo | "missing" | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    return isMissing(error) ? "missing" : undefined;
+  }
+}
+
+/** A path also leads nowhere where a file took the place of a folder. */
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readLinkOrNothing(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readLink(path);
+  } catch {
+    return undefined;
+  }
+}
