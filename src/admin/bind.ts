@@ -83,7 +83,7 @@ async function bindTcp(server: Server, bind: string, mode: BindMode): Promise<Bo
   const host = parsed.host === "localhost" ? "127.0.0.1" : parsed.host;
   // The port is shared so that another shunt can take over; without this look it would be shared
   // with anybody's, and nobody would notice.
-  if (mode === "exclusive" && port !== 0) Deno.listen({ hostname: host, port }).close();
+  if (mode === "exclusive") Deno.listen({ hostname: host, port }).close();
   await listen(server, { host, port, reusePort: Deno.build.os === "linux" });
   const address = server.address();
   if (address === null || typeof address === "string") throw new TypeError("no port was given");

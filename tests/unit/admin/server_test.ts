@@ -1,0 +1,223 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { connect, type Socket } from "node:net";
+import { MAX_CONNECTIONS } from "../../../src/admin/http.ts";
+import { startAdmin } from "../../../src/admin/server.ts";
+import { ShuntError } from "../../../src/errors.ts";
+import { ask, FakeControl, startTestAdmin, TOKEN, writeToken } from "./_control.ts";
+
+async function inDir(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function listDir(dir: string): Promise<string[]> {
+  const names = [];
+  for await (const { name } of Deno.readDir(dir)) names.push(name);
+  return names;
+}
+
+const OWN = { headers: { "x-shunt": "1" } };
+const CHANGE = { headers: { authorization: `Bearer ${TOKEN}` } };
+
+Deno.test("admin server: null starts nothing until a reload asks for it", async () => {
+  await using admin = await startAdmin(null, new FakeControl());
+  assertEquals(admin.address, null);
+  (await admin.prepare({ bind: "localhost:0", token_file: null })).commit();
+  const address = admin.address ?? "";
+  assert(/^127\.0\.0\.1:[1-9]\d*$/.test(address), address);
+  assertEquals((await ask(address, "GET", "/healthz")).text, "ok\n");
+  (await admin.prepare(null)).commit();
+  assertEquals(admin.address, null);
+  await admin.close();
+  await assertRejects(() => ask(address, "GET", "/healthz"));
+});
+
+Deno.test("admin server: a Unix socket is its owner's alone and goes with the server", async () => {
+  await inDir(async (dir) => {
+    const path = `${dir}/admin.sock`;
+    const shunt = await startTestAdmin({ bind: `unix:${path}` });
+    assertEquals(shunt.admin.address, `unix:${path}`);
+    assertEquals(((await Deno.lstat(path)).mode ?? 0) & 0o777, 0o600);
+    assertEquals((await shunt.ask("POST", "/api/reload", OWN)).status, 200);
+    assertEquals(await listDir(dir), ["admin.sock"]);
+    await shunt.admin.close();
+    assertEquals(await listDir(dir), []);
+  });
+});
+
+Deno.test("admin server: a Unix socket that nobody serves is replaced, others are left alone", async () => {
+  await inDir(async (dir) => {
+    const path = `${dir}/admin.sock`;
+    const bind = `unix:${path}`;
+    const old = await startTestAdmin({ bind });
+    const error = await assertRejects(() => startTestAdmin({ bind }), ShuntError, "in use");
+    assertEquals(error.code, "bind_failed");
+    // What a killed process leaves: the file of a socket that is closed.
+    await Deno.rename(path, `${dir}/kept`);
+    await old.admin.close();
+    await Deno.rename(`${dir}/kept`, path);
+    const shunt = await startTestAdmin({ bind });
+    assertEquals((await shunt.ask("GET", "/healthz")).status, 200);
+    await shunt.admin.close();
+    await Deno.writeTextFile(path, "precious");
+    await assertRejects(() => startTestAdmin({ bind }), ShuntError, "no socket");
+    assertEquals(await Deno.readTextFile(path), "precious");
+    await assertRejects(() => startTestAdmin({ bind: `unix:${dir}/no/s` }), ShuntError, "bind");
+  });
+});
+
+Deno.test("admin server: one that takes over is reached at once, and the old one leaves its socket alone", async () => {
+  await inDir(async (dir) => {
+    for (const bind of [`unix:${dir}/admin.sock`, "127.0.0.1:0"]) {
+      const old = await startTestAdmin({ bind });
+      const address = old.admin.address!;
+      const config = { bind: address, token_file: null };
+      await assertRejects(() => startAdmin(config, new FakeControl()), ShuntError, "in use");
+      await using next = await startAdmin(config, new FakeControl(), { takeOver: true });
+      await old.admin.close();
+      assertEquals(next.address, address);
+      assertEquals((await ask(address, "GET", "/healthz")).status, 200);
+    }
+  });
+});
+
+Deno.test("admin server: an address in use is told with what to do", async () => {
+  const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = holder.addr;
+  const bind = `127.0.0.1:${port}`;
+  await assertRejects(
+    () => startTestAdmin({ bind }),
+    ShuntError,
+    `Cannot bind the admin address ${bind}: the address is in use; stop who listens there`,
+  );
+  holder.close();
+  await assertRejects(() => startTestAdmin({ bind: "198.51.100.1:0" }), ShuntError, "none of this");
+});
+
+Deno.test("admin server: a reload reads the token again and keeps the old one where it cannot", async () => {
+  await inDir(async (dir) => {
+    const token_file = await writeToken(dir);
+    await using shunt = await startTestAdmin({ token_file });
+    const config = { bind: "127.0.0.1:0", token_file };
+    assertEquals((await shunt.ask("POST", "/api/reload", CHANGE)).status, 200);
+    await writeToken(dir, "another-token-of-some-length");
+    const address = shunt.admin.address;
+    const change = await shunt.admin.prepare(config);
+    assertEquals((await shunt.ask("POST", "/api/reload", CHANGE)).status, 200);
+    change.commit();
+    assertEquals(shunt.admin.address, address);
+    assertEquals((await shunt.ask("POST", "/api/reload", CHANGE)).status, 401);
+    await Deno.remove(token_file);
+    await assertRejects(() => shunt.admin.prepare(config), ShuntError, "admin.token_file");
+    assertEquals((await shunt.ask("POST", "/api/reload", OWN)).status, 401);
+    (await shunt.admin.prepare({ ...config, token_file: null })).commit();
+    assertEquals((await shunt.ask("POST", "/api/reload", OWN)).status, 200);
+  });
+});
+
+Deno.test("admin server: tokens that are no tokens are refused", async () => {
+  await inDir(async (dir) => {
+    const table = [
+      ["short", "it holds 5 characters, fewer than 16"],
+      ["", "it holds 0 characters"],
+      ["two words of a long token", "printable ASCII"],
+      ["x".repeat(1100), "longer than 1024"],
+    ] as const;
+    for (const [token, message] of table) {
+      const token_file = await writeToken(dir, token);
+      await assertRejects(() => startTestAdmin({ token_file }), ShuntError, message);
+    }
+    await assertRejects(() => startTestAdmin({ token_file: dir }), ShuntError, "not a file");
+  });
+});
+
+Deno.test("admin server: a reload by the address that it moves is answered", async () => {
+  await using shunt = await startTestAdmin();
+  const before = shunt.admin.address!;
+  shunt.control.reload = async () => {
+    (await shunt.admin.prepare({ bind: "[::1]:0", token_file: null })).commit();
+    return { ok: true, changed: ["admin"] };
+  };
+  const answer = await shunt.ask("POST", "/api/reload", OWN);
+  assertEquals([answer.status, answer.text], [200, '{"changed":["admin"]}']);
+  assertStringIncludes(shunt.admin.address!, "[::1]:");
+  await assertRejects(() => ask(before, "GET", "/healthz"));
+  const abandoned = await shunt.admin.prepare({ bind: "127.0.0.1:0", token_file: null });
+  await abandoned.abandon();
+  assertStringIncludes(shunt.admin.address!, "[::1]:");
+});
+
+interface Client {
+  readonly socket: Socket;
+  /** All that it was sent, once it is closed. */
+  readonly closed: Promise<string>;
+}
+
+function connectTo(address: string): Promise<Client> {
+  const socket = connect(Number(address.split(":")[1]), "127.0.0.1");
+  const closed = new Promise<string>((resolve) => {
+    let text = "";
+    socket.on("data", (part) => text += String(part));
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(text));
+  });
+  return new Promise((resolve) => socket.on("connect", () => resolve({ socket, closed })));
+}
+
+Deno.test("admin server: more connections than it takes are closed, and it comes back", async () => {
+  await using shunt = await startTestAdmin();
+  const address = shunt.admin.address!;
+  const idle = [];
+  for (let i = 0; i < MAX_CONNECTIONS; i++) idle.push(await connectTo(address));
+  const tooMany = await connectTo(address);
+  assertEquals(await tooMany.closed, "");
+  for (const { socket } of idle) socket.destroy();
+  await Promise.all(idle.map(({ closed }) => closed));
+  for (let tries = 0;; tries++) {
+    const answer = await shunt.ask("GET", "/healthz").catch(() => undefined);
+    if (answer?.status === 200) break;
+    assert(tries < 100, "It did not come back");
+  }
+});
+
+Deno.test("admin server: heads and bodies too long are refused and the connection ends", async () => {
+  await using shunt = await startTestAdmin();
+  const address = shunt.admin.address!;
+  const table = [
+    [`GET / HTTP/1.1\r\nHost: ${address}\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
+    [
+      `POST /api/reload HTTP/1.1\r\nHost: ${address}\r\nContent-Length: 5000\r\n\r\n${
+        "x".repeat(5000)
+      }`,
+      "413",
+    ],
+    [
+      `POST /api/reload HTTP/1.1\r\nHost: ${address}\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n${
+        "x".repeat(5000)
+      }`,
+      "413",
+    ],
+    ["\x16\x03\x01\x00\x05hello\r\n\r\n", "400"],
+    ["GET / HTTP/1.1\r\n\r\n", "400"],
+  ] as const;
+  for (const [bytes, status] of table) {
+    const { socket, closed } = await connectTo(address);
+    socket.write(bytes);
+    assertStringIncludes(await closed, `HTTP/1.1 ${status} `);
+  }
+  assertEquals(shunt.control.asked, []);
+});
+
+Deno.test("admin server: closing does not wait for clients that are silent", async () => {
+  const shunt = await startTestAdmin();
+  const silent = await connectTo(shunt.admin.address!);
+  const half = await connectTo(shunt.admin.address!);
+  half.socket.write("GET /healthz HTTP/1.1\r\nHost: loc");
+  await shunt.ask("GET", "/healthz");
+  await shunt.admin.close();
+  await Promise.all([silent.closed, half.closed]);
+});
