@@ -15,7 +15,7 @@ export const ErrorSchema = z.strictObject({
     code: z.string().meta({ description: "What went wrong: stable, for programs" }),
     message: z.string().meta({ description: "What went wrong and what to do, for people" }),
   }),
-}).meta({ id: "Error" });
+});
 
 /** A request that is refused. */
 export class Refusal extends Error {
