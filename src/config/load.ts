@@ -7,6 +7,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { checkDns, checkDraft } from "./check.ts";
+import { checkAdmin } from "./check_admin.ts";
 import { readDraft } from "./draft.ts";
 import { expectation, reportIssues } from "./issues.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
@@ -104,6 +105,8 @@ function checkAcross(
   checkDraft(draft, { report, protocols: options.protocols });
   const dns = ConfigSchema.shape.dns.safeParse(Reflect.get(value, "dns"));
   if (dns.success) checkDns(dns.data, report);
+  const admin = ConfigSchema.shape.admin.safeParse(Reflect.get(value, "admin"));
+  if (admin.success && admin.data !== null) checkAdmin(admin.data, report);
 }
 
 function isEmptyMap(value: unknown): boolean {

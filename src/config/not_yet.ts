@@ -27,13 +27,6 @@ const HEALTH = ["upstreams", "*", "health"];
 /** Everything that is refused as not supported yet. */
 export const NOT_YET: readonly NotYet[] = [
   {
-    pattern: ["admin"],
-    asked: (value) => typeof value === "object" && value !== null,
-    what: '"admin.bind"',
-    hint: 'remove it or set "admin: null"',
-    note: 'Not supported yet; its default will be `{ bind: "127.0.0.1:9901" }`',
-  },
-  {
     pattern: ["log", "file"],
     asked: (value) => typeof value === "string" && value !== "",
     what: '"log.file"',

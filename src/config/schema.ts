@@ -239,11 +239,18 @@ export const ConfigSchema = z.strictObject({
     }),
   }).prefault({}).meta({ description: "Logs" }),
   admin: z.strictObject({
-    bind: field.adminAddress.meta({
-      description: "Where the admin endpoint listens: `IP:PORT` or `unix:PATH`",
+    bind: field.adminAddress.prefault("127.0.0.1:9901").meta({
+      description: "Where the admin address is: `IP:PORT` or `unix:PATH`; one that others can " +
+        "reach needs `token_file`",
     }),
-  }, { error: () => 'a map with "bind", or null' }).nullable().prefault(null).meta({
-    description: "The admin endpoint; null turns it off",
+    token_file: z.string({ error: () => "a path or null" }).min(1).nullable().prefault(null).meta({
+      title: "path or null",
+      description: "File that holds the token which every change needs, and with a `bind` that " +
+        "others can reach every request; read at the start and at every reload",
+    }),
+  }, { error: () => 'a map with "bind", or null' }).nullable().prefault({}).meta({
+    description: "The admin address: metrics, sessions, reload, drain; null turns it off. Who is " +
+      "on this machine may use it, and change what it changes unless there is a `token_file`",
   }),
   drain_timeout: field.duration("0s", "24h").prefault("30s").meta({
     description: "How long what runs may take to finish when shunt stops",
