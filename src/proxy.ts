@@ -6,21 +6,26 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { describeChanges } from "./config/changes.ts";
 import type { Config } from "./config/schema.ts";
-import { ShuntError } from "./errors.ts";
+import { ConfigError, ShuntError } from "./errors.ts";
 import { denoIo } from "./io/deno.ts";
+import { socketAllowance } from "./io/descriptors.ts";
 import { missingForLibc } from "./io/libc/symbols.ts";
 import type { Io } from "./io/mod.ts";
 import type { BoundAddresses } from "./listen/bind.ts";
 import { Clock } from "./manage/clock.ts";
-import { type AccessRecord, formatAccess } from "./observe/access.ts";
-import type { Counters } from "./observe/counters.ts";
+import { type AccessRecord, formatAccess, type LiveRecord } from "./observe/access.ts";
+import { Counters } from "./observe/counters.ts";
+import type { LiveQuery } from "./observe/live.ts";
 import { formatterOf } from "./observe/log.ts";
-import { Plane } from "./plane/plane.ts";
-import { Workers } from "./plane/workers.ts";
+import { LocalPlane, type Planes } from "./plane/planes.ts";
+import { keepPorts } from "./plane/ports.ts";
 import { makeSharedMemory, SharedView } from "./plane/shared.ts";
+import { makeUpstreams } from "./plane/states.ts";
+import { Workers } from "./plane/workers.ts";
 import { Resolver, type ResolverOptions } from "./resolve/dns.ts";
-import { Upstream } from "./resolve/upstream.ts";
+import type { Upstream } from "./resolve/upstream.ts";
 
 const logger = getLogger(["shunt", "proxy"]);
 
@@ -32,8 +37,13 @@ export interface ProxyOptions {
   readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
   /** Gets a record of each session and flow at its end. */
   readonly onEnd?: (record: AccessRecord) => void;
-  /** Gets access lines as `log.format` asks, one or more at once, each with its line feed. */
+  /**
+   * Gets access lines as `log.format` asks, one or more at once, each with its line feed; none while
+   * `log.access` is `false`.
+   */
   readonly onAccess?: (lines: string) => void;
+  /** Whether another process may have bound the same addresses: one that this one takes over from. */
+  readonly takeOver?: boolean;
 }
 
 /** What lives, and what it holds. */
@@ -46,6 +56,10 @@ export interface Active {
 
 /** A running proxy. */
 export interface Proxy extends AsyncDisposable {
+  /** What runs. */
+  readonly config: Config;
+  /** Whether it takes new sessions and flows. */
+  readonly state: "ready" | "draining";
   /** What each listener is bound to, with the real numbers of ports that were 0. */
   readonly addresses: Readonly<Record<string, BoundAddresses>>;
   /** Whose sockets carry the data. */
@@ -54,10 +68,39 @@ export interface Proxy extends AsyncDisposable {
   readonly workers: number;
   /** The counters of each listener, as of now. */
   stats(): Readonly<Record<string, Counters>>;
+  /** The sum of all counters, of listeners that a reload has removed too. */
+  totals(): Counters;
   /** What lives and what it holds now. */
   active(): Active;
   /** The upstreams, with their targets as they are now. */
   upstreams(): readonly Upstream[];
+  /** Ticks of each worker's clock: those of one that hangs stand still. */
+  ticks(): readonly number[];
+  /**
+   * Lists sessions or flows that live.
+   *
+   * @param query Which are wanted
+   */
+  live(query: LiveQuery): Promise<LiveRecord[]>;
+  /**
+   * Goes on with another configuration: all of it, or where an address cannot be bound nothing. What
+   * runs lives on under the old rules, sockets that stay are not bound again, counters go on.
+   *
+   * @param config A checked configuration
+   * @returns What differs, a text each; empty where nothing does
+   * @throws {ConfigError} with code `restart_needed` where `io` or `workers` differ
+   * @throws {ShuntError} with code `bind_failed` where an address cannot be bound
+   */
+  reload(config: Config): Promise<readonly string[]>;
+  /**
+   * Takes a target out of use, or back.
+   *
+   * @param upstream The upstream's name
+   * @param target The target's address as the configuration spells it
+   * @param state `drain` gives it nothing new
+   * @returns Whether there is such a target
+   */
+  setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean;
   /**
    * Takes nothing new and lets what runs finish.
    *
@@ -93,45 +136,14 @@ export interface Proxy extends AsyncDisposable {
 export async function startProxy(config: Config, options: ProxyOptions = {}): Promise<Proxy> {
   const io = options.io?.name ?? chooseIo(config);
   const workers = options.io === undefined ? chooseWorkers(config) : 1;
-  const clock = new Clock();
-  const resolver = new Resolver({
-    minTtl: config.dns.min_ttl,
-    maxTtl: config.dns.max_ttl,
-    now: () => clock.now,
-    ...options.dns,
-  });
-  const memory = makeSharedMemory(config, workers);
-  const shared = new SharedView(config, memory, 0);
-  const { onEnd, onAccess } = options;
+  const proxy = new RunningProxy(config, { ...options, chosen: { io, workers } });
   try {
-    // Sockets of Deno's need no thread of their own; a libc worker blocks in its wait.
-    const planes = workers === 1 && io === "deno" || options.io !== undefined
-      ? new Plane(config, {
-        io: options.io ?? denoIo,
-        resolver,
-        shared,
-        workers: 1,
-        onEnd: localListener(config, options),
-      })
-      : await Workers.start(config, { io, workers, memory, shared, resolver, onEnd, onAccess });
-    return new RunningProxy(config, { io, workers, planes, shared, resolver, clock });
+    await proxy.start();
+    return proxy;
   } catch (error) {
-    resolver.close();
-    clock[Symbol.dispose]();
+    proxy.stop();
     throw error;
   }
-}
-
-function localListener(
-  config: Config,
-  { onEnd, onAccess }: ProxyOptions,
-): ((record: AccessRecord) => void) | undefined {
-  if (onAccess === undefined) return onEnd;
-  const format = formatterOf(config.log.format);
-  return (record) => {
-    onAccess(formatAccess(record, format));
-    onEnd?.(record);
-  };
 }
 
 function chooseIo(config: Config): Io["name"] {
@@ -154,70 +166,213 @@ function chooseWorkers(config: Config): number {
   return Math.max(1, navigator.hardwareConcurrency - 1);
 }
 
-/** What carries the data: a plane in this thread, or workers. */
-interface Planes {
-  readonly addresses: Readonly<Record<string, BoundAddresses>>;
-  drain(timeoutMs: number): Promise<number>;
-  close(): Promise<void>;
+/** A listener that a reload has removed, while it still has sessions or flows. */
+interface Removed {
+  readonly name: string;
+  readonly shared: SharedView;
+}
+
+interface RunningOptions extends ProxyOptions {
+  readonly chosen: { readonly io: Io["name"]; readonly workers: number };
 }
 
 class RunningProxy implements Proxy {
   readonly io: Io["name"];
   readonly workers: number;
-  readonly #config: Config;
-  readonly #planes: Planes;
-  readonly #shared: SharedView;
+  state: "ready" | "draining" = "ready";
+  readonly #options: RunningOptions;
   readonly #resolver: Resolver;
-  readonly #clock: Clock;
+  readonly #clock = new Clock();
+  #planes: Planes | undefined;
+  #config: Config;
+  #shared: SharedView;
+  #upstreams: ReadonlyMap<string, Upstream>;
+  #removed: Removed[] = [];
+  /** What removed listeners have counted. */
+  #past = new Counters();
+  /** Reloads come one after the other. */
+  #reloading: Promise<unknown> = Promise.resolve();
 
-  constructor(config: Config, parts: {
-    readonly io: Io["name"];
-    readonly workers: number;
-    readonly planes: Planes;
-    readonly shared: SharedView;
-    readonly resolver: Resolver;
-    readonly clock: Clock;
-  }) {
+  constructor(config: Config, options: RunningOptions) {
     this.#config = config;
-    this.io = parts.io;
-    this.workers = parts.workers;
-    this.#planes = parts.planes;
-    this.#shared = parts.shared;
-    this.#resolver = parts.resolver;
-    this.#clock = parts.clock;
+    this.#options = options;
+    this.io = options.chosen.io;
+    this.workers = options.chosen.workers;
+    const current = () => this.#config.dns;
+    const clock = this.#clock;
+    this.#resolver = new Resolver({
+      ...options.dns,
+      get minTtl() {
+        return current().min_ttl;
+      },
+      get maxTtl() {
+        return current().max_ttl;
+      },
+      now: () => clock.now,
+    });
+    const maxSockets = socketAllowance();
+    const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
+    this.#shared = new SharedView(memory, 0);
+    this.#upstreams = makeUpstreams(config, this.#shared);
+  }
+
+  /** Binds and begins to serve. */
+  async start(): Promise<void> {
+    const { io, takeOver = false, onEnd, onAccess } = this.#options;
+    const common = {
+      resolver: this.#resolver,
+      // So that a newer shunt can bind the same addresses while this one drains.
+      reusePort: Deno.build.os === "linux" && io === undefined,
+      exclusive: !takeOver,
+    };
+    // Sockets of Deno's need no thread of their own; a libc worker blocks in its wait.
+    const local = this.workers === 1 && this.io === "deno" || io !== undefined;
+    this.#planes = local
+      ? new LocalPlane(this.#config, {
+        ...common,
+        io: io ?? denoIo,
+        shared: this.#shared,
+        onEnd: this.#localListener(),
+      })
+      : await Workers.start(this.#config, {
+        ...common,
+        io: this.io,
+        memory: this.#shared.memory,
+        onEnd,
+        onAccess,
+        onDeath: (worker) => {
+          for (const { shared } of this.#removed) shared.clear(worker);
+          this.#shared.clear(worker);
+        },
+      });
+  }
+
+  #localListener(): ((record: AccessRecord) => void) | undefined {
+    const { onEnd, onAccess } = this.#options;
+    if (onAccess === undefined) return onEnd;
+    return (record) => {
+      const { access, format } = this.#config.log;
+      if (access) onAccess(formatAccess(record, formatterOf(format)));
+      onEnd?.(record);
+    };
+  }
+
+  get config(): Config {
+    return this.#config;
   }
 
   get addresses(): Readonly<Record<string, BoundAddresses>> {
-    return this.#planes.addresses;
+    return this.#planes?.addresses ?? {};
   }
 
   stats(): Readonly<Record<string, Counters>> {
     const names = Object.keys(this.#config.listeners);
-    return Object.fromEntries(names.map((name, i) => [name, this.#shared.totals(i)]));
+    return Object.fromEntries(names.map((name) => [name, this.#shared.totals(name)]));
+  }
+
+  totals(): Counters {
+    return Counters.sum([
+      this.#past,
+      ...this.#removed.map(({ name, shared }) => shared.totals(name)),
+      ...Object.values(this.stats()),
+    ]);
   }
 
   active(): Active {
-    return { ...this.#shared.active(), detectMemory: this.#shared.budget.used };
+    const { sessionsActive: sessions, flowsActive: flows } = this.totals();
+    return { sessions, flows, detectMemory: this.#shared.budget(0).used };
   }
 
   upstreams(): readonly Upstream[] {
-    return Object.entries(this.#config.upstreams).map(([name, upstream]) =>
-      new Upstream(name, upstream, { counts: this.#shared.targetCounts(name) })
+    return [...this.#upstreams.values()];
+  }
+
+  ticks(): readonly number[] {
+    return this.#shared.ticks();
+  }
+
+  live(query: LiveQuery): Promise<LiveRecord[]> {
+    return this.#planes?.live(query) ?? Promise.resolve([]);
+  }
+
+  reload(config: Config): Promise<readonly string[]> {
+    const reloaded = this.#reloading.then(() => this.#reload(config));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(config: Config): Promise<readonly string[]> {
+    const planes = this.#planes;
+    if (planes === undefined || this.state === "draining") {
+      throw new ShuntError("Cannot reload while draining", { code: "draining" });
+    }
+    this.#refuseRestart(config);
+    const changes = describeChanges(this.#config, config);
+    if (changes.length === 0) return changes;
+    const memory = makeSharedMemory(config, this.#shared.memory);
+    const running = { config: this.#config, addresses: planes.addresses };
+    await planes.prepare(keepPorts(config, running), memory, true);
+    await planes.commit();
+    this.#remember(config);
+    this.#shared = new SharedView(memory, 0);
+    this.#upstreams = makeUpstreams(config, this.#shared, this.#upstreams);
+    this.#config = config;
+    return changes;
+  }
+
+  /** What only a new process can do. */
+  #refuseRestart(config: Config): void {
+    const { io } = this.#options;
+    if (io !== undefined) return;
+    const changed = config.io !== this.#config.io && chooseIo(config) !== this.io
+      ? "io"
+      : chooseWorkers(config) !== this.workers
+      ? "workers"
+      : undefined;
+    if (changed === undefined) return;
+    throw new ConfigError(
+      `"${changed}" cannot change while shunt runs; restart it, or set "${changed}" back`,
+      { code: "restart_needed", context: { path: changed } },
     );
   }
 
+  /** Keeps what listeners have counted that the new configuration does not have. */
+  #remember(config: Config): void {
+    const shared = this.#shared;
+    const gone = Object.keys(this.#config.listeners)
+      .filter((name) => config.listeners[name] === undefined)
+      .map((name) => ({ name, shared }));
+    const all = [...this.#removed, ...gone].map((one) => ({
+      ...one,
+      totals: one.shared.totals(one.name),
+    }));
+    const ended = all.filter(({ totals }) => totals.sessionsActive + totals.flowsActive === 0);
+    this.#past = Counters.sum([this.#past, ...ended.map(({ totals }) => totals)]);
+    this.#removed = all.filter((one) => !ended.includes(one));
+  }
+
+  setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean {
+    const found = this.#upstreams.get(upstream)?.targets.find(({ name }) => name === target);
+    found?.standing.set("drain", state === "drain");
+    return found !== undefined;
+  }
+
   async drain(timeoutMs: number = this.#config.drain_timeout): Promise<number> {
-    const rest = await this.#planes.drain(timeoutMs);
-    this.#stop();
+    this.state = "draining";
+    await this.#reloading;
+    const rest = await this.#planes?.drain(timeoutMs) ?? 0;
+    this.stop();
     return rest;
   }
 
   async close(): Promise<void> {
-    await this.#planes.close();
-    this.#stop();
+    this.state = "draining";
+    await this.#planes?.close();
+    this.stop();
   }
 
-  #stop(): void {
+  /** Stops what belongs to the control plane. */
+  stop(): void {
     this.#resolver.close();
     this.#clock[Symbol.dispose]();
   }

@@ -100,8 +100,14 @@ class DenoDatagramSocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly #socket: Deno.DatagramConn;
 
-  constructor(at: Endpoint) {
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: at.host, port: at.port });
+  constructor(at: Endpoint, shared: boolean) {
+    const { host: hostname, port } = at;
+    this.#socket = Deno.listenDatagram({
+      transport: "udp",
+      hostname,
+      port,
+      reuseAddress: shared,
+    });
     this.local = endpoint(this.#socket.addr);
   }
 
@@ -226,7 +232,7 @@ function classify(error: unknown): IoFailure {
 export const denoIo: Io = {
   name: "deno",
   listen: (at, shared) => new DenoListener(at, shared),
-  bind: (at) => new DenoDatagramSocket(at),
+  bind: (at, shared) => new DenoDatagramSocket(at, shared),
   dial: (target, options) => new DenoTargetSocket(target, options),
   async connect(to: StreamAddress, signal: AbortSignal): Promise<Stream> {
     return new DenoStream(

@@ -6,8 +6,8 @@
 
 import type { ListenerConfig } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
-import type { DatagramSocket, Io, IoFailure, StreamListener } from "../io/mod.ts";
-import { formatAddress, parseSocketAddress } from "../wire/address.ts";
+import type { DatagramSocket, Endpoint, Io, IoFailure, StreamListener } from "../io/mod.ts";
+import { canonicalHost, formatAddress, parseSocketAddress } from "../wire/address.ts";
 
 /** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
 const PORT_ATTEMPTS = 32;
@@ -24,39 +24,77 @@ export interface Bound {
   readonly udp: readonly DatagramSocket[];
 }
 
+/** How addresses are bound. */
+export interface BindOptions {
+  readonly io: Io;
+  /** Whether others bind the same addresses: workers, or a shunt that takes over. */
+  readonly shared: boolean;
+  /** Whether nobody else may have bound them so far, though others will. */
+  readonly exclusive?: boolean;
+  /** The sockets that are bound already, by {@linkcode bindKey}. */
+  readonly known?: Known;
+}
+
+/** Sockets that are bound already, by {@linkcode bindKey}. */
+export interface Known {
+  tcp(key: string): StreamListener | undefined;
+  udp(key: string): DatagramSocket | undefined;
+}
+
+type Open<T> = (at: Endpoint, shared: boolean) => T;
+
+/**
+ * Tells what an address is known by.
+ *
+ * @param at The address
+ * @returns The same text for the same address, however it is spelt
+ */
+export function bindKey({ host, port }: Endpoint): string {
+  return formatAddress(host === "localhost" ? "127.0.0.1" : canonicalHost(host), port);
+}
+
 /**
  * Binds all addresses of a listener.
  *
  * @param name The listener's name, for messages
  * @param config The listener's configuration
- * @param options The sockets to use, and whether other workers bind the same addresses
+ * @param options The sockets to use, and those that are bound already
  * @returns The bound sockets; with port 0, TCP and UDP of one address share a number
- * @throws {ShuntError} with code `bind_failed`; nothing is left bound
+ * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
  */
-export function bindListener(
-  name: string,
-  config: ListenerConfig,
-  options: { readonly io: Io; readonly shared: boolean },
-): Bound {
+export function bindListener(name: string, config: ListenerConfig, options: BindOptions): Bound {
   const { io, shared } = options;
   const tcp: StreamListener[] = [];
   const udp: DatagramSocket[] = [];
+  const fresh: { close(): void }[] = [];
+  const take = <T extends { close(): void }>(known: T | undefined, open: Open<T>, at: Endpoint) => {
+    if (known !== undefined) return known;
+    // A port that is shared could be somebody else's as well, and nobody would notice.
+    if (shared && options.exclusive === true && at.port !== 0) open(at, false).close();
+    const socket = open(at, shared);
+    fresh.push(socket);
+    return socket;
+  };
+  const listen: (at: Endpoint) => StreamListener = (at) =>
+    take(options.known?.tcp(bindKey(at)), (at, shared) => io.listen(at, shared), at);
+  const bind: (at: Endpoint) => DatagramSocket = (at) =>
+    take(options.known?.udp(bindKey(at)), (at, shared) => io.bind(at, shared), at);
   try {
     for (const text of config.bind) {
       const at = parseSocketAddress(text);
       if (typeof at === "string") throw new TypeError(at);
       const both = config.transports.includes("tcp") && config.transports.includes("udp");
-      const pair = both ? bindBoth(options, at) : undefined;
-      if (pair !== undefined) {
+      if (both && at.port === 0) {
+        const pair = bindBoth({ listen, bind }, at);
         tcp.push(pair.tcp);
         udp.push(pair.udp);
         continue;
       }
-      if (config.transports.includes("tcp")) tcp.push(io.listen(at, shared));
-      if (config.transports.includes("udp")) udp.push(io.bind(at, shared));
+      if (config.transports.includes("tcp")) tcp.push(listen(at));
+      if (config.transports.includes("udp")) udp.push(bind(at));
     }
   } catch (error) {
-    for (const socket of [...tcp, ...udp]) socket.close();
+    for (const socket of fresh) socket.close();
     const why = explain(io.classify(error), error);
     throw new ShuntError(`Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${why}`, {
       code: "bind_failed",
@@ -83,17 +121,21 @@ function explain(failure: IoFailure, error: unknown): string {
   }
 }
 
+/** Finds a number that is free for both, where port 0 asks for any. */
 function bindBoth(
-  { io, shared }: { readonly io: Io; readonly shared: boolean },
-  at: { readonly host: string; readonly port: number },
+  { listen, bind }: {
+    readonly listen: (at: Endpoint) => StreamListener;
+    readonly bind: (at: Endpoint) => DatagramSocket;
+  },
+  at: Endpoint,
 ): { readonly tcp: StreamListener; readonly udp: DatagramSocket } {
   for (let attempt = 1;; attempt++) {
-    const tcp = io.listen(at, shared);
+    const tcp = listen(at);
     try {
-      return { tcp, udp: io.bind({ host: at.host, port: tcp.local.port }, shared) };
+      return { tcp, udp: bind({ host: at.host, port: tcp.local.port }) };
     } catch (error) {
       tcp.close();
-      if (at.port !== 0 || attempt >= PORT_ATTEMPTS) throw error;
+      if (attempt >= PORT_ATTEMPTS) throw error;
     }
   }
 }

@@ -6,7 +6,8 @@
 
 /** Counts bytes that many hold together, in all workers, up to a limit. */
 export class Budget {
-  readonly #limit: number;
+  /** Bytes that may be taken at once. */
+  limit: number;
   readonly #cells: Float64Array;
   readonly #own: number;
 
@@ -16,7 +17,7 @@ export class Budget {
    * @param own This worker's cell
    */
   constructor(limit: number, cells: Float64Array = new Float64Array(1), own: number = 0) {
-    this.#limit = limit;
+    this.limit = limit;
     this.#cells = cells;
     this.#own = own;
   }
@@ -36,7 +37,7 @@ export class Budget {
    * @returns Whether they were taken
    */
   take(bytes: number): boolean {
-    if (this.used + bytes > this.#limit) return false;
+    if (this.used + bytes > this.limit) return false;
     this.#cells[this.#own]! += bytes;
     return true;
   }

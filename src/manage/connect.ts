@@ -103,6 +103,8 @@ async function connectTarget(
   } catch (error) {
     if (error instanceof ResolveError) throw error;
     const kind = parts.io.classify(error);
+    // Want of descriptors or permission says nothing of the target, nor does a session that ended.
+    if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.standing.failed();
     const why = address.kind === "unix" && kind === "refused"
       ? "nobody listens at that path"
       : describe(kind, error);

@@ -5,26 +5,19 @@
  */
 
 import type { HelloInfo } from "../builtin/hello.ts";
-import type { AccessRecord } from "../observe/access.ts";
-import type { CloseReason } from "../observe/counters.ts";
+import type { LiveRecord } from "../observe/access.ts";
 import { formatAddress, unmapHost } from "../wire/address.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./flow_data.ts";
-import type { ListenerState, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /**
- * Describes a session at its end.
+ * Describes a session.
  *
  * @param session The session
- * @param reason Why it ended
- * @param error What caused it, if anything did
- * @returns The access record
+ * @returns What is known of it so far
  */
-export function sessionRecord(
-  session: Session,
-  reason: CloseReason,
-  error: unknown,
-): AccessRecord {
+export function sessionRecord(session: Session): LiveRecord {
   return {
     id: session.id,
     transport: "tcp",
@@ -39,31 +32,21 @@ export function sessionRecord(
     detectMs: session.detectMs,
     connectMs: session.connectMs,
     durationMs: performance.now() - session.started,
-    reason,
-    error,
   };
 }
 
 /**
- * Describes a flow at its end.
+ * Describes a flow.
  *
  * @param flow The flow
- * @param listener Whose flow it was
- * @param reason Why it ended
- * @param error What caused it, if anything did
- * @returns The access record
+ * @returns What is known of it so far
  */
-export function flowRecord(
-  flow: Flow<FlowData>,
-  listener: ListenerState,
-  reason: CloseReason,
-  error: unknown,
-): AccessRecord {
+export function flowRecord(flow: Flow<FlowData>): LiveRecord {
   const { data } = flow;
   return {
     id: flow.id,
     transport: "udp",
-    listener: listener.name,
+    listener: data.listener.name,
     source: formatAddress(unmapHost(flow.host), flow.port),
     detected: data.detected,
     route: data.route?.name,
@@ -74,8 +57,6 @@ export function flowRecord(
     detectMs: data.detectMs,
     connectMs: data.connectMs,
     durationMs: performance.now() - data.started,
-    reason,
-    error,
   };
 }
 
@@ -102,10 +83,9 @@ export function sessionInfo(session: Session): HelloInfo {
  * Describes a flow to `builtin:hello`.
  *
  * @param flow The flow
- * @param listener Whose flow it is
  * @returns What hello tells its client
  */
-export function flowInfo(flow: Flow<FlowData>, listener: ListenerState): HelloInfo {
+export function flowInfo(flow: Flow<FlowData>): HelloInfo {
   const { data } = flow;
   return {
     id: flow.id,
@@ -113,7 +93,7 @@ export function flowInfo(flow: Flow<FlowData>, listener: ListenerState): HelloIn
     protocol: data.detected?.protocol ?? "undetected",
     ...data.detected?.facts,
     source: formatAddress(unmapHost(flow.host), flow.port),
-    listener: listener.name,
+    listener: data.listener.name,
     route: data.route?.name ?? "",
     upstream: data.upstream?.name ?? "",
   };

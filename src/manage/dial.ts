@@ -13,7 +13,6 @@ import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.
 import { type BuiltinName, canonicalHost, unmapHost } from "../wire/address.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./flow_data.ts";
-import type { ListenerState } from "./session.ts";
 
 /** What dialing needs beside the flow. */
 export interface DialParts {
@@ -22,16 +21,13 @@ export interface DialParts {
   /** Makes the in-process end of a `builtin:` target. */
   readonly builtin: (
     flow: Flow<FlowData>,
-    listener: ListenerState,
     name: BuiltinName,
     options: TargetOptions,
   ) => TargetSocket;
 }
 
 /** What one flow's dialing needs. */
-export interface DialOptions extends DialParts, TargetOptions {
-  readonly listener: ListenerState;
-}
+export interface DialOptions extends DialParts, TargetOptions {}
 
 /**
  * Opens a socket to a target of a flow's upstream, trying up to `retries` others.
@@ -100,7 +96,7 @@ function dialTarget(
   const { address } = target;
   const context = { flow: flow.id, upstream: upstream.name, target: target.name };
   if (address.kind === "builtin") {
-    return options.builtin(flow, options.listener, address.name, options);
+    return options.builtin(flow, address.name, options);
   }
   if (address.kind === "unix") {
     throw new ConnectError(`Target "${target.name}" takes no datagrams`, {

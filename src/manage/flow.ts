@@ -20,8 +20,9 @@ export type FlowState = "detecting" | "resolving" | "flushing" | "open" | "close
  * - `full`: it was dropped, and the flow is detecting: conclude with what is held
  * - `dropped`: it was dropped, the flow goes on
  * - `refused`: it was dropped, and there is no flow
+ * - `stale`: its flow should not go on: nothing was done with it, close the flow and ask again
  */
-export type Arrival = "forward" | "new" | "held" | "full" | "dropped" | "refused";
+export type Arrival = "forward" | "new" | "held" | "full" | "dropped" | "refused" | "stale";
 
 /** Why the sweep reports a flow: nothing either way for `idleMs`, or detecting or resolving too long. */
 export type Expiry = "idle" | "deadline";
@@ -92,6 +93,8 @@ export interface Flow<D> {
   readonly downBytes: number;
   /** Datagrams of this flow that were dropped. */
   readonly dropped: number;
+  /** Whether another flow takes its place at the client's next datagram. */
+  readonly stale: boolean;
   /** Position in the table; -1 once closed. */
   readonly index: number;
 }
@@ -129,6 +132,7 @@ export class FlowRecord<D> implements Flow<D> {
   downDatagrams = 0;
   downBytes = 0;
   dropped = 0;
+  stale = false;
   index = -1;
 
   /** @param origin Who it belongs to and when it began */

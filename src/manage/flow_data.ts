@@ -8,9 +8,12 @@ import type { Detected, Detection } from "../detect/mod.ts";
 import type { DatagramAddress, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
+import type { ListenerState } from "./session.ts";
 
 /** What the steps of a flow's life leave behind. */
 export class FlowData {
+  /** Whose flow it is, as it was when the flow began. */
+  readonly listener: ListenerState;
   client: DatagramAddress | undefined;
   detection: Detection | undefined;
   detected: Detected | undefined;
@@ -21,4 +24,11 @@ export class FlowData {
   readonly started: number = performance.now();
   detectMs: number | undefined;
   connectMs: number | undefined;
+  /** Whether the target has answered. */
+  answered = false;
+
+  /** @param listener Whose flow it is */
+  constructor(listener: ListenerState) {
+    this.listener = listener;
+  }
 }

@@ -44,7 +44,7 @@ export interface FlowTableOptions<D> {
   /** Asked once per new flow: a drop reason refuses it, `undefined` admits it. */
   readonly admit: (host: string) => DropReason | undefined;
   /** Called exactly once for every admitted flow, when it closes. */
-  readonly release: (host: string) => void;
+  readonly release: (flow: Flow<D>) => void;
 }
 
 /**
@@ -56,6 +56,8 @@ export interface FlowTableOptions<D> {
 export class FlowTable<D> {
   /** What the flows may take; a reload assigns new ones, which running flows outlive. */
   limits: FlowLimits;
+  /** Where dropped datagrams are counted; may be assigned as well. */
+  drops: Record<DropReason, number>;
   /** The flow that the last {@linkcode arrive} concerned; `undefined` when it was refused. */
   flow: Flow<D> | undefined;
   /** Flows by state. */
@@ -75,6 +77,7 @@ export class FlowTable<D> {
   constructor(options: FlowTableOptions<D>) {
     this.#options = options;
     this.limits = options.limits;
+    this.drops = options.drops;
     this.counts = this.#counts;
   }
 
@@ -136,6 +139,7 @@ export class FlowTable<D> {
       return this.#begin(slot, host, port, datagram);
     }
     this.flow = flow;
+    if (flow.stale && flow.state === "open") return "stale";
     flow.lastSeen = this.#now;
     if (flow.state === "open") {
       flow.upDatagrams++;
@@ -148,7 +152,7 @@ export class FlowTable<D> {
       return "held";
     }
     flow.dropped++;
-    this.#options.drops[refusal]++;
+    this.drops[refusal]++;
     return flow.state === "detecting" ? "full" : "dropped";
   }
 
@@ -242,6 +246,16 @@ export class FlowTable<D> {
   }
 
   /**
+   * Marks a flow whose place another takes at its client's next datagram.
+   *
+   * @param flow The flow, in any state
+   */
+  expire(flow: Flow<D>): void {
+    const record = this.#own(flow);
+    if (record !== undefined) record.stale = true;
+  }
+
+  /**
    * Ends a flow and frees all it had; what it still held is dropped as `flow_closed`.
    *
    * @param flow The flow, in any state
@@ -253,14 +267,14 @@ export class FlowTable<D> {
     if (record === undefined) return false;
     const lost = record.held.length - (record.sending ? 1 : 0);
     record.dropped += lost;
-    this.#options.drops.flow_closed += lost;
+    this.drops.flow_closed += lost;
     this.#letGo(record, record.heldBytes, record.held.length);
     record.held.length = 0;
     record.sending = false;
     this.#enter(record, "closed");
     record.reason = reason;
     this.#remove(record);
-    this.#options.release(record.host);
+    this.#options.release(record);
     return true;
   }
 
@@ -291,7 +305,7 @@ export class FlowTable<D> {
       : this.#refusal(0, 0, datagram.length) ?? this.#admit(host, datagram.length);
     if (refusal !== undefined) {
       this.flow = undefined;
-      this.#options.drops[refusal]++;
+      this.drops[refusal]++;
       return "refused";
     }
     const flow = new FlowRecord<D>({

@@ -1,5 +1,5 @@
 /**
- * The flows of one listener, with their sockets: carries out what the flow table decides. The table
+ * The flows of one socket that clients write to: carries out what the flow table decides. The table
  * knows the lives of flows; this knows detection, routes and targets.
  *
  * @module
@@ -17,7 +17,7 @@ import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
 import { type Clock, TICK_MS } from "./clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
-import type { Flow } from "./flow.ts";
+import type { Flow, FlowLimits } from "./flow.ts";
 import { FlowData } from "./flow_data.ts";
 import { FlowTable } from "./flow_table.ts";
 import type { ListenerState } from "./session.ts";
@@ -39,57 +39,61 @@ const MANY_FLOWS = 10_000;
 const SLOW_SWEEP_MS = 1000;
 
 /** Is told of each flow once, at its end. */
-export type FlowEnd = (
-  flow: Flow<FlowData>,
-  listener: ListenerState,
-  reason: CloseReason,
-  error: unknown,
-) => void;
+export type FlowEnd = (flow: Flow<FlowData>, reason: CloseReason, error: unknown) => void;
 
 /** What flows need. */
 export interface FlowParts extends DialParts {
   readonly clock: Clock;
-  readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly budget: Budget;
   readonly onEnd: FlowEnd;
 }
 
-/** All flows of one listener. */
+/** All flows of one socket. */
 export class Flows {
   /** Set while no new flow is taken. */
   draining = false;
-  readonly listener: ListenerState;
+  readonly #socket: DatagramSocket;
   readonly #parts: FlowParts;
   readonly #table: FlowTable<FlowData>;
-  /** By slot. */
-  readonly #sockets: DatagramSocket[] = [];
-  /** Slots of a socket that is bound to all addresses, by the address that the client wrote to. */
-  readonly #slots: Map<string, number>[] = [];
-  #idle: (() => void) | undefined;
+  #listener: ListenerState;
+  /** Slots by the address that clients write to, where the socket is bound to all; 0 is for the rest. */
+  readonly #slots = new Map<string, number>();
+  readonly #onIdle: (() => void)[] = [];
   #nextSweep = 0;
 
   /**
-   * @param listener Whose flows they are
+   * @param socket Where clients write to; replies leave from it
+   * @param listener Whose socket it is
    * @param parts What flows need
    */
-  constructor(listener: ListenerState, parts: FlowParts) {
-    this.listener = listener;
+  constructor(socket: DatagramSocket, listener: ListenerState, parts: FlowParts) {
+    this.#socket = socket;
+    this.#listener = listener;
     this.#parts = parts;
-    const { config, limits, counters } = listener;
     this.#table = new FlowTable<FlowData>({
-      limits: {
-        flows: config.limits.flows,
-        heldBytes: config.detect.max_bytes,
-        heldDatagrams: HELD_DATAGRAMS,
-        detectMs: config.detect.timeout + TICK_MS,
-      },
+      limits: limitsOf(listener),
       budget: parts.budget,
-      drops: counters.drops,
+      drops: listener.counters.drops,
       newId: () => monotonicUlid(),
-      newData: () => new FlowData(),
-      admit: (host) => this.draining ? "draining" : limits.admit("flow", unmapHost(host)),
-      release: (host) => limits.release("flow", unmapHost(host)),
+      newData: () => new FlowData(this.#listener),
+      admit: (host) =>
+        this.draining ? "draining" : this.#listener.limits.admit("flow", unmapHost(host)),
+      release: ({ host, data }) => data.listener.limits.release("flow", unmapHost(host)),
     });
+  }
+
+  /** Whose flows they are: new ones, that is; those that run keep to what they began with. */
+  get listener(): ListenerState {
+    return this.#listener;
+  }
+
+  set listener(listener: ListenerState) {
+    this.#listener = listener;
+    this.#table.limits = limitsOf(listener);
+    this.#table.drops = listener.counters.drops;
+    for (const flow of this.#table) {
+      if (isGone(flow.data, listener.upstreams)) this.#table.expire(flow);
+    }
   }
 
   /** How many flows live. */
@@ -102,64 +106,39 @@ export class Flows {
     return this.#table;
   }
 
-  /**
-   * Adds a socket that clients write to.
-   *
-   * @param socket The bound socket; replies leave from it
-   * @returns Its slot, for {@linkcode Flows.take}
-   */
-  addSocket(socket: DatagramSocket): number {
-    const slot = this.#sockets.push(socket) - 1;
-    this.#slots[slot] = new Map();
-    return slot;
-  }
-
-  #slotOf(socketSlot: number, local: string | undefined): number {
-    if (local === undefined || local === "") return socketSlot;
-    const slots = this.#slots[socketSlot];
-    const known = slots?.get(local);
+  #slotOf(local: string | undefined): number {
+    if (local === undefined || local === "") return 0;
+    const known = this.#slots.get(local);
     if (known !== undefined) return known;
     // Whoever owns a whole network can be written to at any address of it.
-    if (slots === undefined || slots.size >= MAX_LOCALS) return socketSlot;
-    const slot = this.#sockets.push(this.#sockets[socketSlot]!) - 1;
-    slots.set(local, slot);
+    if (this.#slots.size >= MAX_LOCALS) return 0;
+    const slot = this.#slots.size + 1;
+    this.#slots.set(local, slot);
     return slot;
   }
 
   /**
    * Ends the flow to whose client a datagram could not be sent.
    *
-   * @param socketSlot The socket that could not send it
    * @param to The client
    * @param error Why
    */
-  undeliverable(socketSlot: number, to: DatagramAddress, error: unknown): void {
-    const slot = this.#slotOf(socketSlot, to.local);
-    const flow = this.#table.find(slot, to.hostname, to.port);
+  undeliverable(to: DatagramAddress, error: unknown): void {
+    const flow = this.#table.find(this.#slotOf(to.local), to.hostname, to.port);
     if (flow !== undefined) this.#sendFailed(flow, "client_reset", error);
   }
 
   /**
    * Takes a datagram of a client's.
    *
-   * @param socketSlot The socket it came by
    * @param bytes The datagram, borrowed until the promise settles
    * @param from The client
    * @returns A promise where `bytes` are still being sent; it never rejects
    */
-  take(
-    socketSlot: number,
-    bytes: Uint8Array,
-    from: DatagramAddress,
-  ): Promise<void> | undefined {
-    const slot = this.#slotOf(socketSlot, from.local);
-    const arrival = this.#table.arrive(
-      slot,
-      from.hostname,
-      from.port,
-      bytes,
-      this.#parts.clock.now,
-    );
+  take(bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
+    const slot = this.#slotOf(from.local);
+    const { now } = this.#parts.clock;
+    const arrival = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
     const { flow } = this.#table;
     if (flow === undefined) return;
     switch (arrival) {
@@ -174,9 +153,22 @@ export class Flows {
       case "full":
         this.#conclude(flow);
         return;
+      case "stale":
+        return this.#renew(flow, bytes, from);
       case "dropped":
       case "refused":
         return;
+    }
+  }
+
+  /** Begins another flow in the place of one whose target is gone, knowing what that had learned. */
+  #renew(flow: Flow<FlowData>, bytes: Uint8Array, from: DatagramAddress): undefined {
+    this.end(flow, "target_gone");
+    const { detected } = flow.data;
+    const { now } = this.#parts.clock;
+    const arrival = this.#table.arrive(flow.slot, flow.host, flow.port, bytes, now);
+    if (arrival === "new" && this.#table.flow !== undefined) {
+      this.#begin(this.#table.flow, from, detected);
     }
   }
 
@@ -192,9 +184,20 @@ export class Flows {
     this.#table.sweep(now, (flow, why) => {
       if (why === "idle") this.end(flow, "idle_timeout");
       else if (flow.state !== "detecting") this.end(flow, "dns_failed");
-      else if (this.listener.config.detect.on_timeout === "close") this.end(flow, "detect_timeout");
-      else this.#conclude(flow);
+      else if (flow.data.listener.config.detect.on_timeout === "close") {
+        this.end(flow, "detect_timeout");
+      } else this.#conclude(flow);
     });
+    this.#expireDead();
+  }
+
+  /** Flows of a dead target move at their next datagram. */
+  #expireDead(): void {
+    const targets = [...this.#listener.upstreams.values()].flatMap((upstream) => upstream.targets);
+    if (!targets.some(({ standing }) => standing.dead)) return;
+    for (const flow of this.#table) {
+      if (flow.data.target?.standing.dead) this.#table.expire(flow);
+    }
   }
 
   /** A flow has no end of its own: while draining, a short silence is one. */
@@ -216,19 +219,20 @@ export class Flows {
     const { server, target } = flow.data;
     server?.close();
     target?.flows.add(-1);
-    const { counters } = this.listener;
+    if (reason === "target_reset" && !flow.data.answered) target?.standing.failed();
+    const { counters } = flow.data.listener;
     counters.flowsActive--;
     counters.bytesUp += flow.upBytes;
     counters.bytesDown += flow.downBytes;
     counters.closes[reason]++;
-    this.#parts.onEnd(flow, this.listener, reason, error);
-    if (this.#table.size === 0) this.#idle?.();
+    this.#parts.onEnd(flow, reason, error);
+    if (this.#table.size === 0) this.#onIdle.splice(0).forEach((tell) => tell());
   }
 
   /** Waits until no flow lives. */
   drained(): Promise<void> {
     if (this.#table.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle = resolve);
+    return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
   /**
@@ -240,13 +244,13 @@ export class Flows {
     for (const flow of this.#table) this.end(flow, reason);
   }
 
-  #begin(flow: Flow<FlowData>, client: DatagramAddress): void {
-    const { counters, router } = this.listener;
+  #begin(flow: Flow<FlowData>, client: DatagramAddress, known?: Detected): void {
+    const { counters, router } = flow.data.listener;
     counters.flowsTotal++;
     counters.flowsActive++;
-    flow.data.client = this.#sockets[flow.slot]?.keep(client);
-    if (router.needs("udp", unmapHost(flow.host)) === "nothing") {
-      this.#route(flow);
+    flow.data.client = this.#socket.keep(client);
+    if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
+      this.#route(flow, known);
     } else {
       flow.data.detection = new Detection("udp", router.needsHost);
       this.#detect(flow);
@@ -270,7 +274,7 @@ export class Flows {
       data.detection = undefined;
       data.detectMs = performance.now() - data.started;
     }
-    const route = this.listener.router.match({
+    const route = data.listener.router.match({
       transport: "udp",
       protocol: detected?.protocol ?? "",
       source: unmapHost(flow.host),
@@ -278,7 +282,7 @@ export class Flows {
     });
     if (route === undefined) return this.end(flow, "no_route");
     data.route = route;
-    const upstream = this.#parts.upstreams.get(route.upstream);
+    const upstream = data.listener.upstreams.get(route.upstream);
     if (upstream === undefined) return this.end(flow, "internal_error");
     data.upstream = upstream;
     this.#table.resolving(flow, upstream.config.connect_timeout + TICK_MS);
@@ -296,10 +300,9 @@ export class Flows {
     const { data } = flow;
     const dialed = dialUpstream(flow, upstream, {
       ...this.#parts,
-      listener: this.listener,
       onReply: (bytes) => this.#reply(flow, bytes),
       onStranger: () => {
-        this.listener.counters.drops.not_target++;
+        data.listener.counters.drops.not_target++;
       },
       onError: (error) => this.end(flow, "target_reset", error),
     });
@@ -330,7 +333,7 @@ export class Flows {
 
   #proxyHeader(flow: Flow<FlowData>, upstream: Upstream): Uint8Array {
     if (upstream.config.send_proxy_protocol !== "v2") return NOTHING;
-    const { host, port } = this.#sockets[flow.slot]?.local ?? { host: "0.0.0.0", port: 0 };
+    const { host, port } = this.#socket.local;
     // The address written to, where a wildcard socket can tell.
     const written = flow.data.client?.local;
     return encodeProxyHeader("v2", {
@@ -350,11 +353,16 @@ export class Flows {
   }
 
   #reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
-    const { client } = flow.data;
+    const { data } = flow;
+    const { client } = data;
     if (client === undefined) return;
+    if (!data.answered) {
+      data.answered = true;
+      data.target?.standing.answered();
+    }
     if (!this.#table.reply(flow, bytes.length, this.#parts.clock.now)) return;
     try {
-      const sent = this.#sockets[flow.slot]?.send(bytes, client);
+      const sent = this.#socket.send(bytes, client);
       return sent === undefined ? undefined : this.#settle(flow, sent, "client_reset");
     } catch (error) {
       this.#sendFailed(flow, "client_reset", error);
@@ -375,7 +383,24 @@ export class Flows {
 
   /** One datagram that cannot be sent is lost; a socket that cannot send ends its flow. */
   #sendFailed(flow: Flow<FlowData>, reason: CloseReason, error: unknown): void {
-    if (this.#parts.io.classify(error) === "not_sent") this.listener.counters.drops.send_failed++;
-    else this.end(flow, reason, error);
+    if (this.#parts.io.classify(error) === "not_sent") {
+      flow.data.listener.counters.drops.send_failed++;
+    } else this.end(flow, reason, error);
   }
+}
+
+function limitsOf({ config }: ListenerState): FlowLimits {
+  return {
+    flows: config.limits.flows,
+    heldBytes: config.detect.max_bytes,
+    heldDatagrams: HELD_DATAGRAMS,
+    detectMs: config.detect.timeout + TICK_MS,
+  };
+}
+
+/** Whether a flow's target is no longer one of its upstream's. */
+function isGone({ upstream, target }: FlowData, upstreams: ListenerState["upstreams"]): boolean {
+  if (upstream === undefined || target === undefined) return false;
+  const targets = upstreams.get(upstream.name)?.targets ?? [];
+  return !targets.some(({ name }) => name === target.name);
 }

@@ -11,13 +11,15 @@ import { SharedCount } from "../observe/shared_count.ts";
 import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
 
 /** Which limit refused a session or flow. */
-export type LimitReason = "limit_sessions" | "limit_flows" | SourceReason;
+export type LimitReason = "limit_sessions" | "limit_flows" | "no_descriptors" | SourceReason;
 
 const MESSAGES: Readonly<Record<LimitReason, string>> = {
   limit_sessions: "The listener has limits.sessions sessions",
   limit_flows: "The listener has limits.flows flows",
   limit_source: "The source has limits.per_source sessions and flows",
   limit_rate: "The source opens more than limits.new_per_source",
+  no_descriptors: "The process has no descriptors left for sessions and flows; raise its limit " +
+    "(ulimit -n, LimitNOFILE=)",
 };
 
 /**
@@ -33,6 +35,15 @@ export function limitError(reason: LimitReason): LimitError {
 /** What is limited. */
 export type LimitKind = "session" | "flow";
 
+/** Descriptors that each takes: a session's two connections, a flow's socket. */
+const SOCKETS: Readonly<Record<LimitKind, number>> = { session: 2, flow: 1 };
+
+/** How many descriptors the sessions and flows of a process may have. */
+export interface SocketLimit {
+  readonly count: SharedCount;
+  readonly most: number;
+}
+
 /** What limits are measured by. */
 export interface LimitsOptions {
   /** The time in milliseconds; need not be exact. */
@@ -41,6 +52,10 @@ export interface LimitsOptions {
   readonly counts?: { readonly sessions: SharedCount; readonly flows: SharedCount };
   /** Where sources are counted, of all workers; of its own unless given. */
   readonly sources?: SourceLedger | undefined;
+  /** The descriptors of all listeners; without a limit unless given. */
+  readonly sockets?: SocketLimit;
+  /** The limits of the configuration before, whose sources are remembered. */
+  readonly previous?: Limits | undefined;
 }
 
 /**
@@ -59,6 +74,7 @@ export class Limits {
   readonly #sessions: SharedCount;
   readonly #flows: SharedCount;
   readonly #sources: SourceLedger | undefined;
+  readonly #sockets: SocketLimit | undefined;
 
   /**
    * @param config The listener's limits
@@ -68,8 +84,12 @@ export class Limits {
     this.#config = config;
     this.#sessions = options.counts?.sessions ?? new SharedCount();
     this.#flows = options.counts?.flows ?? new SharedCount();
+    this.#sockets = options.sockets;
     if (limitsSources(config)) {
-      this.#sources = options.sources ?? new LocalSources(config, options.now);
+      const { previous } = options;
+      const known = previous === undefined ? undefined : previous.#sources;
+      if (known instanceof LocalSources) known.limit(config);
+      this.#sources = options.sources ?? known ?? new LocalSources(config, options.now);
     }
   }
 
@@ -102,9 +122,19 @@ export class Limits {
     const { sessions, flows } = this.#config;
     if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
     if (kind === "flow" && !this.#flows.take(flows)) return "limit_flows";
+    const sockets = this.#sockets;
+    if (sockets !== undefined && !sockets.count.take(sockets.most, SOCKETS[kind])) {
+      (kind === "session" ? this.#sessions : this.#flows).add(-1);
+      return "no_descriptors";
+    }
     const refused = source === undefined ? undefined : this.charge(source);
-    if (refused !== undefined) (kind === "session" ? this.#sessions : this.#flows).add(-1);
+    if (refused !== undefined) this.#giveBack(kind);
     return refused;
+  }
+
+  #giveBack(kind: LimitKind): void {
+    (kind === "session" ? this.#sessions : this.#flows).add(-1);
+    this.#sockets?.count.add(-SOCKETS[kind]);
   }
 
   /**
@@ -124,7 +154,7 @@ export class Limits {
    * @param source The source that it was charged to, if any
    */
   release(kind: LimitKind, source?: string): void {
-    (kind === "session" ? this.#sessions : this.#flows).add(-1);
+    this.#giveBack(kind);
     if (source !== undefined) this.#sources?.release(source);
   }
 

@@ -9,7 +9,6 @@ import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../errors.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
-import type { Upstream } from "../resolve/upstream.ts";
 import { unmapHost } from "../wire/address.ts";
 import { encodeProxyHeader, parseProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
@@ -28,7 +27,6 @@ const IDLE_MS = 3_600_000;
 export interface ServeParts extends ConnectParts {
   readonly clock: Clock;
   readonly sessions: Sessions;
-  readonly upstreams: ReadonlyMap<string, Upstream>;
   /** Bytes that all detections together may hold. */
   readonly budget: Budget;
   /** Ends a session: {@linkcode Sessions.end}, bound. */
@@ -189,7 +187,7 @@ async function connect(session: Session, parts: ServeParts): Promise<Stream> {
   });
   if (route === undefined) throw new Stop("no_route");
   session.route = route;
-  const upstream = parts.upstreams.get(route.upstream);
+  const upstream = listener.upstreams.get(route.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
   let server: Stream;

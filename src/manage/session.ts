@@ -13,11 +13,16 @@ import type { Route, Router } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import type { Limits } from "./limits.ts";
 
-/** What the sessions and flows of one listener share. */
+/**
+ * What the sessions and flows of one listener share. A reload makes a new one; whoever began before
+ * keeps the old.
+ */
 export interface ListenerState {
   readonly name: string;
   readonly config: ListenerConfig;
   readonly router: Router;
+  /** The upstreams that its routes lead to. */
+  readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly limits: Limits;
   readonly counters: Counters;
   /** Tells whether a peer may send a PROXY header. */
@@ -56,6 +61,8 @@ export class Session {
   onDeadline: (() => void) | undefined;
   /** Gives up what the session waits for; called when it is ended from outside. */
   cancel: (() => void) | undefined;
+  /** Whether the target has sent something. */
+  answered = false;
   /** Directions that have ended. */
   endedDirections = 0;
   /** A failure that lets the other direction go on: the reason to give when that ends. */

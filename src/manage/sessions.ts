@@ -85,7 +85,9 @@ export class Sessions {
     session.server?.close();
     this.#live.delete(session);
     const { counters, limits } = session.listener;
-    session.target?.sessions.add(-1);
+    target?.sessions.add(-1);
+    this.#notice(session);
+    if (reason === "target_reset" && !session.answered) target?.standing.failed();
     if (session.admitted) limits.release("session", session.chargedTo);
     counters.sessionsActive--;
     counters.bytesUp += session.up;
@@ -102,6 +104,7 @@ export class Sessions {
    */
   sweep(now: number): void {
     for (const session of this.#live) {
+      if (!session.answered) this.#notice(session);
       if (now >= session.deadline) {
         session.deadline = Infinity;
         session.onDeadline?.();
@@ -109,6 +112,13 @@ export class Sessions {
         this.end(session, "idle_timeout");
       }
     }
+  }
+
+  /** Tells how the session's target stands, once it has sent something. */
+  #notice(session: Session): void {
+    if (session.answered || session.down === 0) return;
+    session.answered = true;
+    session.target?.standing.answered();
   }
 
   /** Waits until no session lives. */

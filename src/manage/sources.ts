@@ -74,10 +74,10 @@ interface Source {
 
 /** The ledger of a single worker. */
 export class LocalSources implements SourceLedger {
-  readonly #config: ListenerConfig["limits"];
+  #config: ListenerConfig["limits"];
   readonly #now: () => number;
   /** Tokens that a bucket holds: one second's worth, and one at least. */
-  readonly #burst: number;
+  #burst: number;
   /**
    * Entries go in batches: a `Map` keeps a deleted one in its hash chain until it rehashes, so that
    * deleting at once, a client that comes and goes beside 10,000 others cost 49 µs a session.
@@ -100,6 +100,16 @@ export class LocalSources implements SourceLedger {
 
   get size(): number {
     return this.#sources.size;
+  }
+
+  /**
+   * Changes the limits; what sources have stays.
+   *
+   * @param config The new ones
+   */
+  limit(config: ListenerConfig["limits"]): void {
+    this.#config = config;
+    this.#burst = Math.max(1, config.new_per_source);
   }
 
   charge(source: string): SourceReason | undefined {

@@ -10,8 +10,8 @@ import type { TextFormatter } from "@logtape/logtape";
 import type { Detected } from "../detect/mod.ts";
 import type { CloseReason } from "./counters.ts";
 
-/** What sessions and flows have in common at their end. */
-export interface AccessRecord {
+/** What sessions and flows have in common while they live. */
+export interface LiveRecord {
   readonly id: string;
   readonly transport: "tcp" | "udp";
   readonly listener: string;
@@ -26,8 +26,12 @@ export interface AccessRecord {
   readonly detectMs: number | undefined;
   /** Milliseconds; unset where no target was asked or none answered. */
   readonly connectMs: number | undefined;
-  /** Milliseconds. */
+  /** Milliseconds so far. */
   readonly durationMs: number;
+}
+
+/** What they have in common at their end. */
+export interface AccessRecord extends LiveRecord {
   readonly reason: CloseReason;
   readonly error: unknown;
 }

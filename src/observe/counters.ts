@@ -41,6 +41,11 @@ export const CLOSE_REASONS = [
   "limit_source",
   /** The source opens more than `limits.new_per_source`. */
   "limit_rate",
+  /** All descriptors that sessions and flows may have are taken. */
+  "no_descriptors",
+  /** The flow's target was taken out of the configuration, or found dead: its next datagram begins
+   * another flow. */
+  "target_gone",
   /** A flow that was silent for 2 s while shunt drained. */
   "drained",
   /** Still running when `drain_timeout` had passed, or when shunt was told to stop at once. */
@@ -62,6 +67,8 @@ export const DROP_REASONS = [
   "limit_source",
   /** The source opens more than `limits.new_per_source`. */
   "limit_rate",
+  /** All descriptors that sessions and flows may have are taken. */
+  "no_descriptors",
   /** The flow holds `detect.max_bytes`. */
   "held_bytes",
   /** The flow holds as many datagrams as may wait. */

@@ -36,16 +36,17 @@ export class SharedCount {
   }
 
   /**
-   * Adds one unless the total is at a limit. Workers that try at once may all be refused the last
+   * Adds unless the total would pass a limit. Workers that try at once may all be refused the last
    * place, but never get one too many.
    *
    * @param limit The highest total
+   * @param amount How much is added
    * @returns Whether it was added
    */
-  take(limit: number): boolean {
-    this.add(1);
+  take(limit: number, amount: number = 1): boolean {
+    this.add(amount);
     if (this.total <= limit) return true;
-    this.add(-1);
+    this.add(-amount);
     return false;
   }
 }

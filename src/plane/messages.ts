@@ -7,20 +7,29 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
+import type { LiveRecord } from "../observe/access.ts";
+import type { LiveQuery } from "../observe/live.ts";
 import type { Batch } from "./record_queue.ts";
 import type { SharedMemory } from "./shared.ts";
 
-/** The first message to a worker: what to run. */
-export interface StartMessage {
-  readonly type: "start";
-  /** With the addresses and transports that this worker is to bind. */
+/** A configuration for a worker, with the addresses and transports that this worker is to bind. */
+export interface Assignment {
   readonly config: Config;
-  readonly worker: number;
   readonly memory: SharedMemory;
+  /** Whether nobody but this process may have bound what is new in it. */
+  readonly exclusive: boolean;
+}
+
+/** The first message to a worker: what to run. */
+export interface StartMessage extends Assignment {
+  readonly type: "start";
+  readonly worker: number;
   readonly io: "deno" | "libc";
+  /** Whether others bind the same addresses. */
+  readonly reusePort: boolean;
   /** Whether records of ended sessions and flows are wanted. */
   readonly records: boolean;
-  /** Whether access lines are wanted. */
+  /** Whether access lines are wanted, where the configuration asks for them. */
   readonly lines: boolean;
   /** A bit for each descriptor that the worker has open, so that none is left when it dies. */
   readonly descriptors: SharedArrayBuffer;
@@ -41,6 +50,10 @@ export type ToWorker =
   | StartMessage
   | ResolvedMessage
   | { readonly type: "ended_taken" }
+  | ({ readonly type: "prepare" } & Assignment)
+  | { readonly type: "commit" }
+  | { readonly type: "abort" }
+  | { readonly type: "live"; readonly question: number; readonly query: LiveQuery }
   | { readonly type: "drain"; readonly timeoutMs: number }
   | { readonly type: "close" };
 
@@ -61,8 +74,19 @@ export type FromWorker =
     /** The eventfd that ends a wait of the worker's, where it blocks in one. */
     readonly wakeFd: number | undefined;
   }
+  /** It cannot start, or cannot bind what a new configuration asks for. */
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "resolve"; readonly name: string }
+  | {
+    readonly type: "prepared";
+    readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  }
+  | { readonly type: "committed" }
+  | {
+    readonly type: "live";
+    readonly question: number;
+    readonly records: readonly LiveRecord[];
+  }
   | ({ readonly type: "ended" } & Batch)
   | LogMessage
   | { readonly type: "drained"; readonly rest: number };

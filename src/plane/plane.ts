@@ -7,26 +7,31 @@
 
 import { getLogger } from "@logtape/logtape";
 import { answerDatagram, connectBuiltin } from "../builtin/mod.ts";
-import type { Config, ListenerConfig } from "../config/schema.ts";
-import { PROTOCOLS } from "../detect/mod.ts";
+import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import type { DatagramSocket, Io, StreamListener } from "../io/mod.ts";
-import { bindListener, type Bound, type BoundAddresses, boundAddresses } from "../listen/bind.ts";
+import {
+  bindKey,
+  bindListener,
+  type Bound,
+  type BoundAddresses,
+  boundAddresses,
+} from "../listen/bind.ts";
 import { acceptLoop } from "../listen/tcp.ts";
+import type { Budget } from "../manage/budget.ts";
 import { Clock } from "../manage/clock.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
 import { type FlowParts, Flows } from "../manage/flows.ts";
-import { Limits } from "../manage/limits.ts";
 import { serve, type ServeParts } from "../manage/serve.ts";
 import type { ListenerState } from "../manage/session.ts";
 import { Sessions } from "../manage/sessions.ts";
-import type { AccessRecord } from "../observe/access.ts";
-import { AddressSet } from "../resolve/cidr.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access.ts";
+import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
-import { Router } from "../resolve/router.ts";
-import { Upstream } from "../resolve/upstream.ts";
+import { Bindings, type TcpBinding, type UdpBinding } from "./bindings.ts";
 import type { SharedView } from "./shared.ts";
+import { makeStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
@@ -35,25 +40,37 @@ export interface PlaneOptions {
   readonly io: Io;
   readonly resolver: NameResolver;
   readonly shared: SharedView;
-  /** How many data planes there are; with several, each binds the same addresses. */
-  readonly workers: number;
+  /** Whether others bind the same addresses: workers, or a shunt that takes over. */
+  readonly reusePort: boolean;
+  /** Whether nobody but this process may have bound them so far. */
+  readonly exclusive: boolean;
   /** Gets a record of each session and flow at its end. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
+}
+
+/** A configuration whose addresses are bound, and which does not run yet. */
+export interface Prepared {
+  readonly config: Config;
+  readonly shared: SharedView;
+  readonly bound: ReadonlyMap<string, Bound>;
+  readonly addresses: Readonly<Record<string, BoundAddresses>>;
 }
 
 /** A running data plane. */
 export class Plane {
   /** What each listener is bound to. */
-  readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  addresses: Readonly<Record<string, BoundAddresses>> = {};
   readonly clock: Clock = new Clock();
-  readonly #config: Config;
   readonly #options: PlaneOptions;
-  readonly #upstreams = new Map<string, Upstream>();
+  readonly #bindings = new Bindings();
   readonly #sessions: Sessions;
-  readonly #flows: Flows[] = [];
-  readonly #accepting: StreamListener[] = [];
-  readonly #receiving: DatagramSocket[] = [];
-  readonly #loops: Promise<void>[] = [];
+  readonly #budget: Budget;
+  readonly #serveParts: ServeParts;
+  readonly #flowParts: FlowParts;
+  readonly #loops = new Set<Promise<void>>();
+  #shared: SharedView;
+  #states: States | undefined;
+  #drainTimeout = 0;
   #ending: Promise<number> | undefined;
   /** Sessions and flows that had to be closed. */
   #cut = 0;
@@ -66,30 +83,112 @@ export class Plane {
    * @throws {ShuntError} with code `bind_failed`; nothing is left bound
    */
   constructor(config: Config, options: PlaneOptions) {
-    this.#config = config;
+    const { io, resolver, shared } = options;
     this.#options = options;
-    limitLargeBuffers(config.limits.relay_memory / options.workers);
-    limitRests(config.limits.relay_memory / options.workers);
-    for (const [name, upstream] of Object.entries(config.upstreams)) {
-      const counts = options.shared.targetCounts(name);
-      this.#upstreams.set(name, new Upstream(name, upstream, { counts }));
-    }
+    this.#shared = shared;
+    this.#budget = shared.budget(config.limits.detect_memory);
     this.#sessions = new Sessions((session, reason, error) =>
-      this.#tell(sessionRecord(session, reason, error))
+      this.#tell({ ...sessionRecord(session), reason, error })
     );
-    const bound = this.#bind();
+    const common = { io, clock: this.clock, resolver, budget: this.#budget };
+    this.#serveParts = {
+      ...common,
+      sessions: this.#sessions,
+      end: (session, reason, error) => this.#sessions.end(session, reason, error),
+      builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
+    };
+    this.#flowParts = { ...common, ...this.#flowEnds() };
+    try {
+      this.commit(this.prepare(config, shared, options.exclusive));
+    } catch (error) {
+      this.clock[Symbol.dispose]();
+      throw error;
+    }
+    this.clock.onTick((time) => this.#tick(time));
+  }
+
+  /**
+   * Binds what a configuration has and this one has not. Nothing of what runs changes.
+   *
+   * @param config A checked configuration
+   * @param shared Its memory
+   * @param exclusive Whether nobody else may have bound what is new
+   * @returns What {@linkcode commit} or {@linkcode abort} takes
+   * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+   */
+  prepare(config: Config, shared: SharedView, exclusive: boolean): Prepared {
+    const { io, reusePort } = this.#options;
+    const { known } = this.#bindings;
+    const bound = new Map<string, Bound>();
     const addresses: Record<string, BoundAddresses> = {};
-    for (const [state, { tcp, udp }] of bound) {
-      addresses[state.name] = { tcp: boundAddresses(tcp), udp: boundAddresses(udp) };
-      for (const listener of tcp) this.#accept(listener, state);
-      if (udp.length > 0) this.#receive(udp, state);
+    try {
+      for (const [name, listener] of Object.entries(config.listeners)) {
+        const sockets = bindListener(name, listener, { io, shared: reusePort, exclusive, known });
+        bound.set(name, sockets);
+        addresses[name] = { tcp: boundAddresses(sockets.tcp), udp: boundAddresses(sockets.udp) };
+      }
+    } catch (error) {
+      this.#closeUnknown(bound);
+      throw error;
+    }
+    return { config, shared, bound, addresses };
+  }
+
+  /** Forgets a prepared configuration, and closes what was bound for it. */
+  abort({ bound }: Prepared): void {
+    this.#closeUnknown(bound);
+  }
+
+  /**
+   * Makes a prepared configuration the one that new sessions and flows meet. What runs goes on as it
+   * began; sockets that the configuration has no more take nothing new.
+   *
+   * @param prepared What {@linkcode prepare} gave
+   */
+  commit({ config, shared, bound, addresses }: Prepared): void {
+    this.#shared = shared;
+    this.#drainTimeout = config.drain_timeout;
+    this.#budget.limit = config.limits.detect_memory;
+    const { workers } = shared.memory;
+    limitLargeBuffers(config.limits.relay_memory / workers);
+    limitRests(config.limits.relay_memory / workers);
+    const now = () => this.clock.now;
+    this.#states = makeStates(config, { shared, now, previous: this.#states });
+    const kept = new Set<StreamListener | DatagramSocket>();
+    for (const [name, { tcp, udp }] of bound) {
+      const state = this.#states.listeners.get(name)!;
+      for (const socket of tcp) this.#serve(socket, state);
+      for (const socket of udp) this.#receive(socket, state);
+      for (const socket of [...tcp, ...udp]) kept.add(socket);
+    }
+    for (const [key, { socket }] of this.#bindings.tcp) {
+      if (kept.has(socket)) continue;
+      socket.close();
+      this.#bindings.tcp.delete(key);
+    }
+    for (const binding of this.#bindings.udp.values()) {
+      if (!kept.has(binding.socket)) this.#retire(binding);
     }
     this.addresses = addresses;
-    this.clock.onTick((time) => {
-      this.#sessions.sweep(time);
-      for (const flows of this.#flows) flows.sweep(time);
-      for (const { limits } of bound.keys()) limits.sweep();
-    });
+  }
+
+  /**
+   * Lists what lives.
+   *
+   * @param query Which sessions or flows are wanted
+   */
+  live(query: LiveQuery): LiveRecord[] {
+    return selectLive(query.kind === "sessions" ? this.#liveSessions() : this.#liveFlows(), query);
+  }
+
+  *#liveSessions(): Generator<LiveRecord> {
+    for (const session of this.#sessions.live) yield sessionRecord(session);
+  }
+
+  *#liveFlows(): Generator<LiveRecord> {
+    for (const flows of this.#bindings.flows()) {
+      for (const flow of flows.live) yield flowRecord(flow);
+    }
   }
 
   /**
@@ -110,6 +209,16 @@ export class Plane {
     await this.#ending;
   }
 
+  #tick(time: number): void {
+    this.#sessions.sweep(time);
+    for (const binding of this.#bindings.udp.values()) {
+      if (time >= binding.closeAt) binding.flows.endAll("shutdown");
+      binding.flows.sweep(time);
+    }
+    for (const { limits } of this.#states?.listeners.values() ?? []) limits.sweep();
+    this.#shared.tick();
+  }
+
   #tell(record: AccessRecord): void {
     try {
       this.#options.onEnd?.(record);
@@ -119,60 +228,28 @@ export class Plane {
     }
   }
 
-  #bind(): Map<ListenerState, Bound> {
-    const { io, workers } = this.#options;
-    const shared = workers > 1;
-    const bound = new Map<ListenerState, Bound>();
-    try {
-      Object.entries(this.#config.listeners).forEach(([name, config], index) => {
-        bound.set(this.#state(name, config, index), bindListener(name, config, { io, shared }));
-      });
-    } catch (error) {
-      for (const { tcp, udp } of bound.values()) closeAll([...tcp, ...udp]);
-      this.clock[Symbol.dispose]();
-      throw error;
+  #closeUnknown(bound: ReadonlyMap<string, Bound>): void {
+    for (const { tcp, udp } of bound.values()) {
+      for (const socket of tcp) if (this.#bindings.tcpOf(socket)?.socket !== socket) socket.close();
+      for (const socket of udp) if (this.#bindings.udpOf(socket)?.socket !== socket) socket.close();
     }
-    return bound;
   }
 
-  #state(name: string, config: ListenerConfig, index: number): ListenerState {
-    const { accept, trusted } = config.proxy_protocol;
-    const proxies = new AddressSet(accept === "off" ? [] : trusted);
-    const { shared } = this.#options;
-    const now = () => this.clock.now;
-    const counts = shared.listenerCounts(index);
-    const sources = shared.sources(index, now);
-    return {
-      name,
-      config,
-      router: new Router(config, { protocols: PROTOCOLS }),
-      limits: new Limits(config.limits, { now, counts, sources }),
-      counters: shared.counters(index),
-      trusts: (host) => accept !== "off" && proxies.has(host),
-    };
-  }
-
-  #accept(listener: StreamListener, state: ListenerState): void {
-    this.#accepting.push(listener);
-    const { io, resolver, shared } = this.#options;
-    const sessions = this.#sessions;
-    const parts: ServeParts = {
-      io,
-      clock: this.clock,
-      resolver,
-      upstreams: this.#upstreams,
-      budget: shared.budget,
-      sessions,
-      end: (session, reason, error) => sessions.end(session, reason, error),
-      builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
-    };
-    this.#loops.push(acceptLoop(listener, {
-      io,
-      onStream: (stream) => serve(stream, state, parts),
+  #serve(socket: StreamListener, state: ListenerState): void {
+    const known = this.#bindings.tcpOf(socket);
+    if (known !== undefined) {
+      known.state = state;
+      return;
+    }
+    const binding: TcpBinding = { socket, state };
+    this.#bindings.tcp.set(bindKey(socket.local), binding);
+    this.#run(acceptLoop(socket, {
+      io: this.#options.io,
+      onStream: (stream) => serve(stream, binding.state, this.#serveParts),
       onError: (error, backoff) => {
-        state.counters.acceptErrors++;
+        binding.state.counters.acceptErrors++;
         logger.error("Cannot accept a connection; trying again", {
-          listener: state.name,
+          listener: binding.state.name,
           backoff_ms: backoff,
           error: String(error),
         });
@@ -180,70 +257,84 @@ export class Plane {
     }));
   }
 
-  #receive(sockets: readonly DatagramSocket[], state: ListenerState): void {
-    const { io, resolver, shared } = this.#options;
-    const parts: FlowParts = {
-      io,
-      clock: this.clock,
-      resolver,
-      upstreams: this.#upstreams,
-      budget: shared.budget,
-      onEnd: (flow, listener, reason, error) =>
-        this.#tell(flowRecord(flow, listener, reason, error)),
-      builtin: (flow, listener, name, options) => ({
+  #flowEnds(): Pick<FlowParts, "onEnd" | "builtin"> {
+    return {
+      onEnd: (flow, reason, error) => this.#tell({ ...flowRecord(flow), reason, error }),
+      builtin: (flow, name, options) => ({
         send(bytes) {
-          const answer = answerDatagram(name, bytes, flowInfo(flow, listener));
+          const answer = answerDatagram(name, bytes, flowInfo(flow));
           if (answer === "reset") options.onError(new Error("The built-in target reset the flow"));
           else if (answer !== undefined) return options.onReply(answer);
+          return undefined;
         },
         close() {},
       }),
     };
-    const flows = new Flows(state, parts);
-    this.#flows.push(flows);
-    for (const socket of sockets) {
-      this.#receiving.push(socket);
-      const slot = flows.addSocket(socket);
-      this.#loops.push(socket.receive({
-        onDatagram: (bytes, from) => flows.take(slot, bytes, from),
-        onUndeliverable: (to, error) => flows.undeliverable(slot, to, error),
-        onError: (error) =>
-          logger.error("Cannot receive a datagram; trying again", {
-            listener: state.name,
-            error: String(error),
-          }),
-      }));
+  }
+
+  #receive(socket: DatagramSocket, state: ListenerState): void {
+    const known = this.#bindings.udpOf(socket);
+    if (known !== undefined) {
+      known.flows.listener = state;
+      known.flows.draining = false;
+      known.closeAt = Infinity;
+      return;
     }
+    const flows = new Flows(socket, state, this.#flowParts);
+    this.#bindings.udp.set(bindKey(socket.local), { socket, flows, closeAt: Infinity });
+    this.#run(socket.receive({
+      onDatagram: (bytes, from) => flows.take(bytes, from),
+      onUndeliverable: (to, error) => flows.undeliverable(to, error),
+      onError: (error) =>
+        logger.error("Cannot receive a datagram; trying again", {
+          listener: flows.listener.name,
+          error: String(error),
+        }),
+    }));
+  }
+
+  /** Keeps a loop until it ends, which it does when its socket is closed. */
+  #run(loop: Promise<void>): void {
+    this.#loops.add(loop);
+    loop.then(() => this.#loops.delete(loop));
+  }
+
+  /** Lets the flows of a socket that the configuration has no more finish, and closes it. */
+  #retire(binding: UdpBinding): void {
+    if (binding.closeAt !== Infinity) return;
+    const { socket, flows } = binding;
+    flows.draining = true;
+    binding.closeAt = this.clock.now + this.#drainTimeout;
+    flows.drained().then(() => {
+      // Another reload may have taken it up again.
+      if (!flows.draining || this.#ending !== undefined) return;
+      socket.close();
+      this.#bindings.udp.delete(bindKey(socket.local));
+    });
   }
 
   async #end(timeoutMs: number): Promise<number> {
-    closeAll(this.#accepting);
+    for (const { socket } of this.#bindings.tcp.values()) socket.close();
     this.#sessions.draining = true;
-    for (const flows of this.#flows) flows.draining = true;
+    const flows = [...this.#bindings.flows()];
+    for (const one of flows) one.draining = true;
     if (timeoutMs > 0) {
-      const done = Promise.all([
-        this.#sessions.drained(),
-        ...this.#flows.map((flows) => flows.drained()),
-      ]);
+      const done = Promise.all([this.#sessions.drained(), ...flows.map((one) => one.drained())]);
       let timer: ReturnType<typeof setTimeout> | undefined;
       await Promise.race([done, new Promise((resolve) => timer = setTimeout(resolve, timeoutMs))]);
       clearTimeout(timer);
     }
     this.#endAll();
-    closeAll(this.#receiving);
+    for (const { socket } of this.#bindings.udp.values()) socket.close();
     this.clock[Symbol.dispose]();
     await Promise.all(this.#loops);
     return this.#cut;
   }
 
   #endAll(): void {
-    this.#cut += this.#sessions.live.size +
-      this.#flows.reduce((sum, flows) => sum + flows.size, 0);
+    this.#cut += this.#sessions.live.size;
+    for (const flows of this.#bindings.flows()) this.#cut += flows.size;
     this.#sessions.endAll("shutdown");
-    for (const flows of this.#flows) flows.endAll("shutdown");
+    for (const flows of this.#bindings.flows()) flows.endAll("shutdown");
   }
-}
-
-function closeAll(sockets: readonly { close(): void }[]): void {
-  for (const socket of sockets) socket.close();
 }

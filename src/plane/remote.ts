@@ -8,9 +8,10 @@ import { getLogger } from "@logtape/logtape";
 import { messageOf, ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
-import type { AccessRecord } from "../observe/access.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access.ts";
+import type { LiveQuery } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
-import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
@@ -27,16 +28,22 @@ export interface RemoteOptions {
   readonly onDeath: (error: string) => void;
 }
 
+type Addresses = Readonly<Record<string, BoundAddresses>>;
+
 /** A worker. */
 export class RemotePlane {
   /** What it is bound to, once {@linkcode RemotePlane.start} has settled. */
-  addresses: Readonly<Record<string, BoundAddresses>> = {};
+  addresses: Addresses = {};
   readonly #worker: Worker;
   readonly #options: RemoteOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS / 8);
   readonly #libc: boolean;
   #wakeFd: number | undefined;
   readonly #started = Promise.withResolvers<void>();
+  #preparing: PromiseWithResolvers<Addresses> | undefined;
+  #committing: PromiseWithResolvers<void> | undefined;
+  readonly #questions = new Map<number, (records: readonly LiveRecord[]) => void>();
+  #asked = 0;
   readonly #ended = Promise.withResolvers<number>();
   #over = false;
   #ready = false;
@@ -70,6 +77,48 @@ export class RemotePlane {
   }
 
   /**
+   * Lets the worker bind what a new configuration asks for.
+   *
+   * @param assignment The configuration
+   * @returns What the worker would be bound to
+   * @throws {ShuntError} with code `bind_failed`, or `worker_died`
+   */
+  prepare(assignment: Assignment): Promise<Addresses> {
+    if (this.#over) return Promise.reject(workerDied("it has ended"));
+    this.#preparing = Promise.withResolvers<Addresses>();
+    this.#tell({ type: "prepare", ...assignment });
+    return this.#preparing.promise;
+  }
+
+  /** Makes what was prepared the worker's configuration. A worker that dies meanwhile is no failure. */
+  commit(): Promise<void> {
+    if (this.#over) return Promise.resolve();
+    this.#committing = Promise.withResolvers<void>();
+    this.#tell({ type: "commit" });
+    return this.#committing.promise;
+  }
+
+  /** Forgets what was prepared. */
+  abort(): void {
+    this.#tell({ type: "abort" });
+  }
+
+  /**
+   * Lists what lives in the worker.
+   *
+   * @param query Which sessions or flows are wanted
+   * @returns The records; none where the worker has ended
+   */
+  live(query: LiveQuery): Promise<readonly LiveRecord[]> {
+    if (this.#over) return Promise.resolve([]);
+    const question = this.#asked++;
+    return new Promise((resolve) => {
+      this.#questions.set(question, resolve);
+      this.#tell({ type: "live", question, query });
+    });
+  }
+
+  /**
    * Lets the worker finish and end.
    *
    * @param timeoutMs Milliseconds after which the rest is closed
@@ -100,9 +149,20 @@ export class RemotePlane {
         this.#wakeFd = message.wakeFd;
         this.#ready = true;
         return this.#started.resolve();
-      case "failed":
+      case "failed": {
+        const error = new ShuntError(message.message, { code: message.code });
+        if (this.#ready) return this.#preparing?.reject(error);
         this.#finish(0);
-        return this.#started.reject(new ShuntError(message.message, { code: message.code }));
+        return this.#started.reject(error);
+      }
+      case "prepared":
+        return this.#preparing?.resolve(message.addresses);
+      case "committed":
+        return this.#committing?.resolve();
+      case "live":
+        this.#questions.get(message.question)?.(message.records);
+        this.#questions.delete(message.question);
+        return;
       case "resolve":
         this.#resolve(message.name);
         return;
@@ -136,6 +196,10 @@ export class RemotePlane {
     // A worker that closes itself still has to be let go of here.
     this.#worker.terminate();
     this.#closeDescriptors();
+    this.#preparing?.reject(workerDied("it has ended"));
+    this.#committing?.resolve();
+    for (const answer of this.#questions.values()) answer([]);
+    this.#questions.clear();
     this.#ended.resolve(rest);
   }
 
@@ -143,7 +207,7 @@ export class RemotePlane {
     if (this.#over) return;
     this.#finish(0);
     if (this.#ready) this.#options.onDeath(error);
-    else this.#started.reject(new ShuntError(`Worker died: ${error}`, { code: "worker_died" }));
+    else this.#started.reject(workerDied(error));
   }
 
   /** Closes what a libc worker has left: descriptors are the process's, not the thread's. */
@@ -159,6 +223,10 @@ export class RemotePlane {
       }
     }
   }
+}
+
+function workerDied(why: string): ShuntError {
+  return new ShuntError(`Worker died: ${why}`, { code: "worker_died" });
 }
 
 const WAKE = new Uint8Array(new BigUint64Array([1n]).buffer);

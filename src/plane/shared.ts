@@ -1,166 +1,259 @@
 /**
  * The memory that the workers of a process share: what each counts, where the others and the control
- * plane can read it. Knows the layout, not what is done with the numbers.
+ * plane can read it, and how targets stand. Knows the layout, not what is done with the numbers.
+ *
+ * What belongs to a listener or target lies in a buffer of its own, so that a reload goes on with
+ * those whose names stay.
  *
  * @module
  */
 
-import type { Config } from "../config/schema.ts";
+import type { Config, ListenerConfig } from "../config/schema.ts";
 import { Budget } from "../manage/budget.ts";
-import { limitsSources } from "../manage/limits.ts";
+import { limitsSources, type SocketLimit } from "../manage/limits.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
 import { SharedCount } from "../observe/shared_count.ts";
-import type { TargetCounts } from "../resolve/upstream.ts";
+import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
+import type { TargetCells } from "../resolve/upstream.ts";
+import { formatTarget } from "../wire/address.ts";
+
+/** The buffers of one listener. */
+interface ListenerMemory {
+  /** Float64: {@linkcode COUNTER_CELLS} by worker. */
+  readonly counters: SharedArrayBuffer;
+  /** Int32: sessions by worker, then flows by worker. */
+  readonly counts: SharedArrayBuffer;
+  /** The table of sources, where several workers limit them. */
+  readonly sources: SharedArrayBuffer | undefined;
+}
 
 /** The buffers, as they are handed to workers. */
 export interface SharedMemory {
   readonly workers: number;
-  /** Float64: {@linkcode COUNTER_CELLS} by listener, by worker. */
-  readonly counters: SharedArrayBuffer;
-  /** Int32: a cell a worker for each count. */
-  readonly counts: SharedArrayBuffer;
   /** Float64: bytes of detection memory by worker. */
   readonly detectMemory: SharedArrayBuffer;
-  /** The table of sources of each listener that limits them, where there are several workers. */
-  readonly sources: readonly (SharedArrayBuffer | undefined)[];
+  /** Int32: descriptors of sessions and flows by worker. */
+  readonly sockets: SharedArrayBuffer;
+  /** Descriptors that sessions and flows may have together. */
+  readonly maxSockets: number;
+  /** Int32: ticks of each worker's clock, which tell that it lives. */
+  readonly ticks: SharedArrayBuffer;
+  readonly listeners: Readonly<Record<string, ListenerMemory>>;
+  /**
+   * By upstream, then by target as the configuration spells it. Int32: sessions by worker, flows by
+   * worker, then the target's {@linkcode Standing}.
+   */
+  readonly targets: Readonly<Record<string, Readonly<Record<string, SharedArrayBuffer>>>>;
 }
 
-function listTargets(config: Config): number {
-  return Object.values(config.upstreams).reduce((sum, { targets }) => sum + targets.length, 0);
+/** What memory is made for. */
+export interface MemoryOptions {
+  readonly workers: number;
+  readonly maxSockets: number;
+}
+
+function listenerMemory(
+  { limits }: ListenerConfig,
+  workers: number,
+  previous: ListenerMemory | undefined,
+): ListenerMemory {
+  return {
+    counters: previous?.counters ?? new SharedArrayBuffer(8 * COUNTER_CELLS * workers),
+    counts: previous?.counts ?? new SharedArrayBuffer(8 * workers),
+    sources: workers > 1 && limitsSources(limits)
+      ? previous?.sources ?? new SharedArrayBuffer(sharedSourcesBytes(workers))
+      : undefined,
+  };
+}
+
+function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T, key: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(
+    Object.entries(record).map(([key, value]) => [key, change(value, key)]),
+  );
 }
 
 /**
  * Makes the memory for a configuration.
  *
  * @param config The configuration
- * @param workers How many workers there will be
- * @returns The memory, all zero
+ * @param options How many workers there are, or the memory of the configuration before: what has the
+ * same name goes on with the same numbers
+ * @returns The memory; what is new in it is zero
  */
-export function makeSharedMemory(config: Config, workers: number): SharedMemory {
-  const listeners = Object.keys(config.listeners).length;
-  const counts = 2 * (listeners + listTargets(config));
+export function makeSharedMemory(
+  config: Config,
+  options: MemoryOptions | SharedMemory,
+): SharedMemory {
+  const { workers, maxSockets } = options;
+  const previous = "ticks" in options ? options : undefined;
+  const targetBytes = 4 * (2 * workers + STANDING_CELLS);
   return {
     workers,
-    counters: new SharedArrayBuffer(8 * COUNTER_CELLS * listeners * workers),
-    counts: new SharedArrayBuffer(4 * counts * workers),
-    detectMemory: new SharedArrayBuffer(8 * workers),
-    sources: Object.values(config.listeners).map(({ limits }) =>
-      workers > 1 && limitsSources(limits)
-        ? new SharedArrayBuffer(sharedSourcesBytes(workers))
-        : undefined
+    maxSockets,
+    detectMemory: previous?.detectMemory ?? new SharedArrayBuffer(8 * workers),
+    sockets: previous?.sockets ?? new SharedArrayBuffer(4 * workers),
+    ticks: previous?.ticks ?? new SharedArrayBuffer(4 * workers),
+    listeners: mapValues(
+      config.listeners,
+      (listener, name) => listenerMemory(listener, workers, previous?.listeners[name]),
+    ),
+    targets: mapValues(
+      config.upstreams,
+      ({ targets }, upstream) =>
+        Object.fromEntries(targets.map(({ address }) => {
+          const name = formatTarget(address);
+          const known = previous?.targets[upstream]?.[name];
+          return [name, known ?? new SharedArrayBuffer(targetBytes)];
+        })),
     ),
   };
 }
 
+/** For a ledger that is only cleared. */
+const ANY_LIMITS = { sessions: 0, flows: 0, per_source: 0, new_per_source: 0 };
+
 /** The shared memory as one worker, or the control plane, sees it. */
 export class SharedView {
-  readonly budget: Budget;
-  readonly #config: Config;
-  readonly #memory: SharedMemory;
+  readonly memory: SharedMemory;
   readonly #worker: number;
-  /** By worker, then by listener. */
-  readonly #counters: Counters[][];
 
   /**
-   * @param config The configuration that the memory was made for
    * @param memory The memory
    * @param worker Whose cells this view counts in
    */
-  constructor(config: Config, memory: SharedMemory, worker: number) {
-    this.#config = config;
-    this.#memory = memory;
+  constructor(memory: SharedMemory, worker: number) {
+    this.memory = memory;
     this.#worker = worker;
-    const cells = new Float64Array(memory.detectMemory);
-    const listeners = Object.keys(config.listeners).length;
-    this.#counters = Array.from(
-      { length: memory.workers },
-      (_, worker) =>
-        Array.from({ length: listeners }, (_, listener) => {
-          const at = 8 * COUNTER_CELLS * (worker * listeners + listener);
-          return new Counters(new Float64Array(memory.counters, at, COUNTER_CELLS));
-        }),
-    );
-    this.budget = new Budget(config.limits.detect_memory, cells, worker);
   }
 
-  /** The counters of a listener, by its place in the configuration, in this worker. */
-  counters(listener: number): Counters {
-    return this.#counters[this.#worker]![listener]!;
+  /**
+   * Bytes that detections may hold together.
+   *
+   * @param limit How many
+   */
+  budget(limit: number): Budget {
+    return new Budget(limit, new Float64Array(this.memory.detectMemory), this.#worker);
+  }
+
+  /** The descriptors that sessions and flows may have together. */
+  sockets(): SocketLimit {
+    const { sockets, maxSockets } = this.memory;
+    return { count: new SharedCount(new Int32Array(sockets), this.#worker), most: maxSockets };
+  }
+
+  /** Tells the control plane that this worker lives. */
+  tick(): void {
+    Atomics.add(new Int32Array(this.memory.ticks), this.#worker, 1);
+  }
+
+  /** Ticks of each worker's clock. */
+  ticks(): number[] {
+    return [...new Int32Array(this.memory.ticks)];
+  }
+
+  /** The counters of a listener, by its name, in this worker. */
+  counters(listener: string): Counters {
+    return this.#countersOf(listener, this.#worker);
   }
 
   /** The sum of a listener's counters over all workers, as of now. */
-  totals(listener: number): Counters {
-    return Counters.sum(this.#counters.map((listeners) => listeners[listener]!));
+  totals(listener: string): Counters {
+    const workers = Array.from({ length: this.memory.workers }, (_, worker) => worker);
+    return Counters.sum(workers.map((worker) => this.#countersOf(listener, worker)));
   }
 
   /** Sessions and flows of all listeners in all workers, as of now. */
   active(): { readonly sessions: number; readonly flows: number } {
     let sessions = 0;
     let flows = 0;
-    for (const listeners of this.#counters) {
-      for (const counters of listeners) {
-        sessions += counters.sessionsActive;
-        flows += counters.flowsActive;
-      }
+    for (const listener of Object.keys(this.memory.listeners)) {
+      const totals = this.totals(listener);
+      sessions += totals.sessionsActive;
+      flows += totals.flowsActive;
     }
     return { sessions, flows };
   }
 
-  /** The counts behind a listener's limits. */
-  listenerCounts(listener: number): TargetCounts {
-    return this.#pair(listener);
+  /** The counts behind a listener's limits, by its name. */
+  listenerCounts(listener: string): Pick<TargetCells, "sessions" | "flows"> {
+    return this.#pair(this.memory.listeners[listener]!.counts);
   }
 
   /**
    * The sources of a listener, where several workers count them together.
    *
-   * @param listener The listener's place in the configuration
+   * @param listener The listener's name
+   * @param limits Its limits
    * @param now The time in milliseconds since this thread began
    * @returns The ledger, or `undefined` where each thread may count for itself
    */
-  sources(listener: number, now: () => number): SharedSources | undefined {
-    const memory = this.#memory.sources[listener];
-    const limits = Object.values(this.#config.listeners)[listener]?.limits;
-    if (memory === undefined || limits === undefined) return undefined;
+  sources(
+    listener: string,
+    limits: ListenerConfig["limits"],
+    now: () => number,
+  ): SharedSources | undefined {
+    const memory = this.memory.listeners[listener]?.sources;
+    if (memory === undefined) return undefined;
     return new SharedSources(limits, {
       memory,
       worker: this.#worker,
-      workers: this.#memory.workers,
+      workers: this.memory.workers,
       // Threads begin at different times: the origin makes their clocks one.
       now: () => performance.timeOrigin + now(),
     });
   }
 
-  /** The counts of an upstream's targets, by its name. */
-  targetCounts(upstream: string): TargetCounts[] {
-    let first = Object.keys(this.#config.listeners).length;
-    for (const [name, { targets }] of Object.entries(this.#config.upstreams)) {
-      if (name === upstream) return targets.map((_, i) => this.#pair(first + i));
-      first += targets.length;
-    }
-    return [];
+  /**
+   * What is known of an upstream's targets, in the configuration's order.
+   *
+   * @param upstream The upstream's name
+   * @param config Its part of the configuration
+   */
+  targetCells(upstream: string, { targets }: Config["upstreams"][string]): TargetCells[] {
+    return targets.map(({ address }) => {
+      const memory = this.memory.targets[upstream]![formatTarget(address)]!;
+      const standing = new Int32Array(memory, 8 * this.memory.workers, STANDING_CELLS);
+      return { ...this.#pair(memory), standing: new Standing(standing) };
+    });
   }
 
   /** Forgets what a worker that is gone has counted as being there now; its totals stay. */
   clear(worker: number): void {
-    const cells = new Int32Array(this.#memory.counts);
-    for (let i = worker; i < cells.length; i += this.#memory.workers) Atomics.store(cells, i, 0);
-    new Float64Array(this.#memory.detectMemory)[worker] = 0;
-    this.#memory.sources.forEach((_, i) => this.sources(i, () => 0)?.clear(worker));
-    for (const counters of this.#counters[worker]!) {
+    const { workers, listeners, targets, sockets, detectMemory } = this.memory;
+    const counts = [
+      ...Object.values(listeners).map((listener) => listener.counts),
+      ...Object.values(targets).flatMap((upstream) => Object.values(upstream)),
+    ];
+    for (const memory of counts) {
+      const cells = new Int32Array(memory, 0, 2 * workers);
+      Atomics.store(cells, worker, 0);
+      Atomics.store(cells, workers + worker, 0);
+    }
+    Atomics.store(new Int32Array(sockets), worker, 0);
+    new Float64Array(detectMemory)[worker] = 0;
+    for (const name of Object.keys(listeners)) {
+      this.sources(name, ANY_LIMITS, () => 0)?.clear(worker);
+      const counters = this.#countersOf(name, worker);
       counters.closes.worker_died += counters.sessionsActive + counters.flowsActive;
       counters.sessionsActive = 0;
       counters.flowsActive = 0;
     }
   }
 
-  #pair(index: number): TargetCounts {
-    return { sessions: this.#count(2 * index), flows: this.#count(2 * index + 1) };
+  #countersOf(listener: string, worker: number): Counters {
+    const { counters } = this.memory.listeners[listener]!;
+    return new Counters(new Float64Array(counters, 8 * COUNTER_CELLS * worker, COUNTER_CELLS));
   }
 
-  #count(index: number): SharedCount {
-    const { counts, workers } = this.#memory;
-    return new SharedCount(new Int32Array(counts, 4 * index * workers, workers), this.#worker);
+  #pair(memory: SharedArrayBuffer): Pick<TargetCells, "sessions" | "flows"> {
+    const { workers } = this.memory;
+    return {
+      sessions: new SharedCount(new Int32Array(memory, 0, workers), this.#worker),
+      flows: new SharedCount(new Int32Array(memory, 4 * workers, workers), this.#worker),
+    };
   }
 }

@@ -4,14 +4,15 @@
  * @module
  */
 
-import { configureSync, getLogger } from "@logtape/logtape";
+import { configureSync, getLogger, type LogLevel } from "@logtape/logtape";
+import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
-import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
 import { formatAccess } from "../observe/access.ts";
 import { formatterOf } from "../observe/log.ts";
-import { Plane } from "./plane.ts";
+import { Plane, type Prepared } from "./plane.ts";
 import { RecordQueue } from "./record_queue.ts";
 import { RemoteResolver } from "./remote_resolver.ts";
 import { SharedView } from "./shared.ts";
@@ -35,10 +36,15 @@ class DataWorker {
   readonly #libc: LibcIo | undefined;
   readonly #resolver: RemoteResolver;
   readonly #ended: RecordQueue;
+  readonly #worker: number;
 
-  constructor(
-    { config, worker, memory, io, records, lines, descriptors }: StartMessage,
-  ) {
+  #log: Config["log"];
+  #prepared: Prepared | undefined;
+
+  constructor(message: StartMessage) {
+    const { config, worker, memory, io, records, lines, descriptors } = message;
+    this.#worker = worker;
+    this.#log = config.log;
     this.#libc = io === "libc"
       ? openLibcIo({ descriptors: new Int32Array(descriptors), onBug: logBug })
       : undefined;
@@ -48,14 +54,15 @@ class DataWorker {
     );
     const ended = new RecordQueue((batch) => scope.postMessage({ type: "ended", ...batch }));
     this.#ended = ended;
-    const format = formatterOf(config.log.format);
     this.#plane = new Plane(config, {
       io: this.#libc ?? denoIo,
       resolver: this.#resolver,
-      shared: new SharedView(config, memory, worker),
-      workers: memory.workers,
+      shared: new SharedView(memory, worker),
+      reusePort: message.reusePort,
+      exclusive: message.exclusive,
       onEnd: (record) => {
-        if (lines) ended.addLine(formatAccess(record, format));
+        const { access, format } = this.#log;
+        if (lines && access) ended.addLine(formatAccess(record, formatterOf(format)));
         if (records) ended.addRecord(record);
       },
     });
@@ -74,6 +81,20 @@ class DataWorker {
         return this.#resolver.answer(message);
       case "ended_taken":
         return this.#ended.taken();
+      case "prepare":
+        return this.#prepare(message);
+      case "commit":
+        return this.#commit();
+      case "abort":
+        if (this.#prepared !== undefined) this.#plane.abort(this.#prepared);
+        this.#prepared = undefined;
+        return;
+      case "live":
+        return scope.postMessage({
+          type: "live",
+          question: message.question,
+          records: this.#plane.live(message.query),
+        });
       case "drain":
         this.#plane.drain(message.timeoutMs).then((rest) => this.#leave(rest));
         return;
@@ -88,6 +109,26 @@ class DataWorker {
     }
   }
 
+  #prepare({ config, memory, exclusive }: Assignment): void {
+    try {
+      const shared = new SharedView(memory, this.#worker);
+      this.#prepared = this.#plane.prepare(config, shared, exclusive);
+      scope.postMessage({ type: "prepared", addresses: this.#prepared.addresses });
+    } catch (error) {
+      tellFailure(error);
+    }
+  }
+
+  #commit(): void {
+    if (this.#prepared !== undefined) {
+      this.#plane.commit(this.#prepared);
+      this.#log = this.#prepared.config.log;
+      this.#prepared = undefined;
+      configureLog(this.#log.level);
+    }
+    scope.postMessage({ type: "committed" });
+  }
+
   #left = false;
 
   #leave(rest: number): void {
@@ -100,11 +141,14 @@ class DataWorker {
   }
 }
 
-let running: DataWorker | undefined;
+function tellFailure(error: unknown): void {
+  const code = error instanceof ShuntError ? error.code : "internal_error";
+  scope.postMessage({ type: "failed", code, message: messageOf(error) });
+}
 
-scope.onmessage = ({ data }) => {
-  if (data.type !== "start") return running?.hear(data);
+function configureLog(level: LogLevel): void {
   configureSync({
+    reset: true,
     sinks: {
       control: ({ category, level, message, properties }) =>
         scope.postMessage({
@@ -116,10 +160,17 @@ scope.onmessage = ({ data }) => {
         }),
     },
     loggers: [
-      { category: "shunt", lowestLevel: data.config.log.level, sinks: ["control"] },
+      { category: "shunt", lowestLevel: level, sinks: ["control"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["control"] },
     ],
   });
+}
+
+let running: DataWorker | undefined;
+
+scope.onmessage = ({ data }) => {
+  if (data.type !== "start") return running?.hear(data);
+  configureLog(data.config.log.level);
   globalThis.addEventListener("unhandledrejection", (event) => {
     // A bug must cost one session, not the worker.
     event.preventDefault();
@@ -128,9 +179,7 @@ scope.onmessage = ({ data }) => {
   try {
     running = new DataWorker(data);
   } catch (error) {
-    const code = error instanceof ShuntError ? error.code : "internal_error";
-    const message = messageOf(error);
-    scope.postMessage({ type: "failed", code, message });
+    tellFailure(error);
     scope.close();
   }
 };

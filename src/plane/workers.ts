@@ -10,10 +10,12 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { Io } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
-import type { AccessRecord } from "../observe/access.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access.ts";
+import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
+import type { Planes } from "./planes.ts";
 import { RemotePlane } from "./remote.ts";
-import type { SharedMemory, SharedView } from "./shared.ts";
+import type { SharedMemory } from "./shared.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
@@ -23,27 +25,44 @@ const RESPAWN_MS = 100;
 /** What workers are given. */
 export interface WorkersOptions {
   readonly io: Io["name"];
-  readonly workers: number;
   readonly memory: SharedMemory;
-  readonly shared: SharedView;
   readonly resolver: NameResolver;
+  /** Whether others bind the same addresses. */
+  readonly reusePort: boolean;
+  /** Whether nobody but this process may have bound them so far. */
+  readonly exclusive: boolean;
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   readonly onAccess: ((lines: string) => void) | undefined;
+  /** Is told of a worker that died. */
+  readonly onDeath: (worker: number) => void;
+}
+
+type Addresses = Readonly<Record<string, BoundAddresses>>;
+
+/** What the workers run, or are to run. */
+interface Running {
+  readonly config: Config;
+  readonly memory: SharedMemory;
+  readonly addresses: Addresses;
 }
 
 /** All workers. */
-export class Workers {
-  /** What the first worker is bound to, and so all are. */
-  addresses: Readonly<Record<string, BoundAddresses>> = {};
-  readonly #config: Config;
+export class Workers implements Planes {
   readonly #options: WorkersOptions;
   readonly #planes: RemotePlane[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
+  #running: Running;
+  #prepared: Running | undefined;
   #ending = false;
 
   private constructor(config: Config, options: WorkersOptions) {
-    this.#config = config;
+    this.#running = { config, memory: options.memory, addresses: {} };
     this.#options = options;
+  }
+
+  /** What the first worker is bound to, and so all are. */
+  get addresses(): Addresses {
+    return this.#running.addresses;
   }
 
   /**
@@ -57,9 +76,12 @@ export class Workers {
     const workers = new Workers(config, options);
     try {
       // The first finds the numbers of ports that are 0, the others bind the same.
-      await workers.#spawn(0).start();
-      workers.addresses = workers.#planes[0]!.addresses;
-      const others = Array.from({ length: options.workers - 1 }, (_, i) => workers.#spawn(i + 1));
+      await workers.#spawn(0, options.exclusive).start();
+      workers.#running = { ...workers.#running, addresses: workers.#planes[0]!.addresses };
+      const others = Array.from(
+        { length: options.memory.workers - 1 },
+        (_, i) => workers.#spawn(i + 1, false),
+      );
       await Promise.all(others.map((worker) => worker.start()));
     } catch (error) {
       await workers.close();
@@ -68,19 +90,44 @@ export class Workers {
     return workers;
   }
 
-  /**
-   * Lets all workers finish and end.
-   *
-   * @param timeoutMs Milliseconds after which the rest is closed
-   * @returns How many sessions and flows had to be closed
-   */
+  async prepare(config: Config, memory: SharedMemory, exclusive: boolean): Promise<void> {
+    const [first, ...others] = this.#planes;
+    try {
+      const addresses = await first!.prepare({ config, memory, exclusive });
+      this.#prepared = { config, memory, addresses };
+      await Promise.all(others.map((plane, i) => {
+        const assigned = this.#configFor(i + 1, this.#prepared!);
+        return plane.prepare({ config: assigned, memory, exclusive: false });
+      }));
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  abort(): void {
+    this.#prepared = undefined;
+    for (const plane of this.#planes) plane.abort();
+  }
+
+  async commit(): Promise<void> {
+    if (this.#prepared === undefined) return;
+    this.#running = this.#prepared;
+    this.#prepared = undefined;
+    await Promise.all(this.#planes.map((plane) => plane.commit()));
+  }
+
+  async live(query: LiveQuery): Promise<LiveRecord[]> {
+    const lists = await Promise.all(this.#planes.map((plane) => plane.live(query)));
+    return selectLive(lists.flat(), query);
+  }
+
   async drain(timeoutMs: number): Promise<number> {
     this.#stopRespawning();
     const rests = await Promise.all(this.#planes.map((plane) => plane.drain(timeoutMs)));
     return rests.reduce((sum, rest) => sum + rest, 0);
   }
 
-  /** Ends all workers at once. */
   async close(): Promise<void> {
     this.#stopRespawning();
     await Promise.all(this.#planes.map((plane) => plane.close()));
@@ -92,13 +139,15 @@ export class Workers {
     this.#respawns.clear();
   }
 
-  #spawn(worker: number): RemotePlane {
-    const { io, memory, resolver, onEnd, onAccess } = this.#options;
+  #spawn(worker: number, exclusive: boolean): RemotePlane {
+    const { io, reusePort, resolver, onEnd, onAccess } = this.#options;
     const plane = new RemotePlane({
-      config: this.#configFor(worker),
+      config: this.#configFor(worker, this.#running),
+      memory: this.#running.memory,
+      exclusive,
       worker,
-      memory,
       io,
+      reusePort,
       records: onEnd !== undefined,
       lines: onAccess !== undefined,
     }, { resolver, onEnd, onAccess, onDeath: (error) => this.#replace(worker, error) });
@@ -107,10 +156,10 @@ export class Workers {
   }
 
   /** The addresses and transports that a worker is to bind. */
-  #configFor(worker: number): Config {
+  #configFor(worker: number, { config, addresses }: Running): Config {
     const { io } = this.#options;
-    const listeners = Object.entries(this.#config.listeners).map(([name, listener]) => {
-      const known = this.addresses[name];
+    const listeners = Object.entries(config.listeners).map(([name, listener]) => {
+      const known = addresses[name];
       const tcp = known?.tcp ?? [];
       const bind = known === undefined ? listener.bind : tcp.length > 0 ? tcp : known.udp;
       // Deno's UDP sockets cannot share an address.
@@ -119,21 +168,28 @@ export class Workers {
         : listener.transports;
       return [name, { ...listener, bind, transports }];
     });
-    return { ...this.#config, listeners: Object.fromEntries(listeners) };
+    return { ...config, listeners: Object.fromEntries(listeners) };
   }
 
   #replace(worker: number, error: string): void {
-    this.#options.shared.clear(worker);
+    this.#options.onDeath(worker);
     if (this.#ending || Object.keys(this.addresses).length === 0) return;
     logger.error("A worker died and is replaced", { worker, error });
-    const timer = setTimeout(async () => {
+    const timer = setTimeout(() => {
       this.#respawns.delete(timer);
-      try {
-        await this.#spawn(worker).start();
-      } catch (failure) {
-        this.#replace(worker, messageOf(failure));
-      }
+      this.#respawn(worker).catch((failure) => this.#replace(worker, messageOf(failure)));
     }, RESPAWN_MS);
     this.#respawns.add(timer);
+  }
+
+  async #respawn(worker: number): Promise<void> {
+    for (;;) {
+      const running = this.#running;
+      const plane = this.#spawn(worker, false);
+      await plane.start();
+      if (running === this.#running || this.#ending) return;
+      // A reload came while it started, with what was before.
+      await plane.close();
+    }
   }
 }

@@ -37,14 +37,14 @@ function random({ targets, free, random }: PolicyInput): Policy {
   return (_client, tried) => {
     let total = 0;
     for (const target of targets) {
-      if (free(target, tried)) total += target.weight;
+      if (free(target, tried)) total += target.weightNow;
     }
     let left = random() * total;
     let chosen: Target | undefined;
     for (const target of targets) {
       if (!free(target, tried)) continue;
       chosen = target;
-      left -= target.weight;
+      left -= target.weightNow;
       if (left < 0) break;
     }
     return chosen;
@@ -59,8 +59,9 @@ function roundRobin({ targets, free }: PolicyInput): Policy {
     let total = 0;
     for (let i = 0; i < targets.length; i++) {
       if (!free(targets[i]!, tried)) continue;
-      total += targets[i]!.weight;
-      credit[i]! += targets[i]!.weight;
+      const weight = targets[i]!.weightNow;
+      total += weight;
+      credit[i]! += weight;
       if (best < 0 || credit[i]! > credit[best]!) best = i;
     }
     if (best < 0) return undefined;
@@ -79,7 +80,7 @@ function leastSessions({ targets, free }: PolicyInput): Policy {
       const i = (last + step) % targets.length;
       const target = targets[i]!;
       if (!free(target, tried)) continue;
-      const load = (target.sessions.total + target.flows.total + 1) / target.weight;
+      const load = (target.sessions.total + target.flows.total + 1) / target.weightNow;
       if (load < least) {
         best = i;
         least = load;

@@ -1,6 +1,6 @@
 /**
- * One target as it runs: its address and what is going on at it now. Knows no policy, no health
- * check and no socket.
+ * One target as it runs: its address, how it stands and what is going on at it now. Knows no policy,
+ * no health check and no socket.
  *
  * @module
  */
@@ -9,14 +9,13 @@ import type { TargetConfig } from "../config/schema.ts";
 import { SharedCount } from "../observe/shared_count.ts";
 import { formatTarget, isIpLiteral, type TargetAddress } from "../wire/address.ts";
 import { hashText } from "./hash.ts";
+import { FULL_SHARE, Standing } from "./standing.ts";
 
-/** `ready` takes new sessions and flows, `drain` only keeps those that it has. */
-export type TargetState = "ready" | "drain";
-
-/** Where a target's sessions and flows are counted. */
-export interface TargetCounts {
+/** What all threads know of a target together. */
+export interface TargetCells {
   readonly sessions: SharedCount;
   readonly flows: SharedCount;
+  readonly standing: Standing;
 }
 
 /** One target of an upstream. */
@@ -37,23 +36,30 @@ export class Target {
   readonly sessions: SharedCount;
   /** Flows that it has now, of all workers; kept by who opens and closes them. */
   readonly flows: SharedCount;
-  /** Whether it takes new sessions and flows. */
-  state: TargetState = "ready";
+  /** Whether it is used, and how it fares. */
+  readonly standing: Standing;
   /** Counts the connections to it, so that each starts at another of its addresses. */
   turn = 0;
 
   /**
    * @param config The target's part of the configuration
-   * @param counts Where its sessions and flows are counted; of its own unless given
+   * @param cells What is known of it together with other threads; of its own unless given
    */
-  constructor(config: TargetConfig, counts?: TargetCounts) {
-    this.sessions = counts?.sessions ?? new SharedCount();
-    this.flows = counts?.flows ?? new SharedCount();
+  constructor(config: TargetConfig, cells?: TargetCells) {
+    this.sessions = cells?.sessions ?? new SharedCount();
+    this.flows = cells?.flows ?? new SharedCount();
+    this.standing = cells?.standing ?? new Standing();
     this.name = formatTarget(config.address);
     this.address = config.address;
     this.isLiteral = config.address.kind === "inet" && isIpLiteral(config.address.host);
     this.weight = config.weight;
     this.backup = config.backup;
     this.hash = hashText(this.name);
+  }
+
+  /** Its weight as it counts now: less while it starts slowly. */
+  get weightNow(): number {
+    const { share } = this.standing;
+    return share === FULL_SHARE ? this.weight : this.weight * share / FULL_SHARE;
   }
 }

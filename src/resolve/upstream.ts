@@ -8,17 +8,17 @@
 import type { UpstreamConfig } from "../config/schema.ts";
 import type { SocketAddress } from "../wire/address.ts";
 import { POLICIES, type Policy } from "./balancer.ts";
-import { Target, type TargetCounts } from "./target.ts";
+import { Target, type TargetCells } from "./target.ts";
 
 export { orderAddresses } from "./addresses.ts";
-export { Target, type TargetCounts, type TargetState } from "./target.ts";
+export { Target, type TargetCells } from "./target.ts";
 
 /** What an upstream may be given from outside. */
 export interface UpstreamOptions {
   /** Gives numbers from 0 up to, but not, 1. */
   readonly random?: () => number;
-  /** Where the sessions and flows of each target are counted, in the configuration's order. */
-  readonly counts?: readonly TargetCounts[];
+  /** What is known of each target together with other threads, in the configuration's order. */
+  readonly cells?: readonly TargetCells[];
 }
 
 const NONE: readonly Target[] = [];
@@ -42,7 +42,7 @@ export class Upstream {
   constructor(name: string, config: UpstreamConfig, options: UpstreamOptions = {}) {
     this.name = name;
     this.config = config;
-    this.targets = config.targets.map((target, i) => new Target(target, options.counts?.[i]));
+    this.targets = config.targets.map((target, i) => new Target(target, options.cells?.[i]));
     this.#primary = this.#policy(false, options.random ?? Math.random);
     this.#backup = this.#policy(true, options.random ?? Math.random);
   }
@@ -59,11 +59,11 @@ export class Upstream {
    * Tells whether a target takes another session or flow.
    *
    * @param target One of this upstream's targets
-   * @returns `false` while it drains or has `limits.sessions_per_target` sessions
+   * @returns `false` while it drains, is down or ejected, or has `limits.sessions_per_target` sessions
    */
   usable(target: Target): boolean {
     const most = this.config.limits.sessions_per_target;
-    return target.state === "ready" && (most === 0 || target.sessions.total < most);
+    return target.standing.usable && (most === 0 || target.sessions.total < most);
   }
 
   /**

@@ -75,7 +75,7 @@ export class World {
         if (this.#deny === undefined) this.admitted.set(host, (this.admitted.get(host) ?? 0) + 1);
         return this.#deny;
       },
-      release: (host) => {
+      release: ({ host }) => {
         const count = this.admitted.get(host) ?? 0;
         assert(count > 0, `"${host}" released more often than admitted`);
         this.admitted.set(host, count - 1);

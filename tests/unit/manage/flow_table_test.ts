@@ -39,7 +39,7 @@ function fixture(limits: Partial<FlowLimits> = {}, budgetBytes = 1_000_000) {
       if (world.deny === undefined) world.admitted.push(host);
       return world.deny;
     },
-    release: (host) => void world.released.push(host),
+    release: ({ host }) => void world.released.push(host),
   });
   return { table, world };
 }

@@ -32,6 +32,7 @@ function stream(i: number): Stream {
 /** Microseconds that one session costs to begin and end beside so many others. */
 function costBeside(others: number): number {
   const listener: ListenerState = {
+    upstreams: new Map(),
     name: "edge",
     config: CONFIG,
     router: new Router(CONFIG, { protocols: [] }),

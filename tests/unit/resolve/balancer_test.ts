@@ -40,7 +40,7 @@ for (const balance of ALL) {
   Deno.test(`resolve balancer ${balance}: gives the last usable target, wherever it is`, () => {
     for (let left = 0; left < 4; left++) {
       const web = upstream(balance, hosts(4), { random: seeded(left) });
-      web.targets.forEach((target, i) => target.state = i === left ? "ready" : "drain");
+      web.targets.forEach((target, i) => target.standing.set("drain", i !== left));
       for (let i = 0; i < 20; i++) assertEquals(web.pick(client(i)), web.targets[left]);
     }
   });
@@ -60,9 +60,9 @@ Deno.test("resolve balancer round_robin: spreads weights smoothly", () => {
 
 Deno.test("resolve balancer round_robin: stays even when a target comes back", () => {
   const web = upstream("round_robin", hosts(3));
-  web.targets[0]!.state = "drain";
+  web.targets[0]!.standing.set("drain", true);
   names(web, 1000);
-  web.targets[0]!.state = "ready";
+  web.targets[0]!.standing.set("drain", false);
   assertEquals(shares(web, 3), [1 / 3, 1 / 3, 1 / 3]);
 });
 
@@ -119,7 +119,7 @@ for (const balance of HASHING) {
     const web = upstream(balance, hosts(5));
     const before = names(web, 2000);
     const drained = web.targets[2]!;
-    drained.state = "drain";
+    drained.standing.set("drain", true);
     const after = names(web, 2000);
     before.forEach((name, i) => {
       if (name !== drained.name) assertEquals(after[i], name);
@@ -127,7 +127,7 @@ for (const balance of HASHING) {
     // Its clients spread over all that are left.
     const heirs = new Set(after.filter((_, i) => before[i] === drained.name));
     assertEquals(heirs.size, 4);
-    drained.state = "ready";
+    drained.standing.set("drain", false);
     assertEquals(names(web, 2000), before);
   });
 }

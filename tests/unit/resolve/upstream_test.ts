@@ -37,8 +37,8 @@ Deno.test("resolve upstream: uses backups only where no other target is usable a
   assertEquals(web.pick(client(1), [a!]), b);
   assertEquals(web.pick(client(1), [a!, b!]), backup);
   assertEquals(web.pick(client(1), [a!, b!, backup!]), undefined);
-  a!.state = "drain";
-  b!.state = "drain";
+  a!.standing.set("drain", true);
+  b!.standing.set("drain", true);
   assertEquals(web.pick(client(1)), backup);
 });
 

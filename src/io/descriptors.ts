@@ -1,0 +1,29 @@
+/**
+ * How many descriptors this process may have, and how many of them may be sessions' and flows'.
+ *
+ * @module
+ */
+
+/** What is kept for listeners, logs, names, checks and the admin address: a tenth, 64 at least. */
+const RESERVE = { share: 0.1, least: 64 } as const;
+
+/**
+ * Tells how many descriptors sessions and flows may have together, so that enough is left for the rest.
+ *
+ * @returns Their number; as good as unlimited where the system does not tell
+ */
+export function socketAllowance(): number {
+  const limit = descriptorLimit();
+  return Math.max(2, Math.floor(limit - Math.max(RESERVE.least, limit * RESERVE.share)));
+}
+
+function descriptorLimit(): number {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits")) ??
+      [];
+    if (soft !== undefined) return Number(soft);
+  } catch {
+    // Not Linux, or not permitted: then only the system's own refusal tells.
+  }
+  return 1_000_000_000;
+}

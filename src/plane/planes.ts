@@ -1,0 +1,85 @@
+/**
+ * What carries the data, as the control plane sees it: workers, or one plane in its own thread.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/schema.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
+import type { LiveRecord } from "../observe/access.ts";
+import type { LiveQuery } from "../observe/live.ts";
+import { Plane, type PlaneOptions, type Prepared } from "./plane.ts";
+import { type SharedMemory, SharedView } from "./shared.ts";
+
+/** All data planes of a process. */
+export interface Planes {
+  readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  /**
+   * Binds what a new configuration asks for; nothing of what runs changes.
+   *
+   * @param config A checked configuration, with the numbers of ports that are bound already
+   * @param memory Its memory
+   * @param exclusive Whether nobody else may have bound what is new
+   * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+   */
+  prepare(config: Config, memory: SharedMemory, exclusive: boolean): Promise<void>;
+  /** Makes what was prepared the configuration that new sessions and flows meet. */
+  commit(): Promise<void>;
+  /**
+   * Lists what lives.
+   *
+   * @param query Which sessions or flows are wanted
+   */
+  live(query: LiveQuery): Promise<LiveRecord[]>;
+  /**
+   * Takes nothing new, lets what runs finish, and ends.
+   *
+   * @param timeoutMs Milliseconds after which the rest is closed
+   * @returns How many sessions and flows had to be closed
+   */
+  drain(timeoutMs: number): Promise<number>;
+  /** Ends at once. */
+  close(): Promise<void>;
+}
+
+/** A single plane in this thread. */
+export class LocalPlane implements Planes {
+  readonly #plane: Plane;
+  #prepared: Prepared | undefined;
+
+  /**
+   * @param config A checked configuration
+   * @param options Sockets, resolver and memory
+   * @throws {ShuntError} with code `bind_failed`; nothing is left bound
+   */
+  constructor(config: Config, options: PlaneOptions) {
+    this.#plane = new Plane(config, options);
+  }
+
+  get addresses(): Readonly<Record<string, BoundAddresses>> {
+    return this.#plane.addresses;
+  }
+
+  // deno-lint-ignore require-await -- what throws has to reject
+  async prepare(config: Config, memory: SharedMemory, exclusive: boolean): Promise<void> {
+    this.#prepared = this.#plane.prepare(config, new SharedView(memory, 0), exclusive);
+  }
+
+  commit(): Promise<void> {
+    if (this.#prepared !== undefined) this.#plane.commit(this.#prepared);
+    this.#prepared = undefined;
+    return Promise.resolve();
+  }
+
+  live(query: LiveQuery): Promise<LiveRecord[]> {
+    return Promise.resolve(this.#plane.live(query));
+  }
+
+  drain(timeoutMs: number): Promise<number> {
+    return this.#plane.drain(timeoutMs);
+  }
+
+  close(): Promise<void> {
+    return this.#plane.close();
+  }
+}
