@@ -7,6 +7,7 @@
 import { messageOf } from "../errors.ts";
 import { nearest } from "../config/near.ts";
 import { checkVerb } from "./check.ts";
+import { convertVerb } from "./convert.ts";
 import { detectVerb } from "./detect.ts";
 import { explainVerb } from "./explain.ts";
 import { initVerb } from "./init.ts";
@@ -22,6 +23,7 @@ export const VERBS: readonly Verb[] = [
   explainVerb,
   detectVerb,
   initVerb,
+  convertVerb,
   schemaVerb,
   versionVerb,
 ];

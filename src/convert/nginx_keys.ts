@@ -1,0 +1,64 @@
+/**
+ * Keys of nginx maps by server name, as name patterns of shunt's. Knows one key at a time.
+ *
+ * @module
+ */
+
+/** What a key stands for. */
+export type Key =
+  | { readonly kind: "exact" | "wildcard" | "pattern"; readonly patterns: readonly string[] }
+  | { readonly kind: "none"; readonly why: string };
+
+/** A name in a regular expression, its dots escaped. */
+const NAME = String.raw`[\w-]+(?:\\\.[\w-]+)*`;
+/** Any labels, at least one, before the suffix. */
+const ANY = new RegExp(String.raw`^(?:\^\(?\.[*+]\)?)?\\\.(${NAME})\$$`);
+/** The suffix itself too. */
+const OPTIONAL = new RegExp(
+  String.raw`^(?:\^\((?:\?:)?\.[*+]\\\.\)\?|\(\^\|\\\.\)|\(\?:\^\|\\\.\))(${NAME})\$$`,
+);
+/** A whole name, its first part perhaps out of several. */
+const WHOLE = new RegExp(
+  String.raw`^\^(?:\((?:\?:)?([\w-]+(?:\|[\w-]+)*)\)(\\\.${NAME})|(${NAME}))\$$`,
+);
+
+/**
+ * Reads a key.
+ *
+ * @param key The key
+ * @param options Whether the map has `hostnames`
+ * @returns What it stands for
+ */
+export function readKey(key: string, { hostnames }: { readonly hostnames: boolean }): Key {
+  if (key.startsWith("~")) return readPattern(key.replace(/^~\*?/, ""));
+  const wild = key.startsWith("*.") || key.startsWith(".");
+  if (wild && !hostnames) {
+    return {
+      kind: "none",
+      why: 'without "hostnames" nginx takes it for a name, which never comes',
+    };
+  }
+  if (key.startsWith("*.")) return { kind: "wildcard", patterns: [key] };
+  if (key.startsWith(".")) return { kind: "wildcard", patterns: [key.slice(1), `*${key}`] };
+  if (key.includes("*")) {
+    return { kind: "none", why: 'in shunt a "*" stands for labels at the start' };
+  }
+  return { kind: "exact", patterns: [key] };
+}
+
+function readPattern(pattern: string): Key {
+  const plain = (text: string): string => text.replaceAll("\\", "");
+  const any = ANY.exec(pattern)?.[1];
+  if (any !== undefined) return { kind: "pattern", patterns: [`*.${plain(any)}`] };
+  const optional = OPTIONAL.exec(pattern)?.[1];
+  if (optional !== undefined) {
+    return { kind: "pattern", patterns: [plain(optional), `*.${plain(optional)}`] };
+  }
+  const [, choices, suffix = "", whole] = WHOLE.exec(pattern) ?? [];
+  if (choices !== undefined) {
+    const patterns = choices.split("|").map((choice) => `${choice}${plain(suffix)}`);
+    return { kind: "pattern", patterns };
+  }
+  if (whole !== undefined) return { kind: "pattern", patterns: [plain(whole)] };
+  return { kind: "none", why: "shunt matches no regular expressions" };
+}

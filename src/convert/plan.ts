@@ -1,0 +1,166 @@
+/**
+ * What a foreign configuration becomes before it is YAML: listeners, routes and upstreams that know
+ * the directive they come from. Knows neither a foreign format nor YAML.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../errors.ts";
+import { NAME } from "../config/fields.ts";
+import { quote } from "../config/problem.ts";
+import type { Transport } from "../config/schema.ts";
+
+/** Where something was said. */
+export interface Origin {
+  /** From 1. */
+  readonly line: number;
+  /** The directive as it is written, or its key. */
+  readonly directive: string;
+}
+
+/** A comment of the YAML. */
+export interface Note {
+  readonly text: string;
+  /** The directive that was not converted, where it is about one. */
+  readonly about?: string;
+}
+
+/** An element of a list, which can be taken out with a note. */
+export interface Item<T> {
+  readonly value: T;
+  readonly from: Origin;
+}
+
+/** A key with its value, such as `["limits", "sessions"]`. */
+export interface Setting {
+  readonly path: readonly string[];
+  readonly value: string | number | readonly string[];
+  readonly from: Origin;
+}
+
+/** A condition of a route that is a list. */
+export type Condition = "protocol" | "sni" | "alpn" | "source";
+
+/** The conditions of a route; without any, it takes the rest. */
+export type PlannedMatch = { [K in Condition]?: Item<string>[] };
+
+/** One route. */
+export interface PlannedRoute {
+  readonly notes: Note[];
+  readonly match: PlannedMatch;
+  readonly upstream: string;
+  readonly from: Origin;
+}
+
+/** One target. */
+export interface PlannedTarget {
+  readonly address: string;
+  readonly weight?: number;
+  readonly backup?: boolean;
+}
+
+/** One upstream. */
+export interface PlannedUpstream {
+  readonly name: string;
+  readonly notes: Note[];
+  readonly targets: Item<PlannedTarget>[];
+  readonly settings: Setting[];
+  readonly from: Origin;
+}
+
+/** One listener. */
+export interface PlannedListener {
+  readonly name: string;
+  readonly notes: Note[];
+  readonly bind: Item<string>[];
+  readonly transports: readonly Transport[];
+  readonly settings: Setting[];
+  readonly routes: PlannedRoute[];
+  /** Notes after the last route. */
+  readonly last: Note[];
+  readonly from: Origin;
+}
+
+/** A whole configuration. Its lists grow while it is read and shrink in settle.ts. */
+export interface Plan {
+  /** Notes on what concerns the whole file. */
+  readonly notes: Note[];
+  readonly listeners: PlannedListener[];
+  readonly upstreams: PlannedUpstream[];
+  readonly settings: Setting[];
+}
+
+/**
+ * Begins a plan.
+ *
+ * @returns A plan without anything
+ */
+export function emptyPlan(): Plan {
+  return { notes: [], listeners: [], upstreams: [], settings: [] };
+}
+
+/**
+ * Says that a directive was not converted.
+ *
+ * @param from The directive
+ * @param why Why, or what to do instead: a sentence fragment
+ * @returns The note
+ */
+export function unconverted(from: Origin, why: string): Note {
+  const about = aboutOf(from);
+  return { text: `${about}: not converted; ${why}`, about };
+}
+
+/**
+ * Says something about a directive that was converted.
+ *
+ * @param from The directive
+ * @param what What there is to know: a sentence fragment
+ * @returns The note
+ */
+export function remark(from: Origin, what: string): Note {
+  return { text: `${aboutOf(from)}: ${what}` };
+}
+
+function aboutOf({ line, directive }: Origin): string {
+  return `Line ${line}, ${quote(directive)}`;
+}
+
+/**
+ * Says that a file cannot be converted.
+ *
+ * @param line The line, or 0 for the whole file
+ * @param message What is wrong and what to do
+ * @returns The error
+ */
+export function unreadable(line: number, message: string): ConfigError {
+  return new ConfigError(message, { code: "unreadable", context: { line } });
+}
+
+/**
+ * Makes a name that shunt takes and that is not taken yet.
+ *
+ * @param wanted What to call it, in any characters
+ * @param taken Things that have names
+ * @returns The name
+ */
+export function freeName(wanted: string, taken: readonly { readonly name: string }[]): string {
+  const legal = wanted.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 55)
+    .replace(/-+$/, "");
+  const base = NAME.test(legal) ? legal : "unnamed";
+  const names = new Set(taken.map(({ name }) => name));
+  for (let i = 1;; i++) {
+    const name = i === 1 ? base : `${base}-${i}`;
+    if (!names.has(name)) return name;
+  }
+}
+
+/**
+ * Writes seconds as a duration of shunt's.
+ *
+ * @param seconds The number of seconds
+ * @returns The duration
+ */
+export function inSeconds(seconds: number): string {
+  return `${seconds}s`;
+}

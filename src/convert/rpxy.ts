@@ -1,0 +1,347 @@
+/**
+ * Reads the TOML configuration of rpxy-l4. Knows what its keys mean and in which order it decides;
+ * knows nothing of YAML.
+ *
+ * @module
+ */
+
+import { parse, TomlError } from "smol-toml";
+import type { ProtocolInfo } from "../config/json_schema.ts";
+import type { Transport } from "../config/schema.ts";
+import { formatAddress } from "../wire/address.ts";
+import {
+  emptyPlan,
+  freeName,
+  inSeconds,
+  type Item,
+  type Plan,
+  type PlannedListener,
+  type PlannedMatch,
+  type PlannedUpstream,
+  remark,
+  type Setting,
+  unconverted,
+  unreadable,
+} from "./plan.ts";
+import { joinWildcards, othersThan } from "./shared.ts";
+import { TomlTable } from "./toml_table.ts";
+import { TomlLines } from "./toml_lines.ts";
+
+const BALANCES: Readonly<Record<string, string>> = {
+  source_ip: "source_ip",
+  source_socket: "source_socket",
+  random: "random",
+  none: "first",
+};
+
+/** Its protocols, which are shunt's by the same names, and what they come by. */
+const TRANSPORTS: Readonly<Record<string, Transport>> = {
+  tls: "tcp",
+  ssh: "tcp",
+  socks5: "tcp",
+  http: "tcp",
+  wireguard: "udp",
+  quic: "udp",
+};
+
+/** An entry of `[protocols]`, with its place in the order of decision. */
+interface Entry {
+  readonly protocol: string;
+  readonly rank: number;
+  readonly match: PlannedMatch;
+  readonly upstream: PlannedUpstream;
+  readonly listener: PlannedListener;
+}
+
+/**
+ * Reads a configuration of rpxy-l4.
+ *
+ * @param text The TOML text
+ * @param protocols The protocols that shunt detects
+ * @returns What it says
+ * @throws {ConfigError} with code `unreadable` when it cannot be read
+ */
+export function readRpxy(text: string, protocols: readonly ProtocolInfo[]): Plan {
+  const top = readToml(text);
+  const plan = emptyPlan();
+  const listeners = readListeners(top, plan);
+  const proxyProtocol = sendProxyProtocol(top, "tcp_send_proxy_protocol");
+  const entries: Entry[] = [];
+  const section = top.table("protocols");
+  for (const name of section?.keys() ?? []) {
+    const entry = section?.table(name);
+    if (entry === undefined) continue;
+    const read = readEntry(name, entry, { plan, listeners, proxyProtocol });
+    if (read !== undefined) entries.push(read);
+  }
+  // Of several TLS or QUIC entries it takes the most specific one: name and ALPN, then name, then
+  // ALPN, then the rest.
+  for (const { match, upstream, listener } of entries.toSorted((a, b) => a.rank - b.rank)) {
+    listener.routes.push({ notes: [], match, upstream: upstream.name, from: upstream.from });
+  }
+  for (const transport of ["tcp", "udp"] as const) {
+    addDefault(transport, { top, plan, listeners, entries, protocols, proxyProtocol });
+  }
+  for (const [key, path] of [["dns_cache_min_ttl", "min_ttl"], ["dns_cache_max_ttl", "max_ttl"]]) {
+    const value = top.text(key!);
+    if (value !== undefined) {
+      plan.settings.push({ path: ["dns", path!], value: ttl(value), from: top.origin(key!) });
+    }
+  }
+  for (const from of [...top.rest(), ...(section?.rest() ?? [])]) {
+    plan.notes.push(unconverted(from, why(from.directive)));
+  }
+  plan.listeners.push(...Object.values(listeners).filter(({ routes }) => routes.length > 0));
+  return plan;
+}
+
+function why(key: string): string {
+  if (key === "tcp_backlog") return "shunt leaves the backlog to the system";
+  return "shunt has no equal";
+}
+
+function readToml(text: string): TomlTable {
+  try {
+    const value = parse(text, { maxDepth: 32 });
+    return new TomlTable(value, { lines: new TomlLines(text), path: [] });
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [message = ""] = error.message.split("\n");
+    throw unreadable(error.line, `${message}; correct the TOML`);
+  }
+}
+
+function readListeners(top: TomlTable, plan: Plan): Readonly<Record<Transport, PlannedListener>> {
+  const port = top.number("listen_port");
+  if (port === undefined) throw unreadable(0, 'Key "listen_port" is missing; add it');
+  const from = top.origin("listen_port");
+  const v4 = top.texts("listen_address_v4") ?? [{ value: "0.0.0.0", from }];
+  const ipv6 = top.flag("listen_ipv6");
+  const v6 = top.texts("listen_address_v6") ??
+    (ipv6 === true ? [{ value: "::", from: top.origin("listen_ipv6") }] : []);
+  const hosts = new Map<string, Item<string>>();
+  for (const { value, from } of [...v4, ...v6]) {
+    const host = value.replace(/^\[(.*)\]$/, "$1");
+    if (!hosts.has(host)) hosts.set(host, { value: formatAddress(host, port), from });
+  }
+  const { bind, notes } = joinWildcards([...hosts.values()]);
+  const listener = (transport: Transport): PlannedListener => ({
+    name: transport,
+    // The same addresses, so one of both tells it.
+    notes: transport === "tcp" ? notes : [],
+    bind: [...bind],
+    transports: [transport],
+    settings: [],
+    routes: [],
+    last: [],
+    from,
+  });
+  const [tcp, udp] = [listener("tcp"), listener("udp")];
+  const detect = { ...from, directive: "tcp_target" };
+  tcp.settings.push({ path: ["detect", "on_timeout"], value: "close", from: detect });
+  tcp.notes.push({
+    text: "rpxy-l4 closes what does not speak first; remove on_timeout to let it in",
+  });
+  limit(top, { key: "tcp_max_connections", listener: tcp, name: "sessions" });
+  limit(top, { key: "udp_max_connections", listener: udp, name: "flows" });
+  const trusted = top.texts("tcp_trusted_proxies");
+  if (top.flag("tcp_recv_proxy_protocol") === true) {
+    const from = top.origin("tcp_recv_proxy_protocol");
+    if (trusted === undefined || trusted.length === 0) {
+      throw unreadable(from.line, 'Key "tcp_trusted_proxies" is missing; name the proxies');
+    }
+    tcp.settings.push(
+      { path: ["proxy_protocol", "accept"], value: "required", from },
+      {
+        path: ["proxy_protocol", "trusted"],
+        value: trusted.map(({ value }) => value),
+        from: top.origin("tcp_trusted_proxies"),
+      },
+    );
+  } else if (trusted !== undefined) {
+    plan.notes.push(
+      unconverted(top.origin("tcp_trusted_proxies"), "tcp_recv_proxy_protocol is off"),
+    );
+  }
+  return { tcp, udp };
+}
+
+function limit(
+  top: TomlTable,
+  { key, listener, name }: {
+    readonly key: string;
+    readonly listener: PlannedListener;
+    readonly name: string;
+  },
+): void {
+  const value = top.number(key);
+  if (value === undefined) return;
+  listener.settings.push({ path: ["limits", name], value, from: top.origin(key) });
+}
+
+function readEntry(
+  name: string,
+  entry: TomlTable,
+  { plan, listeners, proxyProtocol }: {
+    readonly plan: Plan;
+    readonly listeners: Readonly<Record<Transport, PlannedListener>>;
+    readonly proxyProtocol: Setting | undefined;
+  },
+): Entry | undefined {
+  const protocol = entry.text("protocol");
+  const targets = entry.texts("target");
+  const from = entry.own();
+  if (protocol === undefined || targets === undefined || targets.length === 0) {
+    plan.notes.push(unconverted(from, 'it needs "protocol" and "target"'));
+    return undefined;
+  }
+  const transport = Object.hasOwn(TRANSPORTS, protocol) ? TRANSPORTS[protocol] : undefined;
+  if (transport === undefined) {
+    plan.notes.push(unconverted(entry.origin("protocol"), "shunt does not detect this protocol"));
+    return undefined;
+  }
+  const upstream = planUpstream(name, { targets, plan, from });
+  addBalance(entry, { key: "load_balance", upstream });
+  const own = sendProxyProtocol(entry, "send_proxy_protocol");
+  if (transport === "tcp") {
+    const setting = own ?? proxyProtocol;
+    if (setting !== undefined) upstream.settings.push(setting);
+  } else if (own !== undefined) {
+    upstream.notes.push(unconverted(own.from, "rpxy-l4 sends no PROXY header by UDP either"));
+  }
+  const idle = entry.number("idle_lifetime");
+  if (idle !== undefined) addIdle(entry, { key: "idle_lifetime", idle, upstream, transport });
+  const sni = names(entry, upstream);
+  const alpn = entry.texts("alpn");
+  const match: PlannedMatch = { protocol: [{ value: protocol, from: entry.origin("protocol") }] };
+  if (sni !== undefined && sni.length > 0) match.sni = sni;
+  if (alpn !== undefined && alpn.length > 0) match.alpn = [...alpn];
+  for (const ech of entry.table("ech")?.rest() ?? []) {
+    upstream.notes.push(unconverted(ech, "shunt decrypts nothing, ECH neither"));
+  }
+  for (const from of entry.rest()) {
+    upstream.notes.push(unconverted(from, "rpxy-l4 does not know this key either"));
+  }
+  plan.upstreams.push(upstream);
+  const rank = (match.sni === undefined ? 2 : 0) + (match.alpn === undefined ? 1 : 0);
+  return { protocol, rank, match, upstream, listener: listeners[transport] };
+}
+
+/** It compares names as they are: a `*` is no wildcard there. */
+function names(entry: TomlTable, upstream: PlannedUpstream): Item<string>[] | undefined {
+  const all = entry.texts("server_names");
+  if (all?.some(({ value }) => value.includes("*"))) {
+    upstream.notes.push(
+      remark(entry.origin("server_names"), 'rpxy-l4 has no wildcards, so "*" begins to work here'),
+    );
+  }
+  return all === undefined ? undefined : [...all];
+}
+
+function planUpstream(
+  name: string,
+  { targets, plan, from }: {
+    readonly targets: readonly Item<string>[];
+    readonly plan: Plan;
+    readonly from: PlannedUpstream["from"];
+  },
+): PlannedUpstream {
+  return {
+    name: freeName(name, plan.upstreams),
+    notes: [],
+    targets: targets.map(({ value, from }) => ({ value: { address: value }, from })),
+    settings: [],
+    from,
+  };
+}
+
+function addBalance(
+  table: TomlTable,
+  { key, upstream }: { readonly key: string; readonly upstream: PlannedUpstream },
+): void {
+  const value = table.text(key) ?? "none";
+  const balance = Object.hasOwn(BALANCES, value) ? BALANCES[value] : undefined;
+  if (balance === undefined) {
+    upstream.notes.push(unconverted(table.origin(key), "rpxy-l4 does not know this value either"));
+  } else if (balance !== "first" || upstream.targets.length > 1) {
+    upstream.settings.push({ path: ["balance"], value: balance, from: table.origin(key) });
+  }
+}
+
+function addIdle(
+  table: TomlTable,
+  { key, idle, upstream, transport }: {
+    readonly key: string;
+    readonly idle: number;
+    readonly upstream: PlannedUpstream;
+    readonly transport: Transport;
+  },
+): void {
+  const from = table.origin(key);
+  if (transport === "udp") {
+    upstream.settings.push({ path: ["idle_timeout"], value: inSeconds(idle), from });
+  } else upstream.notes.push(unconverted(from, "rpxy-l4 uses it for UDP only"));
+}
+
+function sendProxyProtocol(table: TomlTable, key: string): Setting | undefined {
+  const value = table.text(key)?.toLowerCase();
+  if (value === undefined) return undefined;
+  const known: Readonly<Record<string, string>> = { none: "off", "1": "v1", "2": "v2" };
+  const version = Object.hasOwn(known, value) ? known[value] ?? value : value;
+  return { path: ["send_proxy_protocol"], value: version, from: table.origin(key) };
+}
+
+function addDefault(
+  transport: Transport,
+  { top, plan, listeners, entries, protocols, proxyProtocol }: {
+    readonly top: TomlTable;
+    readonly plan: Plan;
+    readonly listeners: Readonly<Record<Transport, PlannedListener>>;
+    readonly entries: readonly Entry[];
+    readonly protocols: readonly ProtocolInfo[];
+    readonly proxyProtocol: Setting | undefined;
+  },
+): void {
+  const key = `${transport}_target`;
+  const targets = top.texts(key);
+  const listener = listeners[transport];
+  const upstream = planUpstream(`default-${transport}`, {
+    targets: targets ?? [],
+    plan,
+    from: top.origin(key),
+  });
+  addBalance(top, { key: `${transport}_load_balance`, upstream });
+  if (transport === "tcp" && proxyProtocol !== undefined) upstream.settings.push(proxyProtocol);
+  const idle = transport === "udp" ? top.number("udp_idle_lifetime") : undefined;
+  if (idle !== undefined) addIdle(top, { key: "udp_idle_lifetime", idle, upstream, transport });
+  if (targets === undefined || targets.length === 0) {
+    const why = `there is no ${key}`;
+    for (const { from } of upstream.settings) {
+      if (from !== proxyProtocol?.from) plan.notes.push(unconverted(from, why));
+    }
+    if (targets !== undefined) plan.notes.push(unconverted(upstream.from, "it names no target"));
+    return;
+  }
+  plan.upstreams.push(upstream);
+  const from = upstream.from;
+  const match: PlannedMatch = {};
+  const secured = transport === "tcp" ? "tls" : "quic";
+  const ofSecured = entries.filter(({ protocol }) => protocol === secured);
+  const notes = [];
+  if (ofSecured.length > 0 && ofSecured.every(({ rank }) => rank < 3)) {
+    // What its TLS entries do not take is closed there, not given to the default target.
+    match.protocol = othersThan([secured, "silent"], { protocols, transport })
+      .map((value) => ({ value, from }));
+    notes.push(remark(from, `rpxy-l4 closes ${secured} that none of its entries takes`));
+  }
+  listener.routes.push({ notes, match, upstream: upstream.name, from });
+}
+
+/** `5min` and the like, as its own reader takes them. */
+function ttl(text: string): string {
+  const [, digits, unit = ""] = /^\s*([0-9]+)\s*([a-z]+)\s*$/i.exec(text) ?? [];
+  const name = unit.toLowerCase();
+  return digits !== undefined && /^(s|m|h|secs?|mins?|hrs?|seconds?|minutes?|hours?)$/.test(name)
+    ? `${digits}${name.charAt(0)}`
+    : text;
+}

@@ -1,0 +1,93 @@
+/**
+ * Where an sslh configuration listens. Knows nothing of protocols.
+ *
+ * @module
+ */
+
+import type { Transport } from "../config/schema.ts";
+import { isIpLiteral } from "../wire/address.ts";
+import {
+  freeName,
+  type Item,
+  type Note,
+  type PlannedListener,
+  type Setting,
+  unconverted,
+} from "./plan.ts";
+import { hostAndPort, joinWildcards, LOOPBACK, portNumber, unbracket } from "./shared.ts";
+import type { SslhGroup } from "./sslh_group.ts";
+import { leftOver } from "./sslh_group.ts";
+
+/**
+ * Reads where it listens: addresses that are treated the same become one listener.
+ *
+ * @param groups The entries of `listen`
+ * @param notes What takes notes on entries without a listener
+ * @returns Listeners without routes
+ */
+export function readListeners(groups: readonly SslhGroup[], notes: Note[]): PlannedListener[] {
+  const alike = new Map<string, { readonly listener: PlannedListener; all: Item<string>[] }>();
+  const listeners: PlannedListener[] = [];
+  for (const group of groups) {
+    const transport: Transport = group.flag("is_udp") ? "udp" : "tcp";
+    const host = group.text("host") ?? "";
+    const port = portNumber(group.text("port") ?? "");
+    const from = { line: group.own.line, directive: `listen ${host}:${port}` };
+    if (group.flag("is_unix")) {
+      notes.push(
+        unconverted({ ...from, directive: `listen ${host}` }, "shunt binds no Unix sockets"),
+      );
+      continue;
+    }
+    const { settings, notes: more } = listenerSettings(group, transport);
+    const key = JSON.stringify([transport, settings.map(({ path, value }) => [path, value])]);
+    let known = alike.get(key);
+    if (known === undefined) {
+      const name = freeName(transport, listeners);
+      const transports = [transport];
+      known = {
+        listener: { name, notes: more, bind: [], transports, settings, routes: [], last: [], from },
+        all: [],
+      };
+      alike.set(key, known);
+      listeners.push(known.listener);
+    }
+    const bare = unbracket(host);
+    const usable = isIpLiteral(bare) || bare === "localhost";
+    if (!usable) {
+      const why = `shunt listens on addresses; put that of "${host}" in place of 127.0.0.1`;
+      known.listener.notes.push(unconverted(from, why));
+    }
+    known.all.push({ value: hostAndPort(usable ? bare : "127.0.0.1", port), from });
+    known.listener.notes.push(...leftOver(group));
+  }
+  for (const { listener, all } of alike.values()) {
+    const joined = joinWildcards(all);
+    listener.bind.push(...joined.bind);
+    listener.notes.push(...joined.notes);
+  }
+  return listeners;
+}
+
+function listenerSettings(
+  group: SslhGroup,
+  transport: Transport,
+): { readonly settings: Setting[]; readonly notes: Note[] } {
+  const settings: Setting[] = [];
+  const notes: Note[] = [];
+  if (group.flag("proxyprotocol")) {
+    const from = group.origin("proxyprotocol");
+    settings.push(
+      { path: ["proxy_protocol", "accept"], value: "required", from },
+      { path: ["proxy_protocol", "trusted"], value: LOOPBACK, from },
+    );
+    const why = "sslh takes PROXY headers from anyone; list in trusted who sends them";
+    notes.push(unconverted(from, why));
+  }
+  const sessions = group.number("max_connections");
+  if (sessions !== undefined) {
+    const path = ["limits", transport === "tcp" ? "sessions" : "flows"];
+    settings.push({ path, value: sessions, from: group.origin("max_connections") });
+  }
+  return { settings, notes };
+}
