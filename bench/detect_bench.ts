@@ -9,7 +9,7 @@ import { http } from "../src/detect/http.ts";
 import { socks4, socks5 } from "../src/detect/socks.ts";
 import { ssh } from "../src/detect/ssh.ts";
 import { tls } from "../src/detect/tls.ts";
-import { buildClientHello, bytesOf, concat, recordize } from "../tests/unit/_hello.ts";
+import { buildClientHello, bytesOf, concat, prefixed, recordize } from "../tests/unit/_hello.ts";
 import { capture } from "../tests/unit/detect/_stream.ts";
 
 const HELLO = { sni: "www.example.com", alpn: ["h2", "http/1.1"] };
@@ -60,6 +60,32 @@ Deno.bench({
     for (const detector of [tls, http, ssh, socks5, socks4]) detector.tcp?.(NOISE);
   },
 });
+
+/** Hellos whose fingerprints are not remembered: each has a cipher suite that is its own. */
+function strangers(count: number, lists: number): Uint8Array[] {
+  const values = Array.from({ length: lists }, (_, i) => 0x2000 + i * 7);
+  const list = prefixed(2, Uint8Array.from(values.flatMap((value) => [value >> 8, value & 255])));
+  const after = values.slice(1).toReversed().map((type) => [type, new Uint8Array(0)] as const);
+  return Array.from({ length: count }, (_, i) => {
+    const suites = [0x1301, i, ...values.slice(2)];
+    return recordize(buildClientHello({ ...HELLO, suites, after: [[13, list], ...after] }));
+  });
+}
+
+for (const [name, lists] of [["browser's", 16], ["hostile", 500]] as const) {
+  const hellos = strangers(2000, lists);
+  let at = 0;
+  Deno.bench({
+    name: `tls: ${name} lists of ${lists}, fingerprint not remembered`,
+    group: "fingerprints",
+    fn: () => void tls.tcp?.(hellos[at = (at + 1) % hellos.length]!),
+  });
+  Deno.bench({
+    name: `tls: ${name} lists of ${lists}, fingerprint remembered`,
+    group: "fingerprints",
+    fn: () => void tls.tcp?.(hellos[0]!),
+  });
+}
 
 /** A whole session of a client that sends one byte at a time, asked as the driver asks. */
 function drip(detector: Detector, bytes: Uint8Array): void {

@@ -31,9 +31,9 @@ const EXTENSION_SIGNATURE_ALGORITHMS = 13; // RFC 8446 §4.2.3
  * suites, and a bound on what a hello of 64 KiB can cost.
  */
 const MAX_VALUES = 512;
-/** Fingerprints that are remembered. A public server sees some dozens all day. */
+/** Fingerprints that are remembered, with 3 KiB each at the most. */
 const MAX_REMEMBERED = 256;
-/** Values before the lists: carrier and version, two characters of ALPN, the lists' lengths. */
+/** Values before the lists: carrier, version, two characters of ALPN, where two lists end. */
 const HEAD = 6;
 
 /** Versions as a fingerprint spells them; others are `00`. */
@@ -47,8 +47,10 @@ const VERSIONS: ReadonlyMap<number, string> = new Map([
 ]);
 const ZERO = 0x30;
 const HEX = "0123456789abcdef";
-/** What stands for the hash of an empty list. */
-const NO_HASH = "0".repeat(12);
+const COMMA = 0x2c;
+const UNDERSCORE = 0x5f;
+/** Hexadecimal digits that are shown of a hash. */
+const DIGITS = 12;
 
 interface Remembered {
   /** What the fingerprint was made of. */
@@ -57,13 +59,15 @@ interface Remembered {
 }
 
 /**
- * Fingerprints by a hash of what they are made of. Two SHA-256 and their texts cost 20 times what
- * looking here does, and most clients of a server are the same few programs.
+ * Fingerprints by a hash of what they are made of. Making one costs 6 µs, finding it here 0.5 µs, and
+ * most clients of a server are the same few programs.
  */
 const REMEMBERED = new Map<number, Remembered>();
 
 /** Shared by all hellos: it is filled and read within one call. */
 const VALUES = new Uint16Array(HEAD + 3 * MAX_VALUES);
+/** The same for what is hashed: five characters a value. */
+const TEXT = new Uint8Array(2 * 5 * MAX_VALUES);
 
 /**
  * Makes the fingerprint of a client.
@@ -116,7 +120,7 @@ function collect(message: Uint8Array, hello: ClientHello, carrier: Carrier): num
     if (type === EXTENSION_SIGNATURE_ALGORITHMS && signatures < 0) signatures = i + 4;
     VALUES[at++] = type;
   }
-  sort(first, at);
+  VALUES.subarray(first, at).sort();
   const second = at;
   if (signatures >= 0) {
     const stop = signatures + Math.min(u16(message, signatures - 2), 2 + u16(message, signatures));
@@ -135,21 +139,6 @@ function collect(message: Uint8Array, hello: ClientHello, carrier: Carrier): num
   VALUES[4] = first;
   VALUES[5] = second;
   return at;
-}
-
-/** Sorts what lies between two indices of {@linkcode VALUES}. */
-function sort(from: number, to: number): void {
-  // Moving values by hand takes half the time for the 10 to 20 of a browser, but squares with more.
-  if (to - from > 32) {
-    VALUES.subarray(from, to).sort();
-    return;
-  }
-  for (let i = from + 1; i < to; i++) {
-    const value = VALUES[i]!;
-    let hole = i;
-    for (; hole > from && VALUES[hole - 1]! > value; hole--) VALUES[hole] = VALUES[hole - 1]!;
-    VALUES[hole] = value;
-  }
 }
 
 /**
@@ -181,29 +170,52 @@ function spell(values: Uint16Array): string {
   const [carrier = 0, version = 0, first = 0, last = 0, suitesEnd = 0, extensionsEnd = 0] = values;
   const suites = values.slice(HEAD, suitesEnd).sort();
   const extensions = values.subarray(suitesEnd, extensionsEnd);
-  const signatures = values.subarray(extensionsEnd);
-  // Name and ALPN are told by the head, so that the hash is the program's wherever it connects to.
-  const hashed = extensions.filter((type) =>
-    type !== EXTENSION_SERVER_NAME && type !== EXTENSION_ALPN
-  );
-  const offered = signatures.length === 0 ? list(hashed) : `${list(hashed)}_${list(signatures)}`;
   return String.fromCharCode(carrier) + (VERSIONS.get(version) ?? "00") +
     (extensions.includes(EXTENSION_SERVER_NAME) ? "d" : "i") +
     count(suites) + count(extensions) + String.fromCharCode(first, last) +
-    `_${suites.length === 0 ? NO_HASH : digest(list(suites))}` +
-    `_${hashed.length === 0 ? NO_HASH : digest(offered)}`;
+    `_${digest(writeSuites(suites))}_${
+      digest(writeOffers(extensions, values.subarray(extensionsEnd)))
+    }`;
 }
 
 function count(values: Uint16Array): string {
   return String(Math.min(values.length, 99)).padStart(2, "0");
 }
 
-function list(values: Uint16Array): string {
-  return Array.from(values, (value) => value.toString(16).padStart(4, "0")).join();
+/** Writes what the first hash is of into {@linkcode TEXT}, and gives where it ends. */
+function writeSuites(suites: Uint16Array): number {
+  let at = 0;
+  for (const suite of suites) at = write(suite, at);
+  return Math.max(at - 1, 0);
 }
 
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+/** The same for the second hash. */
+function writeOffers(extensions: Uint16Array, signatures: Uint16Array): number {
+  let at = 0;
+  for (const type of extensions) {
+    // The head tells them, so that the hash is the program's wherever it connects to.
+    if (type !== EXTENSION_SERVER_NAME && type !== EXTENSION_ALPN) at = write(type, at);
+  }
+  // Without the extension that lists them there are none, so something was written here.
+  if (signatures.length > 0) TEXT[at - 1] = UNDERSCORE;
+  for (const algorithm of signatures) at = write(algorithm, at);
+  return Math.max(at - 1, 0);
+}
+
+/** Writes a value and a comma, and gives where they end. */
+function write(value: number, at: number): number {
+  TEXT[at] = HEX.charCodeAt(value >> 12);
+  TEXT[at + 1] = HEX.charCodeAt((value >> 8) & 15);
+  TEXT[at + 2] = HEX.charCodeAt((value >> 4) & 15);
+  TEXT[at + 3] = HEX.charCodeAt(value & 15);
+  TEXT[at + 4] = COMMA;
+  return at + 5;
+}
+
+/** The hash of the beginning of {@linkcode TEXT}, or what stands for that of nothing. */
+function digest(end: number): string {
+  if (end === 0) return "0".repeat(DIGITS);
+  return createHash("sha256").update(TEXT.subarray(0, end)).digest("hex").slice(0, DIGITS);
 }
 
 const FORM = [
