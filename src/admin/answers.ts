@@ -2,6 +2,8 @@
  * What the admin API answers and takes, as zod schemas: types, checks and the OpenAPI document come
  * from here. Knows no route.
  *
+ * Answers are not strict, so that a verb goes on understanding a shunt of a later version.
+ *
  * @module
  */
 
@@ -11,7 +13,7 @@ import type { UpstreamStatus } from "./control.ts";
 const number = z.number().min(0);
 const count = z.int().min(0);
 
-const CountersSchema = z.strictObject({
+const CountersSchema = z.object({
   sessions_total: count.meta({ description: "Sessions begun, refused ones included" }),
   sessions_active: count,
   flows_total: count,
@@ -27,7 +29,7 @@ const CountersSchema = z.strictObject({
 export type CountersAnswer = z.output<typeof CountersSchema>;
 
 /** `GET /api/status`. */
-export const StatusSchema = z.strictObject({
+export const StatusSchema = z.object({
   version: z.string(),
   pid: count,
   state: z.enum(["starting", "ready", "draining"]),
@@ -36,11 +38,11 @@ export const StatusSchema = z.strictObject({
   io: z.string().meta({ description: "Whose sockets carry the data" }),
   workers: count.meta({ description: "Threads that carry it" }),
   admin: z.string().meta({ description: "The admin address" }),
-  active: z.strictObject({ sessions: count, flows: count, detect_memory_bytes: number }),
+  active: z.object({ sessions: count, flows: count, detect_memory_bytes: number }),
   totals: CountersSchema.meta({ description: "Of all listeners" }),
   listeners: z.record(
     z.string(),
-    z.strictObject({
+    z.object({
       tcp: z.array(z.string()).meta({ description: "Bound addresses" }),
       udp: z.array(z.string()).meta({ description: "Bound addresses" }),
       counters: CountersSchema,
@@ -49,7 +51,7 @@ export const StatusSchema = z.strictObject({
 });
 
 /** What a session or flow that lives is told as: the fields of its access line to come. */
-export const LiveSchema = z.strictObject({
+export const LiveSchema = z.object({
   id: z.string(),
   transport: z.enum(["tcp", "udp"]),
   listener: z.string(),
@@ -74,7 +76,7 @@ export const LiveSchema = z.strictObject({
 export type LiveAnswer = z.output<typeof LiveSchema>;
 
 /** A page of sessions or flows. */
-export const LivePageSchema = z.strictObject({
+export const LivePageSchema = z.object({
   total: count.meta({ description: "How many live, whatever the filter" }),
   items: z.array(LiveSchema),
   next: z.string().nullable().meta({
@@ -102,10 +104,10 @@ export const LiveQuerySchema = z.strictObject({
   }),
 });
 
-const UpstreamSchema: z.ZodType<UpstreamStatus> = z.strictObject({
+const UpstreamSchema: z.ZodType<UpstreamStatus> = z.object({
   name: z.string(),
   balance: z.string(),
-  targets: z.array(z.strictObject({
+  targets: z.array(z.object({
     target: z.string(),
     weight: number,
     backup: z.boolean(),
@@ -122,24 +124,24 @@ const UpstreamSchema: z.ZodType<UpstreamStatus> = z.strictObject({
 });
 
 /** `GET /api/upstreams`. */
-export const UpstreamsSchema = z.strictObject({ upstreams: z.array(UpstreamSchema) });
+export const UpstreamsSchema = z.object({ upstreams: z.array(UpstreamSchema) });
 
 /** `GET /api/config`: what it holds, the configuration's reference tells. */
 export const RunningConfigSchema = z.record(z.string(), z.unknown());
 
 /** `POST /api/reload` that was done. */
-export const ReloadedSchema = z.strictObject({
+export const ReloadedSchema = z.object({
   changed: z.array(z.string()).meta({ description: "What is different now; empty for nothing" }),
 });
 
 /** `POST /api/reload` of a configuration that cannot be used. */
-export const RefusedSchema = z.strictObject({
-  error: z.strictObject({ code: z.literal("bad_config"), message: z.string() }),
+export const RefusedSchema = z.object({
+  error: z.object({ code: z.literal("bad_config"), message: z.string() }),
   problems: z.array(z.string()).meta({ description: 'Lines as "shunt check" prints them' }),
 });
 
 /** `POST /api/drain`. */
-export const DrainingSchema = z.strictObject({
+export const DrainingSchema = z.object({
   state: z.literal("draining"),
   sessions: count,
   flows: count,
@@ -149,7 +151,7 @@ export const DrainingSchema = z.strictObject({
 export const TargetPatchSchema = z.strictObject({ state: z.enum(["ready", "drain"]) });
 
 /** Its answer. */
-export const TargetPatchedSchema = z.strictObject({
+export const TargetPatchedSchema = z.object({
   upstream: z.string(),
   target: z.string(),
   state: z.enum(["ready", "drain"]),

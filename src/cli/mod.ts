@@ -9,10 +9,13 @@ import { nearest } from "../config/near.ts";
 import { checkVerb } from "./check.ts";
 import { convertVerb } from "./convert.ts";
 import { detectVerb } from "./detect.ts";
+import { drainVerb } from "./drain.ts";
 import { explainVerb } from "./explain.ts";
 import { initVerb } from "./init.ts";
+import { reloadVerb } from "./reload.ts";
 import { runVerb } from "./run.ts";
 import { schemaVerb } from "./schema.ts";
+import { statusVerb } from "./status.ts";
 import { InputError, parseOptions, type Terminal, UsageError, type Verb } from "./verb.ts";
 import { versionVerb } from "./version.ts";
 
@@ -25,11 +28,14 @@ export const VERBS: readonly Verb[] = [
   initVerb,
   convertVerb,
   schemaVerb,
+  statusVerb,
+  reloadVerb,
+  drainVerb,
   versionVerb,
 ];
 
 /** Verbs of the design that are still to come. */
-const LATER: readonly string[] = ["top", "status", "reload", "drain"];
+const LATER: readonly string[] = ["top"];
 
 function overview(): string {
   const verbs = VERBS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join("\n");
