@@ -10,19 +10,19 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, parse, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
+import { findWay, isMissing, type Way } from "./way.ts";
 
 const LINUX = Deno.build.os === "linux";
 const QUIET_MS = 250;
+/** Network file systems and folders further up tell nothing, so there is a look now and then. */
+const POLL_MS = 30_000;
 /** Quiet times until {@linkcode WatchOptions.onWaiting} is called, or no writer is believed in. */
 const WAITING_QUIETS = 8;
 /** Milliseconds until a watch that could not be opened is tried again: descriptors may be short. */
 const RETRY_MS = 5000;
-/** What Linux follows in one path. */
-const MAX_SYMLINKS = 40;
 /** Rounds of looking where the path leads while that changes; the rest waits for the timer. */
 const MAX_ROUNDS = 10;
-const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : "/";
 
 /** Whom to tell what. */
 export interface WatchOptions {
@@ -40,6 +40,8 @@ export interface WatchOptions {
   readonly text?: string;
   /** Milliseconds without an event before the file is looked at; 250 by default. */
   readonly quietMs?: number;
+  /** Milliseconds between looks without an event; 30 000 by default. */
+  readonly pollMs?: number;
 }
 
 /** A watch; disposing of it ends it. */
@@ -70,9 +72,12 @@ class Watch implements FileWatch {
   readonly #path: string;
   readonly #options: WatchOptions;
   readonly #quietMs: number;
+  readonly #pollMs: number;
   /** By path and inode: what a path names may be replaced, the folder that stays is not left meanwhile. */
   readonly #watched = new Map<string, Watched>();
-  /** Those of them that have seen a write and no close since. */
+  /** Watches that were closed but may not have ended: until then their path cannot be watched anew. */
+  readonly #ending = new Set<Promise<void>>();
+  /** The keys of those that have seen a write and no close since, or have missed some. */
   readonly #open = new Set<string>();
   #way: Way = { file: undefined, folders: new Set(), names: new Set() };
   /** Whether the way may lead elsewhere by now. */
@@ -95,6 +100,7 @@ class Watch implements FileWatch {
     this.#path = path;
     this.#options = options;
     this.#quietMs = options.quietMs ?? QUIET_MS;
+    this.#pollMs = options.pollMs ?? POLL_MS;
     this.#text = options.text;
     this.started = this.#checking = this.#start();
   }
@@ -109,36 +115,50 @@ class Watch implements FileWatch {
     this.#checkIn(this.#quietMs);
   }
 
-  #checkIn(ms: number): void {
+  #checkIn(ms: number, polled = false): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => this.#queue(() => this.#check()), ms);
+    this.#timer = setTimeout(() => this.#queue(() => this.#check(polled)), ms);
   }
 
   #queue(work: () => Promise<void>): void {
-    this.#checking = this.#checking.then(work).catch((error) => this.#report(error));
+    this.#checking = this.#checking.then(work).catch((error) => {
+      this.#report(error);
+      this.#checkIn(this.#pollMs, true);
+    });
   }
 
-  async #check(): Promise<void> {
+  async #check(polled: boolean): Promise<void> {
     const events = this.#events;
-    if (this.#moved) await this.#follow();
+    if (this.#moved || polled) await this.#follow();
     await this.#snapshots;
     const text = await this.#read();
     // What happened meanwhile has set the timer again, and so will the end of a call under way.
     if (this.#closed || this.#telling || events !== this.#events) return;
+    // What failed to be watched has set it to an earlier time.
+    if (!this.#moved) this.#checkIn(this.#pollMs, true);
     if (text === undefined || text === this.#text) {
       this.#toldWaiting = false;
       return;
     }
+    if (polled && this.#open.size === 0) await this.#doubt(this.#path);
     const empty = text === "" && this.#closedText === undefined;
     if (LINUX && (this.#open.size > 0 || empty)) {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
       if (left > 0) return this.#checkIn(left);
       if (text !== this.#closedText) return this.#wait();
     }
+    this.#open.clear();
     this.#text = text;
     this.#toldWaiting = false;
     this.#tell(text);
+  }
+
+  /** Events were missed: believes in a writer until the file has long been what it is now. */
+  #doubt(key: string): Promise<void> {
+    this.#open.add(key);
+    this.#lastEvent = performance.now();
+    return this.#remember();
   }
 
   #wait(): void {
@@ -167,11 +187,11 @@ class Watch implements FileWatch {
     this.#options.onError(error);
   }
 
-  #onEvent(key: string, { kind, paths }: Deno.FsEvent): void {
+  #onEvent(key: string, { kind, paths, flag }: Deno.FsEvent): void {
     const watched = this.#watched.get(key);
     if (watched === undefined) return;
-    // No path at all: the kernel's queue has run over.
-    if (paths.length > 0 && !paths.some((path) => this.#way.names.has(path))) return;
+    const rescan = flag === "rescan";
+    if (!rescan && !paths.some((path) => this.#way.names.has(path))) return;
     this.#events++;
     this.#lastEvent = performance.now();
     const file = this.#way.file;
@@ -182,7 +202,9 @@ class Watch implements FileWatch {
       this.#open.delete(key);
       this.#remember();
     } else {
-      if (kind === "remove" && paths.includes(watched.path)) {
+      if (rescan) {
+        this.#doubt(key);
+      } else if (kind === "remove" && paths.includes(watched.path)) {
         // The watch died with what it was set on; a file of that name may long be another.
         this.#unwatch(key, watched);
       } else if (atFile) {
@@ -199,10 +221,10 @@ class Watch implements FileWatch {
   }
 
   /** Notes what the file says now that it was closed. */
-  #remember(): void {
-    if (this.#snapshotWaits) return;
+  #remember(): Promise<void> {
+    if (this.#snapshotWaits) return this.#snapshots;
     this.#snapshotWaits = true;
-    this.#snapshots = this.#snapshots.then(async () => {
+    return this.#snapshots = this.#snapshots.then(async () => {
       this.#snapshotWaits = false;
       this.#closedText = await this.#read();
     }).catch((error) => this.#report(error));
@@ -245,12 +267,15 @@ class Watch implements FileWatch {
       this.#closedText = undefined;
     }
     this.#way = way;
+    for (const [key, watched] of this.#watched) {
+      if (!keys.has(key)) this.#unwatch(key, watched);
+    }
+    // Deno watches a path once: to watch another inode by it, all watches of the path have to end.
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+    if (this.#closed) return false;
     let opened = false;
     for (const [key, path] of keys) {
       if (!this.#watched.has(key) && this.#watch(key, path)) opened = true;
-    }
-    for (const [key, watched] of this.#watched) {
-      if (!keys.has(key)) this.#unwatch(key, watched);
     }
     return opened;
   }
@@ -261,11 +286,7 @@ class Watch implements FileWatch {
       const watcher = Deno.watchFs(path, { recursive: false });
       this.#watched.set(key, { path, watcher, ended: this.#listen(key, watcher) });
       // Who has begun to write there was not seen.
-      if (file !== undefined && path === dirname(file)) {
-        this.#open.add(key);
-        this.#lastEvent = performance.now();
-        this.#remember();
-      }
+      if (file !== undefined && path === dirname(file)) this.#doubt(key);
       return true;
     } catch (error) {
       // It is gone again, which its folder tells; or there is permission to read the file alone.
@@ -278,10 +299,12 @@ class Watch implements FileWatch {
     }
   }
 
-  #unwatch(key: string, { watcher }: Watched): void {
+  #unwatch(key: string, { watcher, ended }: Watched): void {
     this.#watched.delete(key);
     this.#open.delete(key);
     watcher.close();
+    this.#ending.add(ended);
+    ended.then(() => this.#ending.delete(ended));
   }
 
   async #listen(key: string, watcher: Deno.FsWatcher): Promise<void> {
@@ -300,83 +323,15 @@ class Watch implements FileWatch {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    const watched = [...this.#watched.values()];
-    this.#watched.clear();
-    for (const { watcher } of watched) watcher.close();
+    for (const [key, watched] of this.#watched) this.#unwatch(key, watched);
     // The caller's own work is not waited for: it may be what disposes.
-    await Promise.all([this.#checking, this.#snapshots, ...watched.map(({ ended }) => ended)]);
+    await Promise.all([this.#checking, this.#snapshots, ...this.#ending]);
   }
-}
-
-/** What a path leads through. */
-interface Way {
-  /** The file itself, every symbolic link followed, whether it is there or not; unset without a folder. */
-  readonly file: string | undefined;
-  /** The folders to watch. */
-  readonly folders: ReadonlySet<string>;
-  /** The paths whose events may change where it leads, or what is there. */
-  readonly names: ReadonlySet<string>;
-}
-
-async function findWay(path: string): Promise<Way> {
-  const folders = new Set<string>();
-  const names = new Set<string>();
-  const rest = partsOf(path);
-  let at = parse(path).root;
-  let file: string | undefined;
-  let links = 0;
-  for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
-    const next = join(at, part);
-    names.add(next);
-    const info = await lstatOrNothing(next);
-    // Any folder may be renamed as a whole. Elsewhere a watch of the root is one of the whole disk.
-    if (LINUX || rest.length === 0 || info === "missing" || info?.isSymlink) folders.add(at);
-    if (rest.length === 0) file = next;
-    if (info === "missing") break;
-    // What may not be looked at is taken for a folder that stays.
-    const target = info?.isSymlink ? await readLinkOrNothing(next) : undefined;
-    if (target === undefined) {
-      at = next;
-      continue;
-    }
-    file = undefined;
-    if (++links > MAX_SYMLINKS) break;
-    if (isAbsolute(target)) at = parse(target).root;
-    rest.unshift(...partsOf(target));
-  }
-  for (const folder of folders) names.add(folder);
-  return { file, folders, names };
-}
-
-function partsOf(path: string): string[] {
-  const parts = path.slice(parse(path).root.length).split(SEPARATOR);
-  return parts.filter((part) => part !== "" && part !== ".");
-}
-
-async function lstatOrNothing(path: string): Promise<Deno.FileInfo | "missing" | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    return isMissing(error) ? "missing" : undefined;
-  }
-}
-
-/** A path also leads nowhere where a file took the place of a folder. */
-function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
 async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
-  } catch {
-    return undefined;
-  }
-}
-
-async function readLinkOrNothing(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readLink(path);
   } catch {
     return undefined;
   }

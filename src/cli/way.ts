@@ -1,0 +1,88 @@
+/**
+ * What a path leads through: its symbolic links and the folders that hold them. Knows no watch and no
+ * content.
+ *
+ * @module
+ */
+
+import { isAbsolute, join, parse } from "node:path";
+
+/** What Linux follows in one path. */
+const MAX_SYMLINKS = 40;
+const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : "/";
+
+/** What a path leads through. */
+export interface Way {
+  /** The file itself, every symbolic link followed, whether it is there or not; unset without a folder. */
+  readonly file: string | undefined;
+  /** The folders in which the file, a link or the first part that is missing is. */
+  readonly folders: ReadonlySet<string>;
+  /** The paths whose events may change where it leads, or what is there. */
+  readonly names: ReadonlySet<string>;
+}
+
+/**
+ * Walks a path, part by part.
+ *
+ * @param path An absolute path
+ * @returns What it leads through as things are
+ */
+export async function findWay(path: string): Promise<Way> {
+  const folders = new Set<string>();
+  const names = new Set<string>();
+  const rest = partsOf(path);
+  let at = parse(path).root;
+  let file: string | undefined;
+  let links = 0;
+  for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
+    const next = join(at, part);
+    names.add(next);
+    const info = await lstatOrNothing(next);
+    if (rest.length === 0 || info === "missing" || info?.isSymlink) folders.add(at);
+    if (rest.length === 0) file = next;
+    if (info === "missing") break;
+    // What may not be looked at is taken for a folder that stays.
+    const target = info?.isSymlink ? await readLinkOrNothing(next) : undefined;
+    if (target === undefined) {
+      at = next;
+      continue;
+    }
+    file = undefined;
+    if (++links > MAX_SYMLINKS) break;
+    if (isAbsolute(target)) at = parse(target).root;
+    rest.unshift(...partsOf(target));
+  }
+  for (const folder of folders) names.add(folder);
+  return { file, folders, names };
+}
+
+function partsOf(path: string): string[] {
+  const parts = path.slice(parse(path).root.length).split(SEPARATOR);
+  return parts.filter((part) => part !== "" && part !== ".");
+}
+
+async function lstatOrNothing(path: string): Promise<Deno.FileInfo | "missing" | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    return isMissing(error) ? "missing" : undefined;
+  }
+}
+
+/**
+ * Tells whether nothing is there; so it is, too, where a file took the place of a folder.
+ *
+ * @param error What a look at a path threw
+ * @returns Whether it leads nowhere
+ */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+async function readLinkOrNothing(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readLink(path);
+  } catch {
+    return undefined;
+  }
+}
