@@ -249,8 +249,8 @@ export const ConfigSchema = z.strictObject({
         "others can reach every request; read at the start and at every reload",
     }),
   }, { error: () => 'a map with "bind", or null' }).nullable().prefault({}).meta({
-    description: "The admin address: metrics, sessions, reload, drain; null turns it off. Who is " +
-      "on this machine may use it, and change what it changes unless there is a `token_file`",
+    description: "The admin address: metrics, sessions, reload, drain; on unless it is null. Who " +
+      "is on this machine may read it, and change what runs unless there is a `token_file`",
   }),
   drain_timeout: field.duration("0s", "24h").prefault("30s").meta({
     description: "How long what runs may take to finish when shunt stops",

@@ -230,13 +230,6 @@ testCases([
     ],
   },
   {
-    name: "an admin endpoint",
-    yaml: withTop('admin: { bind: "127.0.0.1:9901" }'),
-    lines: [
-      'c.yaml:1:1: error: admin: "admin.bind" is not supported yet; remove it or set "admin: null"',
-    ],
-  },
-  {
     name: "a log file",
     yaml: withTop("log: { file: shunt.log }"),
     lines: [

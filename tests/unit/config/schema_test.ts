@@ -67,7 +67,7 @@ Deno.test("config schema: names each key's values, default and need", () => {
   assertEquals(at("listeners.NAME.detect.timeout").default, "3s");
   assertEquals(at("listeners.NAME.transports").default, ["tcp", "udp"]);
   assertEquals(at("upstreams.NAME.send_proxy_protocol").enum, ["off", "v1", "v2"]);
-  assertEquals(at("admin").default, null);
+  assertEquals(at("admin.bind").default, "127.0.0.1:9901");
   assertEquals(keys.get("listeners.NAME.bind")?.required, true);
   assertEquals(keys.get("upstreams.NAME.idle_timeout")?.required, false);
   const protocols = at("listeners.NAME.routes[].match.protocol").anyOf?.[0]?.items?.enum;
