@@ -6,6 +6,7 @@
 
 import ipaddr from "ipaddr.js";
 import { canonicalHost, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import type { DraftListener } from "./draft.ts";
 import { quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { Config } from "./schema.ts";
@@ -42,13 +43,47 @@ export function isLocalBind(bind: string): boolean {
  * Checks the admin address.
  *
  * @param admin The admin part of a configuration
- * @param report What takes the problems
+ * @param options The listeners, whose addresses it must not share, and what takes the problems
  */
-export function checkAdmin({ bind, token_file }: AdminConfig, report: Report): void {
-  if (token_file !== null || isLocalBind(bind)) return;
-  report.error("missing", ["admin", "bind"], {
-    message: `Address ${quote(bind)} can be reached from elsewhere, which needs "token_file"`,
-    hint: 'add "token_file: PATH" with a file that holds a secret of your own, or bind to ' +
-      '"127.0.0.1:9901" or "unix:PATH"',
-  });
+export function checkAdmin(
+  { bind, token_file }: AdminConfig,
+  { listeners, report }: {
+    readonly listeners: readonly DraftListener[];
+    readonly report: Report;
+  },
+): void {
+  if (token_file === null && !isLocalBind(bind)) {
+    report.error("missing", ["admin", "bind"], {
+      message: `Address ${quote(bind)} can be reached from elsewhere, which needs "token_file"`,
+      hint: 'add "token_file: PATH" with a file that holds a secret of your own, or bind to ' +
+        '"127.0.0.1:9901" or "unix:PATH"',
+    });
+  }
+  for (const { path, bind: binds = [], transports = [] } of listeners) {
+    if (!transports.includes("tcp")) continue;
+    binds.forEach((text, index) => {
+      if (!overlap(text, bind)) return;
+      // The admin address may stand in no line of the file, being a default.
+      report.error("conflict", [...path, "bind", index], {
+        message: `Address ${quote(text)} is taken (tcp) by the admin address ${quote(bind)}`,
+        hint: 'choose another port here or in "admin.bind", or set "admin: null"',
+      });
+    });
+  }
+}
+
+function overlap(a: string, b: string): boolean {
+  const [one, other] = [parseSocketAddress(a), parseSocketAddress(b)];
+  if (typeof one === "string" || typeof other === "string") return false;
+  if (one.port === 0 || one.port !== other.port) return false;
+  const [host, taken] = [plainHost(one.host), plainHost(other.host)];
+  return host === taken || isWildcardOf(host, taken) || isWildcardOf(taken, host);
+}
+
+function plainHost(host: string): string {
+  return host === "localhost" ? "127.0.0.1" : canonicalHost(host);
+}
+
+function isWildcardOf(wild: string, host: string): boolean {
+  return wild === "::" || (wild === "0.0.0.0" && !host.includes(":"));
 }

@@ -106,7 +106,9 @@ function checkAcross(
   const dns = ConfigSchema.shape.dns.safeParse(Reflect.get(value, "dns"));
   if (dns.success) checkDns(dns.data, report);
   const admin = ConfigSchema.shape.admin.safeParse(Reflect.get(value, "admin"));
-  if (admin.success && admin.data !== null) checkAdmin(admin.data, report);
+  if (admin.success && admin.data !== null) {
+    checkAdmin(admin.data, { listeners: draft.listeners, report });
+  }
 }
 
 function isEmptyMap(value: unknown): boolean {
