@@ -9,7 +9,7 @@ import { Scope } from "./nginx_scope.ts";
 import { readServer, sayUnconverted } from "./nginx_server.ts";
 import { type Directive, originOf, readDirectives } from "./nginx_syntax.ts";
 import { Upstreams } from "./nginx_upstream.ts";
-import { emptyPlan, type Plan, unconverted, unreadable } from "./plan.ts";
+import { emptyPlan, Names, type Plan, unconverted, unreadable } from "./plan.ts";
 
 /** Why directives outside of the stream block are not converted. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -74,12 +74,13 @@ function readStream(directives: readonly Directive[], plan: Plan): void {
   }
   const used = new Set<Directive>();
   const upstreams = new Upstreams(plan, blocks);
+  const names = new Names();
   const watched = new WatchedMap(maps, used);
   for (const server of directives) {
     if (server.name !== "server" || server.block === undefined) continue;
     used.add(server);
     const scope = new Scope(server.block, { around: directives, asked: used });
-    readServer(server, { plan, maps: watched, upstreams, scope });
+    readServer(server, { plan, maps: watched, upstreams, scope, names });
   }
   const unused = new Set(upstreams.unused());
   for (const directive of directives) {

@@ -57,8 +57,9 @@ export function expand(
   if (depth >= MAX_DEPTH) throw new Undecidable(`its maps are nested deeper than ${MAX_DEPTH}`);
   const outcomes: Outcome[] = [];
   for (const outcome of readMap(map)) {
-    if (outcome.value === undefined) {
-      outcomes.push(outcome);
+    // An empty value is no target there, so what it takes is closed.
+    if (outcome.value === undefined || outcome.value === "") {
+      outcomes.push({ ...outcome, value: undefined });
       continue;
     }
     const whole = value.replace(found[0], () => outcome.value ?? "");

@@ -13,8 +13,8 @@ import { type Scope, settingOf, sizeOf, timeOf } from "./nginx_scope.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import type { Upstreams } from "./nginx_upstream.ts";
 import {
-  freeName,
   type Item,
+  type Names,
   type Note,
   type Origin,
   type Plan,
@@ -73,8 +73,10 @@ export interface Shared {
   readonly plan: Plan;
   readonly maps: ReadonlyMap<string, Directive>;
   readonly upstreams: Upstreams;
-  /** Takes the names of maps that were used. */
+  /** What holds for the server. */
   readonly scope: Scope;
+  /** Names of listeners. */
+  readonly names: Names;
 }
 
 /**
@@ -83,7 +85,10 @@ export interface Shared {
  * @param server The block
  * @param shared The plan that takes its listeners, and what stands around it
  */
-export function readServer(server: Directive, { plan, maps, upstreams, scope }: Shared): void {
+export function readServer(
+  server: Directive,
+  { plan, maps, upstreams, scope, names }: Shared,
+): void {
   const from = { ...originOf(server), directive: "server { … }" };
   const listen = scope.all("listen");
   const pass = scope.one("proxy_pass");
@@ -127,7 +132,7 @@ export function readServer(server: Directive, { plan, maps, upstreams, scope }: 
     });
     const port = /[0-9]+$/.exec(group.bind[0]?.value ?? "")?.[0] ?? "";
     plan.listeners.push({
-      name: freeName(`${group.transport}-${port}`, plan.listeners),
+      name: names.free(`${group.transport}-${port}`),
       notes: [...(index === 0 ? notes : []), ...group.notes],
       bind: [...group.bind],
       transports: [group.transport],

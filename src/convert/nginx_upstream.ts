@@ -7,8 +7,8 @@
 
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import {
-  freeName,
   type Item,
+  Names,
   type Note,
   type Origin,
   type Plan,
@@ -34,6 +34,7 @@ export class Upstreams {
   readonly #blocks: ReadonlyMap<string, Directive>;
   readonly #planned = new Map<string, string>();
   readonly #used = new Set<string>();
+  readonly #names = new Names();
 
   /**
    * @param plan What takes the upstreams
@@ -66,7 +67,7 @@ export class Upstreams {
         settings: [],
       }
       : readUpstream(block);
-    const name = freeName(value.replace(/^unix:\/?/, ""), this.#plan.upstreams);
+    const name = this.#names.free(value.replace(/^unix:\/?/, ""));
     this.#plan.upstreams.push({
       name,
       // Said once, where servers with other timeouts use the same block.
@@ -91,7 +92,7 @@ export class Upstreams {
     const key = `builtin:${builtin}`;
     const known = this.#planned.get(key);
     if (known !== undefined) return known;
-    const name = freeName("reject", this.#plan.upstreams);
+    const name = this.#names.free("reject");
     const targets = [{ value: { address: key }, from }];
     this.#plan.upstreams.push({ name, notes: [], targets, settings: [], from });
     this.#planned.set(key, name);

@@ -137,21 +137,29 @@ export function unreadable(line: number, message: string): ConfigError {
   return new ConfigError(message, { code: "unreadable", context: { line } });
 }
 
-/**
- * Makes a name that shunt takes and that is not taken yet.
- *
- * @param wanted What to call it, in any characters
- * @param taken Things that have names
- * @returns The name
- */
-export function freeName(wanted: string, taken: readonly { readonly name: string }[]): string {
-  const legal = wanted.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 55)
-    .replace(/-+$/, "");
-  const base = NAME.test(legal) ? legal : "unnamed";
-  const names = new Set(taken.map(({ name }) => name));
-  for (let i = 1;; i++) {
-    const name = i === 1 ? base : `${base}-${i}`;
-    if (!names.has(name)) return name;
+/** Gives out names that shunt takes, each once. */
+export class Names {
+  readonly #taken = new Set<string>();
+  /** How often each name was wanted, so that finding a free one does not start over. */
+  readonly #wanted = new Map<string, number>();
+
+  /**
+   * Gives out a name.
+   *
+   * @param wanted What to call it, in any characters
+   * @returns The name
+   */
+  free(wanted: string): string {
+    const legal = wanted.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 55)
+      .replace(/-+$/, "");
+    const base = NAME.test(legal) ? legal : "unnamed";
+    for (let i = (this.#wanted.get(base) ?? 0) + 1;; i++) {
+      const name = i === 1 ? base : `${base}-${i}`;
+      if (this.#taken.has(name)) continue;
+      this.#wanted.set(base, i);
+      this.#taken.add(name);
+      return name;
+    }
   }
 }
 

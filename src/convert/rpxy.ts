@@ -8,12 +8,10 @@
 import { parse, TomlError } from "smol-toml";
 import type { ProtocolInfo } from "../config/json_schema.ts";
 import type { Transport } from "../config/schema.ts";
-import { formatAddress } from "../wire/address.ts";
 import {
   emptyPlan,
-  freeName,
-  inSeconds,
   type Item,
+  Names,
   type Plan,
   type PlannedListener,
   type PlannedMatch,
@@ -23,16 +21,11 @@ import {
   unconverted,
   unreadable,
 } from "./plan.ts";
-import { joinWildcards, othersThan } from "./shared.ts";
+import { readListeners } from "./rpxy_listen.ts";
+import { addBalance, addIdle, planUpstream, sendProxyProtocol } from "./rpxy_upstream.ts";
+import { othersThan } from "./shared.ts";
 import { TomlTable } from "./toml_table.ts";
 import { TomlLines } from "./toml_lines.ts";
-
-const BALANCES: Readonly<Record<string, string>> = {
-  source_ip: "source_ip",
-  source_socket: "source_socket",
-  random: "random",
-  none: "first",
-};
 
 /** Its protocols, which are shunt's by the same names, and what they come by. */
 const TRANSPORTS: Readonly<Record<string, Transport>> = {
@@ -66,12 +59,13 @@ export function readRpxy(text: string, protocols: readonly ProtocolInfo[]): Plan
   const plan = emptyPlan();
   const listeners = readListeners(top, plan);
   const proxyProtocol = sendProxyProtocol(top, "tcp_send_proxy_protocol");
+  const names = new Names();
   const entries: Entry[] = [];
   const section = top.table("protocols");
   for (const name of section?.keys() ?? []) {
     const entry = section?.table(name);
     if (entry === undefined) continue;
-    const read = readEntry(name, entry, { plan, listeners, proxyProtocol });
+    const read = readEntry(name, entry, { plan, names, listeners, proxyProtocol });
     if (read !== undefined) entries.push(read);
   }
   // Of several TLS or QUIC entries it takes the most specific one: name and ALPN, then name, then
@@ -80,7 +74,7 @@ export function readRpxy(text: string, protocols: readonly ProtocolInfo[]): Plan
     listener.routes.push({ notes: [], match, upstream: upstream.name, from: upstream.from });
   }
   for (const transport of ["tcp", "udp"] as const) {
-    addDefault(transport, { top, plan, listeners, entries, protocols, proxyProtocol });
+    addDefault(transport, { top, plan, names, listeners, entries, protocols, proxyProtocol });
   }
   for (const [key, path] of [["dns_cache_min_ttl", "min_ttl"], ["dns_cache_max_ttl", "max_ttl"]]) {
     const value = top.text(key!);
@@ -111,79 +105,12 @@ function readToml(text: string): TomlTable {
   }
 }
 
-function readListeners(top: TomlTable, plan: Plan): Readonly<Record<Transport, PlannedListener>> {
-  const port = top.number("listen_port");
-  if (port === undefined) throw unreadable(0, 'Key "listen_port" is missing; add it');
-  const from = top.origin("listen_port");
-  const v4 = top.texts("listen_address_v4") ?? [{ value: "0.0.0.0", from }];
-  const ipv6 = top.flag("listen_ipv6");
-  const v6 = top.texts("listen_address_v6") ??
-    (ipv6 === true ? [{ value: "::", from: top.origin("listen_ipv6") }] : []);
-  const hosts = new Map<string, Item<string>>();
-  for (const { value, from } of [...v4, ...v6]) {
-    const host = value.replace(/^\[(.*)\]$/, "$1");
-    if (!hosts.has(host)) hosts.set(host, { value: formatAddress(host, port), from });
-  }
-  const { bind, notes } = joinWildcards([...hosts.values()]);
-  const listener = (transport: Transport): PlannedListener => ({
-    name: transport,
-    // The same addresses, so one of both tells it.
-    notes: transport === "tcp" ? notes : [],
-    bind: [...bind],
-    transports: [transport],
-    settings: [],
-    routes: [],
-    last: [],
-    from,
-  });
-  const [tcp, udp] = [listener("tcp"), listener("udp")];
-  const detect = { ...from, directive: "tcp_target" };
-  tcp.settings.push({ path: ["detect", "on_timeout"], value: "close", from: detect });
-  tcp.notes.push({
-    text: "rpxy-l4 closes what does not speak first; remove on_timeout to let it in",
-  });
-  limit(top, { key: "tcp_max_connections", listener: tcp, name: "sessions" });
-  limit(top, { key: "udp_max_connections", listener: udp, name: "flows" });
-  const trusted = top.texts("tcp_trusted_proxies");
-  if (top.flag("tcp_recv_proxy_protocol") === true) {
-    const from = top.origin("tcp_recv_proxy_protocol");
-    if (trusted === undefined || trusted.length === 0) {
-      throw unreadable(from.line, 'Key "tcp_trusted_proxies" is missing; name the proxies');
-    }
-    tcp.settings.push(
-      { path: ["proxy_protocol", "accept"], value: "required", from },
-      {
-        path: ["proxy_protocol", "trusted"],
-        value: trusted.map(({ value }) => value),
-        from: top.origin("tcp_trusted_proxies"),
-      },
-    );
-  } else if (trusted !== undefined) {
-    plan.notes.push(
-      unconverted(top.origin("tcp_trusted_proxies"), "tcp_recv_proxy_protocol is off"),
-    );
-  }
-  return { tcp, udp };
-}
-
-function limit(
-  top: TomlTable,
-  { key, listener, name }: {
-    readonly key: string;
-    readonly listener: PlannedListener;
-    readonly name: string;
-  },
-): void {
-  const value = top.number(key);
-  if (value === undefined) return;
-  listener.settings.push({ path: ["limits", name], value, from: top.origin(key) });
-}
-
 function readEntry(
   name: string,
   entry: TomlTable,
-  { plan, listeners, proxyProtocol }: {
+  { plan, names, listeners, proxyProtocol }: {
     readonly plan: Plan;
+    readonly names: Names;
     readonly listeners: Readonly<Record<Transport, PlannedListener>>;
     readonly proxyProtocol: Setting | undefined;
   },
@@ -200,7 +127,7 @@ function readEntry(
     plan.notes.push(unconverted(entry.origin("protocol"), "shunt does not detect this protocol"));
     return undefined;
   }
-  const upstream = planUpstream(name, { targets, plan, from });
+  const upstream = planUpstream(name, { targets, names, from });
   addBalance(entry, { key: "load_balance", upstream });
   const own = sendProxyProtocol(entry, "send_proxy_protocol");
   if (transport === "tcp") {
@@ -211,7 +138,7 @@ function readEntry(
   }
   const idle = entry.number("idle_lifetime");
   if (idle !== undefined) addIdle(entry, { key: "idle_lifetime", idle, upstream, transport });
-  const sni = names(entry, upstream);
+  const sni = serverNames(entry, upstream);
   const alpn = entry.texts("alpn");
   const match: PlannedMatch = { protocol: [{ value: protocol, from: entry.origin("protocol") }] };
   if (sni !== undefined && sni.length > 0) match.sni = sni;
@@ -228,7 +155,7 @@ function readEntry(
 }
 
 /** It compares names as they are: a `*` is no wildcard there. */
-function names(entry: TomlTable, upstream: PlannedUpstream): Item<string>[] | undefined {
+function serverNames(entry: TomlTable, upstream: PlannedUpstream): Item<string>[] | undefined {
   const all = entry.texts("server_names");
   if (all?.some(({ value }) => value.includes("*"))) {
     upstream.notes.push(
@@ -238,64 +165,12 @@ function names(entry: TomlTable, upstream: PlannedUpstream): Item<string>[] | un
   return all === undefined ? undefined : [...all];
 }
 
-function planUpstream(
-  name: string,
-  { targets, plan, from }: {
-    readonly targets: readonly Item<string>[];
-    readonly plan: Plan;
-    readonly from: PlannedUpstream["from"];
-  },
-): PlannedUpstream {
-  return {
-    name: freeName(name, plan.upstreams),
-    notes: [],
-    targets: targets.map(({ value, from }) => ({ value: { address: value }, from })),
-    settings: [],
-    from,
-  };
-}
-
-function addBalance(
-  table: TomlTable,
-  { key, upstream }: { readonly key: string; readonly upstream: PlannedUpstream },
-): void {
-  const value = table.text(key) ?? "none";
-  const balance = Object.hasOwn(BALANCES, value) ? BALANCES[value] : undefined;
-  if (balance === undefined) {
-    upstream.notes.push(unconverted(table.origin(key), "rpxy-l4 does not know this value either"));
-  } else if (balance !== "first" || upstream.targets.length > 1) {
-    upstream.settings.push({ path: ["balance"], value: balance, from: table.origin(key) });
-  }
-}
-
-function addIdle(
-  table: TomlTable,
-  { key, idle, upstream, transport }: {
-    readonly key: string;
-    readonly idle: number;
-    readonly upstream: PlannedUpstream;
-    readonly transport: Transport;
-  },
-): void {
-  const from = table.origin(key);
-  if (transport === "udp") {
-    upstream.settings.push({ path: ["idle_timeout"], value: inSeconds(idle), from });
-  } else upstream.notes.push(unconverted(from, "rpxy-l4 uses it for UDP only"));
-}
-
-function sendProxyProtocol(table: TomlTable, key: string): Setting | undefined {
-  const value = table.text(key)?.toLowerCase();
-  if (value === undefined) return undefined;
-  const known: Readonly<Record<string, string>> = { none: "off", "1": "v1", "2": "v2" };
-  const version = Object.hasOwn(known, value) ? known[value] ?? value : value;
-  return { path: ["send_proxy_protocol"], value: version, from: table.origin(key) };
-}
-
 function addDefault(
   transport: Transport,
-  { top, plan, listeners, entries, protocols, proxyProtocol }: {
+  { top, plan, names, listeners, entries, protocols, proxyProtocol }: {
     readonly top: TomlTable;
     readonly plan: Plan;
+    readonly names: Names;
     readonly listeners: Readonly<Record<Transport, PlannedListener>>;
     readonly entries: readonly Entry[];
     readonly protocols: readonly ProtocolInfo[];
@@ -307,7 +182,7 @@ function addDefault(
   const listener = listeners[transport];
   const upstream = planUpstream(`default-${transport}`, {
     targets: targets ?? [],
-    plan,
+    names,
     from: top.origin(key),
   });
   addBalance(top, { key: `${transport}_load_balance`, upstream });

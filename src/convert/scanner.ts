@@ -27,6 +27,15 @@ export class Scanner {
   }
 
   /**
+   * Tells how far the place has come.
+   *
+   * @returns The number of characters before it
+   */
+  get at(): number {
+    return this.#at;
+  }
+
+  /**
    * Tells whether the text is over.
    *
    * @returns `true` at the end

@@ -49,9 +49,9 @@ export function settle(plan: Plan, protocols: readonly ProtocolInfo[]): void {
 }
 
 function nothingLeft({ notes }: Plan): Error {
-  const [first] = notes.filter(({ about }) => about !== undefined);
-  const reason = first === undefined ? "it names no listener with a target" : first.text;
-  return unreadable(0, `Nothing in the file can be converted: ${reason}`);
+  const reasons = notes.filter(({ about }) => about !== undefined).map(({ text }) => text);
+  const reason = reasons.length === 0 ? "it names no listener with a target" : reasons.join(". ");
+  return unreadable(0, `Nothing in the file can be converted: ${reason.slice(0, 1000)}`);
 }
 
 /** What the checks refused, with their words; looked up when lists are swept. */

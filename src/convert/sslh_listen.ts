@@ -7,16 +7,15 @@
 import type { Transport } from "../config/schema.ts";
 import { isIpLiteral } from "../wire/address.ts";
 import {
-  freeName,
   type Item,
+  Names,
   type Note,
   type PlannedListener,
   type Setting,
   unconverted,
 } from "./plan.ts";
 import { hostAndPort, joinWildcards, LOOPBACK, portNumber, unbracket } from "./shared.ts";
-import type { SslhGroup } from "./sslh_group.ts";
-import { leftOver } from "./sslh_group.ts";
+import { leftOver, type SslhGroup } from "./sslh_group.ts";
 
 /**
  * Reads where it listens: addresses that are treated the same become one listener.
@@ -28,6 +27,7 @@ import { leftOver } from "./sslh_group.ts";
 export function readListeners(groups: readonly SslhGroup[], notes: Note[]): PlannedListener[] {
   const alike = new Map<string, { readonly listener: PlannedListener; all: Item<string>[] }>();
   const listeners: PlannedListener[] = [];
+  const names = new Names();
   for (const group of groups) {
     const transport: Transport = group.flag("is_udp") ? "udp" : "tcp";
     const host = group.text("host") ?? "";
@@ -43,7 +43,7 @@ export function readListeners(groups: readonly SslhGroup[], notes: Note[]): Plan
     const key = JSON.stringify([transport, settings.map(({ path, value }) => [path, value])]);
     let known = alike.get(key);
     if (known === undefined) {
-      const name = freeName(transport, listeners);
+      const name = names.free(transport);
       const transports = [transport];
       known = {
         listener: { name, notes: more, bind: [], transports, settings, routes: [], last: [], from },

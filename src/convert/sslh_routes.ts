@@ -7,8 +7,8 @@
 
 import type { Transport } from "../config/schema.ts";
 import {
-  freeName,
   inSeconds,
+  Names,
   type Note,
   type Plan,
   type PlannedMatch,
@@ -48,11 +48,12 @@ export function readRoutes(
   { plan, onTimeout }: { readonly plan: Plan; readonly onTimeout: string },
 ): Readonly<Record<Transport, Routing>> {
   const taken: PlannedUpstream[] = [];
+  const names = new Names();
   const entries = groups.map((group): Entry => {
     const name = group.text("name") ?? "";
     const transport = group.flag("is_udp") ? "udp" : "tcp";
     const probe = readProbe(name, { group, transport });
-    const upstream = planUpstream(name, { group, taken });
+    const upstream = planUpstream(name, { group, names });
     taken.push(upstream);
     return { name, transport, probe, upstream };
   });
@@ -106,7 +107,7 @@ function routeTransport(entries: readonly Entry[], silent?: Entry): Routing {
 
 function planUpstream(
   name: string,
-  { group, taken }: { readonly group: SslhGroup; readonly taken: readonly PlannedUpstream[] },
+  { group, names }: { readonly group: SslhGroup; readonly names: Names },
 ): PlannedUpstream {
   const host = group.text("host") ?? "";
   const port = portNumber(group.text("port") ?? "");
@@ -130,7 +131,7 @@ function planUpstream(
   }
   const from = { line: group.own.line, directive: `name: ${name}` };
   return {
-    name: freeName(name, taken),
+    name: names.free(name),
     notes: leftOver(group),
     targets: [{ value: { address }, from }],
     settings,

@@ -6,39 +6,39 @@
  * @module
  */
 
+import { Scanner } from "./scanner.ts";
+
 /** Keys as one text, which no key can look like. */
 function join(path: readonly string[]): string {
   return JSON.stringify(path);
 }
 
+/** Keys further down are not asked for, and a key may have as many parts as the text is long. */
+const MAX_PATH = 8;
+
 /** Where keys stand. */
 export class TomlLines {
   readonly #lines = new Map<string, number>();
-  readonly #text: string;
-  #at = 0;
-  #line = 1;
+  readonly #scanner: Scanner;
 
   /**
    * @param text TOML text that has been parsed without an error
    */
   constructor(text: string) {
-    this.#text = text;
+    const scanner = this.#scanner = new Scanner(text);
     let table: readonly string[] = [];
-    for (this.#skipBlank(); this.#at < text.length; this.#skipBlank()) {
-      const before = this.#at;
-      const line = this.#line;
-      if (text[this.#at] === "[") {
-        while (text[this.#at] === "[") this.#at++;
+    for (this.#skipBlank(); !scanner.done; this.#skipBlank()) {
+      const { at, line } = scanner;
+      if (scanner.take(/\[+/y) !== undefined) {
         table = this.#key();
-        while (text[this.#at] === "]") this.#at++;
+        scanner.take(/\]+/y);
         this.#note(table, line);
       } else {
-        const key = [...table, ...this.#key()];
-        this.#note(key, line);
+        this.#note([...table, ...this.#key()], line);
         this.#skipValue();
       }
       // Only a text that was not parsed could stop the walk.
-      if (this.#at === before) return;
+      if (scanner.at === at) return;
     }
   }
 
@@ -58,7 +58,7 @@ export class TomlLines {
 
   #note(path: readonly string[], line: number): void {
     // `[a.b]` names `a` too, where nothing did before.
-    for (let length = 1; length <= path.length; length++) {
+    for (let length = 1; length <= Math.min(path.length, MAX_PATH); length++) {
       const key = join(path.slice(0, length));
       if (!this.#lines.has(key)) this.#lines.set(key, line);
     }
@@ -68,46 +68,39 @@ export class TomlLines {
   #key(): string[] {
     const parts: string[] = [];
     for (;;) {
-      this.#skip(/[ \t.]*/y);
-      const quoted = this.#skip(/"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y);
-      const part = quoted ?? this.#skip(/[^\s.=\]"']+/y);
+      this.#scanner.take(/[ \t.]*/y);
+      const quoted = this.#scanner.take(/"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y);
+      const part = quoted ?? this.#scanner.take(/[^\s.=\]"']+/y);
       if (part === undefined) return parts;
       parts.push(quoted === undefined ? part : unquote(quoted));
     }
   }
 
   #skipValue(): void {
+    const scanner = this.#scanner;
     let depth = 0;
-    while (this.#at < this.#text.length) {
-      const char = this.#text[this.#at];
-      if (char === "\n" && depth === 0) return;
-      if (char === "#") this.#skip(/[^\n]*/y);
-      else if (char === '"' || char === "'") this.#skipString();
+    while (!scanner.done) {
+      const { next } = scanner;
+      if (next === "\n" && depth === 0) return;
+      if (next === "#") scanner.take(/[^\n]*/y);
+      else if (next === '"' || next === "'") this.#skipString();
       else {
-        if (char === "[" || char === "{") depth++;
-        if (char === "]" || char === "}") depth--;
-        this.#skip(/[\s\S]/y);
+        if (next === "[" || next === "{") depth++;
+        if (next === "]" || next === "}") depth--;
+        scanner.take(/[\s\S]/y);
       }
     }
   }
 
   #skipString(): void {
     // Up to two quotes may stand before the three that end a long string (TOML 1.0, String).
-    this.#skip(/"""(?:[^\\]|\\[\s\S])*?"{3,5}/y) ?? this.#skip(/'''[\s\S]*?'{3,5}/y) ??
-      this.#skip(/"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y) ?? this.#skip(/[\s\S]/y);
+    this.#scanner.take(/"""(?:[^\\]|\\[\s\S])*?"{3,5}/y) ??
+      this.#scanner.take(/'''[\s\S]*?'{3,5}/y) ??
+      this.#scanner.take(/"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y) ?? this.#scanner.take(/[\s\S]/y);
   }
 
   #skipBlank(): void {
-    this.#skip(/(?:\s+|#[^\n]*)*/y);
-  }
-
-  #skip(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text)?.[0];
-    if (found === undefined) return undefined;
-    this.#at += found.length;
-    for (let i = found.indexOf("\n"); i >= 0; i = found.indexOf("\n", i + 1)) this.#line++;
-    return found;
+    this.#scanner.take(/(?:\s+|#[^\n]*)*/y);
   }
 }
 

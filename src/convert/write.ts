@@ -30,6 +30,7 @@ export function writePlan(plan: Plan, heading: readonly string[]): string {
   add(top, "listeners", mapOf(plan.listeners, listenerNode));
   add(top, "upstreams", mapOf(plan.upstreams, upstreamNode), { space: true });
   addSettings(top, plan.settings);
+  for (const { key } of top.items.slice(2)) if (key instanceof Scalar) key.spaceBefore = true;
   const document = new Document();
   document.contents = top;
   document.commentBefore = commentOf([
