@@ -84,6 +84,7 @@ function upstream(balance: Balance, count: number): Upstream {
       fall: 3,
       eject_after: 0,
       eject_for: 10_000,
+      slow_start: 0,
     },
   });
 }

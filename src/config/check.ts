@@ -7,6 +7,7 @@
 
 import ipaddr from "ipaddr.js";
 import { formatTarget, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import { checkHealth } from "./check_health.ts";
 import { checkRoutes } from "./check_routes.ts";
 import type { Draft, DraftListener, DraftUpstream } from "./draft.ts";
 import { NAME } from "./fields.ts";
@@ -68,6 +69,7 @@ export function checkDraft(
       report.warning("unused", upstream.path, { message, at: "key" });
     }
     checkUpstream(upstream, { report, reached });
+    checkHealth(upstream, { report, reachedBy: reached.get(upstream.name) });
   }
 }
 

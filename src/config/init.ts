@@ -52,6 +52,10 @@ upstreams:
     # retries: 2 # other targets tried when connecting fails
     # send_proxy_protocol: off # v1 or v2 tell the target where the client comes from
     # idle_timeout: 1h # unset: 1h for sessions, 30s for flows
+    # health:
+    #   interval: 0s # active checks; 0s = none
+    #   probe: tcp # tls, http
+    #   eject_after: 5 # failures of real traffic in a row that take a target out; 0 = never
   web-plain:
     targets: [10.0.0.5:80]
   bastion:

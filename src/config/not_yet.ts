@@ -22,8 +22,6 @@ export interface NotYet {
   readonly note: string;
 }
 
-const HEALTH = ["upstreams", "*", "health"];
-
 /** Everything that is refused as not supported yet. */
 export const NOT_YET: readonly NotYet[] = [
   {
@@ -33,20 +31,6 @@ export const NOT_YET: readonly NotYet[] = [
     hint: 'remove it or set "file: null"',
     note: "Not supported yet",
   },
-  {
-    pattern: [...HEALTH, "eject_after"],
-    asked: () => true,
-    what: '"health.eject_after"',
-    hint: "remove it",
-    note: "Not supported yet; its default will be `5`",
-  },
-  ...["interval", "timeout", "probe", "rise", "fall", "eject_for"].map((key) => ({
-    pattern: [...HEALTH, key],
-    asked: () => true,
-    what: `"health.${key}"`,
-    hint: "remove it",
-    note: "Not supported yet",
-  })),
 ];
 
 /** A place in a configuration that asks for something not supported yet. */

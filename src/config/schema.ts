@@ -165,25 +165,35 @@ export const UpstreamSchema = z.strictObject({
   }).prefault({}).meta({ description: "What each target gets at most" }),
   health: z.strictObject({
     interval: field.duration("0s", "24h").prefault("0s").meta({
-      description: "Time between active checks; 0s = none",
+      description: "Time between active checks of a target, give or take a tenth; 0s = none",
     }),
     timeout: field.duration("1ms", "10m").prefault("2s").meta({
-      description: "How long an active check may take",
+      description: "How long an active check may take, name resolution included",
     }),
     probe: field.choice(["tcp", "tls", "http"]).prefault("tcp").meta({
-      description: "What an active check does",
+      description: "What an active check does: `tcp` connects, `tls` completes a handshake (1.2 " +
+        "or 1.3, judging no certificate), `http` sends `GET /` and wants a status from 200 to 399",
     }),
     rise: field.count({ min: 1, max: 1000 }).prefault(2).meta({
-      description: "Successful checks that bring a target back",
+      description: "Consecutive successful checks that bring a target back; they also end its " +
+        "first ejection early",
     }),
     fall: field.count({ min: 1, max: 1000 }).prefault(3).meta({
-      description: "Failed checks that take a target out",
+      description:
+        "Consecutive failed checks that take a target out; where its very first one fails, " +
+        "that is enough",
     }),
-    eject_after: field.count({ min: 0, max: 1_000_000 }).prefault(0).meta({
-      description: "Consecutive failures of real traffic that eject a target; 0 = never",
+    eject_after: field.count({ min: 0, max: 1_000_000 }).prefault(5).meta({
+      description: "Consecutive failures of real traffic that eject a target, unless it is the " +
+        "last usable one; 0 = never",
     }),
     eject_for: field.duration("1ms", "24h").prefault("10s").meta({
-      description: "How long an ejected target stays out",
+      description: "How long an ejected target stays out; twice as long each time it is ejected " +
+        "again, up to 16 times",
+    }),
+    slow_start: field.duration("0s", "24h").prefault("0s").meta({
+      description: "How long the share of a target that comes back grows, from a tenth of its " +
+        "weight to all of it; 0s = all at once",
     }),
   }).prefault({}).meta({ description: "How targets that do not answer are found" }),
 });

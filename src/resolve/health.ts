@@ -154,7 +154,8 @@ export class TargetHealth {
       if (this.#repeats === 1) this.#ejectedUntil = undefined;
     }
     if (!isOut(this.#state())) this.#lastError = undefined;
-    return this.#moved(was, now, `${this.#config.rise} checks in a row succeeded`);
+    const { rise } = this.#config;
+    return this.#moved(was, now, rise === 1 ? "a check succeeded" : `${rise} checks succeeded`);
   }
 
   /**
@@ -184,7 +185,7 @@ export class TargetHealth {
    */
   eject(now: number): HealthChange {
     const { standing } = this.#target;
-    const why = `${standing.failures} failures of its traffic in a row`;
+    const why = `its traffic failed ${times(standing.failures)}`;
     const was = this.#state();
     this.#ejections++;
     this.#repeats = Math.min(this.#repeats + 1, LONGEST);
@@ -288,6 +289,10 @@ export class TargetHealth {
       ? Math.floor(FIRST_SHARE + part * (FULL_SHARE - FIRST_SHARE))
       : FULL_SHARE;
   }
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${count} times in a row`;
 }
 
 function isOut(state: HealthState): boolean {

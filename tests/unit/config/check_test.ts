@@ -134,4 +134,76 @@ testCases([
       'c.yaml:1:17: error: dns.min_ttl: Expected at most "max_ttl", which is 1h; lower it or raise max_ttl',
     ],
   },
+  {
+    name: "checks more often than ticks",
+    yaml: withUpstream(
+      "    targets: [10.0.0.5:443]\n    health: { interval: 50ms, timeout: 10ms }",
+    ),
+    lines: [
+      'c.yaml:6:25: error: upstreams.web.health.interval: Expected 0s or at least 100ms, got "50ms"',
+    ],
+  },
+  {
+    name: "the keys of checks that are not made",
+    yaml: withUpstream(
+      "    targets: [10.0.0.5:443]\n    health: { timeout: 1s, probe: http, rise: 1, fall: 1 }",
+    ),
+    lines: [
+      "c.yaml:6:24: warning: upstreams.web.health.timeout: No checks are made while interval is 0s; set an interval, or remove this",
+      "c.yaml:6:35: warning: upstreams.web.health.probe: No checks are made while interval is 0s; set an interval, or remove this",
+      "c.yaml:6:47: warning: upstreams.web.health.rise: No checks are made while interval is 0s; set an interval, or remove this",
+      "c.yaml:6:56: warning: upstreams.web.health.fall: No checks are made while interval is 0s; set an interval, or remove this",
+    ],
+  },
+  {
+    name: "checks longer than their interval",
+    yaml: withUpstream("    targets: [10.0.0.5:443]\n    health: { interval: 1s, timeout: 3s }"),
+    lines: [
+      "c.yaml:6:38: warning: upstreams.web.health.timeout: A check may take longer than the interval, which is 1s; the next one waits for it; lower it or raise the interval",
+    ],
+  },
+  {
+    name: "ejection for a time that never begins",
+    yaml: withUpstream(
+      "    targets: [10.0.0.5:443]\n    health: { eject_after: 0, eject_for: 1m }",
+    ),
+    lines: [
+      "c.yaml:6:42: warning: upstreams.web.health.eject_for: Nothing is ejected while eject_after is 0; remove it",
+    ],
+  },
+  {
+    name: "a slow start of what never goes",
+    yaml: withUpstream(
+      "    targets: [10.0.0.5:443]\n    health: { eject_after: 0, slow_start: 1m }",
+    ),
+    lines: [
+      "c.yaml:6:43: warning: upstreams.web.health.slow_start: No target goes out and comes back without checks or ejection; remove it",
+    ],
+  },
+  {
+    name: "a slow start where clients stay",
+    yaml: withUpstream(
+      "    targets: [10.0.0.5:443]\n    health: { slow_start: 1m }\n    balance: maglev",
+    ),
+    lines: [
+      'c.yaml:6:27: warning: upstreams.web.health.slow_start: It is nothing to the balance "maglev"; remove it',
+    ],
+  },
+  {
+    name: "checks of built-in targets",
+    yaml: withUpstream('    targets: ["builtin:echo"]\n    health: { interval: 5s }'),
+    lines: [
+      "c.yaml:6:25: warning: upstreams.web.health.interval: Built-in targets are not checked; remove it",
+    ],
+  },
+  {
+    name: "checks by TCP of what only UDP reaches",
+    yaml: withUpstream("    targets: [10.0.0.5:443]\n    health: { interval: 5s }").replace(
+      '"127.0.0.1:80",',
+      '"127.0.0.1:80", transports: udp,',
+    ),
+    lines: [
+      "c.yaml:6:25: warning: upstreams.web.health.interval: Checks connect by TCP, and only UDP flows reach this upstream; remove it unless the targets listen on TCP too",
+    ],
+  },
 ]);

@@ -1,4 +1,4 @@
-import { testCases, withBind, withListener, withMatches, withTop, withUpstream } from "./_table.ts";
+import { testCases, withBind, withListener, withMatches, withTop } from "./_table.ts";
 
 testCases([
   {
@@ -234,21 +234,6 @@ testCases([
     yaml: withTop("log: { file: shunt.log }"),
     lines: [
       'c.yaml:1:8: error: log.file: "log.file" is not supported yet; remove it or set "file: null"',
-    ],
-  },
-  {
-    name: "every key of health",
-    yaml: withUpstream(
-      "    targets: [10.0.0.5:443]\n    health:\n      interval: 5s\n      timeout: 2s\n      probe: tcp\n      rise: 2\n      fall: 3\n      eject_after: 5\n      eject_for: 10s",
-    ),
-    lines: [
-      'c.yaml:7:7: error: upstreams.web.health.interval: "health.interval" is not supported yet; remove it',
-      'c.yaml:8:7: error: upstreams.web.health.timeout: "health.timeout" is not supported yet; remove it',
-      'c.yaml:9:7: error: upstreams.web.health.probe: "health.probe" is not supported yet; remove it',
-      'c.yaml:10:7: error: upstreams.web.health.rise: "health.rise" is not supported yet; remove it',
-      'c.yaml:11:7: error: upstreams.web.health.fall: "health.fall" is not supported yet; remove it',
-      'c.yaml:12:7: error: upstreams.web.health.eject_after: "health.eject_after" is not supported yet; remove it',
-      'c.yaml:13:7: error: upstreams.web.health.eject_for: "health.eject_for" is not supported yet; remove it',
     ],
   },
 ]);

@@ -18,7 +18,11 @@ function target(short: Short): TargetConfig {
 export function upstream(
   balance: Balance,
   targets: readonly Short[],
-  options: UpstreamOptions & { readonly sessionsPerTarget?: number } = {},
+  options: UpstreamOptions & {
+    readonly sessionsPerTarget?: number;
+    readonly health?: Partial<UpstreamConfig["health"]>;
+    readonly name?: string;
+  } = {},
 ): Upstream {
   const config: UpstreamConfig = {
     targets: targets.map(target),
@@ -35,9 +39,11 @@ export function upstream(
       fall: 3,
       eject_after: 0,
       eject_for: 10_000,
+      slow_start: 0,
+      ...options.health,
     },
   };
-  return new Upstream("web", config, options);
+  return new Upstream(options.name ?? "web", config, options);
 }
 
 /** Some hosts as targets: `10.0.0.1:80` and so on. */

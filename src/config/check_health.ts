@@ -1,0 +1,75 @@
+/**
+ * Health values that make no sense together, or not with what reaches the upstream. Knows the meaning
+ * of the health keys and no other.
+ *
+ * @module
+ */
+
+import type { DraftUpstream } from "./draft.ts";
+import { quote } from "./problem.ts";
+import type { Report } from "./report.ts";
+import { formatDuration } from "./scalars.ts";
+import { type Transport, type UpstreamConfig, UpstreamSchema } from "./schema.ts";
+
+type Health = UpstreamConfig["health"];
+
+/** Checks are started at ticks, so that more often is no more. */
+const LEAST_INTERVAL_MS = 100;
+const CHECK_KEYS = ["timeout", "probe", "rise", "fall"] as const;
+/** Policies by which a target's weight, and so its share, is nothing or stays with its clients. */
+const UNSHARED: readonly string[] = ["first", "source_ip", "source_socket", "maglev"];
+
+const DEFAULTS: Health = UpstreamSchema.shape.health.parse(undefined);
+
+/**
+ * Checks the health values of an upstream.
+ *
+ * @param upstream The usable parts of the upstream
+ * @param options What takes the problems, and how the upstream is reached, where it is
+ */
+export function checkHealth(
+  { path, targets = [], balance, health }: DraftUpstream,
+  { report, reachedBy }: {
+    readonly report: Report;
+    readonly reachedBy: ReadonlySet<Transport> | undefined;
+  },
+): void {
+  if (health === undefined) return;
+  const warn = (key: keyof Health, message: string, hint: string) =>
+    report.warning("no_effect", [...path, "health", key], { message, hint });
+  const { interval, timeout, eject_after, slow_start } = health;
+  if (interval === 0) {
+    for (const key of CHECK_KEYS) {
+      if (health[key] === DEFAULTS[key]) continue;
+      warn(key, "No checks are made while interval is 0s", "set an interval, or remove this");
+    }
+  } else if (interval < LEAST_INTERVAL_MS) {
+    report.error("bad_value", [...path, "health", "interval"], {
+      message: `Expected 0s or at least ${formatDuration(LEAST_INTERVAL_MS)}, got ${
+        quote(formatDuration(interval))
+      }`,
+    });
+  } else if (targets.length > 0 && targets.every(({ address }) => address.kind === "builtin")) {
+    warn("interval", "Built-in targets are not checked", "remove it");
+  } else if (reachedBy?.has("udp") && !reachedBy.has("tcp")) {
+    report.warning("conflict", [...path, "health", "interval"], {
+      message: "Checks connect by TCP, and only UDP flows reach this upstream",
+      hint: "remove it unless the targets listen on TCP too",
+    });
+  }
+  if (interval >= LEAST_INTERVAL_MS && timeout > interval && timeout !== DEFAULTS.timeout) {
+    report.warning("conflict", [...path, "health", "timeout"], {
+      message: `A check may take longer than the interval, which is ${formatDuration(interval)}; ` +
+        "the next one waits for it",
+      hint: "lower it or raise the interval",
+    });
+  }
+  if (eject_after === 0 && health.eject_for !== DEFAULTS.eject_for) {
+    warn("eject_for", "Nothing is ejected while eject_after is 0", "remove it");
+  }
+  if (slow_start > 0 && interval === 0 && eject_after === 0) {
+    warn("slow_start", "No target goes out and comes back without checks or ejection", "remove it");
+  } else if (slow_start > 0 && balance !== undefined && UNSHARED.includes(balance)) {
+    warn("slow_start", `It is nothing to the balance ${quote(balance)}`, "remove it");
+  }
+}
