@@ -25,6 +25,8 @@ import { makeSharedMemory, SharedView } from "./plane/shared.ts";
 import { makeUpstreams } from "./plane/states.ts";
 import { Workers } from "./plane/workers.ts";
 import { Resolver, type ResolverOptions } from "./resolve/dns.ts";
+import type { HealthReport } from "./resolve/health.ts";
+import { HealthChecks } from "./resolve/health_checks.ts";
 import type { Upstream } from "./resolve/upstream.ts";
 
 const logger = getLogger(["shunt", "proxy"]);
@@ -74,6 +76,14 @@ export interface Proxy extends AsyncDisposable {
   active(): Active;
   /** The upstreams, with their targets as they are now. */
   upstreams(): readonly Upstream[];
+  /**
+   * What checks and traffic have told of a target.
+   *
+   * @param upstream The upstream's name
+   * @param target The target's address as the configuration spells it
+   * @returns The report, whose times are as `performance.now()` gives them
+   */
+  health(upstream: string, target: string): HealthReport | undefined;
   /** Ticks of each worker's clock: those of one that hangs stand still. */
   ticks(): readonly number[];
   /**
@@ -183,6 +193,7 @@ class RunningProxy implements Proxy {
   readonly #options: RunningOptions;
   readonly #resolver: Resolver;
   readonly #clock = new Clock();
+  readonly #health: HealthChecks;
   #planes: Planes | undefined;
   #config: Config;
   #shared: SharedView;
@@ -210,6 +221,7 @@ class RunningProxy implements Proxy {
       },
       now: () => clock.now,
     });
+    this.#health = new HealthChecks({ resolver: this.#resolver, now: () => clock.now });
     const maxSockets = socketAllowance();
     const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
     this.#shared = new SharedView(memory, 0);
@@ -245,6 +257,8 @@ class RunningProxy implements Proxy {
           this.#shared.clear(worker);
         },
       });
+    this.#health.watch(this.upstreams());
+    this.#clock.onTick((now) => this.#health.tick(now));
   }
 
   #localListener(): ((record: AccessRecord) => void) | undefined {
@@ -287,6 +301,10 @@ class RunningProxy implements Proxy {
     return [...this.#upstreams.values()];
   }
 
+  health(upstream: string, target: string): HealthReport | undefined {
+    return this.#health.state(upstream, target);
+  }
+
   ticks(): readonly number[] {
     return this.#shared.ticks();
   }
@@ -317,6 +335,7 @@ class RunningProxy implements Proxy {
     this.#shared = new SharedView(memory, 0);
     this.#upstreams = makeUpstreams(config, this.#shared, this.#upstreams);
     this.#config = config;
+    this.#health.watch(this.upstreams());
     return changes;
   }
 
@@ -373,6 +392,7 @@ class RunningProxy implements Proxy {
 
   /** Stops what belongs to the control plane. */
   stop(): void {
+    this.#health[Symbol.dispose]();
     this.#resolver.close();
     this.#clock[Symbol.dispose]();
   }

@@ -25,7 +25,7 @@ Exit codes: 0 usable (warnings may be told), 2 not usable`,
     if (config === undefined) return 2;
     const listeners = Object.keys(config.listeners).length;
     const upstreams = Object.keys(config.upstreams).length;
-    const told = problems === 0 ? "no problems" : "usable, with warnings";
+    const told = problems.length === 0 ? "no problems" : "usable, with warnings";
     terminal.out(`${file}: ${told} (listeners: ${listeners}, upstreams: ${upstreams})`);
     return 0;
   },

@@ -19,9 +19,41 @@ export const CONFIG_OPTIONS = { string: ["config"], collect: ["set"] } as const;
 /** What came of a file. */
 export interface ConfigFile {
   readonly file: string;
+  /** What is in it. */
+  readonly text: string;
   /** Unset where the file has errors. */
   readonly config: Config | undefined;
-  readonly problems: number;
+  /** Errors and warnings, as people read them. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Tells which file `-c` names.
+ *
+ * @param options The verb's options
+ */
+export function configPath(options: Options): string {
+  return options.get("config") ?? DEFAULT_CONFIG;
+}
+
+/**
+ * Reads and checks the file that `-c` names.
+ *
+ * @param options The verb's options
+ * @param text What is in the file; read from it unless given
+ * @returns The configuration, unless there are errors, and what is wrong with it
+ * @throws {InputError} when the file cannot be read
+ */
+export async function loadFile(options: Options, text?: string): Promise<ConfigFile> {
+  const file = configPath(options);
+  const read = text ?? await readText(file);
+  if (read.includes("\0")) throw new InputError(`Cannot read "${file}": it is not a text file`);
+  const { config, problems } = loadConfig(read, {
+    file,
+    protocols: PROTOCOLS,
+    set: options.all("set"),
+  });
+  return { file, text: read, config, problems: problems.map(formatProblem) };
 }
 
 /**
@@ -33,22 +65,18 @@ export interface ConfigFile {
  * @throws {InputError} when the file cannot be read
  */
 export async function readConfig(options: Options, terminal: Terminal): Promise<ConfigFile> {
-  const file = options.get("config") ?? DEFAULT_CONFIG;
-  let text: string;
+  const loaded = await loadFile(options);
+  for (const problem of loaded.problems) terminal.err(problem);
+  return loaded;
+}
+
+async function readText(file: string): Promise<string> {
   try {
-    text = await Deno.readTextFile(file);
+    return await Deno.readTextFile(file);
   } catch (error) {
     const hint = error instanceof Deno.errors.NotFound
       ? `it does not exist; "shunt init > ${file}" writes one to start from`
       : messageOf(error);
     throw new InputError(`Cannot read "${file}": ${hint}`);
   }
-  if (text.includes("\0")) throw new InputError(`Cannot read "${file}": it is not a text file`);
-  const { config, problems } = loadConfig(text, {
-    file,
-    protocols: PROTOCOLS,
-    set: options.all("set"),
-  });
-  for (const problem of problems) terminal.err(formatProblem(problem));
-  return { file, config, problems: problems.length };
 }

@@ -6,13 +6,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import project from "../../deno.json" with { type: "json" };
-import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError, stackOf } from "../errors.ts";
-import { Counters } from "../observe/counters.ts";
 import { setUpLog } from "../observe/log.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
-import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
+import { CONFIG_OPTIONS, type ConfigFile, loadFile, readConfig } from "./config_file.ts";
+import { openNotifier } from "./notify.ts";
+import { Supervisor } from "./supervisor.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { watchFile } from "./watch.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -28,9 +29,12 @@ Starts the proxy and prints one line per bound address. The log goes to standard
 
   -c, --config FILE    the configuration (default: config.yaml where you stand)
   --ready-file PATH    written whole once everything is bound, removed at the end: JSON with the
-                       process id and the bound addresses
+                       process id, the admin address and the bound addresses
   --set PATH=VALUE     replaces one value of the configuration, as in
                        --set listeners.edge.bind=127.0.0.1:0
+
+SIGHUP reloads the configuration, and so does a change of the file: whole, or where it has an error
+not at all. What runs lives on under the old rules.
 
 SIGTERM and SIGINT drain: nothing new is taken, sessions may finish within "drain_timeout", flows that
 are silent for 2 s end. A second signal ends at once, with exit code 1.
@@ -38,11 +42,13 @@ are silent for 2 s end. A second signal ends at once, with exit code 1.
 Exit codes: 0 clean, 1 runtime failure, 2 bad usage or bad configuration`;
 
 async function run(options: Options, terminal: Terminal): Promise<number> {
-  const { config } = await readConfig(options, terminal);
+  const loaded = await readConfig(options, terminal);
+  const { config } = loaded;
   if (config === undefined) return 2;
   const readyFile = options.get("ready-file");
   if (readyFile !== undefined) await removeReadyFile(readyFile);
   await using log = await setUpLog(config.log);
+  await using notifier = openNotifier();
   // A bug must cost one session, not the process.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -52,71 +58,113 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     event.preventDefault();
     logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
-  let proxy: Proxy;
+  let proxy: Proxy | undefined;
+  let supervisor: Supervisor;
   try {
-    proxy = await startProxy(config, config.log.access ? { onAccess: log.write } : {});
+    proxy = await startProxy(config, { onAccess: log.write });
+    const load = (text?: string) => loadFile(options, text);
+    supervisor = new Supervisor({ proxy, log, notifier, load });
+    await supervisor.openAdmin(false);
   } catch (error) {
+    await proxy?.close();
     if (!(error instanceof ShuntError)) throw error;
     terminal.err(`error: ${error.message}`);
     return 1;
   }
   const { io, workers } = proxy;
   logger.info("Started", { version: project.version, io, workers });
-  for (const [name, { tcp, udp }] of Object.entries(proxy.addresses)) {
+  tellAddresses(supervisor, terminal);
+  // Whoever reads the ready file may send a signal at once: it must not kill.
+  const signals = new Signals(supervisor);
+  try {
+    if (readyFile !== undefined) await writeReadyFile(readyFile, supervisor);
+  } catch (error) {
+    terminal.err(`error: Cannot write ready file "${readyFile}": ${messageOf(error)}`);
+    await supervisor.close();
+    return 1;
+  }
+  supervisor.ready();
+  const cut = await keepRunning(supervisor, signals, loaded);
+  if (readyFile !== undefined) await removeReadyFile(readyFile);
+  logger.info("Stopped", { closed: cut, ...summary(proxy) });
+  return signals.forced ? 1 : 0;
+}
+
+function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
+  for (const [name, { tcp, udp }] of Object.entries(supervisor.addresses)) {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
   }
-  // Whoever reads the ready file may send a signal at once: it must not kill.
-  const stopped = untilStopped(proxy, config);
-  try {
-    if (readyFile !== undefined) await writeReadyFile(readyFile, proxy);
-  } catch (error) {
-    terminal.err(`error: Cannot write ready file "${readyFile}": ${messageOf(error)}`);
-    await proxy.close();
-    return 1;
-  }
-  const code = await stopped;
-  if (readyFile !== undefined) await removeReadyFile(readyFile);
-  return code;
+  const { adminAddress } = supervisor;
+  if (adminAddress !== null) terminal.out(`admin listens on ${adminAddress}`);
 }
 
-/** Waits for a signal, then drains; a second signal ends at once. */
-async function untilStopped(proxy: Proxy, config: Config): Promise<number> {
-  let forced = false;
-  let received: (() => void) | undefined;
-  const stopped = new Promise<void>((resolve) => received = resolve);
-  const onSignal = () => {
-    if (received === undefined) {
-      forced = true;
-      proxy.close();
-    }
-    received?.();
-    received = undefined;
-  };
-  const onHangUp = () => logger.warn("Reload is not supported yet; SIGHUP does nothing");
-  let interruptedAt = -Infinity;
-  const onInterrupt = () => {
-    const again = performance.now() - interruptedAt < SAME_INTERRUPT_MS;
-    interruptedAt = performance.now();
-    if (!again) onSignal();
-  };
-  Deno.addSignalListener("SIGINT", onInterrupt);
-  if (Deno.build.os !== "windows") {
-    Deno.addSignalListener("SIGTERM", onSignal);
-    Deno.addSignalListener("SIGHUP", onHangUp);
+/** Listens to signals: the first that ends drains, the second ends at once. */
+class Signals {
+  /** Settles with the first. */
+  readonly first: Promise<void>;
+  /** Whether there was a second. */
+  forced = false;
+  readonly #supervisor: Supervisor;
+  #onFirst: (() => void) | undefined;
+  #interruptedAt = -Infinity;
+
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor;
+    this.first = new Promise((resolve) => this.#onFirst = resolve);
+    // They stay to the end: a signal while the last lines are written must not kill.
+    Deno.addSignalListener("SIGINT", () => this.#interrupt());
+    if (Deno.build.os === "windows") return;
+    Deno.addSignalListener("SIGTERM", () => this.#end());
+    Deno.addSignalListener("SIGHUP", () => supervisor.reload("signal"));
   }
-  await stopped;
-  const { sessions, flows } = proxy.active();
-  logger.info("Draining", { sessions, flows, drain_timeout_ms: config.drain_timeout });
-  const cut = await proxy.drain();
-  logger.info("Stopped", { closed: cut, ...summary(proxy) });
-  // The listeners stay: a signal while the last lines are written must not kill.
-  return forced ? 1 : 0;
+
+  #interrupt(): void {
+    const again = performance.now() - this.#interruptedAt < SAME_INTERRUPT_MS;
+    this.#interruptedAt = performance.now();
+    if (!again) this.#end();
+  }
+
+  #end(): void {
+    if (this.#onFirst === undefined) {
+      this.forced = true;
+      this.#supervisor.close();
+    }
+    this.#onFirst?.();
+    this.#onFirst = undefined;
+  }
+}
+
+/** Keeps shunt running, reloads it when its file changes, and drains it in the end. */
+async function keepRunning(
+  supervisor: Supervisor,
+  signals: Signals,
+  { file, text }: ConfigFile,
+): Promise<number> {
+  const watch = watchFile(file, {
+    text,
+    onChange: async (text) => {
+      await supervisor.reload("file", text);
+    },
+    onWaiting: () =>
+      logger.info("The configuration is being written; waiting for its end", { file }),
+    onError: (error) =>
+      logger.warn("Cannot watch the configuration", { file, error: messageOf(error) }),
+  });
+  try {
+    await Promise.race([signals.first, supervisor.drainAsked]);
+  } finally {
+    await watch[Symbol.asyncDispose]();
+  }
+  const { sessions, flows } = supervisor.active();
+  const { drain_timeout } = supervisor.config;
+  logger.info("Draining", { sessions, flows, drain_timeout_ms: drain_timeout });
+  return await supervisor.stop();
 }
 
 /** What was served and what was dropped, by reason. */
 function summary(proxy: Proxy): Record<string, number> {
-  const totals = Counters.sum(Object.values(proxy.stats()));
+  const totals = proxy.totals();
   const dropped = Object.entries(totals.drops).filter(([, count]) => count > 0)
     .map(([reason, count]) => [`dropped_${reason}`, count]);
   return {
@@ -126,8 +174,9 @@ function summary(proxy: Proxy): Record<string, number> {
   };
 }
 
-async function writeReadyFile(path: string, proxy: Proxy): Promise<void> {
-  const ready = { pid: Deno.pid, admin: null, listeners: proxy.addresses };
+async function writeReadyFile(path: string, supervisor: Supervisor): Promise<void> {
+  const { adminAddress: admin, addresses: listeners } = supervisor;
+  const ready = { pid: Deno.pid, admin, listeners };
   // Renaming makes it appear whole: whoever waits for it never reads half of it.
   const unfinished = `${path}.${Deno.pid}.tmp`;
   await Deno.writeTextFile(unfinished, `${JSON.stringify(ready)}\n`);

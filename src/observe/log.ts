@@ -6,7 +6,9 @@
  */
 
 import {
+  type Config as LogConfig,
   configure,
+  configureSync,
   dispose,
   getJsonLinesFormatter,
   type LogRecord,
@@ -66,6 +68,12 @@ export function formatterOf(format: Config["log"]["format"]): TextFormatter {
 /** A log that is set up. */
 export interface RunningLog extends AsyncDisposable {
   /**
+   * Goes on with another configuration.
+   *
+   * @param config The `log` part
+   */
+  change(config: Config["log"]): void;
+  /**
    * Writes lines that are formatted already.
    *
    * @param lines One or more lines, each with its line feed
@@ -91,17 +99,10 @@ export async function setUpLog(
   write: (bytes: Uint8Array) => Promise<void> = writeToStderr,
 ): Promise<RunningLog> {
   const lines = new LineSink(write);
-  const format = formatterOf(config.format);
-  await configure({
-    reset: true,
-    sinks: { lines: (record) => lines.add(format(record)) },
-    loggers: [
-      { category: "shunt", lowestLevel: config.level, sinks: ["lines"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["lines"] },
-    ],
-  });
+  await configure(loggersOf(config, lines));
   return {
     write: (text) => lines.add(text),
+    change: (config) => configureSync(loggersOf(config, lines)),
     async [Symbol.asyncDispose]() {
       if (lines.dropped > 0) {
         lines.add(`${lines.dropped} log lines were dropped: their reader was too slow\n`);
@@ -110,4 +111,16 @@ export async function setUpLog(
       await dispose();
     },
   };
+}
+
+function loggersOf(config: Config["log"], lines: LineSink) {
+  const format = formatterOf(config.format);
+  return {
+    reset: true,
+    sinks: { lines: (record: LogRecord) => lines.add(format(record)) },
+    loggers: [
+      { category: "shunt", lowestLevel: config.level, sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "error" as const, sinks: ["lines"] },
+    ],
+  } satisfies LogConfig<"lines", string>;
 }

@@ -231,7 +231,9 @@ export async function withShunt(
   const config = `${folder}/config.yaml`;
   const readyFile = `${folder}/ready.json`;
   await Deno.writeTextFile(config, `${yaml}\nlog: { format: json }\n`);
-  const io = ["--set", `io=${TEST_IO}`];
+  // Tests run beside each other, and beside what the machine runs: no fixed port.
+  const admin = yaml.includes("\nadmin:") ? [] : ["--set", "admin=null"];
+  const io = ["--set", `io=${TEST_IO}`, ...admin];
   const args = ["run", "-c", config, "--ready-file", readyFile, ...io, ...options.args ?? []];
   const child = spawnShunt(args);
   await child.stdin.close();

@@ -6,6 +6,7 @@
  */
 
 import { parseConfig } from "../../src/config/load.ts";
+import type { Config } from "../../src/config/schema.ts";
 import type { Io } from "../../src/io/mod.ts";
 import { openLibc } from "../../src/io/libc/symbols.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
@@ -62,6 +63,15 @@ export class TestShunt implements AsyncDisposable {
     return counters;
   }
 
+  /**
+   * Goes on with another configuration.
+   *
+   * @param yaml Its text
+   */
+  reload(yaml: string): Promise<readonly string[]> {
+    return this.proxy.reload(parse(yaml));
+  }
+
   /** Waits for the access record of the session or flow that ends next, and takes it out. */
   async ended(timeoutMs = 10_000): Promise<AccessRecord> {
     await until(() => this.records.length > 0, "a session or flow to end", timeoutMs);
@@ -73,6 +83,10 @@ export class TestShunt implements AsyncDisposable {
   }
 }
 
+function parse(yaml: string): Config {
+  return parseConfig(yaml, { file: "test.yaml", protocols: PROTOCOLS, set: [`io=${TEST_IO}`] });
+}
+
 /**
  * Starts shunt in this process.
  *
@@ -80,11 +94,7 @@ export class TestShunt implements AsyncDisposable {
  * @param io Sockets to use instead of the tests' own choice
  */
 export async function startShunt(yaml: string, io?: Io): Promise<TestShunt> {
-  const config = parseConfig(yaml, {
-    file: "test.yaml",
-    protocols: PROTOCOLS,
-    set: [`io=${TEST_IO}`],
-  });
+  const config = parse(yaml);
   const records: AccessRecord[] = [];
   const proxy = await startProxy(config, {
     onEnd: (record) => records.push(record),

@@ -157,7 +157,7 @@ Deno.test("run: SIGHUP neither kills nor disturbs", async () => {
     using client = await connect(shunt.port());
     await converse(client, "before");
     shunt.kill("SIGHUP");
-    await shunt.says("Reload is not supported yet; SIGHUP does nothing");
+    await shunt.says("Reload: nothing has changed");
     await converse(client, "after");
     using other = await connect(shunt.port());
     await converse(other, "new");

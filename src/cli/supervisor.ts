@@ -1,0 +1,245 @@
+/**
+ * Keeps a running shunt: reloads it, tells the admin address and the service manager how it is, and
+ * drains it. Knows neither signals nor the command line.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type {
+  Control,
+  ReloadResult,
+  RunState,
+  TargetStatus,
+  UpstreamStatus,
+} from "../admin/control.ts";
+import { type Admin, startAdmin } from "../admin/server.ts";
+import type { Config } from "../config/schema.ts";
+import { messageOf } from "../errors.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
+import type { LiveRecord } from "../observe/access.ts";
+import type { Counters } from "../observe/counters.ts";
+import type { LiveQuery } from "../observe/live.ts";
+import type { RunningLog } from "../observe/log.ts";
+import type { Active, Proxy } from "../proxy.ts";
+import { FULL_SHARE } from "../resolve/standing.ts";
+import type { Target } from "../resolve/upstream.ts";
+import type { ConfigFile } from "./config_file.ts";
+import type { Notifier } from "./notify.ts";
+
+const logger = getLogger(["shunt", "run"]);
+
+/** What a supervisor keeps. */
+export interface SupervisorParts {
+  readonly proxy: Proxy;
+  readonly log: RunningLog;
+  readonly notifier: Notifier;
+  /**
+   * Reads and checks the configuration.
+   *
+   * @param text What is in the file; read from it unless given
+   */
+  readonly load: (text?: string) => Promise<ConfigFile>;
+}
+
+/** Whoever asks for a reload. */
+export type ReloadCause = "signal" | "file" | "admin";
+
+/** A running shunt, kept. */
+export class Supervisor implements Control {
+  state: RunState = "starting";
+  readonly startedAt: Date = new Date();
+  readonly #parts: SupervisorParts;
+  #admin: Admin | undefined;
+  #watchdog: ReturnType<typeof setInterval> | undefined;
+  #ticks: readonly number[] = [];
+  /** Reloads come one after the other. */
+  #reloading: Promise<unknown> = Promise.resolve();
+  readonly #drainAsked = Promise.withResolvers<void>();
+
+  /** @param parts What it keeps */
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+  }
+
+  /** Settles once somebody asks for a drain at the admin address. */
+  get drainAsked(): Promise<void> {
+    return this.#drainAsked.promise;
+  }
+
+  /** Where the admin address is, or null where it is off. */
+  get adminAddress(): string | null {
+    return this.#admin?.address ?? null;
+  }
+
+  /**
+   * Opens the admin address.
+   *
+   * @param takeOver Whether it may be another shunt's still
+   * @throws {ShuntError} where it cannot be bound, or its token cannot be read
+   */
+  async openAdmin(takeOver: boolean): Promise<void> {
+    this.#admin = await startAdmin(this.config.admin, this, { takeOver });
+  }
+
+  /** All is bound: says so. */
+  ready(): void {
+    const { notifier } = this.#parts;
+    this.state = "ready";
+    notifier.ready(`Listening: ${Object.keys(this.addresses).join(", ")}`);
+    if (notifier.watchdogMs !== undefined) {
+      this.#watchdog = setInterval(() => this.#pat(), notifier.watchdogMs);
+    }
+  }
+
+  /** The manager hears of life only while every worker's clock ticks. */
+  #pat(): void {
+    const ticks = this.#parts.proxy.ticks();
+    const alive = ticks.every((count, worker) => count !== this.#ticks[worker]);
+    this.#ticks = ticks;
+    if (alive) this.#parts.notifier.watchdog();
+    else logger.error("A worker hangs: the watchdog is not fed", { ticks: ticks.join(",") });
+  }
+
+  /**
+   * Drains and ends.
+   *
+   * @returns How many sessions and flows had to be closed
+   */
+  async stop(): Promise<number> {
+    this.state = "draining";
+    this.#parts.notifier.stopping();
+    clearInterval(this.#watchdog);
+    await this.#reloading;
+    const cut = await this.#parts.proxy.drain();
+    await this.#admin?.close();
+    return cut;
+  }
+
+  /** Ends at once, also while draining. */
+  async close(): Promise<void> {
+    this.state = "draining";
+    clearInterval(this.#watchdog);
+    await this.#parts.proxy.close();
+    await this.#admin?.close();
+  }
+
+  reload(cause: ReloadCause = "admin", text?: string): Promise<ReloadResult> {
+    const result = this.#reloading.then(() => this.#reload(cause, text));
+    this.#reloading = result;
+    return result;
+  }
+
+  async #reload(cause: ReloadCause, text: string | undefined): Promise<ReloadResult> {
+    const { notifier } = this.#parts;
+    if (this.state === "draining") return { ok: false, problems: ["shunt is draining"] };
+    notifier.reloading();
+    const result = await this.#tryReload(text);
+    if (!result.ok) {
+      logger.error("Reload refused; what was running goes on", {
+        cause,
+        problems: result.problems,
+      });
+    } else if (result.changed.length === 0) {
+      logger.info("Reload: nothing has changed", { cause });
+    } else {
+      logger.info("Reloaded", { cause, changed: result.changed });
+    }
+    notifier.ready();
+    return result;
+  }
+
+  async #tryReload(text: string | undefined): Promise<ReloadResult> {
+    const { load, proxy, log } = this.#parts;
+    try {
+      const { config, problems } = await load(text);
+      if (config === undefined) return { ok: false, problems };
+      for (const problem of problems) logger.warn("The configuration has a warning", { problem });
+      const admin = await this.#admin?.prepare(config.admin);
+      try {
+        const changed = await proxy.reload(config);
+        admin?.commit();
+        log.change(config.log);
+        return { ok: true, changed };
+      } catch (error) {
+        await admin?.abandon();
+        throw error;
+      }
+    } catch (error) {
+      return { ok: false, problems: [messageOf(error)] };
+    }
+  }
+
+  drain(): void {
+    this.state = "draining";
+    this.#drainAsked.resolve();
+  }
+
+  get config(): Config {
+    return this.#parts.proxy.config;
+  }
+
+  get addresses(): Readonly<Record<string, BoundAddresses>> {
+    return this.#parts.proxy.addresses;
+  }
+
+  get io(): string {
+    return this.#parts.proxy.io;
+  }
+
+  get workers(): number {
+    return this.#parts.proxy.workers;
+  }
+
+  stats(): Readonly<Record<string, Counters>> {
+    return this.#parts.proxy.stats();
+  }
+
+  active(): Active {
+    return this.#parts.proxy.active();
+  }
+
+  live(query: LiveQuery): Promise<LiveRecord[]> {
+    return this.#parts.proxy.live(query);
+  }
+
+  setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean {
+    const found = this.#parts.proxy.setTarget(upstream, target, state);
+    if (found) logger.info("Target set by the admin address", { upstream, target, state });
+    return found;
+  }
+
+  upstreams(): UpstreamStatus[] {
+    return this.#parts.proxy.upstreams().map(({ name, config, targets }) => ({
+      name,
+      balance: config.balance,
+      targets: targets.map((target) => this.#targetStatus(name, target)),
+    }));
+  }
+
+  #targetStatus(upstream: string, target: Target): TargetStatus {
+    const { name, weight, backup, standing, sessions, flows } = target;
+    const report = this.#parts.proxy.health(upstream, name);
+    return {
+      target: name,
+      weight,
+      backup,
+      state: standing.is("drain") ? "drain" : "ready",
+      health: report?.health ?? "unchecked",
+      since: report === undefined ? undefined : at(report.since),
+      last_error: report?.lastError,
+      sessions: sessions.total,
+      flows: flows.total,
+      share: standing.share / FULL_SHARE,
+    };
+  }
+
+  metrics(): string {
+    return "";
+  }
+}
+
+/** The wall-clock time of a time that `performance.now()` gave. */
+function at(time: number): string {
+  return new Date(Date.now() - (performance.now() - time)).toISOString();
+}
