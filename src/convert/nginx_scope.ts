@@ -131,5 +131,5 @@ export function settingOf(
 ): Setting[] {
   if (directive === undefined) return [];
   const from: Origin = originOf(directive);
-  return [{ path, value: read(directive.args[0] ?? ""), from }];
+  return [{ path, value: read(directive.args.join(" ")), from }];
 }

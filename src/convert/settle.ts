@@ -37,12 +37,9 @@ export function settle(plan: Plan, protocols: readonly ProtocolInfo[]): void {
     dropEmpty(plan);
     if (plan.listeners.length === 0) throw nothingLeft(plan);
     const { problems } = loadConfig(writePlan(plan, []), { file: "", protocols });
-    // What nothing refers to is not converted either, and is said so.
-    const wrong = problems.filter(({ severity, code }) =>
-      severity === "error" || code === "unused"
-    );
-    if (wrong.length === 0) return;
-    for (const problem of wrong) mark(plan, problem);
+    // What only earns a warning, because it has no effect or nothing uses it, is not converted.
+    if (problems.length === 0) return;
+    for (const problem of problems) mark(plan, problem);
     sweep(plan);
   }
   throw unreadable(0, "Cannot convert the file; please report it as a bug, with the file");
@@ -80,7 +77,9 @@ function mark(plan: Plan, { path, message }: Problem): void {
     if (key === "targets") refuse(upstream.targets[Number(rest[0])] ?? upstream, why);
     else refuse(settingAt(upstream.settings, [key, ...rest]) ?? upstream, why);
   } else {
-    const setting = settingAt(plan.settings, keys);
+    // Two keys that contradict each other are told at one of them, which may have its default.
+    const setting = settingAt(plan.settings, keys) ??
+      plan.settings.find(({ path }) => path[0] === top);
     if (setting === undefined) throw unsettled(path, message);
     refuse(setting, why);
   }

@@ -75,8 +75,10 @@ function listenerSettings(
 ): { readonly settings: Setting[]; readonly notes: Note[] } {
   const settings: Setting[] = [];
   const notes: Note[] = [];
-  if (group.flag("proxyprotocol")) {
-    const from = group.origin("proxyprotocol");
+  const from = group.origin("proxyprotocol");
+  if (group.flag("proxyprotocol") && transport === "udp") {
+    notes.push(unconverted(from, "shunt takes PROXY headers by TCP only"));
+  } else if (group.flag("proxyprotocol")) {
     settings.push(
       { path: ["proxy_protocol", "accept"], value: "required", from },
       { path: ["proxy_protocol", "trusted"], value: LOOPBACK, from },

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { parse } from "smol-toml";
 import { Scanner } from "./scanner.ts";
 
 /** Keys as one text, which no key can look like. */
@@ -104,15 +105,7 @@ export class TomlLines {
   }
 }
 
+/** A quoted key is written as a text is. */
 function unquote(text: string): string {
-  if (text.startsWith("'")) return text.slice(1, -1);
-  const json = text.replaceAll(/\\U0*([0-9a-fA-F]{1,6})/g, (_, hex) => {
-    const code = parseInt(hex, 16);
-    return code > 0x10ffff ? "" : JSON.stringify(String.fromCodePoint(code)).slice(1, -1);
-  }).replaceAll("\t", "\\t");
-  try {
-    return String(JSON.parse(json));
-  } catch {
-    return text;
-  }
+  return String(parse(`key = ${text}`).key);
 }
