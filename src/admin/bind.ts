@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { Server } from "node:http";
-import { connect } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { messageOf, ShuntError } from "../errors.ts";
 import { formatAddress, parseSocketAddress } from "../wire/address.ts";
@@ -16,6 +14,7 @@ export type BindMode = "exclusive" | "take_over";
 
 /** A bound admin address. */
 export interface BoundAdmin {
+  readonly listener: Deno.Listener;
   /** `IP:PORT` with the real port, or `unix:PATH`. */
   readonly address: string;
   /** Removes what is left of it in the file system, unless it is somebody else's by now. */
@@ -23,23 +22,18 @@ export interface BoundAdmin {
 }
 
 /**
- * Binds a server.
+ * Binds the admin address.
  *
- * @param server The server
  * @param bind `IP:PORT` or `unix:PATH`
  * @param mode Whether somebody else may have the address
  * @returns Where it is
  * @throws {ShuntError} with code `bind_failed`
  */
-export async function bindAdmin(
-  server: Server,
-  bind: string,
-  mode: BindMode,
-): Promise<BoundAdmin> {
+export async function bindAdmin(bind: string, mode: BindMode): Promise<BoundAdmin> {
   try {
     return bind.startsWith("unix:")
-      ? await bindUnix(server, bind.slice("unix:".length), mode)
-      : await bindTcp(server, bind, mode);
+      ? await bindUnix(bind.slice("unix:".length), mode)
+      : bindTcp(bind, mode);
   } catch (error) {
     throw new ShuntError(`Cannot bind the admin address ${bind}: ${explain(error)}`, {
       code: "bind_failed",
@@ -50,74 +44,56 @@ export async function bindAdmin(
 }
 
 function explain(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") {
+  if (error instanceof Deno.errors.AddrInUse) {
     return "the address is in use; stop who listens there, choose another admin.bind, or turn it " +
       'off with "admin: null"';
   }
-  if (code === "EADDRNOTAVAIL") return "the address is none of this host's";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "the address is none of this host's";
   return messageOf(error);
 }
 
-interface ListenOptions {
-  readonly path?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly reusePort?: boolean;
-}
-
-function listen(server: Server, options: ListenOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-async function bindTcp(server: Server, bind: string, mode: BindMode): Promise<BoundAdmin> {
+function bindTcp(bind: string, mode: BindMode): BoundAdmin {
   const parsed = parseSocketAddress(bind);
   if (typeof parsed === "string") throw new TypeError(parsed);
   const { port } = parsed;
-  const host = parsed.host === "localhost" ? "127.0.0.1" : parsed.host;
+  const hostname = parsed.host === "localhost" ? "127.0.0.1" : parsed.host;
   // The port is shared so that another shunt can take over; without this look it would be shared
   // with anybody's, and nobody would notice.
-  if (mode === "exclusive") Deno.listen({ hostname: host, port }).close();
-  await listen(server, { host, port, reusePort: Deno.build.os === "linux" });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new TypeError("no port was given");
-  return { address: formatAddress(host, address.port), release: () => Promise.resolve() };
+  if (mode === "exclusive" && port !== 0) Deno.listen({ hostname, port }).close();
+  const listener = Deno.listen({ hostname, port, reusePort: Deno.build.os === "linux" });
+  return {
+    listener,
+    address: formatAddress(hostname, listener.addr.port),
+    release: () => Promise.resolve(),
+  };
 }
 
-async function bindUnix(server: Server, path: string, mode: BindMode): Promise<BoundAdmin> {
-  if (mode === "exclusive" && await isAnswered(path)) {
-    throw Object.assign(new Error("in use"), { code: "EADDRINUSE" });
-  }
+async function bindUnix(path: string, mode: BindMode): Promise<BoundAdmin> {
+  if (mode === "exclusive" && await isAnswered(path)) throw new Deno.errors.AddrInUse();
   const old = await statOf(path);
   if (old !== undefined && !old.isSocket) throw new Error("there is a file that is no socket");
   // Bound where only this user gets, and moved once its mode is right: nobody slips in between, and
   // whoever connects finds the old socket or the new one.
   const privately = await Deno.makeTempDir({ dir: dirname(path), prefix: `.${basename(path)}-` });
   const bound = join(privately, "s");
+  let listener: Deno.UnixListener | undefined;
   try {
-    await listen(server, { path: bound });
+    listener = Deno.listen({ transport: "unix", path: bound });
     await Deno.chmod(bound, 0o600);
+    const own = await Deno.lstat(bound);
     await Deno.rename(bound, path);
+    return { listener, address: `unix:${path}`, release: () => removeOwn(path, own) };
   } catch (error) {
-    server.close();
+    listener?.close();
     throw error;
   } finally {
     await Deno.remove(privately, { recursive: true });
   }
-  const own = await Deno.lstat(path);
-  return {
-    address: `unix:${path}`,
-    async release() {
-      const now = await statOf(path);
-      if (now?.ino === own.ino && now.dev === own.dev) await Deno.remove(path).catch(() => {});
-    },
-  };
+}
+
+async function removeOwn(path: string, own: Deno.FileInfo): Promise<void> {
+  const now = await statOf(path).catch(() => undefined);
+  if (now?.ino === own.ino && now.dev === own.dev) await Deno.remove(path).catch(() => {});
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
@@ -130,13 +106,11 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
 }
 
 /** Tells a socket that somebody serves from what is left of one. */
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
+async function isAnswered(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch {
+    return false;
+  }
 }

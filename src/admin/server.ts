@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Server } from "node:http";
 import { getLogger } from "@logtape/logtape";
 import type { AdminConfig } from "../config/check_admin.ts";
 import { messageOf } from "../errors.ts";
@@ -14,13 +13,10 @@ import { makeApi } from "./api.ts";
 import type { Guard } from "./auth.ts";
 import { bindAdmin, type BindMode, type BoundAdmin } from "./bind.ts";
 import type { Control } from "./control.ts";
-import { makeServer } from "./http.ts";
+import { HttpServer } from "./http.ts";
 import { readToken } from "./token.ts";
 
 const logger = getLogger(["shunt", "admin"]);
-
-/** Milliseconds that answers under way get when the address is closed. */
-const CLOSE_MS = 1000;
 
 /** Another configuration of the admin address, ready to be taken. */
 export interface AdminChange {
@@ -50,7 +46,7 @@ export interface Admin extends AsyncDisposable {
 interface Running {
   readonly config: AdminConfig;
   readonly bound: BoundAdmin;
-  readonly server: Server;
+  readonly server: HttpServer;
   guard: Guard;
 }
 
@@ -110,14 +106,15 @@ class RunningAdmin implements Admin {
   }
 
   async #start(config: AdminConfig, token: string | undefined): Promise<Running> {
-    const server = makeServer((request, source) =>
-      this.#api.fetch(request, { source, guard: running.guard, address: running.bound.address })
-    );
-    const bound = await bindAdmin(server, config.bind, this.#mode);
-    server.on("error", (error: unknown) => {
-      logger.error("Cannot accept at the admin address", { error: messageOf(error) });
+    const bound = await bindAdmin(config.bind, this.#mode);
+    const { address } = bound;
+    const server = new HttpServer(bound.listener, {
+      handler: (request, source) =>
+        this.#api.fetch(request, { source, guard: running.guard, address }),
+      onError: (error) =>
+        logger.error("Cannot accept at the admin address", { address, error: messageOf(error) }),
     });
-    const running = { config, bound, server, guard: { bind: config.bind, token } };
+    const running: Running = { config, bound, server, guard: { bind: config.bind, token } };
     return running;
   }
 
@@ -139,9 +136,5 @@ class RunningAdmin implements Admin {
 
 async function stop({ server, bound }: Running): Promise<void> {
   await bound.release();
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
-  await closed;
-  clearTimeout(timer);
+  await server.close();
 }
