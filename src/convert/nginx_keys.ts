@@ -17,9 +17,9 @@ const ANY = new RegExp(String.raw`^(?:\^\(?\.[*+]\)?)?\\\.(${NAME})\$$`);
 const OPTIONAL = new RegExp(
   String.raw`^(?:\^\((?:\?:)?\.[*+]\\\.\)\?|\(\^\|\\\.\)|\(\?:\^\|\\\.\))(${NAME})\$$`,
 );
-/** A whole name, its first part perhaps out of several. */
+/** A whole name, or several of which the ends may be the same. */
 const WHOLE = new RegExp(
-  String.raw`^\^(?:\((?:\?:)?([\w-]+(?:\|[\w-]+)*)\)(\\\.${NAME})|(${NAME}))\$$`,
+  String.raw`^\^(?:\((?:\?:)?(${NAME}(?:\|${NAME})*)\)((?:\\\.${NAME})?)|(${NAME}))\$$`,
 );
 
 /**
@@ -30,6 +30,12 @@ const WHOLE = new RegExp(
  * @returns What it stands for
  */
 export function readKey(key: string, { hostnames }: { readonly hostnames: boolean }): Key {
+  const read = readAsWritten(key, hostnames);
+  if (read.kind === "none") return read;
+  return { kind: read.kind, patterns: read.patterns.map((pattern) => pattern.toLowerCase()) };
+}
+
+function readAsWritten(key: string, hostnames: boolean): Key {
   if (key.startsWith("~")) return readPattern(key.replace(/^~\*?/, ""));
   const wild = key.startsWith("*.") || key.startsWith(".");
   if (wild && !hostnames) {
@@ -56,7 +62,7 @@ function readPattern(pattern: string): Key {
   }
   const [, choices, suffix = "", whole] = WHOLE.exec(pattern) ?? [];
   if (choices !== undefined) {
-    const patterns = choices.split("|").map((choice) => `${choice}${plain(suffix)}`);
+    const patterns = choices.split("|").map((choice) => plain(`${choice}${suffix}`));
     return { kind: "pattern", patterns };
   }
   if (whole !== undefined) return { kind: "pattern", patterns: [plain(whole)] };

@@ -5,9 +5,11 @@
  * @module
  */
 
+import { patternCovers } from "../config/names.ts";
 import { readKey } from "./nginx_keys.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import {
+  type Item,
   type Note,
   type Origin,
   type PlannedMatch,
@@ -56,7 +58,7 @@ export function expand(
   if (map === undefined) throw new Undecidable(`shunt has no variables, and $${name} is one`);
   if (depth >= MAX_DEPTH) throw new Undecidable(`its maps are nested deeper than ${MAX_DEPTH}`);
   const outcomes: Outcome[] = [];
-  for (const outcome of readMap(map)) {
+  for (const outcome of readMap(map, { maps, depth })) {
     // An empty value is no target there, so what it takes is closed.
     if (outcome.value === undefined || outcome.value === "") {
       outcomes.push({ ...outcome, value: undefined });
@@ -84,20 +86,22 @@ function nested(
   },
 ): Outcome[] {
   const { match, from, notes } = outcome;
-  const inner = expandOrSay(value, { maps, outcome, depth });
   const joined: Outcome[] = [];
-  for (const each of inner) {
+  let pending = [...notes];
+  for (const each of expandOrSay(value, { maps, outcome, depth })) {
+    pending.push(...each.notes);
     const both = conjunction(match, each.match);
-    const pending = joined.length === 0 ? [...notes, ...each.notes] : each.notes;
-    if (both !== undefined) {
-      const origin = Object.keys(each.match).length > 0 ? each.from : from;
-      joined.push({ match: both, value: each.value, from: origin, notes: pending });
-    } else {
-      const why = "it asks for a name within a map by name";
-      const last = joined.at(-1);
-      if (last !== undefined) last.notes.push(unconverted(each.from, why));
+    if (both === "impossible") continue;
+    if (both === "unsayable") {
+      pending.push(unconverted(each.from, "shunt cannot ask for two protocols of ALPN at once"));
+      continue;
     }
+    const origin = Object.keys(each.match).length > 0 ? each.from : from;
+    joined.push({ match: both, value: each.value, from: origin, notes: pending });
+    pending = [];
   }
+  // The last outcome has no condition, so there is one.
+  joined.at(-1)?.notes.push(...pending);
   return joined;
 }
 
@@ -119,17 +123,33 @@ function expandOrSay(
   }
 }
 
-function conjunction(outer: PlannedMatch, inner: PlannedMatch): PlannedMatch | undefined {
-  if (inner.sni !== undefined && outer.sni !== undefined) return undefined;
-  if (inner.alpn !== undefined && outer.alpn !== undefined) return undefined;
-  return { ...outer, ...inner };
+function conjunction(
+  outer: PlannedMatch,
+  inner: PlannedMatch,
+): PlannedMatch | "impossible" | "unsayable" {
+  if (inner.alpn !== undefined && outer.alpn !== undefined) return "unsayable";
+  const both = { ...outer, ...inner };
+  if (inner.sni === undefined || outer.sni === undefined) return both;
+  // Of two patterns, one lies within the other or they have no name in common.
+  const within = (narrow: Item<string>[], wide: Item<string>[]) =>
+    narrow.filter(({ value }) => wide.some((other) => patternCovers(other.value, value)));
+  const sni = [...within(inner.sni, outer.sni), ...within(outer.sni, inner.sni)];
+  const once = new Map(sni.map((item) => [item.value, item]));
+  return once.size === 0 ? "impossible" : { ...both, sni: [...once.values()] };
 }
 
 const TLS = (from: Origin): PlannedMatch => ({ protocol: [{ value: "tls", from }] });
 
-function readMap(map: Directive): Outcome[] {
+/** What stands around a map. */
+interface Around {
+  readonly maps: ReadonlyMap<string, Directive>;
+  readonly depth: number;
+}
+
+function readMap(map: Directive, around: Around): Outcome[] {
   const [source = ""] = map.args;
-  switch (/^\$(?:\{(\w+)\}|(\w+))$/.exec(source)?.slice(1).join("")) {
+  const variable = /^\$(?:\{(\w+)\}|(\w+))$/.exec(source)?.slice(1).join("") ?? "";
+  switch (variable) {
     case "ssl_preread_server_name":
       return byName(map);
     case "ssl_preread_alpn_protocols":
@@ -137,8 +157,29 @@ function readMap(map: Directive): Outcome[] {
     case "ssl_preread_protocol":
       return byVersion(map);
     default:
+      if (around.maps.has(variable)) return byValue(map, { source, ...around });
       throw new Undecidable(`shunt does not decide by ${source}`);
   }
+}
+
+/** A map by what another map gives: each outcome of that one has its entry here. */
+function byValue(map: Directive, { source, maps, depth }: Around & { readonly source: string }) {
+  const { entries, notes, fallback, empty } = readEntries(map);
+  for (const { key, from } of entries) {
+    if (!/^~|^\*\.|^\./.test(key)) continue;
+    notes.push(unconverted(from, "shunt matches no patterns among the values of a map"));
+  }
+  const name = source.replaceAll(/\W/g, "");
+  const own = new RegExp(`\\$(?:\\{${name}\\}|${name}\\b)`, "g");
+  const outcomes = expand(source, { maps, from: originOf(map), depth: depth + 1 });
+  return outcomes.map((outcome, index): Outcome => {
+    const { value = "" } = outcome;
+    const entry = value === "" ? empty : entries.find(({ key }) => key === value);
+    const pending = index === 0 ? [...notes, ...outcome.notes] : outcome.notes;
+    // The other map's variable has the value that was looked up.
+    const found = (entry ?? fallback).value?.replaceAll(own, () => value);
+    return { ...outcome, value: found, notes: pending };
+  });
 }
 
 /** The entries of a map, with what is no entry as notes. */
@@ -223,7 +264,7 @@ function byAlpn(map: Directive): Outcome[] {
   );
   for (const { key, value, from } of ranked) {
     const word =
-      /^~\*?(?:\\b|\^|\(\^\|,\)|\(\?:\^\|,\))?([\w./-]+|[\w-]+\\\.[\w.-]+)(?:\\b|\$|\(,\|\$\)|\(\?:,\|\$\)|,)?$/
+      /^~\*?(?:\\b|\^|\(\^\|,\)|\(\?:\^\|,\))?((?:[\w./-]|\\\.)+)(?:\\b|\$|\(,\|\$\)|\(\?:,\|\$\)|,)?$/
         .exec(key)?.[1]?.replaceAll("\\", "");
     const name = key.startsWith("~") ? word : key;
     if (name === undefined || name.includes(",")) {
@@ -244,6 +285,7 @@ function byAlpn(map: Directive): Outcome[] {
   return outcomes;
 }
 
+/** Most clients offer TLS 1.3, so all go where those go. */
 function byVersion(map: Directive): Outcome[] {
   const { entries, notes, fallback, empty } = readEntries(map);
   const named = entries.filter(({ key, from }) => {
@@ -251,22 +293,19 @@ function byVersion(map: Directive): Outcome[] {
     if (!known) notes.push(unconverted(from, "it is no version of TLS"));
     return known;
   });
-  const [first] = named;
-  const agreed = named.every(({ value }) => value === first?.value);
-  let tls: Entries["fallback"] = fallback;
-  if (first !== undefined && agreed) {
-    tls = first;
-    if (named.length < 2 && !first.key.startsWith("~")) {
-      notes.push(remark(first.from, "shunt takes any version of TLS"));
-    }
-  } else {
-    for (const { from } of named) {
-      notes.push(unconverted(from, "shunt does not decide by the version of TLS"));
-    }
-    if (fallback.value === undefined && first !== undefined) tls = first;
+  const newest = named.find(({ key }) => key === "TLSv1.3") ??
+    named.find(({ key }) => key.startsWith("~"));
+  // Where the empty value has an entry, the default is for versions of TLS that have none.
+  const tls = newest ?? (empty === undefined ? named[0] ?? fallback : fallback);
+  const others = empty === undefined || fallback.value === undefined ? named : [...named, fallback];
+  for (const { value, from } of others) {
+    if (value === tls.value) continue;
+    notes.push(unconverted(from, "shunt does not decide by the version of TLS"));
   }
-  const rest = { match: {}, ...(empty ?? fallback), notes };
-  if (tls.value === rest.value) return [rest];
-  return [{ match: TLS(tls.from), ...tls, notes: notes.splice(0) }, rest]
-    .map(({ match, value, from, notes }) => ({ match, value, from, notes }));
+  const rest = empty ?? fallback;
+  if (tls.value === rest.value) return [{ match: {}, value: rest.value, from: rest.from, notes }];
+  return [
+    { match: TLS(tls.from), value: tls.value, from: tls.from, notes },
+    { match: {}, value: rest.value, from: rest.from, notes: [] },
+  ];
 }

@@ -102,6 +102,7 @@ const KEYS: readonly [key: string, patterns: readonly string[] | undefined][] = 
   ["www.example.*", undefined],
   ["~^www\\.example\\.com$", ["www.example.com"]],
   ["~*^(a|b)\\.example\\.com$", ["a.example.com", "b.example.com"]],
+  ["~^(www\\.a\\.com|b\\.org)$", ["www.a.com", "b.org"]],
   ["~\\.example\\.com$", ["*.example.com"]],
   ["~^.+\\.example\\.com$", ["*.example.com"]],
   ["~^(.+\\.)?example\\.com$", ["example.com", "*.example.com"]],
