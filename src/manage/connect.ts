@@ -104,7 +104,7 @@ async function connectTarget(
     if (error instanceof ResolveError) throw error;
     const kind = parts.io.classify(error);
     // Want of descriptors or permission says nothing of the target, nor does a session that ended.
-    if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.standing.failed();
+    if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed();
     const why = address.kind === "unix" && kind === "refused"
       ? "nobody listens at that path"
       : describe(kind, error);

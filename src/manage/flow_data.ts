@@ -24,6 +24,9 @@ export class FlowData {
   readonly started: number = performance.now();
   detectMs: number | undefined;
   connectMs: number | undefined;
+  /** How much of what the flow has carried is in the counters. */
+  countedUp = 0;
+  countedDown = 0;
   /** Whether the target has answered. */
   answered = false;
 

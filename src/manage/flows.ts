@@ -188,6 +188,7 @@ export class Flows {
         this.end(flow, "detect_timeout");
       } else this.#conclude(flow);
     });
+    for (const flow of this.#table) countBytes(flow);
     this.#expireDead();
   }
 
@@ -219,12 +220,11 @@ export class Flows {
     const { server, target } = flow.data;
     server?.close();
     target?.flows.add(-1);
-    if (reason === "target_reset" && !flow.data.answered) target?.standing.failed();
-    const { counters } = flow.data.listener;
-    counters.flowsActive--;
-    counters.bytesUp += flow.upBytes;
-    counters.bytesDown += flow.downBytes;
-    counters.closes[reason]++;
+    if (reason === "target_reset" && !flow.data.answered) target?.failed();
+    countBytes(flow);
+    const counters = flow.data.listener.counters.flows;
+    counters.seconds.observe((performance.now() - flow.data.started) / 1000);
+    counters.end(reason);
     this.#parts.onEnd(flow, reason, error);
     if (this.#table.size === 0) this.#onIdle.splice(0).forEach((tell) => tell());
   }
@@ -246,8 +246,7 @@ export class Flows {
 
   #begin(flow: Flow<FlowData>, client: DatagramAddress, known?: Detected): void {
     const { counters, router } = flow.data.listener;
-    counters.flowsTotal++;
-    counters.flowsActive++;
+    counters.flows.begin();
     flow.data.client = this.#socket.keep(client);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#route(flow, known);
@@ -269,11 +268,14 @@ export class Flows {
 
   #route(flow: Flow<FlowData>, detected?: Detected): void {
     const { data } = flow;
+    const counters = data.listener.counters.flows;
     if (detected !== undefined) {
       data.detected = detected;
       data.detection = undefined;
       data.detectMs = performance.now() - data.started;
+      counters.detectSeconds.observe(data.detectMs / 1000);
     }
+    counters.detect(detected?.protocol);
     const route = data.listener.router.match({
       transport: "udp",
       protocol: detected?.protocol ?? "",
@@ -282,6 +284,7 @@ export class Flows {
     });
     if (route === undefined) return this.end(flow, "no_route");
     data.route = route;
+    counters.match(route.index);
     const upstream = data.listener.upstreams.get(route.upstream);
     if (upstream === undefined) return this.end(flow, "internal_error");
     data.upstream = upstream;
@@ -313,6 +316,8 @@ export class Flows {
     if (!this.#table.opened(flow, idleMs)) return server.close();
     data.server = server;
     data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
+    upstream.times.udp.observe(data.connectMs / 1000);
+    data.target?.totals.addFlow();
     await this.#flush(flow, upstream, server);
   }
 
@@ -387,6 +392,16 @@ export class Flows {
       flow.data.listener.counters.drops.send_failed++;
     } else this.end(flow, reason, error);
   }
+}
+
+/** Counts what went through since the last time. */
+function countBytes({ upBytes, downBytes, data }: Flow<FlowData>): void {
+  const [up, down] = [upBytes - data.countedUp, downBytes - data.countedDown];
+  if (up === 0 && down === 0) return;
+  data.listener.counters.flows.carry(up, down);
+  data.target?.totals.carry(up, down);
+  data.countedUp = upBytes;
+  data.countedDown = downBytes;
 }
 
 function limitsOf({ config }: ListenerState): FlowLimits {

@@ -61,6 +61,7 @@ export async function serve(
   const session = sessions.open(listener, client);
   if (session === undefined) return;
   const { detect: limits, proxy_protocol } = listener.config;
+  const counters = listener.counters.sessions;
   let head: Head | undefined;
   try {
     const { proxied } = session;
@@ -71,9 +72,13 @@ export async function serve(
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) session.detected = await detect(session, head, deadline);
       session.detectMs = performance.now() - session.started;
+      counters.detectSeconds.observe(session.detectMs / 1000);
     }
+    counters.detect(session.detected?.protocol);
     const server = await connect(session, parts);
     session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
+    session.upstream?.times.tcp.observe(session.connectMs / 1000);
+    session.target?.totals.addSession();
     const relayed = head;
     head = undefined;
     startRelay(session, server, {
@@ -187,6 +192,7 @@ async function connect(session: Session, parts: ServeParts): Promise<Stream> {
   });
   if (route === undefined) throw new Stop("no_route");
   session.route = route;
+  listener.counters.sessions.match(route.index);
   const upstream = listener.upstreams.get(route.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;

@@ -48,6 +48,9 @@ export class Session {
   up = 0;
   /** Bytes delivered to the client. */
   down = 0;
+  /** How much of {@linkcode up} and {@linkcode down} is in the counters. */
+  countedUp = 0;
+  countedDown = 0;
   /** Milliseconds, precise. */
   readonly started: number = performance.now();
   detectMs: number | undefined;

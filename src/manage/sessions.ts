@@ -51,8 +51,7 @@ export class Sessions {
     const source = { host: unmapHost(host), port };
     const session = new Session(monotonicUlid(), listener, client, source);
     this.#live.add(session);
-    listener.counters.sessionsTotal++;
-    listener.counters.sessionsActive++;
+    listener.counters.sessions.begin();
     // A trusted proxy's own address says nothing of its clients: theirs is known with the header.
     session.proxied = listener.trusts(source.host);
     const charged = session.proxied ? undefined : source.host;
@@ -87,12 +86,13 @@ export class Sessions {
     const { counters, limits } = session.listener;
     target?.sessions.add(-1);
     this.#notice(session);
-    if (reason === "target_reset" && !session.answered) target?.standing.failed();
-    if (session.admitted) limits.release("session", session.chargedTo);
-    counters.sessionsActive--;
-    counters.bytesUp += session.up;
-    counters.bytesDown += session.down;
-    counters.closes[reason]++;
+    if (reason === "target_reset" && !session.answered) target?.failed();
+    if (session.admitted) {
+      limits.release("session", session.chargedTo);
+      counters.sessions.seconds.observe((performance.now() - session.started) / 1000);
+    }
+    this.#count(session);
+    counters.sessions.end(reason);
     this.#onEnd(session, reason, error);
     if (this.#live.size === 0) this.#idle?.();
   }
@@ -105,6 +105,7 @@ export class Sessions {
   sweep(now: number): void {
     for (const session of this.#live) {
       if (!session.answered) this.#notice(session);
+      this.#count(session);
       if (now >= session.deadline) {
         session.deadline = Infinity;
         session.onDeadline?.();
@@ -119,6 +120,16 @@ export class Sessions {
     if (session.answered || session.down === 0) return;
     session.answered = true;
     session.target?.standing.answered();
+  }
+
+  /** Counts what went through since the last time: a long download is no jump at its end. */
+  #count(session: Session): void {
+    const { up, down, countedUp, countedDown } = session;
+    if (up === countedUp && down === countedDown) return;
+    session.listener.counters.sessions.carry(up - countedUp, down - countedDown);
+    session.target?.totals.carry(up - countedUp, down - countedDown);
+    session.countedUp = up;
+    session.countedDown = down;
   }
 
   /** Waits until no session lives. */

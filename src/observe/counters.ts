@@ -1,121 +1,33 @@
 /**
- * What shunt counts, as plain numbers: why sessions and flows end, what is dropped, how much went
- * through. Knows no socket and no log.
+ * What shunt counts of a listener, as plain numbers: what begins, why it ends, what is dropped, how much
+ * went through. Knows no socket and no log.
  *
  * @module
  */
 
-/** Why a session or flow ended: the closed list behind `reason` in access lines and metrics. */
-export const CLOSE_REASONS = [
-  /** Both sides ended in order. */
-  "done",
-  /** Nothing moved for the upstream's `idle_timeout`. */
-  "idle_timeout",
-  /** The client left before a target had been asked. */
-  "client_closed",
-  /** The client's connection broke, or a reply could not be sent to it. */
-  "client_reset",
-  /** The target's connection broke, or a datagram could not be sent to it. */
-  "target_reset",
-  /** Detection took longer than `detect.timeout` and `on_timeout` is `close`. */
-  "detect_timeout",
-  /** All sessions and flows together hold `limits.detect_memory`. */
-  "detect_memory",
-  /** A PROXY header was required or begun, and is missing or broken. */
-  "proxy_header",
-  /** No route matched. */
-  "no_route",
-  /** The upstream has no target that may be tried. */
-  "no_target",
-  /** A target's name could not be resolved. */
-  "dns_failed",
-  /** A target refused the connection. */
-  "connect_refused",
-  /** No target answered within `connect_timeout`. */
-  "connect_timeout",
-  /** A target could not be reached for another reason. */
-  "connect_failed",
-  /** The listener has `limits.sessions` sessions. */
-  "limit_sessions",
-  /** The source has `limits.per_source` sessions and flows. */
-  "limit_source",
-  /** The source opens more than `limits.new_per_source`. */
-  "limit_rate",
-  /** All descriptors that sessions and flows may have are taken. */
-  "no_descriptors",
-  /** The flow's target was taken out of the configuration, or found dead: its next datagram begins
-   * another flow. */
-  "target_gone",
-  /** A flow that was silent for 2 s while shunt drained. */
-  "drained",
-  /** Still running when `drain_timeout` had passed, or when shunt was told to stop at once. */
-  "shutdown",
-  /** Its worker died, and was replaced. */
-  "worker_died",
-  /** A bug in shunt: please report the log line. */
-  "internal_error",
-] as const;
+import { LIFE_CELLS, LifeCounters } from "./life_counters.ts";
+import { CLOSE_REASONS, type CloseReason, DROP_REASONS, type DropReason } from "./reasons.ts";
 
-/** One of {@linkcode CLOSE_REASONS}. */
-export type CloseReason = typeof CLOSE_REASONS[number];
+export { CLOSE_REASONS, type CloseReason, DROP_REASONS, type DropReason } from "./reasons.ts";
 
-/** Why a datagram was dropped. */
-export const DROP_REASONS = [
-  /** The listener has `limits.flows` flows. */
-  "limit_flows",
-  /** The source has `limits.per_source` sessions and flows. */
-  "limit_source",
-  /** The source opens more than `limits.new_per_source`. */
-  "limit_rate",
-  /** All descriptors that sessions and flows may have are taken. */
-  "no_descriptors",
-  /** The flow holds `detect.max_bytes`. */
-  "held_bytes",
-  /** The flow holds as many datagrams as may wait. */
-  "held_datagrams",
-  /** All sessions and flows together hold `limits.detect_memory`. */
-  "detect_memory",
-  /** It was held by a flow that ended before a target could take it. */
-  "flow_closed",
-  /** The socket could not take it: it is too long, or a queue is full. */
-  "send_failed",
-  /** It came from someone who is not the flow's target. */
-  "not_target",
-  /** New flows are not taken while shunt drains. */
-  "draining",
-] as const;
-
-/** One of {@linkcode DROP_REASONS}. */
-export type DropReason = typeof DROP_REASONS[number];
-
-const SCALARS = [
-  "sessionsTotal",
-  "sessionsActive",
-  "flowsTotal",
-  "flowsActive",
-  "bytesUp",
-  "bytesDown",
-  "acceptErrors",
-] as const;
+const FLOWS = LIFE_CELLS;
+const ACCEPT_ERRORS = 2 * LIFE_CELLS;
+const DROPS = ACCEPT_ERRORS + 1;
 
 /** Numbers that the counters of one listener take. */
-export const COUNTER_CELLS: number = SCALARS.length + CLOSE_REASONS.length + DROP_REASONS.length;
+export const COUNTER_CELLS: number = DROPS + DROP_REASONS.length;
 
-/** Makes an object whose properties are cells of an array. */
-function overCells<K extends string>(
-  names: readonly K[],
-  cells: Float64Array,
-  first: number,
-): Record<K, number> {
-  const target = {} as Record<K, number>;
-  names.forEach((name, i) =>
-    Object.defineProperty(target, name, {
+/** Drops by reason: properties that are cells of an array. */
+function dropsOver(cells: Float64Array): Record<DropReason, number> {
+  const drops = {} as Record<DropReason, number>;
+  DROP_REASONS.forEach((name, i) =>
+    Object.defineProperty(drops, name, {
       enumerable: true,
-      get: () => cells[first + i],
-      set: (value: number) => cells[first + i] = value,
+      get: () => cells[DROPS + i],
+      set: (value: number) => cells[DROPS + i] = value,
     })
   );
-  return target;
+  return drops;
 }
 
 /**
@@ -123,19 +35,28 @@ function overCells<K extends string>(
  * any may read.
  */
 export class Counters {
+  readonly sessions: LifeCounters;
+  readonly flows: LifeCounters;
   readonly #cells: Float64Array;
-  readonly closes: Record<CloseReason, number>;
-  readonly drops: Record<DropReason, number>;
+  #drops: Record<DropReason, number> | undefined;
 
-  /** @param cells {@linkcode COUNTER_CELLS} numbers; memory of its own unless given */
-  constructor(cells: Float64Array = new Float64Array(COUNTER_CELLS)) {
+  /**
+   * @param cells {@linkcode COUNTER_CELLS} numbers; memory of its own unless given
+   * @param matches One number a route for sessions, then one a route for flows; routes are not counted
+   * unless given
+   */
+  constructor(
+    cells: Float64Array = new Float64Array(COUNTER_CELLS),
+    matches: Float64Array = new Float64Array(0),
+  ) {
     this.#cells = cells;
-    this.closes = overCells(CLOSE_REASONS, cells, SCALARS.length);
-    this.drops = overCells(DROP_REASONS, cells, SCALARS.length + CLOSE_REASONS.length);
+    const routes = matches.length / 2;
+    this.sessions = new LifeCounters(cells.subarray(0, FLOWS), matches.subarray(0, routes));
+    this.flows = new LifeCounters(cells.subarray(FLOWS, ACCEPT_ERRORS), matches.subarray(routes));
   }
 
   /**
-   * Adds up the counters of several workers.
+   * Adds up the counters of several listeners; routes are left out.
    *
    * @param parts The counters of each
    * @returns Their sum as of now
@@ -150,64 +71,53 @@ export class Counters {
 
   /** Sessions begun, refused ones included. */
   get sessionsTotal(): number {
-    return this.#cells[0]!;
-  }
-
-  set sessionsTotal(value: number) {
-    this.#cells[0] = value;
+    return this.sessions.total;
   }
 
   /** Sessions now. */
   get sessionsActive(): number {
-    return this.#cells[1]!;
-  }
-
-  set sessionsActive(value: number) {
-    this.#cells[1] = value;
+    return this.sessions.active;
   }
 
   /** Flows begun. */
   get flowsTotal(): number {
-    return this.#cells[2]!;
-  }
-
-  set flowsTotal(value: number) {
-    this.#cells[2] = value;
+    return this.flows.total;
   }
 
   /** Flows now. */
   get flowsActive(): number {
-    return this.#cells[3]!;
+    return this.flows.active;
   }
 
-  set flowsActive(value: number) {
-    this.#cells[3] = value;
-  }
-
-  /** Bytes from clients to targets, of what has ended. */
+  /** Bytes from clients to targets. */
   get bytesUp(): number {
-    return this.#cells[4]!;
+    return this.sessions.bytesUp + this.flows.bytesUp;
   }
 
-  set bytesUp(value: number) {
-    this.#cells[4] = value;
-  }
-
-  /** Bytes from targets to clients, of what has ended. */
+  /** Bytes from targets to clients. */
   get bytesDown(): number {
-    return this.#cells[5]!;
+    return this.sessions.bytesDown + this.flows.bytesDown;
   }
 
-  set bytesDown(value: number) {
-    this.#cells[5] = value;
+  /** How many sessions and flows ended for each reason, as of now. */
+  get closes(): Record<CloseReason, number> {
+    const [sessions, flows] = [this.sessions.closes, this.flows.closes];
+    return Object.fromEntries(
+      CLOSE_REASONS.map((reason, i) => [reason, sessions[i]! + flows[i]!]),
+    ) as Record<CloseReason, number>;
+  }
+
+  /** Dropped datagrams by reason; counted by writing to it. */
+  get drops(): Record<DropReason, number> {
+    return this.#drops ??= dropsOver(this.#cells);
   }
 
   /** Errors of accepting, such as having no descriptor left. */
   get acceptErrors(): number {
-    return this.#cells[6]!;
+    return this.#cells[ACCEPT_ERRORS]!;
   }
 
   set acceptErrors(value: number) {
-    this.#cells[6] = value;
+    this.#cells[ACCEPT_ERRORS] = value;
   }
 }

@@ -14,6 +14,12 @@ import { limitsSources, type SocketLimit } from "../manage/limits.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
 import { SharedCount } from "../observe/shared_count.ts";
+import {
+  CONNECT_CELLS,
+  ConnectTimes,
+  TARGET_CELLS,
+  TargetCounters,
+} from "../observe/target_counters.ts";
 import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
 import type { TargetCells } from "../resolve/upstream.ts";
 import { formatTarget } from "../wire/address.ts";
@@ -22,6 +28,10 @@ import { formatTarget } from "../wire/address.ts";
 interface ListenerMemory {
   /** Float64: {@linkcode COUNTER_CELLS} by worker. */
   readonly counters: SharedArrayBuffer;
+  /** Float64 by worker: sessions by route, then flows by route. They count anew where routes change. */
+  readonly matches: SharedArrayBuffer;
+  /** The routes that {@linkcode matches} are of. */
+  readonly routes: string;
   /** Int32: sessions by worker, then flows by worker. */
   readonly counts: SharedArrayBuffer;
   /** The table of sources, where several workers limit them. */
@@ -42,9 +52,12 @@ export interface SharedMemory {
   readonly listeners: Readonly<Record<string, ListenerMemory>>;
   /**
    * By upstream, then by target as the configuration spells it. Int32: sessions by worker, flows by
-   * worker, then the target's {@linkcode Standing}.
+   * worker, then the target's {@linkcode Standing}. Float64 after that: {@linkcode TARGET_CELLS} by
+   * worker.
    */
   readonly targets: Readonly<Record<string, Readonly<Record<string, SharedArrayBuffer>>>>;
+  /** By upstream. Float64: {@linkcode CONNECT_CELLS} by worker. */
+  readonly upstreams: Readonly<Record<string, SharedArrayBuffer>>;
 }
 
 /** What memory is made for. */
@@ -54,17 +67,37 @@ export interface MemoryOptions {
 }
 
 function listenerMemory(
-  { limits }: ListenerConfig,
+  config: ListenerConfig,
   workers: number,
   previous: ListenerMemory | undefined,
 ): ListenerMemory {
+  const { limits } = config;
+  const routes = JSON.stringify(config.routes);
   return {
     counters: previous?.counters ?? new SharedArrayBuffer(8 * COUNTER_CELLS * workers),
+    matches: previous?.routes === routes
+      ? previous.matches
+      : new SharedArrayBuffer(16 * config.routes.length * workers),
+    routes,
     counts: previous?.counts ?? new SharedArrayBuffer(8 * workers),
     sources: workers > 1 && limitsSources(limits)
       ? previous?.sources ?? new SharedArrayBuffer(sharedSourcesBytes(workers))
       : undefined,
   };
+}
+
+/** Where a target's totals begin: Float64 lies at multiples of 8 bytes only. */
+function totalsOffset(workers: number): number {
+  return 8 * Math.ceil((2 * workers + STANDING_CELLS) / 2);
+}
+
+/** Adds up rows of numbers, one a worker. */
+function sumRows(memory: SharedArrayBuffer, workers: number): Float64Array {
+  const cells = new Float64Array(memory);
+  const length = cells.length / workers;
+  const sum = cells.slice(0, length);
+  for (let i = length; i < cells.length; i++) sum[i % length]! += cells[i]!;
+  return sum;
 }
 
 function mapValues<T, U>(
@@ -90,7 +123,7 @@ export function makeSharedMemory(
 ): SharedMemory {
   const { workers, maxSockets } = options;
   const previous = "ticks" in options ? options : undefined;
-  const targetBytes = 4 * (2 * workers + STANDING_CELLS);
+  const targetBytes = totalsOffset(workers) + 8 * TARGET_CELLS * workers;
   return {
     workers,
     maxSockets,
@@ -109,6 +142,10 @@ export function makeSharedMemory(
           const known = previous?.targets[upstream]?.[name];
           return [name, known ?? new SharedArrayBuffer(targetBytes)];
         })),
+    ),
+    upstreams: mapValues(
+      config.upstreams,
+      (_, name) => previous?.upstreams[name] ?? new SharedArrayBuffer(8 * CONNECT_CELLS * workers),
     ),
   };
 }
@@ -162,8 +199,9 @@ export class SharedView {
 
   /** The sum of a listener's counters over all workers, as of now. */
   totals(listener: string): Counters {
-    const workers = Array.from({ length: this.memory.workers }, (_, worker) => worker);
-    return Counters.sum(workers.map((worker) => this.#countersOf(listener, worker)));
+    const { workers } = this.memory;
+    const { counters, matches } = this.memory.listeners[listener]!;
+    return new Counters(sumRows(counters, workers), sumRows(matches, workers));
   }
 
   /** Sessions and flows of all listeners in all workers, as of now. */
@@ -217,8 +255,25 @@ export class SharedView {
     return targets.map(({ address }) => {
       const memory = this.memory.targets[upstream]![formatTarget(address)]!;
       const standing = new Int32Array(memory, 8 * this.memory.workers, STANDING_CELLS);
-      return { ...this.#pair(memory), standing: new Standing(standing) };
+      const totals = new Float64Array(memory, totalsOffset(this.memory.workers));
+      return {
+        ...this.#pair(memory),
+        standing: new Standing(standing),
+        totals: new TargetCounters(totals, this.#worker),
+      };
     });
+  }
+
+  /** The connect times of an upstream, by its name, in this worker. */
+  connectTimes(upstream: string): ConnectTimes {
+    const offset = 8 * CONNECT_CELLS * this.#worker;
+    const memory = this.memory.upstreams[upstream]!;
+    return new ConnectTimes(new Float64Array(memory, offset, CONNECT_CELLS));
+  }
+
+  /** The connect times of an upstream over all workers, as of now. */
+  connectTotals(upstream: string): ConnectTimes {
+    return new ConnectTimes(sumRows(this.memory.upstreams[upstream]!, this.memory.workers));
   }
 
   /** Forgets what a worker that is gone has counted as being there now; its totals stay. */
@@ -238,15 +293,18 @@ export class SharedView {
     for (const name of Object.keys(listeners)) {
       this.sources(name, ANY_LIMITS, () => 0)?.clear(worker);
       const counters = this.#countersOf(name, worker);
-      counters.closes.worker_died += counters.sessionsActive + counters.flowsActive;
-      counters.sessionsActive = 0;
-      counters.flowsActive = 0;
+      counters.sessions.endAll();
+      counters.flows.endAll();
     }
   }
 
   #countersOf(listener: string, worker: number): Counters {
-    const { counters } = this.memory.listeners[listener]!;
-    return new Counters(new Float64Array(counters, 8 * COUNTER_CELLS * worker, COUNTER_CELLS));
+    const { counters, matches } = this.memory.listeners[listener]!;
+    const routes = matches.byteLength / 8 / this.memory.workers;
+    return new Counters(
+      new Float64Array(counters, 8 * COUNTER_CELLS * worker, COUNTER_CELLS),
+      new Float64Array(matches, 8 * routes * worker, routes),
+    );
   }
 
   #pair(memory: SharedArrayBuffer): Pick<TargetCells, "sessions" | "flows"> {

@@ -62,7 +62,8 @@ export function makeUpstreams(
     Object.entries(config.upstreams).map(([name, upstream]) => {
       const known = previous?.get(name);
       if (known !== undefined && isSame(known.config, upstream)) return [name, known];
-      return [name, new Upstream(name, upstream, { cells: shared.targetCells(name, upstream) })];
+      const cells = shared.targetCells(name, upstream);
+      return [name, new Upstream(name, upstream, { cells, times: shared.connectTimes(name) })];
     }),
   );
 }

@@ -7,6 +7,7 @@
 
 import type { TargetConfig } from "../config/schema.ts";
 import { SharedCount } from "../observe/shared_count.ts";
+import { TargetCounters } from "../observe/target_counters.ts";
 import { formatTarget, isIpLiteral, type TargetAddress } from "../wire/address.ts";
 import { hashText } from "./hash.ts";
 import { FULL_SHARE, Standing } from "./standing.ts";
@@ -16,6 +17,7 @@ export interface TargetCells {
   readonly sessions: SharedCount;
   readonly flows: SharedCount;
   readonly standing: Standing;
+  readonly totals: TargetCounters;
 }
 
 /** One target of an upstream. */
@@ -38,6 +40,8 @@ export class Target {
   readonly flows: SharedCount;
   /** Whether it is used, and how it fares. */
   readonly standing: Standing;
+  /** What it was sent and has sent, since it is in the configuration. */
+  readonly totals: TargetCounters;
   /** Counts the connections to it, so that each starts at another of its addresses. */
   turn = 0;
 
@@ -49,12 +53,19 @@ export class Target {
     this.sessions = cells?.sessions ?? new SharedCount();
     this.flows = cells?.flows ?? new SharedCount();
     this.standing = cells?.standing ?? new Standing();
+    this.totals = cells?.totals ?? new TargetCounters();
     this.name = formatTarget(config.address);
     this.address = config.address;
     this.isLiteral = config.address.kind === "inet" && isIpLiteral(config.address.host);
     this.weight = config.weight;
     this.backup = config.backup;
     this.hash = hashText(this.name);
+  }
+
+  /** Reports that it could not be connected to, or broke before its first byte. */
+  failed(): void {
+    this.standing.failed();
+    this.totals.addFailure();
   }
 
   /** Its weight as it counts now: less while it starts slowly. */

@@ -6,6 +6,7 @@
  */
 
 import type { UpstreamConfig } from "../config/schema.ts";
+import { ConnectTimes } from "../observe/target_counters.ts";
 import type { SocketAddress } from "../wire/address.ts";
 import { POLICIES, type Policy } from "./balancer.ts";
 import { Target, type TargetCells } from "./target.ts";
@@ -19,6 +20,8 @@ export interface UpstreamOptions {
   readonly random?: () => number;
   /** What is known of each target together with other threads, in the configuration's order. */
   readonly cells?: readonly TargetCells[];
+  /** Where connect times are counted; memory of its own unless given. */
+  readonly times?: ConnectTimes;
 }
 
 const NONE: readonly Target[] = [];
@@ -31,6 +34,8 @@ export class Upstream {
   readonly config: UpstreamConfig;
   /** All targets, backups too, in the configuration's order. */
   readonly targets: readonly Target[];
+  /** How long connecting took. */
+  readonly times: ConnectTimes;
   readonly #primary: Policy | undefined;
   readonly #backup: Policy | undefined;
 
@@ -43,6 +48,7 @@ export class Upstream {
     this.name = name;
     this.config = config;
     this.targets = config.targets.map((target, i) => new Target(target, options.cells?.[i]));
+    this.times = options.times ?? new ConnectTimes();
     this.#primary = this.#policy(false, options.random ?? Math.random);
     this.#backup = this.#policy(true, options.random ?? Math.random);
   }

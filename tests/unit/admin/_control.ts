@@ -53,13 +53,12 @@ export class FakeControl implements Control {
 
   stats(): Record<string, Counters> {
     const counters = new Counters();
-    counters.sessionsTotal = 1234;
-    counters.sessionsActive = 12;
-    counters.flowsTotal = 56;
-    counters.flowsActive = 7;
-    counters.bytesUp = 3_400_000;
-    counters.bytesDown = 120;
-    counters.closes.done = 1200;
+    const { sessions, flows } = counters;
+    for (let i = 0; i < 1234; i++) sessions.begin();
+    for (let i = 0; i < 1222; i++) sessions.end(i < 1200 ? "done" : "idle_timeout");
+    for (let i = 0; i < 56; i++) flows.begin();
+    for (let i = 0; i < 49; i++) flows.end("idle_timeout");
+    sessions.carry(3_400_000, 120);
     return { edge: counters };
   }
 

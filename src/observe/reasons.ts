@@ -1,0 +1,62 @@
+/**
+ * Why sessions and flows end and datagrams are dropped: closed lists, with what each word means. Access
+ * lines, metrics and the reference take them from here.
+ *
+ * @module
+ */
+
+/** Why a session or flow ended: the closed list behind `reason` in access lines and metrics. */
+export const CLOSE_TEXTS = {
+  done: "Both sides ended in order",
+  idle_timeout: "Nothing moved for the upstream's `idle_timeout`",
+  client_closed: "The client left before a target had been asked",
+  client_reset: "The client's connection broke, or a reply could not be sent to it",
+  target_reset: "The target's connection broke, or a datagram could not be sent to it",
+  detect_timeout: "Detection took longer than `detect.timeout` and `on_timeout` is `close`",
+  detect_memory: "All sessions and flows together hold `limits.detect_memory`",
+  proxy_header: "A PROXY header was required or begun, and is missing or broken",
+  no_route: "No route matched",
+  no_target: "The upstream has no target that may be tried",
+  dns_failed: "A target's name could not be resolved",
+  connect_refused: "A target refused the connection",
+  connect_timeout: "No target answered within `connect_timeout`",
+  connect_failed: "A target could not be reached for another reason",
+  limit_sessions: "The listener has `limits.sessions` sessions",
+  limit_source: "The source has `limits.per_source` sessions and flows",
+  limit_rate: "The source opens more than `limits.new_per_source`",
+  no_descriptors: "All descriptors that sessions and flows may have are taken",
+  target_gone:
+    "The flow's target was taken out of the configuration, or found dead: its next datagram " +
+    "begins another flow",
+  drained: "A flow that was silent for 2 s while shunt drained",
+  shutdown: "Still running when `drain_timeout` had passed, or when shunt was told to stop at once",
+  worker_died: "Its worker died, and was replaced",
+  internal_error: "A bug in shunt: please report the log line",
+} as const;
+
+/** A key of {@linkcode CLOSE_TEXTS}. */
+export type CloseReason = keyof typeof CLOSE_TEXTS;
+
+/** The keys of {@linkcode CLOSE_TEXTS}. */
+export const CLOSE_REASONS: readonly CloseReason[] = Object.keys(CLOSE_TEXTS) as CloseReason[];
+
+/** Why a datagram was dropped. */
+export const DROP_TEXTS = {
+  limit_flows: "The listener has `limits.flows` flows",
+  limit_source: "The source has `limits.per_source` sessions and flows",
+  limit_rate: "The source opens more than `limits.new_per_source`",
+  no_descriptors: "All descriptors that sessions and flows may have are taken",
+  held_bytes: "The flow holds `detect.max_bytes`",
+  held_datagrams: "The flow holds as many datagrams as may wait",
+  detect_memory: "All sessions and flows together hold `limits.detect_memory`",
+  flow_closed: "It was held by a flow that ended before a target could take it",
+  send_failed: "The socket could not take it: it is too long, or a queue is full",
+  not_target: "It came from someone who is not the flow's target",
+  draining: "New flows are not taken while shunt drains",
+} as const;
+
+/** A key of {@linkcode DROP_TEXTS}. */
+export type DropReason = keyof typeof DROP_TEXTS;
+
+/** The keys of {@linkcode DROP_TEXTS}. */
+export const DROP_REASONS: readonly DropReason[] = Object.keys(DROP_TEXTS) as DropReason[];
