@@ -17,6 +17,8 @@ const LINUX = Deno.build.os === "linux";
 const QUIET_MS = 250;
 /** Network file systems and folders further up tell nothing, so there is a look now and then. */
 const POLL_MS = 30_000;
+/** Stands for a writer that no watch has seen. */
+const UNSEEN = "";
 /** Quiet times until {@linkcode WatchOptions.onWaiting} is called, or no writer is believed in. */
 const WAITING_QUIETS = 8;
 /** Milliseconds until a watch that could not be opened is tried again: descriptors may be short. */
@@ -29,10 +31,10 @@ export interface WatchOptions {
   /**
    * Takes the new text, once per change; called again only when it has settled.
    *
-   * @param text The whole file
+   * @param text The whole file, never empty
    */
   readonly onChange: (text: string) => void | Promise<void>;
-  /** Is told once that a changed file is still open for writing, or was made and is empty so far. */
+  /** Is told once that a changed file is still open for writing, or that it is empty. */
   readonly onWaiting?: () => void;
   /** Is told of what goes wrong, {@linkcode onChange} included; watching goes on. Must not throw. */
   readonly onError: (error: unknown) => void;
@@ -85,12 +87,15 @@ class Watch implements FileWatch {
   #text: string | undefined;
   /** What the file said when it was closed last. */
   #closedText: string | undefined;
+  /** How many files have had the name. */
+  #files = 0;
   #events = 0;
   #lastEvent = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #checking: Promise<void>;
   #snapshots = Promise.resolve();
   #snapshotWaits = false;
+  #snapshotOf = 0;
   #telling = false;
   #toldWaiting = false;
   #lastProblem = "";
@@ -141,12 +146,13 @@ class Watch implements FileWatch {
       this.#toldWaiting = false;
       return;
     }
-    if (polled && this.#open.size === 0) await this.#doubt(this.#path);
-    const empty = text === "" && this.#closedText === undefined;
-    if (LINUX && (this.#open.size > 0 || empty)) {
+    // A write may be younger than the last event that has arrived.
+    if (this.#open.size === 0 && text !== this.#closedText) this.#doubt(UNSEEN);
+    // Every rewrite in place begins with an empty file, and none of those is a configuration.
+    if (text === "" || (LINUX && this.#open.size > 0)) {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
       if (left > 0) return this.#checkIn(left);
-      if (text !== this.#closedText) return this.#wait();
+      if (text === "" || text !== this.#closedText) return this.#wait();
     }
     this.#open.clear();
     this.#text = text;
@@ -155,10 +161,10 @@ class Watch implements FileWatch {
   }
 
   /** Events were missed: believes in a writer until the file has long been what it is now. */
-  #doubt(key: string): Promise<void> {
+  #doubt(key: string): void {
     this.#open.add(key);
     this.#lastEvent = performance.now();
-    return this.#remember();
+    this.#remember();
   }
 
   #wait(): void {
@@ -200,6 +206,7 @@ class Watch implements FileWatch {
       this.#open.add(key);
     } else if (kind === "access" && atFile) {
       this.#open.delete(key);
+      this.#open.delete(UNSEEN);
       this.#remember();
     } else {
       if (rescan) {
@@ -209,7 +216,9 @@ class Watch implements FileWatch {
         this.#unwatch(key, watched);
       } else if (atFile) {
         this.#open.delete(key);
+        this.#open.delete(UNSEEN);
         this.#closedText = undefined;
+        this.#files++;
         // The file that was replaced may report its lost link as its successor's "modify".
         if (kind === "rename") this.#remember();
       }
@@ -221,12 +230,16 @@ class Watch implements FileWatch {
   }
 
   /** Notes what the file says now that it was closed. */
-  #remember(): Promise<void> {
-    if (this.#snapshotWaits) return this.#snapshots;
+  #remember(): void {
+    this.#snapshotOf = this.#files;
+    if (this.#snapshotWaits) return;
     this.#snapshotWaits = true;
-    return this.#snapshots = this.#snapshots.then(async () => {
+    this.#snapshots = this.#snapshots.then(async () => {
       this.#snapshotWaits = false;
-      this.#closedText = await this.#read();
+      const file = this.#snapshotOf;
+      const text = await this.#read();
+      // Another file's text is not what this one was closed with.
+      if (file === this.#files) this.#closedText = text;
     }).catch((error) => this.#report(error));
   }
 
@@ -265,6 +278,7 @@ class Watch implements FileWatch {
     if (way.file !== this.#way.file) {
       this.#open.clear();
       this.#closedText = undefined;
+      this.#files++;
     }
     this.#way = way;
     for (const [key, watched] of this.#watched) {
