@@ -6,31 +6,23 @@
  */
 
 import { patternCovers } from "../config/names.ts";
-import { readKey } from "./nginx_keys.ts";
+import { byAlpn, byName, byVersion, type Outcome, readEntries } from "./nginx_entries.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
-import {
-  type Item,
-  type Note,
-  type Origin,
-  type PlannedMatch,
-  remark,
-  unconverted,
-  unreadable,
-} from "./plan.ts";
-
-/** Where a session goes under conditions. */
-export interface Outcome {
-  readonly match: PlannedMatch;
-  /** What comes out; `undefined` where nginx would find nothing and close. */
-  readonly value: string | undefined;
-  readonly from: Origin;
-  readonly notes: Note[];
-}
+import { type Item, type Origin, type PlannedMatch, unconverted, unreadable } from "./plan.ts";
 
 /** Maps that lead to maps. */
 const MAX_DEPTH = 8;
-/** More routes than a person would read; shunt reads files of 512 KiB at most. */
-const MAX_OUTCOMES = 10_000;
+/** Entries looked at, those of maps of maps each time; shunt reads files of 512 KiB at most. */
+const MAX_STEPS = 20_000;
+
+/** What stands around a value. */
+interface Around {
+  readonly maps: ReadonlyMap<string, Directive>;
+  /** How many maps lead here. */
+  readonly depth: number;
+  /** Shared by everything that one value leads to, because maps of maps multiply. */
+  readonly steps: { left: number };
+}
 
 /** A value has a variable that shunt cannot decide by. */
 export class Undecidable extends Error {}
@@ -45,10 +37,9 @@ export class Undecidable extends Error {}
  */
 export function expand(
   value: string,
-  { maps, from, depth = 0 }: {
+  { maps, from, depth = 0, steps = { left: MAX_STEPS } }: Partial<Around> & {
     readonly maps: ReadonlyMap<string, Directive>;
     readonly from: Origin;
-    readonly depth?: number;
   },
 ): Outcome[] {
   const found = /\$(?:\{(\w+)\}|(\w+))/.exec(value);
@@ -58,37 +49,30 @@ export function expand(
   if (map === undefined) throw new Undecidable(`shunt has no variables, and $${name} is one`);
   if (depth >= MAX_DEPTH) throw new Undecidable(`its maps are nested deeper than ${MAX_DEPTH}`);
   const outcomes: Outcome[] = [];
-  for (const outcome of readMap(map, { maps, depth })) {
+  for (const outcome of readMap(map, { maps, depth, steps })) {
+    if (steps.left-- <= 0) {
+      const message = `The maps lead to more than ${MAX_STEPS} cases; convert a part`;
+      throw unreadable(map.line, message);
+    }
     // An empty value is no target there, so what it takes is closed.
     if (outcome.value === undefined || outcome.value === "") {
       outcomes.push({ ...outcome, value: undefined });
       continue;
     }
     const whole = value.replace(found[0], () => outcome.value ?? "");
-    const inner = nested(whole, { maps, outcome, depth });
-    outcomes.push(...inner);
-    if (outcomes.length > MAX_OUTCOMES) {
-      throw unreadable(
-        map.line,
-        `The maps lead to more than ${MAX_OUTCOMES} routes; convert a part`,
-      );
-    }
+    outcomes.push(...nested(whole, { maps, outcome, depth, steps }));
   }
   return outcomes;
 }
 
 function nested(
   value: string,
-  { maps, outcome, depth }: {
-    readonly maps: ReadonlyMap<string, Directive>;
-    readonly outcome: Outcome;
-    readonly depth: number;
-  },
+  { outcome, ...around }: Around & { readonly outcome: Outcome },
 ): Outcome[] {
   const { match, from, notes } = outcome;
   const joined: Outcome[] = [];
   let pending = [...notes];
-  for (const each of expandOrSay(value, { maps, outcome, depth })) {
+  for (const each of expandOrSay(value, { outcome, ...around })) {
     pending.push(...each.notes);
     const both = conjunction(match, each.match);
     if (both === "impossible") continue;
@@ -108,14 +92,10 @@ function nested(
 /** An entry that cannot be decided is left out with a note; what it took is closed. */
 function expandOrSay(
   value: string,
-  { maps, outcome: { from }, depth }: {
-    readonly maps: ReadonlyMap<string, Directive>;
-    readonly outcome: Outcome;
-    readonly depth: number;
-  },
+  { outcome: { from }, depth, ...around }: Around & { readonly outcome: Outcome },
 ): Outcome[] {
   try {
-    return expand(value, { maps, from, depth: depth + 1 });
+    return expand(value, { from, depth: depth + 1, ...around });
   } catch (error) {
     if (!(error instanceof Undecidable)) throw error;
     const note = unconverted(from, `${error.message}; what it takes is closed`);
@@ -138,14 +118,6 @@ function conjunction(
   return once.size === 0 ? "impossible" : { ...both, sni: [...once.values()] };
 }
 
-const TLS = (from: Origin): PlannedMatch => ({ protocol: [{ value: "tls", from }] });
-
-/** What stands around a map. */
-interface Around {
-  readonly maps: ReadonlyMap<string, Directive>;
-  readonly depth: number;
-}
-
 function readMap(map: Directive, around: Around): Outcome[] {
   const [source = ""] = map.args;
   const variable = /^\$(?:\{(\w+)\}|(\w+))$/.exec(source)?.slice(1).join("") ?? "";
@@ -163,7 +135,10 @@ function readMap(map: Directive, around: Around): Outcome[] {
 }
 
 /** A map by what another map gives: each outcome of that one has its entry here. */
-function byValue(map: Directive, { source, maps, depth }: Around & { readonly source: string }) {
+function byValue(
+  map: Directive,
+  { source, depth, ...around }: Around & { readonly source: string },
+): Outcome[] {
   const { entries, notes, fallback, empty } = readEntries(map);
   for (const { key, from } of entries) {
     if (!/^~|^\*\.|^\./.test(key)) continue;
@@ -171,7 +146,7 @@ function byValue(map: Directive, { source, maps, depth }: Around & { readonly so
   }
   const name = source.replaceAll(/\W/g, "");
   const own = new RegExp(`\\$(?:\\{${name}\\}|${name}\\b)`, "g");
-  const outcomes = expand(source, { maps, from: originOf(map), depth: depth + 1 });
+  const outcomes = expand(source, { from: originOf(map), depth: depth + 1, ...around });
   return outcomes.map((outcome, index): Outcome => {
     const { value = "" } = outcome;
     const entry = value === "" ? empty : entries.find(({ key }) => key === value);
@@ -180,132 +155,4 @@ function byValue(map: Directive, { source, maps, depth }: Around & { readonly so
     const found = (entry ?? fallback).value?.replaceAll(own, () => value);
     return { ...outcome, value: found, notes: pending };
   });
-}
-
-/** The entries of a map, with what is no entry as notes. */
-interface Entries {
-  readonly entries: readonly {
-    readonly key: string;
-    readonly value: string;
-    readonly from: Origin;
-  }[];
-  readonly hostnames: boolean;
-  readonly notes: Note[];
-  /** For any value that no other entry takes. */
-  readonly fallback: { readonly value: string | undefined; readonly from: Origin };
-  /** For the empty value: no name, no ALPN, no TLS. */
-  readonly empty: { readonly value: string; readonly from: Origin } | undefined;
-}
-
-function readEntries(map: Directive): Entries {
-  const notes: Note[] = [];
-  const entries: { key: string; value: string; from: Origin }[] = [];
-  let hostnames = false;
-  let fallback: Entries["fallback"] = { value: undefined, from: originOf(map) };
-  let empty: Entries["empty"];
-  for (const directive of map.block ?? []) {
-    const { name, args: [value] } = directive;
-    const from = originOf(directive);
-    if (name === "hostnames" && value === undefined) hostnames = true;
-    else if (name === "volatile" && value === undefined) continue;
-    else if (name === "include") {
-      notes.push(unconverted(from, "put the file's text in its place and convert again"));
-    } else if (value === undefined) notes.push(unconverted(from, "it has no value"));
-    else if (name === "default") fallback = { value, from };
-    else if (name === "") empty = { value, from };
-    else entries.push({ key: name.replace(/^\\/, ""), value, from });
-  }
-  return { entries, hostnames, notes, fallback, empty };
-}
-
-/** nginx looks for the exact name, the longest wildcard, then the patterns in their order. */
-function byName(map: Directive): Outcome[] {
-  const { entries, hostnames, notes, fallback, empty } = readEntries(map);
-  const ranked = entries.map((entry) => {
-    const read = readKey(entry.key, { hostnames });
-    const rank = read.kind === "exact" ? 0 : read.kind === "wildcard" ? 1 : 2;
-    return { ...entry, read, rank, length: rank === 1 ? entry.key.length : 0 };
-  }).toSorted((a, b) => a.rank - b.rank || b.length - a.length);
-  const outcomes: Outcome[] = [];
-  const exact = new Map<string, Outcome>();
-  for (const { read, value, from, rank } of ranked) {
-    if (read.kind === "none") {
-      notes.push(unconverted(from, read.why));
-      continue;
-    }
-    const sni = read.patterns.map((pattern) => ({ value: pattern, from }));
-    // Exact names exclude each other, so they may be told by value; the rest keeps its order.
-    const last = outcomes.at(-1);
-    const same = rank === 0 ? exact.get(value) : last?.value === value ? last : undefined;
-    if (same === undefined) {
-      const outcome = { match: { ...TLS(from), sni }, value, from, notes: [...notes.splice(0)] };
-      outcomes.push(outcome);
-      if (rank === 0) exact.set(value, outcome);
-    } else {
-      same.match.sni?.push(...sni);
-      same.notes.push(...notes.splice(0));
-    }
-  }
-  if (empty !== undefined) {
-    const { value, from } = fallback;
-    const match = { ...TLS(from), sni: [{ value: "*", from }] };
-    outcomes.push({ match, value, from, notes: notes.splice(0) });
-  }
-  outcomes.push({ match: {}, ...(empty ?? fallback), notes });
-  return outcomes;
-}
-
-/** Its keys are all that a client offers, with commas; shunt asks whether one is among them. */
-function byAlpn(map: Directive): Outcome[] {
-  const { entries, notes, fallback, empty } = readEntries(map);
-  const outcomes: Outcome[] = [];
-  const ranked = entries.toSorted((a, b) =>
-    Number(a.key.startsWith("~")) - Number(b.key.startsWith("~"))
-  );
-  for (const { key, value, from } of ranked) {
-    const word =
-      /^~\*?(?:\\b|\^|\(\^\|,\)|\(\?:\^\|,\))?((?:[\w./-]|\\\.)+)(?:\\b|\$|\(,\|\$\)|\(\?:,\|\$\)|,)?$/
-        .exec(key)?.[1]?.replaceAll("\\", "");
-    const name = key.startsWith("~") ? word : key;
-    if (name === undefined || name.includes(",")) {
-      notes.push(unconverted(from, "shunt asks for one protocol among those that are offered"));
-      continue;
-    }
-    const pending = [...notes.splice(0)];
-    if (!/^~.*\\b/.test(key)) {
-      pending.push(remark(from, `shunt takes any client that offers "${name}" among others`));
-    }
-    const match = { ...TLS(from), alpn: [{ value: name, from }] };
-    outcomes.push({ match, value, from, notes: pending });
-  }
-  if (empty !== undefined && empty.value !== fallback.value) {
-    notes.push(unconverted(empty.from, "shunt cannot ask for clients without ALPN"));
-  }
-  outcomes.push({ match: {}, ...fallback, notes });
-  return outcomes;
-}
-
-/** Most clients offer TLS 1.3, so all go where those go. */
-function byVersion(map: Directive): Outcome[] {
-  const { entries, notes, fallback, empty } = readEntries(map);
-  const named = entries.filter(({ key, from }) => {
-    const known = /^(~\*?\^?)?(TLS|SSL)/i.test(key);
-    if (!known) notes.push(unconverted(from, "it is no version of TLS"));
-    return known;
-  });
-  const newest = named.find(({ key }) => key === "TLSv1.3") ??
-    named.find(({ key }) => key.startsWith("~"));
-  // Where the empty value has an entry, the default is for versions of TLS that have none.
-  const tls = newest ?? (empty === undefined ? named[0] ?? fallback : fallback);
-  const others = empty === undefined || fallback.value === undefined ? named : [...named, fallback];
-  for (const { value, from } of others) {
-    if (value === tls.value) continue;
-    notes.push(unconverted(from, "shunt does not decide by the version of TLS"));
-  }
-  const rest = empty ?? fallback;
-  if (tls.value === rest.value) return [{ match: {}, value: rest.value, from: rest.from, notes }];
-  return [
-    { match: TLS(tls.from), value: tls.value, from: tls.from, notes },
-    { match: {}, value: rest.value, from: rest.from, notes: [] },
-  ];
 }

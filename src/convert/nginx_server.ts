@@ -8,7 +8,8 @@
 import type { Transport } from "../config/schema.ts";
 import { restrict } from "./nginx_access.ts";
 import { type Listen, readListen } from "./nginx_listen.ts";
-import { expand, type Outcome, Undecidable } from "./nginx_map.ts";
+import type { Outcome } from "./nginx_entries.ts";
+import { expand, Undecidable } from "./nginx_map.ts";
 import { type Scope, settingOf, sizeOf, timeOf } from "./nginx_scope.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import type { Upstreams } from "./nginx_upstream.ts";
