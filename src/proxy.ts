@@ -12,13 +12,14 @@ import { ConfigError, ShuntError } from "./errors.ts";
 import { denoIo } from "./io/deno.ts";
 import { socketAllowance } from "./io/descriptors.ts";
 import { missingForLibc } from "./io/libc/symbols.ts";
-import type { Io } from "./io/mod.ts";
+import type { Io, SocketShare } from "./io/mod.ts";
 import type { BoundAddresses } from "./listen/bind.ts";
 import { Clock } from "./manage/clock.ts";
 import { type AccessRecord, formatAccess, type LiveRecord } from "./observe/access.ts";
 import { Counters } from "./observe/counters.ts";
 import type { LiveQuery } from "./observe/live.ts";
 import { formatterOf } from "./observe/log.ts";
+import type { DrainOptions } from "./plane/plane.ts";
 import { LocalPlane, type Planes } from "./plane/planes.ts";
 import { keepPorts } from "./plane/ports.ts";
 import { makeSharedMemory, SharedView } from "./plane/shared.ts";
@@ -112,12 +113,21 @@ export interface Proxy extends AsyncDisposable {
    */
   setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean;
   /**
+   * Has some of the sockets that share the addresses get all that is new: this proxy's own, where it
+   * takes over from another.
+   *
+   * @param share Which, in the order in which they were bound; `undefined` lets all have their share
+   * @returns Why not all of it could be done; `undefined` where it was
+   */
+  steer(share: SocketShare | undefined): Promise<string | undefined>;
+  /**
    * Takes nothing new and lets what runs finish.
    *
-   * @param timeoutMs Milliseconds after which the rest is closed; `drain_timeout` unless given
+   * @param options How long that may take: `drain_timeout` unless given; and whether another proxy has
+   * bound the same addresses and gets what is new
    * @returns How many sessions and flows had to be closed
    */
-  drain(timeoutMs?: number): Promise<number>;
+  drain(options?: Partial<DrainOptions>): Promise<number>;
   /** Closes everything at once. */
   close(): Promise<void>;
 }
@@ -376,10 +386,15 @@ class RunningProxy implements Proxy {
     return found !== undefined;
   }
 
-  async drain(timeoutMs: number = this.#config.drain_timeout): Promise<number> {
+  async steer(share: SocketShare | undefined): Promise<string | undefined> {
+    return await this.#planes?.steer(share);
+  }
+
+  async drain(options: Partial<DrainOptions> = {}): Promise<number> {
     this.state = "draining";
     await this.#reloading;
-    const rest = await this.#planes?.drain(timeoutMs) ?? 0;
+    const { timeoutMs = this.#config.drain_timeout, handOver = false } = options;
+    const rest = await this.#planes?.drain({ timeoutMs, handOver }) ?? 0;
     this.stop();
     return rest;
   }

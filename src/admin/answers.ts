@@ -147,6 +147,14 @@ export const DrainingSchema = z.object({
   flows: count,
 });
 
+/** The parameters of `POST /api/drain`. */
+export const DrainQuerySchema = z.strictObject({
+  handover: z.enum(["true", "false"]).default("false").meta({
+    description: "`true` where another shunt has bound the same addresses: this one frees its " +
+      "admin address at once, and still takes what had begun to connect to it",
+  }),
+});
+
 /** The body of `PATCH /api/upstreams/NAME/targets/ADDRESS`. */
 export const TargetPatchSchema = z.strictObject({ state: z.enum(["ready", "drain"]) });
 

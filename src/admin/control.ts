@@ -78,8 +78,12 @@ export interface Control {
   setTarget(upstream: string, target: string, state: WantedState): boolean;
   /** Reads the configuration again and goes on with it, whole or not at all. */
   reload(): Promise<ReloadResult>;
-  /** Begins to drain; the process ends when that is done. */
-  drain(): void;
+  /**
+   * Begins to drain; the process ends when that is done.
+   *
+   * @param handOver Whether another shunt has bound the same addresses and takes what is new
+   */
+  drain(handOver: boolean): void;
   /** The metrics in Prometheus' text format. */
   metrics(): string;
 }

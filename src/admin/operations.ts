@@ -8,6 +8,7 @@ import project from "../../deno.json" with { type: "json" };
 import { formatTarget } from "../wire/address.ts";
 import {
   DrainingSchema,
+  DrainQuerySchema,
   LivePageSchema,
   LiveQuerySchema,
   RefusedSchema,
@@ -135,9 +136,11 @@ export const OPERATIONS: readonly Operation[] = [
     method: "POST",
     path: "/api/drain",
     summary: "Take nothing new, let what runs finish, then end the process",
+    query: DrainQuerySchema,
     answers: { 202: { description: "It has begun", content: DrainingSchema } },
-    run: ({ control }) => {
-      control.drain();
+    run: ({ control, query }) => {
+      const { handover } = checked(DrainQuerySchema, query, "The query");
+      control.drain(handover === "true");
       const { sessions, flows } = control.active();
       return Response.json({ state: "draining", sessions, flows }, { status: 202 });
     },

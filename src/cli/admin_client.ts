@@ -52,6 +52,9 @@ export interface AdminClient {
   ask(method: "GET" | "POST", path: string): Promise<AdminAnswer>;
 }
 
+/** Nobody listens at the admin address. */
+export class NobodyAnswers extends Error {}
+
 /** Where to ask, and with which token; the reason where one is named that cannot be read. */
 interface Place {
   readonly address: string;
@@ -195,7 +198,7 @@ async function exchange(
   try {
     return await answerTo(sent);
   } catch (error) {
-    throw new Error(explain(address, error));
+    throw explain(address, error);
   } finally {
     clearTimeout(timer);
     sent.destroy();
@@ -221,15 +224,19 @@ function answerTo(
   });
 }
 
-function explain(address: string, error: unknown): string {
+function explain(address: string, error: unknown): Error {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "ECONNREFUSED" || code === "ENOENT") {
-    return `Nobody answers at ${address}: is shunt running, and is that its admin address? ` +
-      "(--admin names another)";
+    return new NobodyAnswers(
+      `Nobody answers at ${address}: is shunt running, and is that its admin address? ` +
+        "(--admin names another)",
+    );
   }
   if (code === "EACCES" || code === "EPERM") {
-    return `Not permitted to use ${address}: run this as the user that shunt runs as`;
+    return new Error(`Not permitted to use ${address}: run this as the user that shunt runs as`);
   }
-  if (code.startsWith("HPE_")) return `Somebody else than shunt answers at ${address}: no HTTP`;
-  return `Cannot ask ${address}: ${messageOf(error)}`;
+  if (code.startsWith("HPE_")) {
+    return new Error(`Somebody else than shunt answers at ${address}: no HTTP`);
+  }
+  return new Error(`Cannot ask ${address}: ${messageOf(error)}`);
 }

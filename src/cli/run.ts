@@ -12,6 +12,7 @@ import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, type ConfigFile, loadFile, readConfig } from "./config_file.ts";
 import { openNotifier } from "./notify.ts";
 import { Supervisor } from "./supervisor.ts";
+import { findPredecessor, type Predecessor } from "./upgrade.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 import { watchFile } from "./watch.ts";
 
@@ -23,13 +24,15 @@ const logger = getLogger(["shunt", "run"]);
  */
 const SAME_INTERRUPT_MS = 100;
 
-const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--set PATH=VALUE]...
+const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--upgrade] [--set PATH=VALUE]...
 
 Starts the proxy and prints one line per bound address. The log goes to standard error.
 
   -c, --config FILE    the configuration (default: config.yaml where you stand)
   --ready-file PATH    written whole once everything is bound, removed at the end: JSON with the
                        process id, the admin address and the bound addresses
+  --upgrade            take over from the shunt that runs at the configuration's admin address: bind the
+                       same addresses beside it, take all that is new, and have it drain and end
   --set PATH=VALUE     replaces one value of the configuration, as in
                        --set listeners.edge.bind=127.0.0.1:0
 
@@ -58,13 +61,16 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     event.preventDefault();
     logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
+  const predecessor = options.has("upgrade") ? await findPredecessor(options) : undefined;
+  const takeOver = predecessor !== undefined;
   let proxy: Proxy | undefined;
   let supervisor: Supervisor;
   try {
-    proxy = await startProxy(config, { onAccess: log.write });
+    proxy = await startProxy(config, { onAccess: log.write, takeOver });
     const load = (text?: string) => loadFile(options, text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
-    await supervisor.openAdmin(false);
+    if (takeOver) await takeOverFrom(predecessor, proxy);
+    await supervisor.openAdmin(takeOver);
   } catch (error) {
     await proxy?.close();
     if (!(error instanceof ShuntError)) throw error;
@@ -84,10 +90,38 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     return 1;
   }
   supervisor.ready();
+  const over = new AbortController();
+  if (takeOver) shareOnceEnded(predecessor, proxy, over.signal);
   const cut = await keepRunning(supervisor, signals, loaded);
+  over.abort();
   if (readyFile !== undefined) await removeReadyFile(readyFile);
   logger.info("Stopped", { closed: cut, ...summary(proxy) });
   return signals.forced ? 1 : 0;
+}
+
+/** From here on everything new comes to this process; the other ends when what it carries has. */
+async function takeOverFrom(predecessor: Predecessor, proxy: Proxy): Promise<void> {
+  const { pid, workers: first } = predecessor;
+  const failure = await proxy.steer({ first, count: proxy.workers });
+  if (failure !== undefined) {
+    logger.warn("Connections that begin while the other process closes may be reset", {
+      because: failure,
+    });
+  }
+  await predecessor.handOver();
+  logger.info("Took over from a running shunt", { pid });
+}
+
+/** Once the other process has ended, the kernel may spread what is new over all workers by itself. */
+async function shareOnceEnded(
+  predecessor: Predecessor,
+  proxy: Proxy,
+  signal: AbortSignal,
+): Promise<void> {
+  await predecessor.ended(signal);
+  if (signal.aborted) return;
+  await proxy.steer(undefined);
+  logger.info("The shunt that this one took over from has ended", { pid: predecessor.pid });
 }
 
 function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
@@ -200,6 +234,6 @@ export const runVerb: Verb = {
   name: "run",
   summary: "start the proxy (the verb may be left out)",
   help: HELP,
-  options: { ...CONFIG_OPTIONS, string: ["config", "ready-file"] },
+  options: { ...CONFIG_OPTIONS, string: ["config", "ready-file"], boolean: ["upgrade"] },
   run,
 };

@@ -56,6 +56,8 @@ export class Supervisor implements Control {
   /** Reloads come one after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
   readonly #drainAsked = Promise.withResolvers<void>();
+  /** Whether another shunt takes over. */
+  #handOver = false;
 
   /** @param parts What it keeps */
   constructor(parts: SupervisorParts) {
@@ -111,7 +113,9 @@ export class Supervisor implements Control {
     this.#parts.notifier.stopping();
     clearInterval(this.#watchdog);
     await this.#reloading;
-    const cut = await this.#parts.proxy.drain();
+    // Its address is the other's now.
+    if (this.#handOver) await this.#admin?.close();
+    const cut = await this.#parts.proxy.drain({ handOver: this.#handOver });
     await this.#admin?.close();
     return cut;
   }
@@ -170,8 +174,9 @@ export class Supervisor implements Control {
     }
   }
 
-  drain(): void {
+  drain(handOver: boolean): void {
     this.state = "draining";
+    this.#handOver = handOver;
     this.#drainAsked.resolve();
   }
 

@@ -56,6 +56,12 @@ export interface Stream {
   reset?(): void;
 }
 
+/** Some of the sockets that share an address, in the order in which they were bound. */
+export interface SocketShare {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** A bound and listening socket. */
 export interface StreamListener {
   readonly local: Endpoint;
@@ -67,6 +73,14 @@ export interface StreamListener {
   accept(): Promise<Stream>;
   /** Stops listening; a pending {@linkcode accept} rejects. */
   close(): void;
+  /**
+   * Has some of the sockets that share the address get all new connections, where the implementation
+   * can.
+   *
+   * @param share Which; `undefined` lets all have their share again
+   * @throws {Error} where the kernel refuses
+   */
+  steer?(share: SocketShare | undefined): void;
 }
 
 /** What is done with the datagrams that a socket receives. */
@@ -114,6 +128,17 @@ export interface DatagramSocket {
   send(bytes: Uint8Array, to: DatagramAddress): Promise<unknown> | undefined;
   /** Closes the socket; may be called again, never throws. */
   close(): void;
+  /** As {@linkcode StreamListener.steer}, for datagrams. */
+  steer?(share: SocketShare | undefined): void;
+  /**
+   * Keeps hearing one peer, whoever gets what others send to the address, where the implementation
+   * can.
+   *
+   * @param peer An address that was kept
+   * @returns What ends it
+   * @throws {Error} where no socket is left
+   */
+  pin?(peer: DatagramAddress): { close(): void };
 }
 
 /** What a flow does with what comes from its target. */

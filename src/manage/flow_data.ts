@@ -21,6 +21,8 @@ export class FlowData {
   upstream: Upstream | undefined;
   target: Target | undefined;
   server: TargetSocket | undefined;
+  /** What keeps hearing the client after the listener's socket was handed over. */
+  pin: { close(): void } | undefined;
   readonly started: number = performance.now();
   detectMs: number | undefined;
   connectMs: number | undefined;

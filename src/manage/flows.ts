@@ -172,6 +172,20 @@ export class Flows {
     }
   }
 
+  /** Another shunt gets what is new at the address: running flows keep hearing their clients. */
+  handOver(): void {
+    this.draining = true;
+    for (const flow of this.#table) {
+      const { data } = flow;
+      if (data.client === undefined) continue;
+      try {
+        data.pin ??= this.#socket.pin?.(data.client);
+      } catch {
+        // No descriptor is left: the client has to begin anew.
+      }
+    }
+  }
+
   /**
    * Ends what is idle or overdue.
    *
@@ -217,8 +231,9 @@ export class Flows {
    */
   end(flow: Flow<FlowData>, reason: CloseReason, error?: unknown): void {
     if (!this.#table.close(flow, reason)) return;
-    const { server, target } = flow.data;
+    const { server, target, pin } = flow.data;
     server?.close();
+    pin?.close();
     target?.flows.add(-1);
     if (reason === "target_reset" && !flow.data.answered) target?.failed();
     countBytes(flow);

@@ -6,9 +6,11 @@
 
 import type { LogLevel } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
+import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { LiveQuery } from "../observe/live.ts";
+import type { DrainOptions } from "./plane.ts";
 import type { Batch } from "./record_queue.ts";
 import type { SharedMemory } from "./shared.ts";
 
@@ -54,7 +56,9 @@ export type ToWorker =
   | { readonly type: "commit" }
   | { readonly type: "abort" }
   | { readonly type: "live"; readonly question: number; readonly query: LiveQuery }
-  | { readonly type: "drain"; readonly timeoutMs: number }
+  /** Of worker 0 alone: its sockets speak for all that share their addresses. */
+  | { readonly type: "steer"; readonly share: SocketShare | undefined }
+  | ({ readonly type: "drain" } & DrainOptions)
   | { readonly type: "close" };
 
 /** A log line of a worker's. */
@@ -87,6 +91,7 @@ export type FromWorker =
     readonly question: number;
     readonly records: readonly LiveRecord[];
   }
+  | { readonly type: "steered"; readonly failure: string | undefined }
   | ({ readonly type: "ended" } & Batch)
   | LogMessage
   | { readonly type: "drained"; readonly rest: number };

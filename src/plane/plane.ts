@@ -10,7 +10,8 @@ import { answerDatagram, connectBuiltin } from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { limitRests } from "../io/libc/relay.ts";
-import type { DatagramSocket, Io, StreamListener } from "../io/mod.ts";
+import { messageOf } from "../errors.ts";
+import type { DatagramSocket, Io, SocketShare, StreamListener } from "../io/mod.ts";
 import {
   bindKey,
   bindListener,
@@ -48,6 +49,20 @@ export interface PlaneOptions {
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
 }
 
+/** How to end. */
+export interface DrainOptions {
+  /** Milliseconds after which the rest is closed. */
+  readonly timeoutMs: number;
+  /** Whether another shunt has bound the same addresses and gets what is new. */
+  readonly handOver: boolean;
+}
+
+/**
+ * Milliseconds for which a shunt that is taken over from accepts what had begun to connect: handshakes
+ * take a round trip, and the kernel resets those of a closed socket.
+ */
+const HAND_OVER_MS = 1000;
+
 /** A configuration whose addresses are bound, and which does not run yet. */
 export interface Prepared {
   readonly config: Config;
@@ -72,6 +87,8 @@ export class Plane {
   #states: States | undefined;
   #drainTimeout = 0;
   #ending: Promise<number> | undefined;
+  /** Ends the wait of a hand-over. */
+  #hurry: (() => void) | undefined;
   /** Sessions and flows that had to be closed. */
   #cut = 0;
 
@@ -192,19 +209,40 @@ export class Plane {
   }
 
   /**
+   * Has some of the sockets that share its addresses get all that is new: those of a shunt that takes
+   * over.
+   *
+   * @param share Which; `undefined` lets all have their share again
+   * @returns Why not all of it could be done
+   */
+  steer(share: SocketShare | undefined): string | undefined {
+    let failure: string | undefined;
+    for (const { socket } of [...this.#bindings.tcp.values(), ...this.#bindings.udp.values()]) {
+      try {
+        if (socket.steer === undefined) failure = "Deno's sockets cannot";
+        else socket.steer(share);
+      } catch (error) {
+        failure = messageOf(error);
+      }
+    }
+    return failure;
+  }
+
+  /**
    * Takes nothing new, lets what runs finish, and ends.
    *
-   * @param timeoutMs Milliseconds after which the rest is closed
+   * @param options How long that may take, and whether another shunt takes over
    * @returns How many sessions and flows had to be closed
    */
-  drain(timeoutMs: number): Promise<number> {
-    return this.#ending ??= this.#end(timeoutMs);
+  drain(options: DrainOptions): Promise<number> {
+    return this.#ending ??= this.#end(options);
   }
 
   /** Closes everything at once, also while draining. */
   async close(): Promise<void> {
     const draining = this.#ending;
-    this.#ending ??= this.#end(0);
+    this.#ending ??= this.#end({ timeoutMs: 0, handOver: false });
+    this.#hurry?.();
     if (draining !== undefined) this.#endAll();
     await this.#ending;
   }
@@ -313,7 +351,12 @@ export class Plane {
     });
   }
 
-  async #end(timeoutMs: number): Promise<number> {
+  async #end({ timeoutMs, handOver }: DrainOptions): Promise<number> {
+    if (handOver) {
+      for (const flows of this.#bindings.flows()) flows.handOver();
+      // Whoever has begun to connect to this one is still taken.
+      await this.#wait(HAND_OVER_MS);
+    }
     for (const { socket } of this.#bindings.tcp.values()) socket.close();
     this.#sessions.draining = true;
     const flows = [...this.#bindings.flows()];
@@ -329,6 +372,17 @@ export class Plane {
     this.clock[Symbol.dispose]();
     await Promise.all(this.#loops);
     return this.#cut;
+  }
+
+  /** Waits, unless all is closed meanwhile. */
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #endAll(): void {

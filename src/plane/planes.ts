@@ -5,10 +5,11 @@
  */
 
 import type { Config } from "../config/schema.ts";
+import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { LiveQuery } from "../observe/live.ts";
-import { Plane, type PlaneOptions, type Prepared } from "./plane.ts";
+import { type DrainOptions, Plane, type PlaneOptions, type Prepared } from "./plane.ts";
 import { type SharedMemory, SharedView } from "./shared.ts";
 
 /** All data planes of a process. */
@@ -32,12 +33,19 @@ export interface Planes {
    */
   live(query: LiveQuery): Promise<LiveRecord[]>;
   /**
+   * Has some of the sockets that share the addresses get all that is new.
+   *
+   * @param share Which; `undefined` lets all have their share again
+   * @returns Why not all of it could be done
+   */
+  steer(share: SocketShare | undefined): Promise<string | undefined>;
+  /**
    * Takes nothing new, lets what runs finish, and ends.
    *
-   * @param timeoutMs Milliseconds after which the rest is closed
+   * @param options How long that may take, and whether another shunt takes over
    * @returns How many sessions and flows had to be closed
    */
-  drain(timeoutMs: number): Promise<number>;
+  drain(options: DrainOptions): Promise<number>;
   /** Ends at once. */
   close(): Promise<void>;
 }
@@ -75,8 +83,12 @@ export class LocalPlane implements Planes {
     return Promise.resolve(this.#plane.live(query));
   }
 
-  drain(timeoutMs: number): Promise<number> {
-    return this.#plane.drain(timeoutMs);
+  steer(share: SocketShare | undefined): Promise<string | undefined> {
+    return Promise.resolve(this.#plane.steer(share));
+  }
+
+  drain(options: DrainOptions): Promise<number> {
+    return this.#plane.drain(options);
   }
 
   close(): Promise<void> {

@@ -7,11 +7,13 @@
 import { getLogger } from "@logtape/logtape";
 import { messageOf, ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
+import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import type { LiveQuery } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import type { DrainOptions } from "./plane.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
@@ -42,6 +44,7 @@ export class RemotePlane {
   readonly #started = Promise.withResolvers<void>();
   #preparing: PromiseWithResolvers<Addresses> | undefined;
   #committing: PromiseWithResolvers<void> | undefined;
+  #steering: PromiseWithResolvers<string | undefined> | undefined;
   readonly #questions = new Map<number, (records: readonly LiveRecord[]) => void>();
   #asked = 0;
   readonly #ended = Promise.withResolvers<number>();
@@ -119,13 +122,26 @@ export class RemotePlane {
   }
 
   /**
+   * Has some of the sockets that share the worker's addresses get all that is new.
+   *
+   * @param share Which; `undefined` lets all have their share again
+   * @returns Why not all of it could be done
+   */
+  steer(share: SocketShare | undefined): Promise<string | undefined> {
+    if (this.#over) return Promise.resolve("the worker has ended");
+    this.#steering = Promise.withResolvers<string | undefined>();
+    this.#tell({ type: "steer", share });
+    return this.#steering.promise;
+  }
+
+  /**
    * Lets the worker finish and end.
    *
-   * @param timeoutMs Milliseconds after which the rest is closed
+   * @param options How long that may take, and whether another shunt takes over
    * @returns How many sessions and flows had to be closed
    */
-  drain(timeoutMs: number): Promise<number> {
-    this.#tell({ type: "drain", timeoutMs });
+  drain(options: DrainOptions): Promise<number> {
+    this.#tell({ type: "drain", ...options });
     return this.#ended.promise;
   }
 
@@ -159,6 +175,8 @@ export class RemotePlane {
         return this.#preparing?.resolve(message.addresses);
       case "committed":
         return this.#committing?.resolve();
+      case "steered":
+        return this.#steering?.resolve(message.failure);
       case "live":
         this.#questions.get(message.question)?.(message.records);
         this.#questions.delete(message.question);
@@ -198,6 +216,7 @@ export class RemotePlane {
     this.#closeDescriptors();
     this.#preparing?.reject(workerDied("it has ended"));
     this.#committing?.resolve();
+    this.#steering?.resolve("the worker has ended");
     for (const answer of this.#questions.values()) answer([]);
     this.#questions.clear();
     this.#ended.resolve(rest);

@@ -96,12 +96,14 @@ class DataWorker {
           records: this.#plane.live(message.query),
         });
       case "drain":
-        this.#plane.drain(message.timeoutMs).then((rest) => this.#leave(rest));
+        this.#plane.drain(message).then((rest) => this.#leave(rest));
         return;
+      case "steer":
+        return scope.postMessage({ type: "steered", failure: this.#plane.steer(message.share) });
       case "close":
         this.#plane.close();
         // A drain under way tells itself that it has come to its end.
-        this.#plane.drain(0).then((rest) => this.#leave(rest));
+        this.#plane.drain({ timeoutMs: 0, handOver: false }).then((rest) => this.#leave(rest));
         return;
       default:
         message satisfies never;

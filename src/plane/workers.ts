@@ -8,11 +8,12 @@
 import { messageOf } from "../errors.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
-import type { Io } from "../io/mod.ts";
+import type { Io, SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
+import type { DrainOptions } from "./plane.ts";
 import type { Planes } from "./planes.ts";
 import { RemotePlane } from "./remote.ts";
 import type { SharedMemory } from "./shared.ts";
@@ -122,9 +123,13 @@ export class Workers implements Planes {
     return selectLive(lists.flat(), query);
   }
 
-  async drain(timeoutMs: number): Promise<number> {
+  async steer(share: SocketShare | undefined): Promise<string | undefined> {
+    return await this.#planes[0]?.steer(share);
+  }
+
+  async drain(options: DrainOptions): Promise<number> {
     this.#stopRespawning();
-    const rests = await Promise.all(this.#planes.map((plane) => plane.drain(timeoutMs)));
+    const rests = await Promise.all(this.#planes.map((plane) => plane.drain(options)));
     return rests.reduce((sum, rest) => sum + rest, 0);
   }
 

@@ -207,7 +207,7 @@ Deno.test("flow: draining refuses new flows and keeps running ones until they en
   );
   await first.send(bytes("a"), shunt.port());
   assertEquals(text(await first.next()), "a");
-  const drained = shunt.proxy.drain(10_000);
+  const drained = shunt.proxy.drain({ timeoutMs: 10_000 });
   await until(async () => {
     await using other = new UdpPeer();
     await other.send(bytes("b"), shunt.port());

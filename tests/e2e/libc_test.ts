@@ -242,7 +242,7 @@ ${ECHO}
     client.close();
     await until(() => shunt.proxy.active().sessions === 0, "the session to end", 500);
     const begun = performance.now();
-    assertEquals(await shunt.proxy.drain(10_000), 0);
+    assertEquals(await shunt.proxy.drain({ timeoutMs: 10_000 }), 0);
     // A message alone would wait for the end of a wait each time it takes a turn of the event loop.
     assert(performance.now() - begun < 200, "drain took too long");
   },

@@ -107,7 +107,7 @@ Deno.test("workers: drain lets the sessions of all finish", async () => {
     await converse(client);
     clients.push(client);
   }
-  const drained = shunt.proxy.drain(10_000);
+  const drained = shunt.proxy.drain({ timeoutMs: 10_000 });
   for (const client of clients) {
     await converse(client);
     client.close();

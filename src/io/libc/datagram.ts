@@ -9,6 +9,7 @@ import type {
   DatagramSocket,
   Endpoint,
   ReceiveOptions,
+  SocketShare,
   TargetOptions,
   TargetSocket,
 } from "../mod.ts";
@@ -19,6 +20,7 @@ import { BATCH, Messages, payloadBlock, SLOT_BYTES } from "./messages.ts";
 import type { Poller, PollHandler } from "./poller.ts";
 import { encodeInet, hostAt, portAt, SOCKADDR_BYTES } from "./sockaddr.ts";
 import { bindSocket, localEndpoint, openSocket } from "./stream.ts";
+import { steerLibc } from "./steering.ts";
 import { openLibc } from "./symbols.ts";
 
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
@@ -131,19 +133,26 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   #onClose: (() => void) | undefined;
 
   constructor(poller: Poller, at: Endpoint, shared: boolean) {
-    const six = at.host.includes(":");
     this.#poller = poller;
     this.#exchange = exchangeOf(poller);
     this.#anyAddress = at.host === "0.0.0.0" || at.host === "::";
-    this.fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
-    this.#libc.setsockopt(this.fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
-    if (this.#anyAddress && six) {
-      this.#libc.setsockopt(this.fd, abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO, ONE, 4);
-    } else if (this.#anyAddress) {
-      this.#libc.setsockopt(this.fd, abi.IPPROTO_IP, abi.IP_PKTINFO, ONE, 4);
-    }
-    bindSocket(this.fd, at, shared);
+    this.fd = this.#open(at, shared);
     this.local = localEndpoint(this.fd);
+  }
+
+  #open(at: Endpoint, shared: boolean): number {
+    const six = at.host.includes(":");
+    const fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
+    this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
+    if (this.#anyAddress && six) {
+      this.#libc.setsockopt(fd, abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO, ONE, 4);
+    } else if (this.#anyAddress) {
+      this.#libc.setsockopt(fd, abi.IPPROTO_IP, abi.IP_PKTINFO, ONE, 4);
+    }
+    // Deno's sockets share an address by this one.
+    if (shared) this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
+    bindSocket(fd, at, shared);
+    return fd;
   }
 
   receive(options: ReceiveOptions): Promise<void> {
@@ -153,13 +162,17 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   }
 
   onEvents(): void {
+    this.#receive(this.fd);
+  }
+
+  #receive(fd: number): void {
     const options = this.#options;
     if (options === undefined) return;
     const { received, requests } = this.#exchange;
     for (let round = 0; round < BATCHES_PER_TURN && !this.closed; round++) {
       received.expect(BATCH, true, this.#anyAddress);
       const pointer = received.pointer(0);
-      const count = this.#libc.recvmmsg(this.fd, pointer, BATCH, abi.MSG_DONTWAIT, null);
+      const count = this.#libc.recvmmsg(fd, pointer, BATCH, abi.MSG_DONTWAIT, null);
       if (count < 0) {
         const errno = this.#errno[0]!;
         if (errno !== abi.EAGAIN) options.onError(libcError("recvmmsg", errno));
@@ -207,6 +220,26 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   send(bytes: Uint8Array, to: DatagramAddress): undefined {
     if (this.closed) throw closedError();
     if (to instanceof LibcAddress) this.#exchange.queue(this, bytes, to);
+  }
+
+  steer(share: SocketShare | undefined): void {
+    steerLibc(this.fd, share, true);
+  }
+
+  /** A socket of the same address that is connected to the peer: the kernel prefers it. */
+  pin(peer: DatagramAddress): { close(): void } {
+    if (!(peer instanceof LibcAddress)) throw new TypeError("The address was not kept");
+    const { port } = this.local;
+    const host = peer.local === "" ? this.local.host : peer.local;
+    const fd = this.#open({ host, port }, true);
+    if (this.#libc.connect(fd, peer.name, peer.name.length) < 0) {
+      const errno = this.#errno[0]!;
+      this.#libc.close(fd);
+      throw libcError("connect", errno);
+    }
+    const close = () => this.#poller.close(fd);
+    this.#poller.add(fd, abi.EPOLLIN, { onEvents: () => this.#receive(fd), close });
+    return { close };
   }
 
   undeliverable(to: LibcAddress, error: Error): void {

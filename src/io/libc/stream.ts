@@ -5,11 +5,12 @@
  * @module
  */
 
-import type { Endpoint, Stream, StreamAddress, StreamListener } from "../mod.ts";
+import type { Endpoint, SocketShare, Stream, StreamAddress, StreamListener } from "../mod.ts";
 import * as abi from "./abi.ts";
 import { closedError, isSocketError, libcError } from "./errors.ts";
 import type { Poller, PollHandler } from "./poller.ts";
 import { decodeSockaddr, encodeInet, encodeUnix, SOCKADDR_BYTES } from "./sockaddr.ts";
+import { steerLibc } from "./steering.ts";
 import { openLibc } from "./symbols.ts";
 
 const BACKLOG = 4096;
@@ -305,6 +306,10 @@ export class LibcListener implements StreamListener, PollHandler {
     this.#ready = false;
     this.#accepted = 0;
     this.#waiting = waiting;
+  }
+
+  steer(share: SocketShare | undefined): void {
+    steerLibc(this.#fd, share, false);
   }
 
   close(): void {

@@ -1,0 +1,80 @@
+/**
+ * Takes over from a shunt that runs: finds it, and has it hand over. Knows its admin address, never its
+ * sockets.
+ *
+ * @module
+ */
+
+import { DrainingSchema, StatusSchema } from "../admin/answers.ts";
+import { expectBody, NobodyAnswers, openAdmin } from "./admin_client.ts";
+import type { Options } from "./verb.ts";
+
+/** Milliseconds between looks at whether the process is gone. */
+const LOOK_MS = 500;
+/** Milliseconds for which it is believed to be there although it cannot be seen, as in another container. */
+const UNSEEN_MS = 3000;
+
+/** A shunt that runs and is to be taken over from. */
+export interface Predecessor {
+  readonly pid: number;
+  /** Its data-plane threads: as many of the sockets that share an address are its own. */
+  readonly workers: number;
+  /** Has it take nothing new, free its admin address, and end when what it carries has. */
+  handOver(): Promise<void>;
+  /**
+   * Waits until it has ended.
+   *
+   * @param signal Gives up waiting
+   */
+  ended(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Finds the shunt that runs at the configuration's admin address.
+ *
+ * @param options The verb's options
+ * @returns The shunt, or `undefined` where nobody answers
+ * @throws {InputError} where the configuration names no admin address
+ * @throws {Error} where somebody else answers, or it refuses
+ */
+export async function findPredecessor(options: Options): Promise<Predecessor | undefined> {
+  const admin = await openAdmin(options);
+  try {
+    const { pid, workers } = expectBody(await admin.ask("GET", "/api/status"), StatusSchema);
+    return {
+      pid,
+      workers,
+      async handOver() {
+        expectBody(await admin.ask("POST", "/api/drain?handover=true"), DrainingSchema);
+      },
+      ended: (signal) => untilEnded(pid, signal),
+    };
+  } catch (error) {
+    if (error instanceof NobodyAnswers) return undefined;
+    throw error;
+  }
+}
+
+async function untilEnded(pid: number, signal: AbortSignal): Promise<void> {
+  const unseen = performance.now() + UNSEEN_MS;
+  while (!signal.aborted && (await isThere(pid) || performance.now() < unseen)) {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, LOOK_MS);
+      signal.addEventListener("abort", done);
+    });
+  }
+}
+
+async function isThere(pid: number): Promise<boolean> {
+  try {
+    await Deno.stat(`/proc/${pid}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
