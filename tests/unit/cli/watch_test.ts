@@ -182,7 +182,7 @@ Deno.test(
         using file = await Deno.open(path, { write: true, create: true });
         await file.write(new TextEncoder().encode("half "));
         await file.sync();
-        await told.nothingFor(4 * QUIET_MS);
+        await told.nothingFor(2 * QUIET_MS);
         await file.write(new TextEncoder().encode("and half"));
       }
       assertEquals(await told.next(), "changed half and half");
@@ -304,7 +304,7 @@ Deno.test("watch: calls again only once a call has ended, with the last text", (
     await replace(path, "1");
     assertEquals(await told.next(), "changed 1");
     await replace(path, "2");
-    await told.nothingFor(4 * QUIET_MS);
+    await told.nothingFor(2 * QUIET_MS);
     await replace(path, "3");
     finish!();
     assertEquals(await told.next(), "changed 3");
