@@ -11,9 +11,10 @@ import type { Config } from "./config/schema.ts";
 import { ConfigError, ShuntError } from "./errors.ts";
 import { denoIo } from "./io/deno.ts";
 import { socketAllowance } from "./io/descriptors.ts";
+import type { InheritedSocket } from "./io/libc/inherited.ts";
 import { missingForLibc } from "./io/libc/symbols.ts";
 import type { Io, SocketShare } from "./io/mod.ts";
-import type { BoundAddresses } from "./listen/bind.ts";
+import { bindKey, type BoundAddresses } from "./listen/bind.ts";
 import { Clock } from "./manage/clock.ts";
 import { type AccessRecord, formatAccess, type LiveRecord } from "./observe/access.ts";
 import { Counters } from "./observe/counters.ts";
@@ -47,6 +48,8 @@ export interface ProxyOptions {
   readonly onAccess?: (lines: string) => void;
   /** Whether another process may have bound the same addresses: one that this one takes over from. */
   readonly takeOver?: boolean;
+  /** Sockets that a service manager has bound; libc sockets alone can use them. */
+  readonly inherited?: readonly InheritedSocket[];
 }
 
 /** What lives, and what it holds. */
@@ -240,7 +243,15 @@ class RunningProxy implements Proxy {
 
   /** Binds and begins to serve. */
   async start(): Promise<void> {
-    const { io, takeOver = false, onEnd, onAccess } = this.#options;
+    const { io, takeOver = false, inherited = [], onEnd, onAccess } = this.#options;
+    if (inherited.length > 0 && this.io === "deno") {
+      logger.warn(
+        "Deno's sockets cannot use what the service manager has bound; libc sockets can",
+        {
+          sockets: inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`),
+        },
+      );
+    }
     const common = {
       resolver: this.#resolver,
       // So that a newer shunt can bind the same addresses while this one drains.
@@ -260,6 +271,7 @@ class RunningProxy implements Proxy {
         ...common,
         io: this.io,
         memory: this.#shared.memory,
+        inherited: this.io === "libc" ? inherited : [],
         onEnd,
         onAccess,
         onDeath: (worker) => {
@@ -267,8 +279,18 @@ class RunningProxy implements Proxy {
           this.#shared.clear(worker);
         },
       });
+    if (this.io === "libc") this.#tellUnused(inherited);
     this.#health.watch(this.upstreams());
     this.#clock.onTick((now) => this.#health.tick(now));
+  }
+
+  #tellUnused(inherited: readonly InheritedSocket[]): void {
+    const bound = Object.values(this.addresses);
+    for (const { transport, local } of inherited) {
+      const address = bindKey(local);
+      if (bound.some((addresses) => addresses[transport].includes(address))) continue;
+      logger.warn("No listener binds a socket of the service manager's", { transport, address });
+    }
   }
 
   #localListener(): ((record: AccessRecord) => void) | undefined {

@@ -7,6 +7,8 @@
 import { getLogger } from "@logtape/logtape";
 import project from "../../deno.json" with { type: "json" };
 import { messageOf, ShuntError, stackOf } from "../errors.ts";
+import { type InheritedSocket, inheritedSockets } from "../io/libc/inherited.ts";
+import { missingForLibc } from "../io/libc/symbols.ts";
 import { setUpLog } from "../observe/log.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, type ConfigFile, loadFile, readConfig } from "./config_file.ts";
@@ -61,12 +63,15 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     event.preventDefault();
     logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
+  // Whoever sees a port open may send a signal at once: it must not kill.
+  const signals = new Signals();
   const predecessor = options.has("upgrade") ? await findPredecessor(options) : undefined;
   const takeOver = predecessor !== undefined;
   let proxy: Proxy | undefined;
   let supervisor: Supervisor;
   try {
-    proxy = await startProxy(config, { onAccess: log.write, takeOver });
+    const inherited = findInherited();
+    proxy = await startProxy(config, { onAccess: log.write, takeOver, inherited });
     const load = (text?: string) => loadFile(options, text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     if (takeOver) await takeOverFrom(predecessor, proxy);
@@ -80,8 +85,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const { io, workers } = proxy;
   logger.info("Started", { version: project.version, io, workers });
   tellAddresses(supervisor, terminal);
-  // Whoever reads the ready file may send a signal at once: it must not kill.
-  const signals = new Signals(supervisor);
+  signals.supervisor = supervisor;
   try {
     if (readyFile !== undefined) await writeReadyFile(readyFile, supervisor);
   } catch (error) {
@@ -97,6 +101,13 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (readyFile !== undefined) await removeReadyFile(readyFile);
   logger.info("Stopped", { closed: cut, ...summary(proxy) });
   return signals.forced ? 1 : 0;
+}
+
+/** The sockets that a service manager has bound for this process. */
+function findInherited(): InheritedSocket[] {
+  return missingForLibc() === undefined
+    ? inheritedSockets((name) => Deno.env.get(name), Deno.pid)
+    : [];
 }
 
 /** From here on everything new comes to this process; the other ends when what it carries has. */
@@ -139,18 +150,18 @@ class Signals {
   readonly first: Promise<void>;
   /** Whether there was a second. */
   forced = false;
-  readonly #supervisor: Supervisor;
+  /** Who is to act; unset while shunt starts. */
+  supervisor: Supervisor | undefined;
   #onFirst: (() => void) | undefined;
   #interruptedAt = -Infinity;
 
-  constructor(supervisor: Supervisor) {
-    this.#supervisor = supervisor;
+  constructor() {
     this.first = new Promise((resolve) => this.#onFirst = resolve);
     // They stay to the end: a signal while the last lines are written must not kill.
     Deno.addSignalListener("SIGINT", () => this.#interrupt());
     if (Deno.build.os === "windows") return;
     Deno.addSignalListener("SIGTERM", () => this.#end());
-    Deno.addSignalListener("SIGHUP", () => supervisor.reload("signal"));
+    Deno.addSignalListener("SIGHUP", () => this.supervisor?.reload("signal"));
   }
 
   #interrupt(): void {
@@ -162,7 +173,7 @@ class Signals {
   #end(): void {
     if (this.#onFirst === undefined) {
       this.forced = true;
-      this.#supervisor.close();
+      this.supervisor?.close();
     }
     this.#onFirst?.();
     this.#onFirst = undefined;

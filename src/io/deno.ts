@@ -6,7 +6,7 @@
  */
 
 import { isIPv6 } from "node:net";
-import { giveBuffer, takeSmallBuffer } from "./buffers.ts";
+import { giveDatagramBuffer, takeDatagramBuffer } from "./buffers.ts";
 import type {
   DatagramAddress,
   DatagramSocket,
@@ -117,7 +117,7 @@ class DenoDatagramSocket implements DatagramSocket {
   }
 
   async #receiveLoop(options: ReceiveOptions): Promise<void> {
-    const buffer = takeSmallBuffer();
+    const buffer = takeDatagramBuffer();
     for (;;) {
       try {
         // A UDP socket's peers are NetAddr, which is the shape of DatagramAddress.
@@ -132,7 +132,7 @@ class DenoDatagramSocket implements DatagramSocket {
         await new Promise((resolve) => setTimeout(resolve, RECEIVE_BACKOFF_MS));
       }
     }
-    giveBuffer(0, buffer);
+    giveDatagramBuffer(buffer);
   }
 
   keep(from: DatagramAddress): DatagramAddress {
@@ -166,7 +166,7 @@ class DenoTargetSocket implements TargetSocket {
 
   async #receiveLoop(options: TargetOptions): Promise<void> {
     const { hostname, port } = this.#target;
-    const buffer = takeSmallBuffer();
+    const buffer = takeDatagramBuffer();
     for (;;) {
       try {
         const [bytes, from] = await this.#socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
@@ -177,7 +177,7 @@ class DenoTargetSocket implements TargetSocket {
         break;
       }
     }
-    giveBuffer(0, buffer);
+    giveDatagramBuffer(buffer);
   }
 
   send(bytes: Uint8Array): Promise<number> {

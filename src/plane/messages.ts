@@ -6,6 +6,7 @@
 
 import type { LogLevel } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
+import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
@@ -33,6 +34,8 @@ export interface StartMessage extends Assignment {
   readonly records: boolean;
   /** Whether access lines are wanted, where the configuration asks for them. */
   readonly lines: boolean;
+  /** Sockets that a service manager has bound for this worker. */
+  readonly inherited: readonly InheritedSocket[];
   /** A bit for each descriptor that the worker has open, so that none is left when it dies. */
   readonly descriptors: SharedArrayBuffer;
 }

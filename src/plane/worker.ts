@@ -42,11 +42,11 @@ class DataWorker {
   #prepared: Prepared | undefined;
 
   constructor(message: StartMessage) {
-    const { config, worker, memory, io, records, lines, descriptors } = message;
+    const { config, worker, memory, io, records, lines, descriptors, inherited } = message;
     this.#worker = worker;
     this.#log = config.log;
     this.#libc = io === "libc"
-      ? openLibcIo({ descriptors: new Int32Array(descriptors), onBug: logBug })
+      ? openLibcIo({ descriptors: new Int32Array(descriptors), inherited, onBug: logBug })
       : undefined;
     this.#resolver = new RemoteResolver(
       (name) => scope.postMessage({ type: "resolve", name }),

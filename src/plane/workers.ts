@@ -8,8 +8,9 @@
 import { messageOf } from "../errors.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
+import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
-import type { BoundAddresses } from "../listen/bind.ts";
+import { bindKey, type BoundAddresses } from "../listen/bind.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
@@ -32,6 +33,8 @@ export interface WorkersOptions {
   readonly reusePort: boolean;
   /** Whether nobody but this process may have bound them so far. */
   readonly exclusive: boolean;
+  /** Sockets that a service manager has bound. */
+  readonly inherited: readonly InheritedSocket[];
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   readonly onAccess: ((lines: string) => void) | undefined;
   /** Is told of a worker that died. */
@@ -145,7 +148,7 @@ export class Workers implements Planes {
   }
 
   #spawn(worker: number, exclusive: boolean): RemotePlane {
-    const { io, reusePort, resolver, onEnd, onAccess } = this.#options;
+    const { io, reusePort, inherited, resolver, onEnd, onAccess } = this.#options;
     const plane = new RemotePlane({
       config: this.#configFor(worker, this.#running),
       memory: this.#running.memory,
@@ -153,6 +156,8 @@ export class Workers implements Planes {
       worker,
       io,
       reusePort,
+      // One worker alone: datagrams of one client must not be anybody's.
+      inherited: inherited.filter(({ transport }) => worker === 0 || transport === "tcp"),
       records: onEnd !== undefined,
       lines: onAccess !== undefined,
     }, { resolver, onEnd, onAccess, onDeath: (error) => this.#replace(worker, error) });
@@ -162,18 +167,24 @@ export class Workers implements Planes {
 
   /** The addresses and transports that a worker is to bind. */
   #configFor(worker: number, { config, addresses }: Running): Config {
-    const { io } = this.#options;
     const listeners = Object.entries(config.listeners).map(([name, listener]) => {
       const known = addresses[name];
       const tcp = known?.tcp ?? [];
       const bind = known === undefined ? listener.bind : tcp.length > 0 ? tcp : known.udp;
-      // Deno's UDP sockets cannot share an address.
-      const transports = worker > 0 && io === "deno"
+      const transports = worker > 0 && !this.#sharesUdp(bind)
         ? listener.transports.filter((transport) => transport === "tcp")
         : listener.transports;
       return [name, { ...listener, bind, transports }];
     });
     return { ...config, listeners: Object.fromEntries(listeners) };
+  }
+
+  /** Neither Deno's UDP sockets nor those that somebody else has bound share an address. */
+  #sharesUdp(bind: readonly string[]): boolean {
+    const { io, inherited } = this.#options;
+    const foreign = inherited.filter(({ transport }) => transport === "udp");
+    const keys = new Set(foreign.map(({ local }) => bindKey(local)));
+    return io === "libc" && !bind.some((text) => keys.has(text));
   }
 
   #replace(worker: number, error: string): void {

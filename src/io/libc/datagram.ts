@@ -19,7 +19,7 @@ import type { Block } from "./memory.ts";
 import { BATCH, Messages, payloadBlock, SLOT_BYTES } from "./messages.ts";
 import type { Poller, PollHandler } from "./poller.ts";
 import { encodeInet, hostAt, portAt, SOCKADDR_BYTES } from "./sockaddr.ts";
-import { bindSocket, localEndpoint, openSocket } from "./stream.ts";
+import { bindSocket, type LibcBindOptions, localEndpoint, openSocket } from "./stream.ts";
 import { steerLibc } from "./steering.ts";
 import { openLibc } from "./symbols.ts";
 
@@ -118,6 +118,10 @@ function exchangeOf(poller: Poller): Exchange {
   return exchange;
 }
 
+function familyOf({ host }: Endpoint): number {
+  return host.includes(":") ? abi.AF_INET6 : abi.AF_INET;
+}
+
 /** A socket that clients write to. */
 class LibcDatagramSocket implements DatagramSocket, PollHandler {
   readonly local: Endpoint;
@@ -127,32 +131,36 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   readonly #exchange: Exchange;
   /** Bound to a wildcard: the kernel has to tell which address a datagram was sent to. */
   readonly #anyAddress: boolean;
+  readonly #inherited: boolean;
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
   #options: ReceiveOptions | undefined;
   #onClose: (() => void) | undefined;
 
-  constructor(poller: Poller, at: Endpoint, shared: boolean) {
+  constructor(poller: Poller, at: Endpoint, options: LibcBindOptions) {
     this.#poller = poller;
     this.#exchange = exchangeOf(poller);
     this.#anyAddress = at.host === "0.0.0.0" || at.host === "::";
-    this.fd = this.#open(at, shared);
+    this.#inherited = options.inherited !== undefined;
+    this.fd = options.inherited ?? openSocket(familyOf(at), abi.SOCK_DGRAM);
+    this.#prepare(this.fd, at);
+    if (options.inherited === undefined) this.#bind(this.fd, at, options.shared);
     this.local = localEndpoint(this.fd);
   }
 
-  #open(at: Endpoint, shared: boolean): number {
-    const six = at.host.includes(":");
-    const fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
+  #prepare(fd: number, { host }: Endpoint): void {
     this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
-    if (this.#anyAddress && six) {
-      this.#libc.setsockopt(fd, abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO, ONE, 4);
-    } else if (this.#anyAddress) {
-      this.#libc.setsockopt(fd, abi.IPPROTO_IP, abi.IP_PKTINFO, ONE, 4);
-    }
+    if (!this.#anyAddress) return;
+    const [level, option] = host.includes(":")
+      ? [abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO]
+      : [abi.IPPROTO_IP, abi.IP_PKTINFO];
+    this.#libc.setsockopt(fd, level, option, ONE, 4);
+  }
+
+  #bind(fd: number, at: Endpoint, shared: boolean): void {
     // Deno's sockets share an address by this one.
     if (shared) this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
     bindSocket(fd, at, shared);
-    return fd;
   }
 
   receive(options: ReceiveOptions): Promise<void> {
@@ -230,8 +238,10 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   pin(peer: DatagramAddress): { close(): void } {
     if (!(peer instanceof LibcAddress)) throw new TypeError("The address was not kept");
     const { port } = this.local;
-    const host = peer.local === "" ? this.local.host : peer.local;
-    const fd = this.#open({ host, port }, true);
+    const at = { host: peer.local === "" ? this.local.host : peer.local, port };
+    const fd = openSocket(familyOf(at), abi.SOCK_DGRAM);
+    this.#prepare(fd, at);
+    this.#bind(fd, at, true);
     if (this.#libc.connect(fd, peer.name, peer.name.length) < 0) {
       const errno = this.#errno[0]!;
       this.#libc.close(fd);
@@ -249,7 +259,8 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.#poller.close(this.fd);
+    if (this.#inherited) this.#poller.closeShared(this.fd);
+    else this.#poller.close(this.fd);
     this.#onClose?.();
   }
 }
@@ -323,12 +334,16 @@ class LibcTargetSocket implements TargetSocket, PollHandler {
  *
  * @param poller The thread's loop
  * @param at What to bind to
- * @param shared Whether other workers bind the same address
+ * @param options Whether others bind the same address, or who has bound it already
  * @returns The socket
  * @throws {LibcError} when the address cannot be bound
  */
-export function bindLibc(poller: Poller, at: Endpoint, shared: boolean): DatagramSocket {
-  return new LibcDatagramSocket(poller, at, shared);
+export function bindLibc(
+  poller: Poller,
+  at: Endpoint,
+  options: LibcBindOptions,
+): DatagramSocket {
+  return new LibcDatagramSocket(poller, at, options);
 }
 
 /**

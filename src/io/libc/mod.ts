@@ -5,9 +5,11 @@
  * @module
  */
 
-import type { Io } from "../mod.ts";
+import { canonicalHost } from "../../wire/address.ts";
+import type { Endpoint, Io } from "../mod.ts";
 import { bindLibc, dialLibc } from "./datagram.ts";
 import { classifyLibc } from "./errors.ts";
+import { adopt, type InheritedSocket } from "./inherited.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
 import { relayLibc } from "./relay.ts";
 import { connectLibc, LibcListener, LibcStream } from "./stream.ts";
@@ -20,20 +22,34 @@ export interface LibcIo extends Io {
   readonly poller: Poller;
 }
 
+/** What libc sockets are opened with. */
+export interface LibcIoOptions extends PollerOptions {
+  /** Sockets that are bound already. */
+  readonly inherited?: readonly InheritedSocket[];
+}
+
 /**
  * Opens libc sockets for this thread.
  *
- * @param options Where open descriptors are marked, and whom to tell of bugs
+ * @param options Where open descriptors are marked, whom to tell of bugs, and what is bound already
  * @returns The implementation; nothing happens until its poller is started
  * @throws {Error} when libc cannot be opened; see {@linkcode missingForLibc}
  */
-export function openLibcIo(options: PollerOptions): LibcIo {
+export function openLibcIo(options: LibcIoOptions): LibcIo {
   const poller = new Poller(options);
+  const inherited = (transport: "tcp" | "udp", { host, port }: Endpoint) => {
+    const found = options.inherited?.find((socket) =>
+      socket.transport === transport && socket.local.port === port &&
+      canonicalHost(socket.local.host) === canonicalHost(host)
+    );
+    return found === undefined ? undefined : adopt(found.fd);
+  };
   return {
     name: "libc",
     poller,
-    listen: (at, shared) => new LibcListener(poller, at, shared),
-    bind: (at, shared) => bindLibc(poller, at, shared),
+    listen: (at, shared) =>
+      new LibcListener(poller, at, { shared, inherited: inherited("tcp", at) }),
+    bind: (at, shared) => bindLibc(poller, at, { shared, inherited: inherited("udp", at) }),
     dial: (target, options) => dialLibc(poller, target, options),
     connect: (to, signal) => connectLibc(poller, to, signal),
     relay(client, server, options) {

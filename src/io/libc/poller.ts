@@ -10,6 +10,7 @@ import {
   EFD_FLAGS,
   EINTR,
   EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
   EPOLL_DATA_OFFSET,
   EPOLL_EVENT_BYTES,
   EPOLLIN,
@@ -122,6 +123,17 @@ export class Poller {
     this.#handlers[fd] = undefined;
     this.#mark(fd, false);
     this.#libc.close(fd);
+  }
+
+  /**
+   * Closes a descriptor of a socket that others have descriptors of too: the kernel goes on watching
+   * such a one unless it is told.
+   *
+   * @param fd The descriptor
+   */
+  closeShared(fd: number): void {
+    this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#event);
+    this.close(fd);
   }
 
   /** Whoever cleans up after a thread that died has to know what it had open. */

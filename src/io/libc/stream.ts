@@ -235,11 +235,29 @@ export function bindSocket(fd: number, at: Endpoint, shared: boolean): void {
   throw libcError("bind", code);
 }
 
+/** How an address is bound. */
+export interface LibcBindOptions {
+  /** Whether others bind the same address. */
+  readonly shared: boolean;
+  /** A descriptor of a socket that is bound to it already. */
+  readonly inherited?: number | undefined;
+}
+
+function bindStream(at: Endpoint, shared: boolean): number {
+  const { libc } = openLibc();
+  const fd = openSocket(at.host.includes(":") ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_STREAM);
+  // An address that a closed listener has left is free at once.
+  libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
+  bindSocket(fd, at, shared);
+  return fd;
+}
+
 /** A listening socket. */
 export class LibcListener implements StreamListener, PollHandler {
   readonly local: Endpoint;
   readonly #poller: Poller;
   readonly #fd: number;
+  readonly #inherited: boolean;
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
   #waiting: Omit<Waiting<Stream>, "bytes"> | undefined;
@@ -250,15 +268,13 @@ export class LibcListener implements StreamListener, PollHandler {
   /**
    * @param poller The thread's loop
    * @param at What to bind to
-   * @param shared Whether other workers bind the same address
+   * @param options Whether others bind the same address, or who has bound it already
    * @throws {LibcError} when the address cannot be bound
    */
-  constructor(poller: Poller, at: Endpoint, shared: boolean) {
+  constructor(poller: Poller, at: Endpoint, options: LibcBindOptions) {
     this.#poller = poller;
-    this.#fd = openSocket(at.host.includes(":") ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_STREAM);
-    // An address that a closed listener has left is free at once.
-    this.#libc.setsockopt(this.#fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
-    bindSocket(this.#fd, at, shared);
+    this.#inherited = options.inherited !== undefined;
+    this.#fd = options.inherited ?? bindStream(at, options.shared);
     if (this.#libc.listen(this.#fd, BACKLOG) < 0) {
       const errno = this.#errno[0]!;
       this.#libc.close(this.#fd);
@@ -315,7 +331,8 @@ export class LibcListener implements StreamListener, PollHandler {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#poller.close(this.#fd);
+    if (this.#inherited) this.#poller.closeShared(this.#fd);
+    else this.#poller.close(this.#fd);
     this.#waiting?.reject(closedError());
     this.#waiting = undefined;
   }

@@ -1,0 +1,79 @@
+/**
+ * Sockets that a service manager has bound and hands over at the start: sd_listen_fds(3). Knows
+ * descriptors and their addresses, not what is listened to.
+ *
+ * @module
+ */
+
+import * as abi from "./abi.ts";
+import { openLibc } from "./symbols.ts";
+import { decodeSockaddr, SOCKADDR_BYTES } from "./sockaddr.ts";
+import type { Endpoint } from "../mod.ts";
+
+/** The first descriptor that is handed over. */
+const FIRST = 3;
+/** More than anybody hands over; a broken variable must not make shunt look at a million descriptors. */
+const MOST = 1024;
+
+/** A socket that was handed over. */
+export interface InheritedSocket {
+  readonly fd: number;
+  readonly transport: "tcp" | "udp";
+  readonly local: Endpoint;
+}
+
+/**
+ * Finds the sockets that were handed over to this process.
+ *
+ * @param env Reads a variable of the environment
+ * @param pid This process
+ * @returns The TCP and UDP sockets; those of other kinds are left alone
+ */
+export function inheritedSockets(
+  env: (name: string) => string | undefined,
+  pid: number,
+): InheritedSocket[] {
+  if (env("LISTEN_PID") !== String(pid)) return [];
+  const count = Number(env("LISTEN_FDS") ?? 0);
+  if (!Number.isInteger(count) || count < 1) return [];
+  const found: InheritedSocket[] = [];
+  for (let fd = FIRST; fd < FIRST + Math.min(count, MOST); fd++) {
+    const type = typeOf(fd);
+    const local = localOf(fd);
+    if (local === undefined) continue;
+    if (type === abi.SOCK_STREAM) found.push({ fd, transport: "tcp", local });
+    if (type === abi.SOCK_DGRAM) found.push({ fd, transport: "udp", local });
+  }
+  return found;
+}
+
+/**
+ * Makes a descriptor of one's own for a socket that was handed over, so that closing it leaves the
+ * socket to the others.
+ *
+ * @param fd The descriptor that was handed over
+ * @returns The new one, which does not block; negative where none is left
+ */
+export function adopt(fd: number): number {
+  const { libc } = openLibc();
+  const own = libc.fcntl(fd, abi.F_DUPFD_CLOEXEC, 0);
+  if (own >= 0) libc.fcntl(own, abi.F_SETFL, abi.O_NONBLOCK);
+  return own;
+}
+
+function typeOf(fd: number): number {
+  const { libc } = openLibc();
+  const value = new Int32Array(1);
+  const length = new Int32Array([4]);
+  const bytes = [new Uint8Array(value.buffer), new Uint8Array(length.buffer)] as const;
+  return libc.getsockopt(fd, abi.SOL_SOCKET, abi.SO_TYPE, ...bytes) < 0 ? -1 : value[0]!;
+}
+
+function localOf(fd: number): Endpoint | undefined {
+  const { libc } = openLibc();
+  const name = new Uint8Array(128);
+  const length = new Int32Array([SOCKADDR_BYTES]);
+  if (libc.getsockname(fd, name, new Uint8Array(length.buffer)) < 0) return undefined;
+  const family = new DataView(name.buffer).getUint16(0, true);
+  return family === abi.AF_INET || family === abi.AF_INET6 ? decodeSockaddr(name) : undefined;
+}
