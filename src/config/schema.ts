@@ -230,7 +230,7 @@ export const ConfigSchema = z.strictObject({
     }),
     relay_memory: field.size("1MiB", "64GiB").prefault("128MiB").meta({
       description: "What all sessions together may hold in large relay buffers, which busy ones " +
-        "get; beyond it a session relays with 64 KiB each way",
+        "get; beyond it a session relays with 8 KiB each way",
     }),
   }).prefault({}).meta({ description: "What the whole process takes at most" }),
   log: z.strictObject({

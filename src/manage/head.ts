@@ -15,7 +15,7 @@ export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
 
 /** Holds what a client sent before its target was known, in the buffer that the relay goes on with. */
 export class Head {
-  readonly buffer: Uint8Array;
+  buffer: Uint8Array = takeSmallBuffer();
   /** Number of bytes held, from the start of the buffer. */
   length = 0;
   /** Whether the client has ended its sending direction. */
@@ -38,8 +38,6 @@ export class Head {
     this.#client = client;
     this.#limit = limit;
     this.#budget = budget;
-    // What is held counts against the budget, whatever the buffer's size.
-    this.buffer = limit <= BUFFER_BYTES[0] ? takeSmallBuffer() : new Uint8Array(limit);
   }
 
   /** The bytes held. */
@@ -57,6 +55,7 @@ export class Head {
    */
   async more(session: Session, at: number): Promise<Arrival> {
     if (this.length >= this.#limit) return "full";
+    if (this.length === this.buffer.length) this.#grow();
     this.pending ??= this.#client.read(this.buffer.subarray(this.length, this.#limit));
     const got = await untilDeadline(session, this.pending, at);
     if (got === DEADLINE) {
@@ -71,6 +70,18 @@ export class Head {
     if (!this.#budget.take(got)) return "no_memory";
     this.length += got;
     return "bytes";
+  }
+
+  /** Twice as large, so that many clients that send a little more than others take little more. */
+  #grow(): void {
+    const larger = new Uint8Array(Math.min(this.#limit, this.buffer.length * 2));
+    larger.set(this.buffer);
+    this.#giveBack();
+    this.buffer = larger;
+  }
+
+  #giveBack(): void {
+    if (this.buffer.length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
   }
 
   /**
@@ -107,9 +118,7 @@ export class Head {
   /** Ends the holding where there will be no relay: gives the buffer back once it is unused. */
   discard(): void {
     this.release();
-    const give = () => {
-      if (this.buffer.length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
-    };
+    const give = () => this.#giveBack();
     if (this.pending === undefined) give();
     else this.pending.then(give, give);
   }

@@ -9,6 +9,7 @@ import {
   BUFFER_BYTES,
   type BufferClass,
   giveBuffer,
+  type LargeClass,
   takeLargeBuffer,
   takeSmallBuffer,
 } from "../io/buffers.ts";
@@ -20,8 +21,8 @@ import type { Clock } from "./clock.ts";
 import type { Head } from "./head.ts";
 import type { Session } from "./session.ts";
 
-/** Full reads in a row after which a buffer of 64 KiB, 256 KiB grows: bulk gains 1.3 times. */
-const GROW_AFTER = [1, 4] as const;
+/** Full reads in a row after which a buffer of 8, 64, 256 KiB grows: bulk gains 1.3 times. */
+const GROW_AFTER = [1, 1, 4] as const;
 /** Small reads in a row after which a large buffer goes back to its pool. */
 const SHRINK_AFTER = 16;
 
@@ -171,13 +172,14 @@ async function pump(session: Session, direction: Direction, options: RelayOption
       }
       if (read === buffer.length) {
         smallReads = 0;
-        if (size < 2 && ++fullReads >= GROW_AFTER[size as 0 | 1]) {
+        if (size < 3 && ++fullReads >= GROW_AFTER[size as 0 | 1 | 2]) {
           fullReads = 0;
-          const larger = takeLargeBuffer(size === 0 ? 1 : 2);
+          const next = (size + 1) as LargeClass;
+          const larger = takeLargeBuffer(next);
           if (larger !== undefined) {
             giveBuffer(size, buffer);
             buffer = larger;
-            size = size === 0 ? 1 : 2;
+            size = next;
           }
         }
       } else if (size > 0) {
