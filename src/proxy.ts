@@ -16,6 +16,7 @@ import { missingForLibc } from "./io/libc/symbols.ts";
 import type { Io, SocketShare } from "./io/mod.ts";
 import { bindKey, type BoundAddresses } from "./listen/bind.ts";
 import { Clock } from "./manage/clock.ts";
+import { DescriptorWatch } from "./manage/descriptor_watch.ts";
 import { type AccessRecord, formatAccess, type LiveRecord } from "./observe/access.ts";
 import { Counters } from "./observe/counters.ts";
 import type { LiveQuery } from "./observe/live.ts";
@@ -207,6 +208,7 @@ class RunningProxy implements Proxy {
   readonly #resolver: Resolver;
   readonly #clock = new Clock();
   readonly #health: HealthChecks;
+  readonly #descriptors: DescriptorWatch;
   #planes: Planes | undefined;
   #config: Config;
   #shared: SharedView;
@@ -236,6 +238,7 @@ class RunningProxy implements Proxy {
     });
     this.#health = new HealthChecks({ resolver: this.#resolver, now: () => clock.now });
     const maxSockets = socketAllowance();
+    this.#descriptors = new DescriptorWatch(maxSockets, () => this.totals());
     const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
     this.#shared = new SharedView(memory, 0);
     this.#upstreams = makeUpstreams(config, this.#shared);
@@ -282,6 +285,8 @@ class RunningProxy implements Proxy {
     if (this.io === "libc") this.#tellUnused(inherited);
     this.#health.watch(this.upstreams());
     this.#clock.onTick((now) => this.#health.tick(now));
+    this.#descriptors.check(this.#config);
+    this.#clock.onTick((now) => this.#descriptors.tick(now));
   }
 
   #tellUnused(inherited: readonly InheritedSocket[]): void {
@@ -368,6 +373,7 @@ class RunningProxy implements Proxy {
     this.#upstreams = makeUpstreams(config, this.#shared, this.#upstreams);
     this.#config = config;
     this.#health.watch(this.upstreams());
+    this.#descriptors.check(config);
     return changes;
   }
 

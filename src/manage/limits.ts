@@ -36,7 +36,7 @@ export function limitError(reason: LimitReason): LimitError {
 export type LimitKind = "session" | "flow";
 
 /** Descriptors that each takes: a session's two connections, a flow's socket. */
-const SOCKETS: Readonly<Record<LimitKind, number>> = { session: 2, flow: 1 };
+export const SOCKETS: Readonly<Record<LimitKind, number>> = { session: 2, flow: 1 };
 
 /** How many descriptors the sessions and flows of a process may have. */
 export interface SocketLimit {
