@@ -4,6 +4,11 @@
  * @module
  */
 
+import { missingForLibc, openLibc } from "./libc/symbols.ts";
+
+/** Of getrlimit(2), on every architecture that libc sockets run on. */
+const RLIMIT_NOFILE = 7;
+
 /** What is kept for listeners, logs, names, checks and the admin address: a tenth, 64 at least. */
 const RESERVE = { share: 0.1, least: 64 } as const;
 
@@ -23,7 +28,14 @@ function descriptorLimit(): number {
       [];
     if (soft !== undefined) return Number(soft);
   } catch {
-    // Not Linux, or not permitted: then only the system's own refusal tells.
+    // Deno gives /proc to who has --allow-all only.
   }
+  if (missingForLibc() === undefined) {
+    const soft = new BigUint64Array(2);
+    if (openLibc().libc.getrlimit(RLIMIT_NOFILE, new Uint8Array(soft.buffer)) === 0) {
+      return Number(soft[0]);
+    }
+  }
+  // Not Linux, or not permitted: then only the system's own refusal tells.
   return 1_000_000_000;
 }
