@@ -132,12 +132,14 @@ export function readServer(
       reject: (from) => upstreams.reject(builtin, from),
     });
     const port = /[0-9]+$/.exec(group.bind[0]?.value ?? "")?.[0] ?? "";
+    // Before the notes are put together, because it adds to them.
+    const own = listenerSettings(scope, { group, detects: decided.some(detects) });
     plan.listeners.push({
       name: names.free(`${group.transport}-${port}`),
       notes: [...(index === 0 ? notes : []), ...group.notes],
       bind: [...group.bind],
       transports: [group.transport],
-      settings: listenerSettings(scope, { group, detects: decided.some(detects) }),
+      settings: own,
       routes: restricted,
       last: [],
       from,
