@@ -1,0 +1,74 @@
+/**
+ * A UDP client that numbers its datagrams and checks each answer. Knows nothing of shunt.
+ *
+ * @module
+ */
+
+import { makeDatagram, MAX_DATAGRAM, readDatagram } from "./datagram.ts";
+import { between, type Random } from "./random.ts";
+import type { ClientRecord } from "./records.ts";
+import { pause } from "./tally.ts";
+
+/** Milliseconds after which an answer will not come any more. */
+const LOST_MS = 1000;
+/** Longer than shunt keeps a silent flow: until then nobody else may have the same port. */
+const LINGER_MS = 5000;
+
+/** What a flow needs. */
+export interface FlowParts {
+  readonly token: string;
+  readonly port: number;
+  readonly random: Random;
+}
+
+/**
+ * Runs one flow to its end.
+ *
+ * @param kind Its kind
+ * @param parts What it needs
+ * @returns What it has to say
+ */
+export async function runFlow(kind: string, parts: FlowParts): Promise<ClientRecord> {
+  const { token, port, random } = parts;
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
+  const { port: own } = socket.addr as Deno.NetAddr;
+  const start = Date.now();
+  let [sent, received, broken] = [0, 0, 0];
+  const waiting = new Map<number, () => void>();
+  const listening = (async () => {
+    for await (const [datagram] of socket) {
+      const read = readDatagram(datagram);
+      if (read?.token !== token) broken++;
+      else received += datagram.length;
+      waiting.get(read?.seq ?? -1)?.();
+    }
+  })();
+  const ask = async (seq: number): Promise<boolean> => {
+    const length = 16 * between(random, 2, MAX_DATAGRAM / 16);
+    sent += await socket.send(makeDatagram(token, seq, { tunnel: kind === "tunnel", length }), to);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), LOST_MS);
+    waiting.set(seq, () => resolve(true));
+    const answered = await promise;
+    clearTimeout(timer);
+    waiting.delete(seq);
+    return answered;
+  };
+  let lost = 0;
+  let seq = 0;
+  for (let round = between(random, 2, 20); round > 0; round--) {
+    // The first goes alone: what comes before a target is known is held, and that within limits.
+    const burst = seq === 0 ? 1 : between(random, 1, 4);
+    const answers = await Promise.all(Array.from({ length: burst }, () => ask(seq++)));
+    lost += answers.filter((answered) => !answered).length;
+    await pause(between(random, 0, 150));
+  }
+  const end = Date.now();
+  await pause(LINGER_MS);
+  socket.close();
+  await listening;
+  const sums = { sent: { bytes: sent, hash: "" }, received: { bytes: received, hash: "" } };
+  const error = broken > 0 ? "Wrong bytes" : lost > 0 ? "Answers lost" : undefined;
+  return { from: "client", kind, token, source: `127.0.0.1:${own}`, start, end, ...sums, error };
+}

@@ -1,0 +1,119 @@
+/**
+ * What the processes of a soak tell each other: one JSON object a line. Knows no process.
+ *
+ * @module
+ */
+
+import type { Sum } from "./tally.ts";
+
+/** What a client has to say of one session or flow. */
+export interface ClientRecord {
+  readonly from: "client";
+  readonly kind: string;
+  readonly token: string;
+  /** The client's address, as shunt sees it. */
+  readonly source: string;
+  /** Milliseconds since 1970. */
+  readonly start: number;
+  readonly end: number;
+  readonly sent: Sum;
+  readonly received: Sum;
+  /** Why it did not end as it should; unset where it did. */
+  readonly error?: string | undefined;
+}
+
+/** What a target has to say of one session, or of a part of one flow. */
+export interface TargetRecord {
+  readonly from: "target";
+  readonly target: string;
+  /** Unset where the client did not say it. */
+  readonly token: string | undefined;
+  readonly sent: Sum;
+  readonly received: Sum;
+}
+
+/** A client that got no connection at all. */
+export interface FailedRecord {
+  readonly from: "failed";
+  readonly kind: string;
+  readonly error: string;
+}
+
+/** The ports of a target's process, by what is spoken there. */
+export interface TargetPorts {
+  readonly raw: number;
+  readonly tls: number;
+  readonly http: number;
+  readonly ssh: number;
+  readonly udp: number;
+}
+
+/** A target's process is ready. */
+export interface BoundRecord {
+  readonly from: "bound";
+  readonly ports: TargetPorts;
+}
+
+/** The load has done what it was told. */
+export interface DoneRecord {
+  readonly from: "done";
+  readonly what: "load" | "hold" | "finish";
+}
+
+/** Any of them. */
+export type SoakRecord = ClientRecord | TargetRecord | FailedRecord | BoundRecord | DoneRecord;
+
+/** What the load's process is told. */
+export interface LoadOrder {
+  readonly what: "load" | "hold" | "finish";
+}
+
+/** What the load's process needs to know. */
+export interface LoadPlan {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Sessions and flows begun per second. */
+  readonly rate: number;
+  /** Port of each listener. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** The file of the certificate to trust. */
+  readonly authority: string;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * Tells the parent process.
+ *
+ * @param record What
+ */
+export function tell(record: SoakRecord): void {
+  const bytes = encoder.encode(`${JSON.stringify(record)}\n`);
+  for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
+}
+
+/**
+ * Splits a stream into lines.
+ *
+ * @param stream The stream
+ * @param onLine Is told of each line
+ */
+export async function eachLine(
+  stream: ReadableStream<Uint8Array>,
+  onLine: (line: string) => void,
+): Promise<void> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    lines.forEach(onLine);
+  }
+  if (rest !== "") onLine(rest);
+}
+
+/** The name of an error, short enough to be counted by. */
+export function errorName(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === "Error" ? error.message.split(/[:(]/)[0]!.trim() : error.name;
+}

@@ -1,0 +1,89 @@
+/**
+ * A target's process: speaks everything, counts every byte, and tells its parent of each session at
+ * its end. Ends when its standard input does. Knows nothing of shunt.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { type Sum, Wire } from "./tally.ts";
+import { splice } from "./tap.ts";
+import { type TargetPorts, tell } from "./records.ts";
+import { type Heard, serveHttp, serveRaw, serveSsh } from "./target_tcp.ts";
+import { FlowTarget } from "./target_udp.ts";
+
+const args = parseArgs(Deno.args, { string: ["name", "ports", "cert", "key"] });
+const name = String(args.name);
+const wanted: Partial<TargetPorts> = JSON.parse(String(args.ports ?? "{}"));
+
+type Handler = (wire: Wire, heard: Heard) => Promise<void>;
+
+function report(token: string | undefined, received: Sum, sent: Sum): void {
+  tell({ from: "target", target: name, token, received, sent });
+}
+
+async function serve(conn: Deno.Conn, handle: Handler): Promise<void> {
+  const wire = new Wire(conn);
+  const heard: Heard = { token: undefined };
+  try {
+    await handle(wire, heard);
+  } catch {
+    // Clients break off; the sums tell how far they came.
+  }
+  wire.close();
+  report(heard.token, wire.received.sum(), wire.sent.sum());
+}
+
+function listen(port: number | undefined, handle: Handler): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: port ?? 0 });
+  (async () => {
+    for await (const conn of listener) serve(conn, handle);
+  })();
+  return listener.addr.port;
+}
+
+/** Which session the connection of an inner client belongs to, by its port. */
+const inner = new Map<number, Heard>();
+
+/** The TLS server itself: what it decrypts is a command, and that many bytes to send back. */
+function listenTls(): number {
+  const [cert, key] = [args.cert, args.key].map((path) => Deno.readTextFileSync(String(path)));
+  const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: cert!, key: key! });
+  (async () => {
+    for await (const conn of listener) {
+      const heard = inner.get((conn.remoteAddr as Deno.NetAddr).port) ?? { token: undefined };
+      const wire = new Wire(conn);
+      serveRaw(wire, heard).catch(() => {}).finally(() => wire.close());
+    }
+  })();
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+const behind = listenTls();
+
+/** Counts what TLS puts on the wire, and lets the TLS server have it. */
+async function tapTls(wire: Wire, heard: Heard): Promise<void> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: behind });
+  const { port } = conn.localAddr as Deno.NetAddr;
+  inner.set(port, heard);
+  try {
+    await splice(wire, conn);
+  } finally {
+    inner.delete(port);
+  }
+}
+
+const flows = new FlowTarget(wanted.udp ?? 0, report);
+const ports: TargetPorts = {
+  raw: listen(wanted.raw, serveRaw),
+  tls: listen(wanted.tls, tapTls),
+  http: listen(wanted.http, serveHttp),
+  ssh: listen(wanted.ssh, serveSsh),
+  udp: flows.port,
+};
+tell({ from: "bound", ports });
+for await (const _ of Deno.stdin.readable) {
+  // Nothing is said to a target: only the end counts.
+}
+flows.reportAll();
+Deno.exit(0);
