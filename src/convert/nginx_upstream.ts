@@ -5,6 +5,7 @@
  * @module
  */
 
+import { timeOf } from "./nginx_scope.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import {
   type Item,
@@ -18,14 +19,27 @@ import {
 } from "./plan.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
-  max_fails: "passive health checks are not supported yet",
-  fail_timeout: "passive health checks are not supported yet",
-  slow_start: "shunt has no equal",
   service: "shunt looks up addresses, not SRV records",
   down: "a target that is down is left out",
 };
 
-/** What `shunt` does anyway or needs not. */
+/** What nginx says of each server and shunt of all targets of an upstream. */
+const COMMON: readonly {
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly read: (text: string) => string | number;
+}[] = [
+  { name: "max_conns", path: ["limits", "sessions_per_target"], read: numberOf },
+  { name: "max_fails", path: ["health", "eject_after"], read: numberOf },
+  { name: "fail_timeout", path: ["health", "eject_for"], read: timeOf },
+  { name: "slow_start", path: ["health", "slow_start"], read: timeOf },
+];
+
+function numberOf(text: string): string | number {
+  return /^[0-9]{1,9}$/.test(text) ? Number(text) : text;
+}
+
+/** What shunt does anyway or needs not. */
 const NEEDLESS = new Set(["zone", "resolve"]);
 
 /** The upstreams of a plan, each planned when it is first passed to. */
@@ -119,13 +133,14 @@ function readUpstream(
   const notes: Note[] = [];
   const targets: Item<PlannedTarget>[] = [];
   const settings: Setting[] = [];
-  const limits: { readonly value: number; readonly from: Origin }[] = [];
+  const servers: Server[] = [];
   for (const directive of block.block ?? []) {
     const from = originOf(directive);
     if (directive.name === "server") {
-      const { target, limit } = readServer(directive, notes);
-      if (target !== undefined) targets.push({ value: target, from });
-      if (limit !== undefined) limits.push({ value: limit, from });
+      const server = readServer(directive, notes);
+      if (server === undefined) continue;
+      servers.push(server);
+      targets.push({ value: server.target, from });
       continue;
     }
     if (NEEDLESS.has(directive.name)) continue;
@@ -133,42 +148,52 @@ function readUpstream(
     // The last method counts.
     if (balance !== undefined) settings.splice(0, 1, { path: ["balance"], value: balance, from });
   }
-  const [limit] = limits;
-  if (limit !== undefined) {
-    const shared = limits.length === targets.length &&
-      limits.every(({ value }) => value === limit.value);
-    if (shared) settings.push({ path: ["limits", "sessions_per_target"], ...limit });
-    else {
-      const why = "max_conns: shunt has one limit for all targets of an upstream";
-      notes.push(...limits.map(({ from }) => unconverted(from, why)));
+  for (const { name, path, read } of COMMON) {
+    const values = servers.flatMap(({ common, from }) => {
+      const value = common.get(name);
+      return value === undefined ? [] : [{ value: read(value), from }];
+    });
+    const [first] = values;
+    if (first === undefined) continue;
+    if (values.length === servers.length && values.every(({ value }) => value === first.value)) {
+      settings.push({ path, ...first });
+      continue;
     }
+    const why = `${name}: shunt has one value for all targets of an upstream`;
+    notes.push(...values.map(({ from }) => unconverted(from, why)));
   }
   return { targets, notes, settings };
 }
 
-function readServer(
-  directive: Directive,
-  notes: Note[],
-): { readonly target?: PlannedTarget; readonly limit?: number } {
+/** One server of an `upstream` block. */
+interface Server {
+  readonly target: PlannedTarget;
+  /** What shunt has for all targets only, by its name. */
+  readonly common: ReadonlyMap<string, string>;
+  readonly from: Origin;
+}
+
+/** Gives nothing where the server is marked as down. */
+function readServer(directive: Directive, notes: Note[]): Server | undefined {
   const [address = "", ...params] = directive.args;
   const from = originOf(directive);
+  const common = new Map<string, string>();
   let target: PlannedTarget = { address: address.replace(/^(unix:.*):$/, "$1") };
-  let limit: number | undefined;
   let down = false;
   for (const param of params) {
     const [name = "", value = ""] = param.split("=");
-    const number = /^[0-9]{1,9}$/.test(value) ? Number(value) : undefined;
-    if (name === "weight" && number !== undefined && number >= 1 && number <= 1000) {
-      target = { ...target, weight: number };
+    const weight = numberOf(value);
+    if (name === "weight" && typeof weight === "number" && weight >= 1 && weight <= 1000) {
+      target = { ...target, weight };
     } else if (name === "backup") target = { ...target, backup: true };
-    else if (name === "max_conns" && number !== undefined) limit = number;
+    else if (COMMON.some((each) => each.name === name)) common.set(name, value);
     else if (!NEEDLESS.has(name)) {
       if (name === "down") down = true;
       const reason = Object.hasOwn(REASONS, name) ? REASONS[name] : undefined;
       notes.push(unconverted(from, `${param}: ${reason ?? "shunt has no equal"}`));
     }
   }
-  return down ? {} : { target, ...(limit === undefined ? {} : { limit }) };
+  return down ? undefined : { target, common, from };
 }
 
 function readBalance(directive: Directive, notes: Note[]): string | undefined {

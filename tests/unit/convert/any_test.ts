@@ -215,7 +215,15 @@ Deno.test("convert: whatever an nginx configuration says, the output loads", () 
     targets: fc.array(
       fc.tuple(
         target,
-        fc.constantFrom("", "weight=3", "weight=0", "backup", "down", "max_conns=2"),
+        fc.constantFrom(
+          "",
+          "weight=3",
+          "weight=0",
+          "backup",
+          "down",
+          "max_conns=2 max_fails=1",
+          "fail_timeout=0",
+        ),
       ),
       { minLength: 1, maxLength: 4 },
     ),
