@@ -129,9 +129,14 @@ export class Steady {
   rounds = 0;
   readonly #loops: Promise<void>[];
   #over = false;
+  #failure: unknown;
 
   private constructor(conns: readonly Deno.TcpConn[]) {
-    this.#loops = conns.map((conn, i) => this.#run(conn, i));
+    this.#loops = conns.map((conn, i) =>
+      this.#run(conn, i).catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+    );
   }
 
   /**
@@ -170,6 +175,7 @@ export class Steady {
   async stop(worstMs = 3000): Promise<void> {
     this.#over = true;
     await Promise.all(this.#loops);
+    if (this.#failure !== undefined) throw this.#failure;
     assert(this.rounds >= this.#loops.length, "the steady sessions were not served");
     assert(this.worst < worstMs, `a steady session waited ${Math.round(this.worst)} ms`);
   }

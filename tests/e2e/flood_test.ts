@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import {
+  cpuMs,
+  descriptors,
   each,
   echoed,
+  isReset,
   isServed,
   Opened,
   refused,
@@ -185,4 +188,140 @@ Deno.test("flood: UDP from thousands of addresses takes no more than limits.flow
     const stopped = shunt.log.find((line) => "dropped_limit_flows" in line);
     assertGreater(Number(stopped?.dropped_limit_flows), 1000);
   }, { ends: true });
+});
+
+/** Runs shunt with so many descriptors at most. */
+const few = (limit: number) => ["prlimit", `--nofile=${limit}:${limit}`];
+
+/** Connects clients, and keeps those that are served. */
+async function fill(port: number, clients: number, kept: Opened): Promise<number> {
+  let served = 0;
+  await each(clients, async () => {
+    const conn = await connect(port);
+    try {
+      await writeAll(conn, bytes("x"));
+      if (await conn.read(new Uint8Array(1)) === 1) {
+        kept.add(conn);
+        served++;
+        return;
+      }
+    } catch (error) {
+      if (!isReset(error)) throw error;
+    }
+    conn.close();
+  }, 8);
+  return served;
+}
+
+Deno.test("flood: with descriptors running out, sessions, checks, names and the admin address go on", async () => {
+  await using server = serveTcp(echo);
+  await using checked = serveTcp(() => {});
+  await using peer = new UdpPeer((data) => data);
+  const yaml = `
+listeners:
+  edge: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] }
+  named: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: named }] }
+  flows: { bind: 127.0.0.1:0, transports: udp, routes: [{ upstream: flows }] }
+upstreams:
+  up: { targets: ["127.0.0.1:${server.port}"] }
+  checked: { targets: ["127.0.0.1:${checked.port}"], health: { interval: 200ms, timeout: 200ms } }
+  named: { targets: ["localhost:${server.port}"] }
+  flows: { targets: ["127.0.0.1:${peer.port}"], idle_timeout: 300ms }
+dns: { min_ttl: 0s, max_ttl: 1s }
+admin: { bind: "127.0.0.1:0" }
+`;
+  await withShunt(yaml, async (shunt) => {
+    const port = shunt.port();
+    await until(
+      () => shunt.log.some(({ message }) => String(message).includes("need more descriptors")),
+      "a warning that limits need more descriptors than there are",
+    );
+    const admin = async (path: string) => {
+      const answer = await fetch(`http://${shunt.ready.admin}${path}`);
+      return [answer.status, await answer.text()] as const;
+    };
+    const steady = await Steady.start(port, 4);
+    const idle = await descriptors(shunt.pid);
+    using kept = new Opened();
+    const served = await fill(port, 200, kept);
+    // 160 less the reserve of 64, two each, less the steady ones.
+    assertEquals(served, (160 - 64) / 2 - 4);
+    await until(() => count(shunt, "no_descriptors") === 200 - served, "the refused to be told of");
+    await until(
+      () => shunt.log.some(({ message }) => String(message).includes("no descriptor is left")),
+      "a warning",
+    );
+    assertEquals((await admin("/healthz"))[0], 200);
+    const before = checked.accepted;
+    await until(() => checked.accepted > before + 2, "checks to go on");
+    const datagram = new UdpPeer();
+    await datagram.send(bytes("no room"), shunt.port("flows"));
+    kept.all.pop()?.close();
+    kept.all.pop()?.close();
+    // Names are asked for anew by each session here.
+    await until(() => isServed(shunt.port("named")), "a session by name");
+    kept.close();
+    await until(() => isServed(port), "new sessions to be served again");
+    await datagram.send(bytes("room"), shunt.port("flows"));
+    assertEquals(await datagram.next(), bytes("room"));
+    await until(
+      async () => await descriptors(shunt.pid) <= idle + 2,
+      "descriptors to be given back",
+    );
+    const odd = /Cannot|is down|Checks/;
+    assertEquals(shunt.log.filter(({ message }) => odd.test(String(message))), []);
+    await steady.stop();
+    await datagram[Symbol.asyncDispose]();
+    await shunt.stop();
+    const stopped = shunt.log.find(({ message }) => message === "Stopped");
+    assertEquals(stopped?.dropped_no_descriptors, 1);
+  }, { under: few(160), ends: true });
+});
+
+Deno.test("flood: where the system refuses descriptors, accepting backs off, nothing spins, and it comes back", async () => {
+  await using server = serveTcp(echo);
+  await using peer = new UdpPeer((data) => data);
+  const yaml = `
+listeners:
+  edge: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] }
+  flows: { bind: 127.0.0.1:0, transports: udp, routes: [{ upstream: flows }] }
+upstreams:
+  up: { targets: ["127.0.0.1:${server.port}"], health: { interval: 200ms, timeout: 200ms } }
+  flows: { targets: ["127.0.0.1:${peer.port}"] }
+`;
+  await withShunt(yaml, async (shunt) => {
+    const port = shunt.port();
+    const steady = await Steady.start(port, 4);
+    // Lowered once it runs: it does not know, as where /proc cannot be read.
+    const limit = await descriptors(shunt.pid) + 11;
+    await new Deno.Command("prlimit", {
+      args: ["--pid", `${shunt.pid}`, `--nofile=${limit}:${limit}`],
+    })
+      .output();
+    using kept = new Opened();
+    const conns = await Promise.all(Array.from({ length: 60 }, () => connect(port)));
+    for (const conn of conns) {
+      kept.add(conn);
+      conn.write(bytes("x")).catch(() => {});
+    }
+    const errors = () =>
+      shunt.log.filter(({ message }) => String(message).startsWith("Cannot accept"));
+    await until(() => errors().some(({ backoff_ms }) => backoff_ms === 1000), "a long back-off");
+    assertLess(errors().length, 12, "errors until accepting is tried once a second only");
+    const datagram = new UdpPeer();
+    await datagram.send(bytes("no room"), shunt.port("flows"));
+    const cpu = await cpuMs(shunt.pid);
+    const begun = performance.now();
+    await until(() => performance.now() - begun > 800, "a while");
+    assertLess(await cpuMs(shunt.pid) - cpu, 500, "ms of processor time in 800 ms");
+    kept.close();
+    await until(() => isServed(port), "new sessions to be served again");
+    await until(async () => {
+      await datagram.send(bytes("room"), shunt.port("flows"));
+      return datagram.heard.length > 0;
+    }, "new flows to be served again");
+    assert(!shunt.log.some(({ message }) => message === "Target is down"), "a check was misled");
+    await steady.stop();
+    await datagram[Symbol.asyncDispose]();
+  }, { mayLogErrors: true });
 });
