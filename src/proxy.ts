@@ -20,9 +20,11 @@ import { DescriptorWatch } from "./manage/descriptor_watch.ts";
 import { type AccessRecord, formatAccess, type LiveRecord } from "./observe/access.ts";
 import { Counters } from "./observe/counters.ts";
 import type { LiveQuery } from "./observe/live.ts";
+import type { ProxyMeasures } from "./observe/measures.ts";
 import { formatterOf } from "./observe/log.ts";
 import type { DrainOptions } from "./plane/plane.ts";
 import { LocalPlane, type Planes } from "./plane/planes.ts";
+import { measureProxy } from "./plane/measure.ts";
 import { keepPorts } from "./plane/ports.ts";
 import { makeSharedMemory, SharedView } from "./plane/shared.ts";
 import { makeUpstreams } from "./plane/states.ts";
@@ -89,6 +91,8 @@ export interface Proxy extends AsyncDisposable {
    * @returns The report, whose times are as `performance.now()` gives them
    */
   health(upstream: string, target: string): HealthReport | undefined;
+  /** What was counted, for metrics. */
+  measures(): ProxyMeasures;
   /** Ticks of each worker's clock: those of one that hangs stand still. */
   ticks(): readonly number[];
   /**
@@ -340,6 +344,17 @@ class RunningProxy implements Proxy {
 
   health(upstream: string, target: string): HealthReport | undefined {
     return this.#health.state(upstream, target);
+  }
+
+  measures(): ProxyMeasures {
+    return measureProxy({
+      config: this.#config,
+      shared: this.#shared,
+      removed: this.#removed,
+      upstreams: this.upstreams(),
+      health: (upstream, target) => this.health(upstream, target),
+      dns: this.#resolver,
+    });
   }
 
   ticks(): readonly number[] {

@@ -14,18 +14,20 @@ import type {
   UpstreamStatus,
 } from "../admin/control.ts";
 import { type Admin, startAdmin } from "../admin/server.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config, FaultsConfig } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { LiveQuery } from "../observe/live.ts";
+import { formatMetrics } from "../observe/metrics.ts";
 import type { RunningLog } from "../observe/log.ts";
 import type { Active, Proxy } from "../proxy.ts";
 import { FULL_SHARE } from "../resolve/standing.ts";
 import type { Target } from "../resolve/upstream.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { Notifier } from "./notify.ts";
+import { ProcessBook } from "./process_measures.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -50,18 +52,24 @@ export class Supervisor implements Control {
   state: RunState = "starting";
   readonly startedAt: Date = new Date();
   readonly #parts: SupervisorParts;
+  /** What the file says. */
+  #configured: Config;
   #admin: Admin | undefined;
   #watchdog: ReturnType<typeof setInterval> | undefined;
   #ticks: readonly number[] = [];
+  readonly #book = new ProcessBook();
   /** Reloads come one after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
   readonly #drainAsked = Promise.withResolvers<void>();
+  /** Faults that were set at the admin address, by upstream; reloads keep them. */
+  readonly #faults = new Map<string, FaultsConfig>();
   /** Whether another shunt takes over. */
   #handOver = false;
 
   /** @param parts What it keeps */
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
+    this.#configured = parts.proxy.config;
   }
 
   /** Settles once somebody asks for a drain at the admin address. */
@@ -139,6 +147,9 @@ export class Supervisor implements Control {
     if (this.state === "draining") return { ok: false, problems: ["shunt is draining"] };
     notifier.reloading();
     const result = await this.#tryReload(text);
+    this.#book.reloaded(
+      !result.ok ? "refused" : result.changed.length > 0 ? "applied" : "unchanged",
+    );
     if (!result.ok) {
       logger.error("Reload refused; what was running goes on", {
         cause,
@@ -161,7 +172,8 @@ export class Supervisor implements Control {
       for (const problem of problems) logger.warn("The configuration has a warning", { problem });
       const admin = await this.#admin?.prepare(config.admin);
       try {
-        const changed = await proxy.reload(config);
+        const changed = await proxy.reload(this.#withFaults(config));
+        this.#configured = config;
         admin?.commit();
         log.change(config.log);
         return { ok: true, changed };
@@ -172,6 +184,27 @@ export class Supervisor implements Control {
     } catch (error) {
       return { ok: false, problems: [messageOf(error)] };
     }
+  }
+
+  async setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean> {
+    if (this.config.upstreams[upstream] === undefined) return false;
+    if (faults === null) this.#faults.delete(upstream);
+    else this.#faults.set(upstream, faults);
+    const applied = this.#reloading.then(() =>
+      this.#parts.proxy.reload(this.#withFaults(this.#configured))
+    );
+    this.#reloading = applied.catch(() => {});
+    await applied;
+    logger.info("Faults set by the admin address", { upstream, faults: JSON.stringify(faults) });
+    return true;
+  }
+
+  #withFaults(config: Config): Config {
+    const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
+      const faults = this.#faults.get(name);
+      return [name, faults === undefined ? upstream : { ...upstream, faults }];
+    });
+    return { ...config, upstreams: Object.fromEntries(upstreams) };
   }
 
   drain(handOver: boolean): void {
@@ -240,7 +273,11 @@ export class Supervisor implements Control {
   }
 
   metrics(): string {
-    return "";
+    const measures = this.#parts.proxy.measures();
+    const { io, startedAt, state } = this;
+    const { ticks } = measures;
+    const process = this.#book.measures({ io, startedAt, ticks, ready: state === "ready" });
+    return formatMetrics({ ...measures, process });
   }
 }
 

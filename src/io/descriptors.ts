@@ -12,17 +12,25 @@ const RLIMIT_NOFILE = 7;
 /** What is kept for listeners, logs, names, checks and the admin address: a tenth, 64 at least. */
 const RESERVE = { share: 0.1, least: 64 } as const;
 
+/** For systems that do not tell: as good as none. */
+const UNLIMITED = 1_000_000_000;
+
 /**
  * Tells how many descriptors sessions and flows may have together, so that enough is left for the rest.
  *
  * @returns Their number; as good as unlimited where the system does not tell
  */
 export function socketAllowance(): number {
-  const limit = descriptorLimit();
+  const limit = descriptorLimit() ?? UNLIMITED;
   return Math.max(2, Math.floor(limit - Math.max(RESERVE.least, limit * RESERVE.share)));
 }
 
-function descriptorLimit(): number {
+/**
+ * Tells how many descriptors the process may have.
+ *
+ * @returns Their number, or `undefined` where the system does not tell
+ */
+export function descriptorLimit(): number | undefined {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits")) ??
       [];
@@ -37,5 +45,5 @@ function descriptorLimit(): number {
     }
   }
   // Not Linux, or not permitted: then only the system's own refusal tells.
-  return 1_000_000_000;
+  return undefined;
 }

@@ -1,0 +1,106 @@
+/**
+ * Prometheus' text format, version 0.0.4: names, labels, values and how they are escaped. Knows not what
+ * is measured.
+ *
+ * @module
+ */
+
+import type { Histogram } from "./histogram.ts";
+
+/** One metric: its name and what its numbers mean. */
+export interface MetricInfo {
+  readonly name: string;
+  readonly kind: "counter" | "gauge" | "histogram";
+  /** What it tells, without a final period. */
+  readonly help: string;
+  /** The names of its labels. */
+  readonly labels: readonly string[];
+}
+
+/** Writes metrics. */
+export class Exposition {
+  /** What was written so far. */
+  text = "";
+  #name = "";
+  #labels: readonly string[] = [];
+
+  /**
+   * Begins a metric; the samples that follow are its.
+   *
+   * @param metric The metric
+   */
+  begin({ name, kind, help, labels }: MetricInfo): void {
+    this.#name = name;
+    this.#labels = labels;
+    this.text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${kind}\n`;
+  }
+
+  /**
+   * Writes a sample.
+   *
+   * @param value The number
+   * @param labels The values of the metric's labels, in their order
+   */
+  sample(value: number, labels: readonly string[]): void {
+    const pairs = this.#pairs(labels);
+    this.text += `${this.#name}${pairs === "" ? "" : `{${pairs}}`} ${formatNumber(value)}\n`;
+  }
+
+  /**
+   * Writes a histogram.
+   *
+   * @param histogram The histogram
+   * @param labels The values of the metric's labels, in their order
+   */
+  histogram({ bounds, buckets, sum }: Histogram, labels: readonly string[]): void {
+    const pairs = this.#pairs(labels);
+    const before = pairs === "" ? "" : `${pairs},`;
+    const within = pairs === "" ? "" : `{${pairs}}`;
+    const name = this.#name;
+    let count = 0;
+    let text = "";
+    for (let i = 0; i < buckets.length; i++) {
+      count += buckets[i]!;
+      const bound = i < bounds.length ? formatNumber(bounds[i]!) : "+Inf";
+      text += `${name}_bucket{${before}le="${bound}"} ${count}\n`;
+    }
+    this.text += `${text}${name}_sum${within} ${
+      formatNumber(sum)
+    }\n${name}_count${within} ${count}\n`;
+  }
+
+  #pairs(values: readonly string[]): string {
+    let pairs = "";
+    for (let i = 0; i < values.length; i++) {
+      pairs += `${i === 0 ? "" : ","}${this.#labels[i]}="${escapeLabel(values[i]!)}"`;
+    }
+    return pairs;
+  }
+}
+
+/**
+ * Writes a number as Prometheus reads it.
+ *
+ * @param value The number
+ * @returns Its text; `+Inf`, `-Inf` and `NaN` where it is none
+ */
+export function formatNumber(value: number): string {
+  if (value === Infinity) return "+Inf";
+  if (value === -Infinity) return "-Inf";
+  return String(value);
+}
+
+/**
+ * Escapes a label's value.
+ *
+ * @param value The value
+ * @returns What stands between the quotes
+ */
+export function escapeLabel(value: string): string {
+  if (!/[\\"\n]/.test(value)) return value;
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
+function escapeHelp(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+}

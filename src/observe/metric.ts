@@ -1,0 +1,35 @@
+/**
+ * What a metric is: its name, and how its samples are taken from measures. Knows no metric.
+ *
+ * @module
+ */
+
+import type { MetricInfo } from "./exposition.ts";
+import type { Histogram } from "./histogram.ts";
+import type { Measures } from "./measures.ts";
+
+/** Takes a sample: its value, then the values of the metric's labels in their order. */
+export type AddSample = (value: number | Histogram, ...labels: string[]) => void;
+
+/** A metric and where its samples come from. */
+export interface Metric extends MetricInfo {
+  /** Tells all of its samples. */
+  readonly collect: (measures: Measures, add: AddSample) => void;
+}
+
+/**
+ * Defines a metric.
+ *
+ * @param kind `counter`, `gauge` or `histogram`
+ * @param name Its name, then its labels as in `{listener,reason}`
+ * @param rest What it tells, and where its samples come from
+ * @returns The metric
+ */
+export function metric(
+  kind: MetricInfo["kind"],
+  name: string,
+  { help, collect }: Pick<Metric, "help" | "collect">,
+): Metric {
+  const [plain, labels] = name.replace("}", "").split("{");
+  return { kind, name: plain!, help, labels: labels?.split(",") ?? [], collect };
+}

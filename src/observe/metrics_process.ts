@@ -1,0 +1,77 @@
+/**
+ * The metrics of the process and its workers. Knows their names, not how they are written.
+ *
+ * @module
+ */
+
+import { RELOAD_RESULTS } from "./measures.ts";
+import { type Metric, metric } from "./metric.ts";
+
+/** Metrics of the process. */
+export const PROCESS_METRICS: readonly Metric[] = [
+  metric("gauge", "shunt_build_info{version,io}", {
+    help: "1; the version of shunt, and whose sockets carry the data",
+    collect: ({ process }, add) => add(1, process.version, process.io),
+  }),
+  metric("gauge", "shunt_ready", {
+    help: "1 while shunt takes new sessions and flows, 0 while it starts or drains",
+    collect: ({ process }, add) => add(Number(process.ready)),
+  }),
+  metric("gauge", "shunt_worker_up{worker}", {
+    help: "1 while the worker's clock ticks, 0 where it has died or hangs",
+    collect: ({ process }, add) =>
+      process.workersUp.forEach((up, worker) => add(Number(up), String(worker))),
+  }),
+  metric("counter", "shunt_worker_ticks_total{worker}", {
+    help: "Ticks of the worker's clock, ten a second unless it is busy",
+    collect: ({ ticks }, add) => ticks.forEach((count, worker) => add(count, String(worker))),
+  }),
+  metric("counter", "shunt_reloads_total{result}", {
+    help: "Reloads of the configuration: applied, unchanged where nothing differed, or refused",
+    collect: ({ process }, add) => {
+      for (const result of RELOAD_RESULTS) add(process.reloads[result], result);
+    },
+  }),
+  metric("gauge", "shunt_last_reload_ok", {
+    help: "0 where the last reload was refused, so that the file differs from what runs",
+    collect: ({ process }, add) => add(Number(process.lastReloadOk)),
+  }),
+  metric("gauge", "shunt_config_timestamp_seconds", {
+    help: "When the configuration that runs was taken, in seconds of the Unix epoch",
+    collect: ({ process }, add) => add(process.configuredAt),
+  }),
+  metric("gauge", "shunt_detect_memory_bytes", {
+    help: "Bytes that sessions and flows hold while detecting",
+    collect: ({ detectMemory }, add) => add(detectMemory.used),
+  }),
+  metric("gauge", "shunt_detect_memory_limit_bytes", {
+    help: "Bytes that they may hold together: limits.detect_memory",
+    collect: ({ detectMemory }, add) => add(detectMemory.limit),
+  }),
+  metric("gauge", "shunt_descriptors", {
+    help: "Descriptors that sessions and flows have now",
+    collect: ({ descriptors }, add) => add(descriptors.used),
+  }),
+  metric("gauge", "shunt_descriptors_limit", {
+    help: "Descriptors that sessions and flows may have: what the process may have, less a reserve",
+    collect: ({ descriptors }, add) => add(descriptors.limit),
+  }),
+  metric("gauge", "process_start_time_seconds", {
+    help: "When the process began, in seconds of the Unix epoch",
+    collect: ({ process }, add) => add(process.startedAt),
+  }),
+  metric("counter", "process_cpu_seconds_total", {
+    help: "Processor time, of all threads",
+    collect: ({ process }, add) => add(process.cpuSeconds),
+  }),
+  metric("gauge", "process_resident_memory_bytes", {
+    help: "Memory that the process has",
+    collect: ({ process }, add) => add(process.memoryBytes),
+  }),
+  metric("gauge", "process_max_fds", {
+    help: "Descriptors that the process may have",
+    collect: ({ process: { maxDescriptors } }, add) => {
+      if (maxDescriptors !== undefined) add(maxDescriptors);
+    },
+  }),
+];

@@ -1,0 +1,102 @@
+/**
+ * The metrics of upstreams, targets and the names they are reached by. Knows their names, not how they
+ * are written.
+ *
+ * @module
+ */
+
+import type { Measures, TargetMeasures } from "./measures.ts";
+import { type AddSample, type Metric, metric } from "./metric.ts";
+
+function targets(
+  tell: (add: AddSample, target: TargetMeasures, names: readonly [string, string]) => void,
+): (measures: Measures, add: AddSample) => void {
+  return ({ upstreams }, add) => {
+    for (const { name, targets } of upstreams) {
+      for (const target of targets) tell(add, target, [name, target.name]);
+    }
+  };
+}
+
+/** Metrics by upstream and target. */
+export const TARGET_METRICS: readonly Metric[] = [
+  metric("histogram", "shunt_connect_seconds{upstream,transport}", {
+    help: "Time from knowing the route to a connected target, names and retries included",
+    collect: ({ upstreams }, add) => {
+      for (const { name, times } of upstreams) {
+        add(times.tcp, name, "tcp");
+        add(times.udp, name, "udp");
+      }
+    },
+  }),
+  metric("gauge", "shunt_target_up{upstream,target}", {
+    help: "1 unless checks or real traffic have found the target dead",
+    collect: targets((add, { up }, names) => add(Number(up), ...names)),
+  }),
+  metric("gauge", "shunt_target_draining{upstream,target}", {
+    help: "1 while an operator drains the target",
+    collect: targets((add, { draining }, names) => add(Number(draining), ...names)),
+  }),
+  metric("gauge", "shunt_target_share{upstream,target}", {
+    help: "Share of its weight that counts, 0 to 1; less than 1 while it starts slowly",
+    collect: targets((add, { share }, names) => add(share, ...names)),
+  }),
+  metric("gauge", "shunt_target_sessions{upstream,target}", {
+    help: "TCP sessions that the target has now",
+    collect: targets((add, { sessions }, names) => add(sessions, ...names)),
+  }),
+  metric("gauge", "shunt_target_flows{upstream,target}", {
+    help: "UDP flows that the target has now",
+    collect: targets((add, { flows }, names) => add(flows, ...names)),
+  }),
+  metric("counter", "shunt_target_sessions_total{upstream,target}", {
+    help: "TCP sessions connected to the target",
+    collect: targets((add, { totals }, names) => add(totals.sessions, ...names)),
+  }),
+  metric("counter", "shunt_target_flows_total{upstream,target}", {
+    help: "UDP flows opened to the target",
+    collect: targets((add, { totals }, names) => add(totals.flows, ...names)),
+  }),
+  metric("counter", "shunt_target_bytes_total{upstream,target,direction}", {
+    help: "Payload bytes carried to the target (up) and from it (down)",
+    collect: targets((add, { totals }, names) => {
+      add(totals.bytesUp, ...names, "up");
+      add(totals.bytesDown, ...names, "down");
+    }),
+  }),
+  metric("counter", "shunt_target_failures_total{upstream,target}", {
+    help:
+      "How often real traffic could not connect to the target, or was broken off by it before " +
+      "its first byte",
+    collect: targets((add, { totals }, names) => add(totals.failures, ...names)),
+  }),
+  metric("counter", "shunt_target_ejections_total{upstream,target}", {
+    help: "How often failing traffic has ejected the target",
+    collect: targets((add, { ejections }, names) => add(ejections, ...names)),
+  }),
+  metric("counter", "shunt_target_checks_total{upstream,target,result}", {
+    help: "Active health checks of the target that have ended",
+    collect: targets((add, { checks }, names) => {
+      add(checks.ok, ...names, "ok");
+      add(checks.failed, ...names, "failed");
+    }),
+  }),
+  metric("counter", "shunt_dns_lookups_total{answer}", {
+    help:
+      "Questions for target names; cached: answered by the cache, stale: by what had expired, " +
+      "asked: name servers had to be asked, or had just failed",
+    collect: ({ dns }, add) => {
+      add(dns.hits, "cached");
+      add(dns.stale, "stale");
+      add(dns.misses, "asked");
+    },
+  }),
+  metric("counter", "shunt_dns_failures_total", {
+    help: "Resolutions of target names that gave no address",
+    collect: ({ dns }, add) => add(dns.failures),
+  }),
+  metric("gauge", "shunt_dns_names", {
+    help: "Names in the cache",
+    collect: ({ dns }, add) => add(dns.size),
+  }),
+];
