@@ -18,8 +18,8 @@ const MAX_STEPS = 20_000;
 /** What stands around a value. */
 interface Around {
   readonly maps: ReadonlyMap<string, Directive>;
-  /** How many maps lead here. */
-  readonly depth: number;
+  /** The maps that lead here. */
+  readonly within: readonly Directive[];
   /** Shared by everything that one value leads to, because maps of maps multiply. */
   readonly steps: { left: number };
 }
@@ -31,13 +31,14 @@ export class Undecidable extends Error {}
  * Lists what a value with variables can become.
  *
  * @param value The value, such as `$backend` or `$backend:443`
- * @param options The `map` blocks by their variables, the directive and, in maps of maps, how deep
+ * @param options The `map` blocks by their variables, the directive, and what leads here in maps of
+ * maps
  * @returns The outcomes; the first whose conditions are met counts
  * @throws {Undecidable} when a variable is not one of a known map
  */
 export function expand(
   value: string,
-  { maps, from, depth = 0, steps = { left: MAX_STEPS } }: Partial<Around> & {
+  { maps, from, within = [], steps = { left: MAX_STEPS } }: Partial<Around> & {
     readonly maps: ReadonlyMap<string, Directive>;
     readonly from: Origin;
   },
@@ -47,9 +48,13 @@ export function expand(
   const name = found[1] ?? found[2] ?? "";
   const map = maps.get(name);
   if (map === undefined) throw new Undecidable(`shunt has no variables, and $${name} is one`);
-  if (depth >= MAX_DEPTH) throw new Undecidable(`its maps are nested deeper than ${MAX_DEPTH}`);
+  // nginx finds no value either where a map asks for itself.
+  if (within.includes(map)) throw new Undecidable(`$${name} leads back to itself`);
+  if (within.length >= MAX_DEPTH) {
+    throw new Undecidable(`its maps are nested deeper than ${MAX_DEPTH}`);
+  }
   const outcomes: Outcome[] = [];
-  for (const outcome of readMap(map, { maps, depth, steps })) {
+  for (const outcome of readMap(map, { maps, within: [...within, map], steps })) {
     if (steps.left-- <= 0) {
       const message = `The maps lead to more than ${MAX_STEPS} cases; convert a part`;
       throw unreadable(map.line, message);
@@ -60,7 +65,7 @@ export function expand(
       continue;
     }
     const whole = value.replace(found[0], () => outcome.value ?? "");
-    outcomes.push(...nested(whole, { maps, outcome, depth, steps }));
+    outcomes.push(...nested(whole, { maps, outcome, within: [...within, map], steps }));
   }
   return outcomes;
 }
@@ -92,10 +97,10 @@ function nested(
 /** An entry that cannot be decided is left out with a note; what it took is closed. */
 function expandOrSay(
   value: string,
-  { outcome: { from }, depth, ...around }: Around & { readonly outcome: Outcome },
+  { outcome: { from }, ...around }: Around & { readonly outcome: Outcome },
 ): Outcome[] {
   try {
-    return expand(value, { from, depth: depth + 1, ...around });
+    return expand(value, { from, ...around });
   } catch (error) {
     if (!(error instanceof Undecidable)) throw error;
     const note = unconverted(from, `${error.message}; what it takes is closed`);
@@ -137,7 +142,7 @@ function readMap(map: Directive, around: Around): Outcome[] {
 /** A map by what another map gives: each outcome of that one has its entry here. */
 function byValue(
   map: Directive,
-  { source, depth, ...around }: Around & { readonly source: string },
+  { source, ...around }: Around & { readonly source: string },
 ): Outcome[] {
   const { entries, notes, fallback, empty } = readEntries(map);
   for (const { key, from } of entries) {
@@ -146,7 +151,7 @@ function byValue(
   }
   const name = source.replaceAll(/\W/g, "");
   const own = new RegExp(`\\$(?:\\{${name}\\}|${name}\\b)`, "g");
-  const outcomes = expand(source, { from: originOf(map), depth: depth + 1, ...around });
+  const outcomes = expand(source, { from: originOf(map), ...around });
   return outcomes.map((outcome, index): Outcome => {
     const { value = "" } = outcome;
     const entry = value === "" ? empty : entries.find(({ key }) => key === value);

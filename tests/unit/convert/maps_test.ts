@@ -132,6 +132,18 @@ Deno.test("convert nginx: what one entry of a map cannot be is closed, not given
   assertStringIncludes(yaml, '# Line 1, "a.com $ssl_preread_server_name:443": not converted');
 });
 
+Deno.test("convert nginx: a map that leads back to itself is said, not followed", () => {
+  const { config, yaml } = convertAndLoad(
+    stream(
+      `${NAME} { a.com $name; b.com $two; default d:1; } map $name $two { b $name; default x:1; }`,
+      "$name",
+    ),
+  );
+  assertEquals(targetOf(config, { listener: "tcp-1", sni: "a.com" }), "reset");
+  assertEquals(targetOf(config, { listener: "tcp-1", sni: "c.com" }), "d:1");
+  assertStringIncludes(yaml, "$name leads back to itself");
+});
+
 Deno.test("convert: listens on [::] once, where IPv4 was asked for too", () => {
   const both = convert("server { listen 443; listen [::]:443; proxy_pass a:1; }");
   assertStringIncludes(both.yaml, 'bind: "[::]:443"');
