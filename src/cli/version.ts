@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BUILD } from "../build.ts";
 import project from "../../deno.json" with { type: "json" };
 import type { Verb } from "./verb.ts";
 
@@ -13,21 +14,23 @@ export const versionVerb: Verb = {
   summary: "print the version",
   help: `Usage: shunt version [--json]
 
-Prints the version of shunt and of what it runs on.
+Prints the version of shunt, the commit it was built from, and what it runs on.
 
-  --json    as JSON`,
+  --json    as JSON: version, commit (null when run from source), deno, v8, target`,
   options: { boolean: ["json"] },
   run(options, terminal) {
     const version = {
-      shunt: project.version,
+      version: project.version,
+      commit: BUILD?.commit ?? null,
       deno: Deno.version.deno,
       v8: Deno.version.v8,
       target: Deno.build.target,
     };
+    const commit = version.commit === null ? "" : `${version.commit}, `;
     terminal.out(
       options.has("json")
         ? JSON.stringify(version)
-        : `shunt ${version.shunt} (deno ${version.deno}, ${version.target})`,
+        : `shunt ${version.version} (${commit}deno ${version.deno}, ${version.target})`,
     );
     return 0;
   },

@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { BUILD } from "../build.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
 import type { SocketShare } from "../io/mod.ts";
@@ -16,6 +17,9 @@ import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.
 import type { DrainOptions } from "./plane.ts";
 
 const logger = getLogger(["shunt", "workers"]);
+
+/** In a build the one file is the worker's too. */
+const WORKER = new URL(BUILD === undefined ? "./worker.ts" : "", import.meta.url).href;
 
 /** One bit each: as many descriptors as a process may have by the usual hard limit of Linux. */
 const MAX_DESCRIPTORS = 1_048_576;
@@ -58,7 +62,7 @@ export class RemotePlane {
   constructor(message: Omit<StartMessage, "type" | "descriptors">, options: RemoteOptions) {
     this.#options = options;
     this.#libc = message.io === "libc";
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
+    this.#worker = new Worker(WORKER, {
       type: "module",
       name: `shunt worker ${message.worker}`,
     });

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { assertEquals } from "@std/assert";
 import { TEST_IO, until } from "./_shunt.ts";
 
@@ -30,7 +31,8 @@ export interface Outcome {
 }
 
 /**
- * Starts shunt: from its source, or the binary that the environment names in `SHUNT_BIN`.
+ * Starts shunt: from its source, or what the environment names in `SHUNT_BIN`, a binary or the
+ * bundle, whose first line runs the Deno that it finds: this one.
  *
  * @param args The command line after the program's name
  * @param under A command that runs the one after it, such as `prlimit`
@@ -51,7 +53,7 @@ function spawnShunt(
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}` },
   }).spawn();
 }
 

@@ -251,8 +251,8 @@ Deno.test("cli: schema prints JSON Schema, version prints versions, help tells e
   const { $schema, properties } = JSON.parse(succeeded(schema));
   assertMatch($schema, /json-schema\.org/);
   assert("listeners" in properties && "upstreams" in properties && "drain_timeout" in properties);
-  assertStringIncludes(succeeded(version), `shunt ${project.version} (deno `);
-  assertEquals(JSON.parse(succeeded(json)).shunt, project.version);
+  assertStringIncludes(succeeded(version), `shunt ${project.version} (`);
+  assertEquals(JSON.parse(succeeded(json)).version, project.version);
   for (const verb of ["run", "check", "explain", "detect", "init", "schema", "version"]) {
     assertMatch(succeeded(help), new RegExp(`^  ${verb} `, "m"));
   }

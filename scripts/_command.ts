@@ -1,0 +1,67 @@
+/**
+ * Runs the commands that builds are made of. Knows no build.
+ *
+ * @module
+ */
+
+/** Where the project is. */
+export const ROOT: string = new URL("..", import.meta.url).pathname;
+
+/** What a command came to. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly out: string;
+  readonly err: string;
+}
+
+/**
+ * Runs a command in the project's folder.
+ *
+ * @param program What to run
+ * @param args Its arguments
+ * @returns Whether it ended with exit code 0, and what it wrote
+ */
+export async function run(program: string, args: readonly string[]): Promise<Outcome> {
+  const command = new Deno.Command(program, { args: [...args], cwd: ROOT });
+  const { success, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { ok: success, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/**
+ * Runs Deno: the one that runs the build.
+ *
+ * @param args Its arguments
+ * @returns What it wrote to standard output
+ * @throws {Error} with what it wrote to standard error, when it fails
+ */
+export async function deno(...args: readonly string[]): Promise<string> {
+  const { ok, out, err } = await run(Deno.execPath(), args);
+  if (!ok) throw new Error(`"deno ${args[0]}" failed:\n${err.trim()}`);
+  return out;
+}
+
+/**
+ * Runs a task to its end: an error becomes one line and exit code 1.
+ *
+ * @param task What to do
+ */
+export async function runTask(task: () => Promise<void>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    tell(`error: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}
+
+/**
+ * Writes a line about the build to standard error.
+ *
+ * @param line The line
+ */
+export function tell(line: string): void {
+  const bytes = new TextEncoder().encode(`${line}\n`);
+  let written = 0;
+  while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+}
