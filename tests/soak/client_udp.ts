@@ -34,6 +34,7 @@ export async function runFlow(kind: string, parts: FlowParts): Promise<ClientRec
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
   const { port: own } = socket.addr as Deno.NetAddr;
   const start = Date.now();
+  const tunnel = kind === "tunnel";
   let [sent, received, broken] = [0, 0, 0];
   const waiting = new Map<number, () => void>();
   const listening = (async () => {
@@ -46,7 +47,8 @@ export async function runFlow(kind: string, parts: FlowParts): Promise<ClientRec
   })();
   const ask = async (seq: number): Promise<boolean> => {
     const length = 16 * between(random, 2, MAX_DATAGRAM / 16);
-    sent += await socket.send(makeDatagram(token, seq, { tunnel: kind === "tunnel", length }), to);
+    const count = await socket.send(makeDatagram(token, seq, { tunnel, length }), to);
+    sent += count;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), LOST_MS);
     waiting.set(seq, () => resolve(true));

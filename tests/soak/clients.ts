@@ -150,8 +150,11 @@ const vanish: Client = async (wire, { token, random }) => {
 };
 
 const reset: Client = async (wire, { token, random }) => {
-  await wire.say(`~SOAK ${token} reset ${between(random, 0, 1000)}\n`);
-  await Promise.allSettled([send(wire, token, 64 * KIB).then(() => wire.finish()), wire.drain()]);
+  // Half of the targets have answered, half of the clients have ended: both decide what shunt sees.
+  const answer = random() < 0.5 ? 0 : someLength(random, 128 * KIB);
+  await wire.say(`~SOAK ${token} reset ${answer}\n`);
+  const sending = random() < 0.5 ? wire.finish() : send(wire, token, 512 * KIB);
+  await Promise.allSettled([sending, wire.drain()]);
 };
 
 const stuck: Client = async (wire, { token }) => {

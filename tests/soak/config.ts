@@ -31,15 +31,16 @@ export function configText({ targets, io, workers }: ConfigParts, round: number)
     [...names].map((name) => `127.0.0.1:${targets[name as keyof Targets][what]}`);
   const list = (addresses: readonly string[]) => JSON.stringify(addresses);
   const moving = ["a", "ab", "b"][round % 3]!;
-  const extra = "  extra: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: raw }] }\n";
+  const extra =
+    "  extra: { bind: 127.0.0.1:0, transports: tcp, limits: { sessions: 500 }, routes: [{ upstream: raw }] }\n";
   const plain = (name: string, transports: string, upstream: string) =>
-    `  ${name}: { bind: 127.0.0.1:0, transports: ${transports}, routes: [{ upstream: ${upstream} }] }`;
+    `  ${name}: { bind: 127.0.0.1:0, transports: ${transports}, limits: { sessions: 500, flows: 500 }, routes: [{ upstream: ${upstream} }] }`;
   return `# Round ${round}
 listeners:
   edge:
     bind: 127.0.0.1:0
     detect: { timeout: 2s }
-    limits: { sessions: ${10_000 + round % 7} }
+    limits: { sessions: ${1000 + round % 7}, flows: 1000 }
     routes:
       - match: { protocol: tls, sni: "*.tls.soak.test" }
         upstream: tls
@@ -54,10 +55,12 @@ ${plain("first", "tcp", "ssh")}
 ${plain("retry", "tcp", "half")}
 ${plain("flaky", "tcp", "flaky")}
 ${plain("faulty", "tcp", "faulty")}
+${plain("stuck", "tcp", "stuck")}
 ${plain("dead", "tcp", "dead")}
   strict:
     bind: 127.0.0.1:0
     transports: tcp
+    limits: { sessions: 500 }
     detect: { timeout: 1s }
     routes: [{ match: { protocol: tls, sni: only.soak.test }, upstream: tls }]
 ${plain("datagrams", "udp", "flows")}
@@ -72,7 +75,8 @@ ${round % 4 === 1 ? extra : ""}upstreams:
   ssh: { targets: ${list(at("ab", "ssh"))} }
   half: { targets: ${list([DEAD[0]!, ...at("a", "raw")])} }
   flaky: { targets: ${list(at("acd", "raw"))}, health: { interval: 500ms, timeout: 500ms } }
-  faulty: { targets: ${list(at("ab", "raw"))} }
+  faulty: { targets: ${list(at("ab", "reset"))} }
+  stuck: { targets: ${list(at("ab", "raw"))} }
   dead: { targets: ${list(DEAD)} }
   flows: { targets: ${list(at("ab", "udp"))}, idle_timeout: 2s }
   moving: { targets: ${list(at(moving, "udp"))}, idle_timeout: 2s }

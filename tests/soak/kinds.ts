@@ -61,10 +61,10 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   reset: {
     ...tcp("faulty", 3, "a target that resets in the middle"),
     ends: "fault",
-    reasons: ["target_reset", "done", "client_reset"],
+    reasons: ["target_reset"],
   },
   stuck: {
-    ...tcp("faulty", 1, "a target that never reads, and a client that gives up"),
+    ...tcp("stuck", 1, "a target that never reads, and a client that gives up"),
     ends: "fault",
     reasons: ["target_reset", "done", "client_reset"],
   },

@@ -45,6 +45,7 @@ export interface TargetPorts {
   readonly tls: number;
   readonly http: number;
   readonly ssh: number;
+  readonly reset: number;
   readonly udp: number;
 }
 

@@ -127,10 +127,8 @@ export class Shunt {
   async admin(method: string, path: string, body?: unknown): Promise<[number, unknown]> {
     const answer = await fetch(`http://${this.#ready?.admin}${path}`, {
       method,
-      ...body === undefined ? {} : {
-        body: JSON.stringify(body),
-        headers: { "Content-Type": "application/json" },
-      },
+      headers: { "Content-Type": "application/json" },
+      ...body === undefined ? {} : { body: JSON.stringify(body) },
     });
     return [answer.status, await answer.json()];
   }

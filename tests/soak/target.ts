@@ -10,6 +10,7 @@ import { type Sum, Wire } from "./tally.ts";
 import { splice } from "./tap.ts";
 import { type TargetPorts, tell } from "./records.ts";
 import { type Heard, serveHttp, serveRaw, serveSsh } from "./target_tcp.ts";
+import { listenReset } from "./target_reset.ts";
 import { FlowTarget } from "./target_udp.ts";
 
 const args = parseArgs(Deno.args, { string: ["name", "ports", "cert", "key"] });
@@ -79,6 +80,7 @@ const ports: TargetPorts = {
   tls: listen(wanted.tls, tapTls),
   http: listen(wanted.http, serveHttp),
   ssh: listen(wanted.ssh, serveSsh),
+  reset: await listenReset(wanted.reset ?? 0, report),
   udp: flows.port,
 };
 tell({ from: "bound", ports });

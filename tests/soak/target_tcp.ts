@@ -61,10 +61,6 @@ export async function serveRaw(wire: Wire, heard: Heard): Promise<void> {
     case "pause":
       await pause(PAUSE_MS);
       return await receive(wire);
-    case "reset":
-      // Closing with something unread resets.
-      await wire.take(Number(number));
-      return;
     case "stuck":
       await pause(STUCK_MS);
       return;

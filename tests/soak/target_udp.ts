@@ -47,7 +47,8 @@ export class FlowTarget {
       this.#flows.set(read.token, counts);
       counts.last = performance.now();
       counts.received += datagram.length;
-      counts.sent += await this.#socket.send(datagram, from).catch(() => 0);
+      const count = await this.#socket.send(datagram, from).catch(() => 0);
+      counts.sent += count;
     }
   }
 
