@@ -14,7 +14,7 @@ import type {
   UpstreamStatus,
 } from "../admin/control.ts";
 import { type Admin, startAdmin } from "../admin/server.ts";
-import type { Config, FaultsConfig } from "../config/schema.ts";
+import type { Config } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
@@ -52,8 +52,6 @@ export class Supervisor implements Control {
   state: RunState = "starting";
   readonly startedAt: Date = new Date();
   readonly #parts: SupervisorParts;
-  /** What the file says. */
-  #configured: Config;
   #admin: Admin | undefined;
   #watchdog: ReturnType<typeof setInterval> | undefined;
   #ticks: readonly number[] = [];
@@ -61,15 +59,12 @@ export class Supervisor implements Control {
   /** Reloads come one after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
   readonly #drainAsked = Promise.withResolvers<void>();
-  /** Faults that were set at the admin address, by upstream; reloads keep them. */
-  readonly #faults = new Map<string, FaultsConfig>();
   /** Whether another shunt takes over. */
   #handOver = false;
 
   /** @param parts What it keeps */
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
-    this.#configured = parts.proxy.config;
   }
 
   /** Settles once somebody asks for a drain at the admin address. */
@@ -172,8 +167,7 @@ export class Supervisor implements Control {
       for (const problem of problems) logger.warn("The configuration has a warning", { problem });
       const admin = await this.#admin?.prepare(config.admin);
       try {
-        const changed = await proxy.reload(this.#withFaults(config));
-        this.#configured = config;
+        const changed = await proxy.reload(config);
         admin?.commit();
         log.change(config.log);
         return { ok: true, changed };
@@ -184,27 +178,6 @@ export class Supervisor implements Control {
     } catch (error) {
       return { ok: false, problems: [messageOf(error)] };
     }
-  }
-
-  async setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean> {
-    if (this.config.upstreams[upstream] === undefined) return false;
-    if (faults === null) this.#faults.delete(upstream);
-    else this.#faults.set(upstream, faults);
-    const applied = this.#reloading.then(() =>
-      this.#parts.proxy.reload(this.#withFaults(this.#configured))
-    );
-    this.#reloading = applied.catch(() => {});
-    await applied;
-    logger.info("Faults set by the admin address", { upstream, faults: JSON.stringify(faults) });
-    return true;
-  }
-
-  #withFaults(config: Config): Config {
-    const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
-      const faults = this.#faults.get(name);
-      return [name, faults === undefined ? upstream : { ...upstream, faults }];
-    });
-    return { ...config, upstreams: Object.fromEntries(upstreams) };
   }
 
   drain(handOver: boolean): void {
