@@ -19,10 +19,15 @@ export interface Outcome {
  *
  * @param program What to run
  * @param args Its arguments
+ * @param env Variables that it has beside this process's
  * @returns Whether it ended with exit code 0, and what it wrote
  */
-export async function run(program: string, args: readonly string[]): Promise<Outcome> {
-  const command = new Deno.Command(program, { args: [...args], cwd: ROOT });
+export async function run(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const command = new Deno.Command(program, { args: [...args], cwd: ROOT, env: { ...env } });
   const { success, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
   return { ok: success, out: decoder.decode(stdout), err: decoder.decode(stderr) };

@@ -20,4 +20,5 @@ export const FLAGS: readonly string[] = [
   `--allow-env=${VARIABLES.join(",")}`,
   "--ignore-env",
   "--allow-ffi",
+  "--deny-import",
 ];

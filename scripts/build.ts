@@ -1,0 +1,22 @@
+/**
+ * `deno task build`: makes `dist/shunt`, one binary for this machine, and says whether it runs.
+ *
+ * @module
+ */
+
+import { makeBundle } from "./_bundle.ts";
+import { run, runTask, tell } from "./_command.ts";
+import { BINARY, compile } from "./_compile.ts";
+import { findStamp } from "./_stamp.ts";
+
+if (import.meta.main) {
+  await runTask(async () => {
+    await makeBundle(await findStamp());
+    await compile(BINARY);
+    const { ok, out } = await run(BINARY, ["version"]);
+    if (!ok || !out.startsWith("shunt ")) {
+      throw new Error(`Made ${BINARY}, but it does not run; is DENORT_BIN a denort?`);
+    }
+    tell(`Made ${BINARY}: ${out.trim()}`);
+  });
+}
