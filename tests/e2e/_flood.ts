@@ -108,11 +108,11 @@ export async function echoed(conn: Deno.TcpConn, message: string): Promise<void>
 }
 
 /** Whether a client is served now. */
-export async function isServed(port: number): Promise<boolean> {
+export async function isServed(port: number, first = "x"): Promise<boolean> {
   let conn: Deno.TcpConn | undefined;
   try {
     conn = await connect(port);
-    await writeAll(conn, bytes("x"));
+    await writeAll(conn, bytes(first));
     return await conn.read(new Uint8Array(1)) === 1;
   } catch (error) {
     if (isReset(error)) return false;

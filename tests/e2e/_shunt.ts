@@ -114,9 +114,13 @@ export interface TcpServer extends AsyncDisposable {
  * Serves TCP connections on loopback until disposed.
  *
  * @param handle Gets each connection, which is closed after it
+ * @param at Where to listen, unless on any port of 127.0.0.1
  */
-export function serveTcp(handle: (conn: Deno.TcpConn) => Promise<unknown> | unknown): TcpServer {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+export function serveTcp(
+  handle: (conn: Deno.TcpConn) => Promise<unknown> | unknown,
+  { hostname = "127.0.0.1", port = 0 } = {},
+): TcpServer {
+  const listener = Deno.listen({ hostname, port });
   const running = new Set<Promise<void>>();
   const open = new Set<Deno.TcpConn>();
   let accepted = 0;

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import {
   cpuMs,
   descriptors,
@@ -12,7 +12,8 @@ import {
   Steady,
 } from "./_flood.ts";
 import { type ShuntProcess, withShunt } from "./_process.ts";
-import { bytes, connect, echo, serveTcp, until, writeAll } from "./_shunt.ts";
+import { bytes, connect, echo, serveTcp, startShunt, until, writeAll } from "./_shunt.ts";
+import { seeded } from "../sim/_faulty_io.ts";
 import { UdpPeer } from "./_udp.ts";
 
 /** What floods may leave in memory, in MiB: a garbage collector takes its time. */
@@ -325,3 +326,149 @@ upstreams:
     await datagram[Symbol.asyncDispose]();
   }, { mayLogErrors: true });
 });
+
+Deno.test("flood: of one source, new sessions and flows come as fast as new_per_source says, and IPv6 counts by its /64", async () => {
+  await using server = serveTcp(echo);
+  await using peer = new UdpPeer((data) => data);
+  const rate = 10;
+  await using shunt = await startShunt(`
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: tcp
+    proxy_protocol: { accept: required, trusted: 127.0.0.0/8 }
+    limits: { new_per_source: ${rate}/s }
+    routes: [{ upstream: up }]
+  flows:
+    bind: 127.0.0.1:0
+    transports: udp
+    limits: { new_per_source: ${rate}/s }
+    routes: [{ upstream: flows }]
+upstreams:
+  up: { targets: ["127.0.0.1:${server.port}"] }
+  flows: { targets: ["127.0.0.1:${peer.port}"] }
+`);
+  const random = seeded(1);
+  const served = async (net: string) => {
+    const host = Math.floor(random() * 1e9).toString(16).replace(/(....)$/, ":$1");
+    const conn = await connect(shunt.port());
+    try {
+      await writeAll(conn, bytes(`PROXY TCP6 ${net}::${host} 2001:db8::1 1000 443\r\nx`));
+      return await conn.read(new Uint8Array(1)) === 1;
+    } catch (error) {
+      if (!isReset(error)) throw error;
+      return false;
+    } finally {
+      conn.close();
+    }
+  };
+  const begun = performance.now();
+  let most = 0;
+  await each(300, async () => {
+    if (await served("2001:db8:0:1")) most++;
+  });
+  const allowed = () => rate + rate * (performance.now() - begun) / 1000 + 2;
+  assertLessOrEqual(most, allowed());
+  assertGreater(most, rate - 1);
+  assertEquals(await served("2001:db8:0:2"), true, "another /64 is served meanwhile");
+  await until(() => served("2001:db8:0:1"), "the flooding /64 to be served again", 2000);
+  await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
+  const { closes } = shunt.counters();
+  assertEquals(closes.done + closes.client_reset, server.accepted);
+  assertGreater(closes.limit_rate, 100);
+
+  const to = { transport: "udp", hostname: "127.0.0.1", port: shunt.port("flows") } as const;
+  const flood = performance.now();
+  await each(300, async () => {
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.9.9.9", port: 0 });
+    await socket.send(bytes("x"), to);
+    socket.close();
+  });
+  const other = new UdpPeer();
+  await other.send(bytes("other"), to.port);
+  assertEquals(await other.next(), bytes("other"));
+  await until(() => shunt.counters("flows").drops.limit_rate > 0, "drops to be counted");
+  const elapsed = (performance.now() - flood) / 1000;
+  assertLessOrEqual(shunt.counters("flows").flowsTotal, rate + rate * elapsed + 3);
+  await other[Symbol.asyncDispose]();
+});
+
+Deno.test("flood: where heads fill limits.detect_memory, new ones are refused, and memory stays", async () => {
+  await using server = serveTcp(echo);
+  const yaml = `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: tcp
+    detect: { timeout: 1m }
+    routes: [{ match: { protocol: tls, sni: "*" }, upstream: up }, { upstream: up }]
+  steady: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] }
+upstreams: { up: { targets: ["127.0.0.1:${server.port}"] } }
+limits: { detect_memory: 2MiB }
+`;
+  await withShunt(yaml, async (shunt) => {
+    const steady = await Steady.start(shunt.port("steady"));
+    // No protocol begins with it.
+    const odd = "\0".repeat(200);
+    assertEquals(await isServed(shunt.port(), odd), true);
+    const hello = new Uint8Array(15_000);
+    hello.set([22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xf0, 3, 3]);
+    using kept = new Opened();
+    const before = await rss(shunt.pid);
+    const peak = await peakWhile(shunt.pid, async () => {
+      await each(2000, async () => {
+        const conn = kept.add(await connect(shunt.port()));
+        await writeAll(conn, hello).catch(() => {});
+      });
+      await until(() => count(shunt, "detect_memory") > 1800, "clients to be refused");
+    });
+    assertLess(peak - before, SLACK_MIB, "MiB that heads took");
+    // What is held is held by those who came first.
+    assertGreater(2000 - count(shunt, "detect_memory"), 80);
+    kept.close();
+    await until(() => isServed(shunt.port(), odd), "new sessions to be served again");
+    await steady.stop();
+  });
+});
+
+for (const who of ["clients", "targets"] as const) {
+  Deno.test(`flood: ${who} that stop reading take no more than limits.relay_memory, and hold up nobody`, async () => {
+    const block = new Uint8Array(1 << 20);
+    await using server = serveTcp(echo);
+    const { promise: over, resolve: finish } = Promise.withResolvers<void>();
+    await using stuck = serveTcp(async (conn) => {
+      if (who === "clients") { for (;;) await conn.write(block); }
+      await over;
+    });
+    const yaml = `
+listeners:
+  edge: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: stuck }] }
+  steady: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] }
+upstreams:
+  up: { targets: ["127.0.0.1:${server.port}"] }
+  stuck: { targets: ["127.0.0.1:${stuck.port}"], idle_timeout: 2s }
+limits: { relay_memory: 1MiB }
+`;
+    await withShunt(yaml, async (shunt) => {
+      const steady = await Steady.start(shunt.port("steady"));
+      using kept = new Opened();
+      const before = await rss(shunt.pid);
+      const peak = await peakWhile(shunt.pid, async () => {
+        await each(120, async () => {
+          const conn = kept.add(await connect(shunt.port()));
+          if (who === "targets") {
+            (async () => {
+              for (;;) await conn.write(block);
+            })().catch(() => {});
+          }
+        });
+        // Each comes to a stop by itself, and then nothing moves for the idle time.
+        await until(() => count(shunt, "idle_timeout") === 120, "stuck sessions to end", 20_000);
+      });
+      assertLess(peak - before, 40, "MiB that stuck sessions took");
+      finish();
+      assertEquals(await isServed(shunt.port("steady")), true);
+      await steady.stop();
+    });
+  });
+}
