@@ -56,7 +56,7 @@ export class Ledger {
   readonly down: ThreeSums = { client: 0, shunt: 0, target: 0 };
   readonly lines: { tcp: number; udp: number } = { tcp: 0, udp: 0 };
   readonly #outages: Outages;
-  /** By listener and source: clients and lines that wait for each other, the oldest first. */
+  /** By transport, listener and source: clients and lines that wait for each other, the oldest first. */
   readonly #clients = new Map<string, ClientRecord[]>();
   readonly #lines = new Map<string, AccessLine[]>();
   /** By token: sessions that wait for their target, and what targets said. */
@@ -78,7 +78,7 @@ export class Ledger {
   /** Takes what a client says. */
   client(record: ClientRecord): void {
     const kind = KINDS[record.kind]!;
-    const key = `${kind.listener} ${record.source}`;
+    const key = `${kind.transport} ${kind.listener} ${record.source}`;
     append(this.#clients, key, record);
     if (kind.transport === "tcp") this.#pair(key);
   }
@@ -94,7 +94,7 @@ export class Ledger {
   /** Takes what shunt's log says. */
   access(line: AccessLine): void {
     this.lines[line.transport]++;
-    const key = `${line.listener} ${line.source}`;
+    const key = `${line.transport} ${line.listener} ${line.source}`;
     append(this.#lines, key, line);
     if (line.transport === "tcp") this.#pair(key);
     if (line.transport === "tcp" && this.#outages.drained(line)) {
