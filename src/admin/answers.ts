@@ -8,6 +8,7 @@
  */
 
 import { z } from "zod";
+import { FaultsSchema } from "../config/schema.ts";
 import type { UpstreamStatus } from "./control.ts";
 
 const number = z.number().min(0);
@@ -153,6 +154,21 @@ export const DrainQuerySchema = z.strictObject({
     description: "`true` where another shunt has bound the same addresses: this one frees its " +
       "admin address at once, and still takes what had begun to connect to it",
   }),
+});
+
+/** The body of `PATCH /api/upstreams/NAME`. */
+export const UpstreamPatchSchema = z.strictObject({
+  faults: FaultsSchema.nullable().meta({
+    description:
+      "What to do on purpose to new sessions and flows, in the place of the upstream's " +
+      "`faults`; null goes back to those",
+  }),
+});
+
+/** Its answer. */
+export const UpstreamPatchedSchema = z.object({
+  upstream: z.string(),
+  faults: z.record(z.string(), z.unknown()).nullable(),
 });
 
 /** The body of `PATCH /api/upstreams/NAME/targets/ADDRESS`. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Config } from "../config/schema.ts";
+import type { Config, FaultsConfig } from "../config/schema.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { LiveQuery } from "../observe/live.ts";
@@ -76,6 +76,14 @@ export interface Control {
    * @returns `false` where there is no such upstream or target
    */
   setTarget(upstream: string, target: string, state: WantedState): boolean;
+  /**
+   * Sets the faults of an upstream for as long as this process runs, reloads included.
+   *
+   * @param upstream The upstream's name
+   * @param faults What to do to its sessions and flows; null goes back to what the configuration says
+   * @returns `false` where there is no such upstream
+   */
+  setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean>;
   /** Reads the configuration again and goes on with it, whole or not at all. */
   reload(): Promise<ReloadResult>;
   /**

@@ -17,6 +17,8 @@ import {
   StatusSchema,
   TargetPatchedSchema,
   TargetPatchSchema,
+  UpstreamPatchedSchema,
+  UpstreamPatchSchema,
   UpstreamsSchema,
 } from "./answers.ts";
 import type { Control } from "./control.ts";
@@ -161,6 +163,24 @@ export const OPERATIONS: readonly Operation[] = [
         throw unknownTarget(call.control, upstream, target);
       }
       return Response.json({ upstream, target, state });
+    },
+  },
+  {
+    method: "PATCH",
+    path: "/api/upstreams/{name}",
+    summary: "Set the faults of an upstream, for tests, until shunt ends",
+    body: UpstreamPatchSchema,
+    answers: {
+      200: { description: "Its faults", content: UpstreamPatchedSchema },
+      404: { description: "There is no such upstream", content: ErrorSchema },
+    },
+    run: async (call) => {
+      const upstream = call.param("name");
+      const { faults } = checked(UpstreamPatchSchema, await call.json(), "The body");
+      if (!await call.control.setFaults(upstream, faults)) {
+        throw unknownTarget(call.control, upstream, "");
+      }
+      return Response.json({ upstream, faults });
     },
   },
   {

@@ -14,7 +14,7 @@ import type {
   UpstreamStatus,
 } from "../admin/control.ts";
 import { type Admin, startAdmin } from "../admin/server.ts";
-import type { Config } from "../config/schema.ts";
+import type { Config, FaultsConfig } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
@@ -52,6 +52,8 @@ export class Supervisor implements Control {
   state: RunState = "starting";
   readonly startedAt: Date = new Date();
   readonly #parts: SupervisorParts;
+  /** What the file says. */
+  #configured: Config;
   #admin: Admin | undefined;
   #watchdog: ReturnType<typeof setInterval> | undefined;
   #ticks: readonly number[] = [];
@@ -59,12 +61,15 @@ export class Supervisor implements Control {
   /** Reloads come one after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
   readonly #drainAsked = Promise.withResolvers<void>();
+  /** Faults that were set at the admin address, by upstream; reloads keep them. */
+  readonly #faults = new Map<string, FaultsConfig>();
   /** Whether another shunt takes over. */
   #handOver = false;
 
   /** @param parts What it keeps */
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
+    this.#configured = parts.proxy.config;
   }
 
   /** Settles once somebody asks for a drain at the admin address. */
@@ -165,19 +170,44 @@ export class Supervisor implements Control {
       const { config, problems } = await load(text);
       if (config === undefined) return { ok: false, problems };
       for (const problem of problems) logger.warn("The configuration has a warning", { problem });
-      const admin = await this.#admin?.prepare(config.admin);
+      const nextLog = await log.prepare(config.log);
+      let admin: PreparedAdmin | undefined;
       try {
-        const changed = await proxy.reload(config);
+        admin = await this.#admin?.prepare(config.admin);
+        const changed = await proxy.reload(this.#withFaults(config));
+        this.#configured = config;
         admin?.commit();
-        log.change(config.log);
+        nextLog.commit();
         return { ok: true, changed };
       } catch (error) {
+        nextLog.abandon();
         await admin?.abandon();
         throw error;
       }
     } catch (error) {
       return { ok: false, problems: [messageOf(error)] };
     }
+  }
+
+  async setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean> {
+    if (this.config.upstreams[upstream] === undefined) return false;
+    if (faults === null) this.#faults.delete(upstream);
+    else this.#faults.set(upstream, faults);
+    const applied = this.#reloading.then(() =>
+      this.#parts.proxy.reload(this.#withFaults(this.#configured))
+    );
+    this.#reloading = applied.catch(() => {});
+    await applied;
+    logger.info("Faults set by the admin address", { upstream, faults: JSON.stringify(faults) });
+    return true;
+  }
+
+  #withFaults(config: Config): Config {
+    const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
+      const faults = this.#faults.get(name);
+      return [name, faults === undefined ? upstream : { ...upstream, faults }];
+    });
+    return { ...config, upstreams: Object.fromEntries(upstreams) };
   }
 
   drain(handOver: boolean): void {

@@ -19,15 +19,19 @@ import { isJa4Pattern } from "./fingerprints.ts";
 import { parseNetwork, parsePattern } from "./names.ts";
 import { listWords, quote } from "./problem.ts";
 import {
+  BANDWIDTH,
   DURATION,
   type Fault,
   formatDuration,
   formatRate,
   formatSize,
+  parseBandwidth,
   parseDuration,
   parseRate,
+  parseShare,
   parseSize,
   RATE,
+  SHARE,
   SIZE,
 } from "./scalars.ts";
 
@@ -122,6 +126,20 @@ export function rate(max: number): Text<number> {
     pattern: "^[0-9]{1,9}(\\.[0-9]{1,3})?/s$",
   });
 }
+
+/** A bandwidth: a schema that gives bytes per second. */
+export const bandwidth: Text<number> = text(parseBandwidth, {
+  what: BANDWIDTH,
+  title: "bandwidth",
+  pattern: "^[0-9]{1,9}(B|KiB|MiB|GiB)/s$",
+});
+
+/** A share: a schema that gives a number from 0 to 1. */
+export const share: Text<number> = text(parseShare, {
+  what: SHARE,
+  title: "share, 0% to 100%",
+  pattern: "^[0-9]{1,3}(\\.[0-9]{1,3})?%$",
+});
 
 /**
  * A whole number.

@@ -7,8 +7,7 @@
 
 import { z } from "zod";
 import { protocol } from "./fields.ts";
-import { type JsonSchema, listKeys } from "./keys.ts";
-import { NOT_YET } from "./not_yet.ts";
+import type { JsonSchema } from "./keys.ts";
 import { ConfigSchema } from "./schema.ts";
 
 /** A protocol that shunt detects, and what it occurs on. */
@@ -41,9 +40,5 @@ export function configJsonSchema(protocols: readonly ProtocolInfo[]): JsonSchema
     },
   }) as JsonSchema;
   schema.title = "shunt configuration";
-  for (const key of listKeys(schema)) {
-    const note = NOT_YET.find(({ pattern }) => pattern.join() === key.pattern.join())?.note;
-    if (note !== undefined) key.schema.description += `. ${note}`;
-  }
   return schema;
 }

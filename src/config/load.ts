@@ -11,7 +11,6 @@ import { checkAdmin } from "./check_admin.ts";
 import { readDraft } from "./draft.ts";
 import { expectation, reportIssues } from "./issues.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
-import { findNotYet } from "./not_yet.ts";
 import { applyOverrides } from "./overrides.ts";
 import { formatPath, formatProblem, type Path, type Problem } from "./problem.ts";
 import { Report } from "./report.ts";
@@ -51,14 +50,9 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
   const tree = applyOverrides(written, options.set ?? []);
   const report = new Report(tree.places, tree.problems);
 
-  const asked = findNotYet(tree.value);
-  for (const { path, feature } of asked) {
-    const message = `${feature.what} is not supported yet`;
-    report.error("not_supported", path, { message, hint: feature.hint, at: "key" });
-  }
   const parsed = ConfigSchema.safeParse(tree.value, { reportInput: true, error: expectation });
   // What has been said of a key already is not said again in other words.
-  const said = new Set(asked.map(({ path }) => formatPath(path)));
+  const said = new Set<string>();
   for (const { code, path } of tree.problems) {
     if (code === "syntax") said.add(path);
   }

@@ -17,7 +17,6 @@ export type ProblemCode =
   | "missing"
   | "never_matches"
   | "no_effect"
-  | "not_supported"
   | "syntax"
   | "too_large"
   | "unknown_key"

@@ -24,6 +24,10 @@ export const DURATION = 'a duration such as "250ms", "5s", "1m" or "1h"';
 export const SIZE = 'a size such as "64KiB" or "1MiB"';
 /** What a rate looks like, for messages. */
 export const RATE = 'a rate such as "100/s"';
+/** What a bandwidth looks like, for messages. */
+export const BANDWIDTH = 'a bandwidth such as "64KiB/s"';
+/** What a share looks like, for messages. */
+export const SHARE = 'a share such as "5%" or "0.1%"';
 
 /**
  * Parses `250ms`, `5s`, `1m` or `1h`.
@@ -60,6 +64,29 @@ export function parseSize(text: string): number | Fault {
 export function parseRate(text: string): number | Fault {
   const [, number] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)\/s$/.exec(text) ?? [];
   return number === undefined ? expected(RATE, text) : Number(number);
+}
+
+/**
+ * Parses `64KiB/s`.
+ *
+ * @param text The text
+ * @returns Bytes per second, or what is wrong
+ */
+export function parseBandwidth(text: string): number | Fault {
+  const size = text.endsWith("/s") ? parseSize(text.slice(0, -2)) : undefined;
+  return typeof size === "number" && size > 0 ? size : expected(BANDWIDTH, text);
+}
+
+/**
+ * Parses `5%` or `0.1%`.
+ *
+ * @param text The text
+ * @returns A number from 0 to 1, or what is wrong
+ */
+export function parseShare(text: string): number | Fault {
+  const [, number] = /^([0-9]{1,3}(?:\.[0-9]{1,3})?)%$/.exec(text) ?? [];
+  const share = Number(number) / 100;
+  return share >= 0 && share <= 1 ? share : expected(SHARE, text);
 }
 
 /**

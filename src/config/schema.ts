@@ -45,6 +45,43 @@ export const MatchSchema = z.strictObject({
   }),
 });
 
+/** What is done to sessions and flows on purpose, in tests of those who talk through shunt. */
+export const FaultsSchema = z.strictObject({
+  probability: field.share.prefault("100%").meta({
+    description: "How many sessions and flows have these faults",
+  }),
+  seed: field.count({ min: 0, max: 4_294_967_295 }).prefault(0).meta({
+    description: "The same seed gives the same faults, in the order of sessions and flows of one " +
+      "worker",
+  }),
+  latency: field.duration("0s", "10m").prefault("0s").meta({
+    description: "How long bytes and datagrams are held up, each way",
+  }),
+  jitter: field.duration("0s", "10m").prefault("0s").meta({
+    description: "How much more or less, at random; TCP keeps its order, UDP may not",
+  }),
+  bandwidth: field.bandwidth.exactOptional().meta({
+    description: "What gets through each way, of one session or flow; unset = no limit",
+  }),
+  blackhole: z.boolean().prefault(false).meta({
+    description: "Whether nothing gets through either way, with the connection open",
+  }),
+  reset_after: field.size("1B", "1GiB").exactOptional().meta({
+    description: "TCP: bytes, both ways together, after which both sides are reset; unset = never",
+  }),
+  slow_close: field.duration("0s", "10m").prefault("0s").meta({
+    description: "TCP: how long the end of a direction is held up",
+  }),
+  loss: field.share.prefault("0%").meta({ description: "UDP: datagrams that are lost" }),
+  duplicate: field.share.prefault("0%").meta({ description: "UDP: datagrams that come twice" }),
+  reorder: field.share.prefault("0%").meta({
+    description: "UDP: datagrams that come late, so that others overtake them",
+  }),
+  corrupt: field.share.prefault("0%").meta({
+    description: "UDP: datagrams of which one bit is changed",
+  }),
+});
+
 /** One route of a listener. */
 export const RouteSchema = z.strictObject({
   match: MatchSchema.exactOptional().meta({
@@ -52,6 +89,9 @@ export const RouteSchema = z.strictObject({
       "without `match` the route takes the rest",
   }),
   upstream: field.reference.meta({ description: "The upstream that takes what matches" }),
+  faults: FaultsSchema.exactOptional().meta({
+    description: "Faults for tests, in the place of the upstream's",
+  }),
 });
 
 /** One listener. */
@@ -163,6 +203,9 @@ export const UpstreamSchema = z.strictObject({
       description: "Sessions at once with one target; 0 = no limit",
     }),
   }).prefault({}).meta({ description: "What each target gets at most" }),
+  faults: FaultsSchema.exactOptional().meta({
+    description: "Faults for tests: what is done on purpose to sessions and flows",
+  }),
   health: z.strictObject({
     interval: field.duration("0s", "24h").prefault("0s").meta({
       description: "Time between active checks of a target, give or take a tenth; 0s = none",
@@ -245,7 +288,7 @@ export const ConfigSchema = z.strictObject({
     }),
     file: z.string({ error: () => "a path or null" }).min(1).nullable().prefault(null).meta({
       title: "path or null",
-      description: "Where to write; null = standard error",
+      description: "Where to write, appending; opened again by SIGUSR1; null = standard error",
     }),
   }).prefault({}).meta({ description: "Logs" }),
   admin: z.strictObject({
@@ -279,6 +322,8 @@ export type ListenerConfig = Immutable<z.output<typeof ListenerSchema>>;
 export type TargetConfig = Immutable<z.output<typeof TargetSchema>>;
 /** One upstream: durations in ms. */
 export type UpstreamConfig = Immutable<z.output<typeof UpstreamSchema>>;
+/** Faults: durations in ms, sizes in bytes, bandwidth in bytes per second, shares from 0 to 1. */
+export type FaultsConfig = Immutable<z.output<typeof FaultsSchema>>;
 /** How a target is picked. */
 export type Balance = UpstreamConfig["balance"];
 /** The whole configuration: durations in ms, sizes in bytes, rates per second. */

@@ -7,6 +7,7 @@
 
 import { isIPv6 } from "node:net";
 import { ConnectError, ResolveError } from "../errors.ts";
+import { faultsOf, faultySocket } from "../faults/mod.ts";
 import type { Endpoint, Io, TargetOptions, TargetSocket } from "../io/mod.ts";
 import type { Addresses, NameResolver } from "../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
@@ -95,8 +96,12 @@ function dialTarget(
 ): TargetSocket | Promise<TargetSocket> {
   const { address } = target;
   const context = { flow: flow.id, upstream: upstream.name, target: target.name };
+  const plan = faultsOf(flow.data.route, upstream);
+  const open = (dial: (options: TargetOptions) => TargetSocket) =>
+    plan === undefined ? dial(options) : faultySocket(dial, options, plan);
   if (address.kind === "builtin") {
-    return options.builtin(flow, address.name, options);
+    const { name } = address;
+    return open((told) => options.builtin(flow, name, told));
   }
   if (address.kind === "unix") {
     throw new ConnectError(`Target "${target.name}" takes no datagrams`, {
@@ -107,7 +112,7 @@ function dialTarget(
   const { host, port } = address;
   const dial = (ip: string) => {
     try {
-      return options.io.dial({ host: canonicalHost(ip), port }, options);
+      return open((told) => options.io.dial({ host: canonicalHost(ip), port }, told));
     } catch (error) {
       throw new ConnectError(`Cannot open a socket for target "${target.name}"`, {
         code: "connect_failed",

@@ -7,6 +7,7 @@
 
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../errors.ts";
+import { faultsOf, FaultyStream } from "../faults/mod.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
@@ -29,6 +30,8 @@ export interface ServeParts extends ConnectParts {
   readonly sessions: Sessions;
   /** Bytes that all detections together may hold. */
   readonly budget: Budget;
+  /** Connections with faults that were closed and still have something for their targets. */
+  readonly lingering: Set<Stream>;
   /** Ends a session: {@linkcode Sessions.end}, bound. */
   readonly end: Sessions["end"];
 }
@@ -209,10 +212,26 @@ async function connect(session: Session, parts: ServeParts): Promise<Stream> {
     server.close();
     throw new Stop("shutdown");
   }
+  server = withFaults(session, server, parts);
   session.server = server;
   session.idleMs = upstream.config.idle_timeout ?? IDLE_MS;
   session.lastActive = parts.clock.now;
   return server;
+}
+
+/** Puts the faults that the configuration asks for into the connection's way. */
+function withFaults(session: Session, server: Stream, parts: ServeParts): Stream {
+  const { route, upstream, client } = session;
+  const plan = upstream === undefined ? undefined : faultsOf(route, upstream);
+  if (plan === undefined) return server;
+  return new FaultyStream(server, plan, {
+    lingering: parts.lingering,
+    onReset() {
+      client.reset?.();
+      server.reset?.();
+      parts.end(session, "fault");
+    },
+  });
 }
 
 /** What a target is to hear before the client: a PROXY header where its upstream asks for one. */

@@ -11,7 +11,7 @@ import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
-import type { DatagramSocket, Io, SocketShare, StreamListener } from "../io/mod.ts";
+import type { DatagramSocket, Io, SocketShare, Stream, StreamListener } from "../io/mod.ts";
 import {
   bindKey,
   bindListener,
@@ -82,6 +82,7 @@ export class Plane {
   readonly #budget: Budget;
   readonly #serveParts: ServeParts;
   readonly #flowParts: FlowParts;
+  readonly #lingering = new Set<Stream>();
   readonly #loops = new Set<Promise<void>>();
   #shared: SharedView;
   #states: States | undefined;
@@ -111,6 +112,7 @@ export class Plane {
     this.#serveParts = {
       ...common,
       sessions: this.#sessions,
+      lingering: this.#lingering,
       end: (session, reason, error) => this.#sessions.end(session, reason, error),
       builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
     };
@@ -390,5 +392,6 @@ export class Plane {
     for (const flows of this.#bindings.flows()) this.#cut += flows.size;
     this.#sessions.endAll("shutdown");
     for (const flows of this.#bindings.flows()) flows.endAll("shutdown");
+    for (const stream of this.#lingering) stream.reset?.();
   }
 }

@@ -5,7 +5,13 @@
  * @module
  */
 
-import type { ListenerConfig, MatchConfig, RouteConfig, Transport } from "../config/schema.ts";
+import type {
+  FaultsConfig,
+  ListenerConfig,
+  MatchConfig,
+  RouteConfig,
+  Transport,
+} from "../config/schema.ts";
 import { AddressSet } from "./cidr.ts";
 import { PrefixSet } from "./prefixes.ts";
 import { NameSet, normalizeName } from "./names.ts";
@@ -37,6 +43,8 @@ export interface Route {
   readonly upstream: string;
   /** The conditions as configured; `undefined` takes everything. */
   readonly match: MatchConfig | undefined;
+  /** Faults for tests, in the place of the upstream's. */
+  readonly faults: FaultsConfig | undefined;
 }
 
 /** What {@linkcode Router.explain} says of one route. */
@@ -79,7 +87,13 @@ function compile(config: RouteConfig, index: number, options: RouterOptions): Co
       options.protocols.some((known) => known.name === name && known.transports.includes(transport))
     );
   return {
-    route: { index, name: `routes[${index}]`, upstream: config.upstream, match: config.match },
+    route: {
+      index,
+      name: `routes[${index}]`,
+      upstream: config.upstream,
+      match: config.match,
+      faults: config.faults,
+    },
     tcp: occursOn("tcp"),
     udp: occursOn("udp"),
     protocol: protocol && new Set(protocol),

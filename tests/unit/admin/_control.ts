@@ -95,6 +95,12 @@ export class FakeControl implements Control {
     return known;
   }
 
+  setFaults(upstream: string, faults: unknown): Promise<boolean> {
+    const known = this.upstreams().some(({ name }) => name === upstream);
+    if (known) this.asked.push(`${upstream} ${JSON.stringify(faults)}`);
+    return Promise.resolve(known);
+  }
+
   reload(): Promise<ReloadResult> {
     this.asked.push("reload");
     return this.reloaded instanceof Error

@@ -94,6 +94,7 @@ Deno.test("admin openapi: describes every operation with its parameters and answ
 });
 
 const JSON_TYPE = { "content-type": "application/json" };
+const UPSTREAM = "/api/upstreams/{name}";
 const TARGET = "/api/upstreams/{name}/targets/{target}";
 /** Method, path in the document, path asked, body, status. */
 const CALLS: readonly (readonly [string, string, string, string, number])[] = [
@@ -112,6 +113,10 @@ const CALLS: readonly (readonly [string, string, string, string, number])[] = [
   ["patch", TARGET, "/api/upstreams/web/targets/10.0.0.5:443", '{"state":"drain"}', 200],
   ["patch", TARGET, "/api/upstreams/web/targets/10.0.0.5:443", "{}", 400],
   ["patch", TARGET, "/api/upstreams/wep/targets/x", '{"state":"drain"}', 404],
+  ["patch", UPSTREAM, "/api/upstreams/web", '{"faults":{"latency":"20ms","loss":"5%"}}', 200],
+  ["patch", UPSTREAM, "/api/upstreams/web", '{"faults":null}', 200],
+  ["patch", UPSTREAM, "/api/upstreams/web", '{"faults":{"latency":20}}', 400],
+  ["patch", UPSTREAM, "/api/upstreams/wep", '{"faults":null}', 404],
   ["post", "/api/drain", "/api/drain", "{}", 202],
   ["get", "/readyz", "/readyz", "", 503],
   ["post", "/api/reload", "/api/reload", "{}", 422],

@@ -1,0 +1,110 @@
+/**
+ * A queue from which nothing comes before its time: what makes a connection slow or narrow. Knows no
+ * socket.
+ *
+ * @module
+ */
+
+import { delayOf, type FaultPlan } from "./plan.ts";
+
+/** Bytes that wait at the most; whoever puts more in has to wait. */
+const MAX_WAITING = 262_144;
+/** A narrow connection gives so many pieces a second, so that it trickles instead of stuttering. */
+const PIECES_PER_SECOND = 20;
+
+interface Entry {
+  /** Unset for the end. */
+  readonly bytes: Uint8Array | undefined;
+  readonly due: number;
+}
+
+/** What comes in leaves in order, each part after its delay and no faster than the bandwidth. */
+export class DelayLine {
+  readonly #plan: FaultPlan;
+  readonly #entries: Entry[] = [];
+  #waiting = 0;
+  /** When the last entry is due. */
+  #last = 0;
+  #closed = false;
+  #changed = Promise.withResolvers<void>();
+
+  /** @param plan The faults */
+  constructor(plan: FaultPlan) {
+    this.#plan = plan;
+  }
+
+  /**
+   * Takes what there is room for.
+   *
+   * @param bytes The bytes; what is taken is copied
+   * @returns How many were taken, at least one unless it is closed
+   */
+  async put(bytes: Uint8Array): Promise<number> {
+    while (this.#waiting >= MAX_WAITING && !this.#closed) await this.#change();
+    if (this.#closed) return 0;
+    const taken = bytes.slice(0, MAX_WAITING - this.#waiting);
+    const { bandwidth } = this.#plan.config;
+    const due = performance.now() + delayOf(this.#plan);
+    const piece = bandwidth === undefined
+      ? taken.length
+      : Math.max(1, Math.floor(bandwidth / PIECES_PER_SECOND));
+    for (let at = 0; at < taken.length; at += piece) {
+      const part = taken.subarray(at, at + piece);
+      const takes = bandwidth === undefined ? 0 : part.length / bandwidth * 1000;
+      this.#last = Math.max(due, this.#last + takes);
+      this.#entries.push({ bytes: part, due: this.#last });
+    }
+    this.#waiting += taken.length;
+    this.#notify();
+    return taken.length;
+  }
+
+  /** Ends the line after what is in it, and after `slow_close`. */
+  end(): void {
+    const delay = delayOf(this.#plan) + this.#plan.config.slow_close;
+    this.#last = Math.max(this.#last, performance.now() + delay);
+    this.#entries.push({ bytes: undefined, due: this.#last });
+    this.#notify();
+  }
+
+  /**
+   * Waits for what comes next.
+   *
+   * @returns The bytes, `null` at the end, or `undefined` where the line was closed
+   */
+  async next(): Promise<Uint8Array | null | undefined> {
+    for (;;) {
+      if (this.#closed) return undefined;
+      const entry = this.#entries[0];
+      const left = entry === undefined ? Infinity : entry.due - performance.now();
+      if (entry !== undefined && left <= 0) {
+        this.#entries.shift();
+        this.#waiting -= entry.bytes?.length ?? 0;
+        this.#notify();
+        return entry.bytes ?? null;
+      }
+      await this.#change(left);
+    }
+  }
+
+  /** Lets go of what is in the line. */
+  close(): void {
+    this.#closed = true;
+    this.#entries.length = 0;
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+
+  /** Waits until something changes, or for some milliseconds. */
+  async #change(ms = Infinity): Promise<void> {
+    if (ms === Infinity) return await this.#changed.promise;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const later = new Promise<void>((resolve) => timer = setTimeout(resolve, Math.ceil(ms)));
+    await Promise.race([this.#changed.promise, later]);
+    clearTimeout(timer);
+  }
+}

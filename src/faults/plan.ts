@@ -1,0 +1,52 @@
+/**
+ * What is done to one session or flow on purpose: the faults of its route or upstream, with the dice
+ * that decide. The same seed gives the same faults. Knows no socket.
+ *
+ * @module
+ */
+
+import type { FaultsConfig } from "../config/schema.ts";
+
+/** The faults of one session or flow. */
+export interface FaultPlan {
+  readonly config: FaultsConfig;
+  /** Gives numbers from 0 up to, but not, 1: the same ones for the same seed and turn. */
+  readonly random: () => number;
+}
+
+/** How many sessions and flows have had dice of a configuration's. */
+const turns = new WeakMap<FaultsConfig, number>();
+
+/**
+ * Throws the dice for a session or flow: the n-th one of a configuration always gets the same.
+ *
+ * @param config The faults of its route or upstream
+ * @returns Its faults, or `undefined` where it is spared
+ */
+export function planFaults(config: FaultsConfig): FaultPlan | undefined {
+  const turn = turns.get(config) ?? 0;
+  turns.set(config, turn + 1);
+  const random = dice(config.seed, turn);
+  return random() < config.probability ? { config, random } : undefined;
+}
+
+/** The generator mulberry32: 32 bits of state, good enough for dice. */
+function dice(seed: number, turn: number): () => number {
+  let state = (seed ^ Math.imul(turn + 1, 0x9e3779b9)) | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}
+
+/**
+ * Tells for how long something is held up.
+ *
+ * @param plan The faults
+ * @returns Milliseconds: `latency`, give or take `jitter`
+ */
+export function delayOf({ config, random }: FaultPlan): number {
+  return Math.max(0, config.latency + config.jitter * (2 * random() - 1));
+}

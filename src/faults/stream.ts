@@ -1,0 +1,185 @@
+/**
+ * A target's connection with faults in its way, for tests of those who talk through it: slow, narrow,
+ * breaking, silent. Knows no session.
+ *
+ * @module
+ */
+
+import type { Endpoint, Stream } from "../io/mod.ts";
+import { DelayLine } from "./delay_line.ts";
+import type { FaultPlan } from "./plan.ts";
+
+const READ_BYTES = 65_536;
+
+/** Whom a faulty connection tells. */
+export interface FaultyOptions {
+  /** Is told that the session has to be reset, both sides of it. */
+  readonly onReset: () => void;
+  /** Keeps what was closed while its target is still to get something. */
+  readonly lingering: Set<Stream>;
+}
+
+/** A connection whose bytes come late, in part, or never. */
+export class FaultyStream implements Stream {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly #inner: Stream;
+  readonly #plan: FaultPlan;
+  readonly #options: FaultyOptions;
+  /** Settles once it is closed. */
+  readonly #over = Promise.withResolvers<void>();
+  readonly #up: DelayLine;
+  readonly #down: DelayLine;
+  /** What a read has not taken yet. */
+  #rest: Uint8Array = new Uint8Array();
+  /** Bytes that have passed, both ways. */
+  #passed = 0;
+  #failure: unknown;
+  #closed = false;
+  /** Set once the target is to hear that nothing more comes. */
+  #ended = false;
+  readonly #pumping: Promise<void>;
+
+  /**
+   * @param inner The connection to the target
+   * @param plan Its faults
+   * @param options Whom to tell
+   */
+  constructor(inner: Stream, plan: FaultPlan, options: FaultyOptions) {
+    this.#inner = inner;
+    this.#plan = plan;
+    this.#options = options;
+    this.local = inner.local;
+    this.remote = inner.remote;
+    this.#up = new DelayLine(plan);
+    this.#down = new DelayLine(plan);
+    this.#pumping = this.#pumpUp();
+    this.#pumpDown();
+  }
+
+  /** Gives the target what is due. */
+  async #pumpUp(): Promise<void> {
+    try {
+      for (;;) {
+        const bytes = await this.#up.next();
+        if (bytes === undefined) return;
+        if (bytes === null) return await this.#inner.closeWrite();
+        for (let sent = 0; sent < bytes.length;) {
+          sent += await this.#inner.write(bytes.subarray(sent));
+        }
+      }
+    } catch (error) {
+      this.#failure ??= error;
+      this.#up.close();
+    }
+  }
+
+  async #pumpDown(): Promise<void> {
+    const buffer = new Uint8Array(READ_BYTES);
+    try {
+      for (;;) {
+        const count = await this.#inner.read(buffer);
+        if (count === null) break;
+        for (let put = 0; put < count;) {
+          const taken = await this.#down.put(buffer.subarray(put, count));
+          if (taken === 0) return;
+          put += taken;
+        }
+      }
+      this.#down.end();
+    } catch (error) {
+      this.#failure ??= error;
+      this.#down.close();
+    }
+  }
+
+  async read(buffer: Uint8Array): Promise<number | null> {
+    while (this.#rest.length === 0) {
+      const bytes = await this.#down.next();
+      if (bytes === undefined) throw this.#failure ?? closed();
+      if (bytes === null) return null;
+      if (!this.#plan.config.blackhole) this.#rest = bytes;
+    }
+    const count = this.#allowed(Math.min(buffer.length, this.#rest.length));
+    if (count === 0) return await this.#untilReset();
+    buffer.set(this.#rest.subarray(0, count));
+    this.#rest = this.#rest.subarray(count);
+    return count;
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closed) throw closed();
+    if (this.#plan.config.blackhole) return bytes.length;
+    const allowed = this.#allowed(bytes.length);
+    if (allowed === 0) return await this.#untilReset();
+    const taken = await this.#up.put(bytes.subarray(0, allowed));
+    if (taken === 0) throw this.#failure ?? closed();
+    return taken;
+  }
+
+  /** How many of so many bytes may pass; behind the last that may, the connection breaks. */
+  #allowed(count: number): number {
+    const most = this.#plan.config.reset_after;
+    if (most === undefined) return count;
+    const allowed = Math.min(count, most - this.#passed);
+    this.#passed += allowed;
+    if (allowed > 0 && this.#passed >= most) this.#resetSoon();
+    return allowed;
+  }
+
+  /** Once what may pass has been handed on. */
+  #resetSoon(): void {
+    setTimeout(() => {
+      if (!this.#closed) this.#options.onReset();
+    }, 0);
+  }
+
+  async #untilReset(): Promise<never> {
+    await this.#over.promise;
+    throw closed();
+  }
+
+  closeWrite(): Promise<void> {
+    this.#ended = true;
+    this.#up.end();
+    return Promise.resolve();
+  }
+
+  setNoDelay(): void {
+    this.#inner.setNoDelay();
+  }
+
+  /** What the target is still to get is on its way a little longer. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#over.resolve();
+    this.#down.close();
+    if (this.#failure !== undefined || this.#plan.config.blackhole) return this.#drop();
+    if (!this.#ended) this.#up.end();
+    const { lingering } = this.#options;
+    lingering.add(this);
+    this.#pumping.then(() => {
+      lingering.delete(this);
+      this.#inner.close();
+    });
+  }
+
+  reset(): void {
+    this.#closed = true;
+    this.#over.resolve();
+    this.#down.close();
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#up.close();
+    if (this.#inner.reset === undefined) this.#inner.close();
+    else this.#inner.reset();
+  }
+}
+
+function closed(): Error {
+  return new Error("The connection was closed");
+}
