@@ -15,6 +15,11 @@ import { clearDeadline, type Session } from "./session.ts";
 
 /** RFC 8305 §5 recommends 250 ms between attempts on the addresses of one name. */
 const ATTEMPT_DELAY_MS = 250;
+/**
+ * Attempts of one session at once. One more ends the oldest, which has had 1 s by then: each holds a
+ * descriptor that no limit counts, and a name may have any number of dead addresses.
+ */
+const MAX_ATTEMPTS = 4;
 
 /** What connecting needs beside the session. */
 export interface ConnectParts {
@@ -31,7 +36,7 @@ const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
   unreachable: "connect_failed",
   reset: "connect_failed",
   closed: "connect_failed",
-  no_descriptors: "connect_failed",
+  no_descriptors: "no_descriptors",
   not_sent: "connect_failed",
   in_use: "connect_failed",
   denied: "connect_failed",
@@ -156,15 +161,14 @@ function connectAny(
   const only = addresses[0];
   if (only !== undefined && addresses.length === 1) return io.connect(only, signal);
   return new Promise((resolve, reject) => {
-    const attempts = new AbortController();
+    const attempts = new Set<AbortController>();
     let next = 0;
-    let running = 0;
     let settled = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const settle = () => {
       settled = true;
       clearTimeout(timer);
-      attempts.abort();
+      for (const attempt of attempts) attempt.abort();
       signal.removeEventListener("abort", giveUp);
     };
     const giveUp = () => {
@@ -175,16 +179,22 @@ function connectAny(
       clearTimeout(timer);
       const address = addresses[next++];
       if (address === undefined) return;
-      running++;
-      io.connect(address, attempts.signal).then((stream) => {
+      const [oldest] = attempts;
+      if (oldest !== undefined && attempts.size >= MAX_ATTEMPTS) {
+        attempts.delete(oldest);
+        oldest.abort();
+      }
+      const attempt = new AbortController();
+      attempts.add(attempt);
+      io.connect(address, attempt.signal).then((stream) => {
         if (settled) return stream.close();
         settle();
         resolve(stream);
       }, (error: unknown) => {
-        running--;
-        if (settled) return;
+        // One that had to make room is not followed by another at once.
+        if (!attempts.delete(attempt) || settled) return;
         if (next < addresses.length) return start();
-        if (running > 0) return;
+        if (attempts.size > 0) return;
         settle();
         reject(error);
       });
