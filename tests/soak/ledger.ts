@@ -54,6 +54,8 @@ export class Ledger {
   readonly differences: Map<string, number> = new Map();
   readonly up: ThreeSums = { client: 0, shunt: 0, target: 0 };
   readonly down: ThreeSums = { client: 0, shunt: 0, target: 0 };
+  /** Milliseconds that the slowest answer to a datagram took. */
+  slowest = 0;
   readonly lines: { tcp: number; udp: number } = { tcp: 0, udp: 0 };
   readonly #outages: Outages;
   /** By transport, listener and source: clients and lines that wait for each other, the oldest first. */
@@ -154,6 +156,7 @@ export class Ledger {
       { count: 0, exact: 0, broken: 0, up: 0, down: 0, reasons: new Map() };
     this.kinds.set(client.kind, result);
     result.count++;
+    this.slowest = Math.max(this.slowest, client.slowest ?? 0);
     for (const { bytes_up, bytes_down, reason } of lines) {
       result.up += bytes_up;
       result.down += bytes_down;

@@ -18,6 +18,8 @@ export interface ClientRecord {
   readonly end: number;
   readonly sent: Sum;
   readonly received: Sum;
+  /** Milliseconds that the slowest answer to a datagram took. */
+  readonly slowest?: number;
   /** Why it did not end as it should; unset where it did. */
   readonly error?: string | undefined;
 }

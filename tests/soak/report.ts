@@ -69,6 +69,7 @@ ${failures.length === 0 ? "**All is well.**" : `**${failures.length} failures.**
 - Exit code ${result.exitCode} after SIGTERM, which found ${
     ledger.kinds.get("held")?.count ?? 0
   } sessions running and cut ${result.stopped?.closed} off.
+- The slowest answer to a datagram took ${ledger.slowest.toFixed(0)} ms.
 - Over the second half memory grew by ${growth.rss.toFixed(2)} MiB a minute, descriptors by ${
     growth.descriptors.toFixed(1)
   }${bounds}.
