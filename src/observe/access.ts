@@ -8,6 +8,7 @@
 import { messageOf } from "../errors.ts";
 import type { TextFormatter } from "@logtape/logtape";
 import type { Detected } from "../detect/mod.ts";
+import type { ACCESS_TEXTS } from "./access_fields.ts";
 import type { CloseReason } from "./counters.ts";
 
 /** What sessions and flows have in common while they live. */
@@ -85,6 +86,6 @@ export function formatAccess(record: AccessRecord, format: TextFormatter): strin
       duration_ms: rounded(record.durationMs),
       reason: record.reason,
       error: error === undefined ? undefined : messageOf(error),
-    },
+    } satisfies Record<keyof typeof ACCESS_TEXTS, unknown>,
   });
 }

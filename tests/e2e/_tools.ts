@@ -13,6 +13,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   curl: "curl",
   dig: "bind9-dnsutils",
   openssl: "openssl",
+  prometheus: "prometheus",
+  promtool: "prometheus",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
   "/usr/sbin/sshd": "openssh-server",

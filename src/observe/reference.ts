@@ -1,0 +1,106 @@
+/**
+ * The reference of what shunt tells of itself, as Markdown: written from the code's own tables, so that
+ * it cannot say anything else than what is in force.
+ *
+ * @module
+ */
+
+import { ACCESS_TEXTS } from "./access_fields.ts";
+import { LIFE_BOUNDS, WAIT_BOUNDS } from "./histogram.ts";
+import { COUNTED_PROTOCOLS } from "./life_counters.ts";
+import { METRICS } from "./metrics.ts";
+import { CLOSE_TEXTS, DROP_TEXTS } from "./reasons.ts";
+
+/** What the reference has to know of the admin API. */
+export interface OperationInfo {
+  readonly method: string;
+  readonly path: string;
+  readonly summary: string;
+}
+
+const HEAD = `<!-- deno-fmt-ignore-file -->
+# Reference: metrics, log fields, reasons, API
+
+<!-- Written by src/observe/reference.ts from the code. Change descriptions there. -->
+
+The configuration has [a reference of its own](config.md).
+`;
+
+/**
+ * Writes the reference.
+ *
+ * @param operations What the admin address answers
+ * @returns Markdown
+ */
+export function observeReference(operations: readonly OperationInfo[]): string {
+  return [
+    HEAD,
+    ...section("Admin address", "HTTP. Full descriptions: `GET /api/openapi.json`.", {
+      head: ["request", "what it does"],
+      rows: operations.map(({ method, path, summary }) => [code(`${method} ${path}`), summary]),
+    }),
+    ...section("Metrics", metricsIntro(), {
+      head: ["metric", "type", "labels", "meaning"],
+      rows: METRICS.map(({ name, kind, labels, help }) => [
+        code(name),
+        kind,
+        labels.map(code).join(", "),
+        help,
+      ]),
+    }),
+    ...section(
+      "Access line",
+      "One per session and flow, at its end; what is unknown is left out.",
+      {
+        head: ["field", "meaning"],
+        rows: texts(ACCESS_TEXTS),
+      },
+    ),
+    ...section("Close reasons", "The values of `reason`: why a session or flow ended.", {
+      head: ["reason", "meaning"],
+      rows: texts(CLOSE_TEXTS),
+    }),
+    ...section("Drop reasons", "Why a datagram was dropped: the `reason` of `shunt_drops_total`.", {
+      head: ["reason", "meaning"],
+      rows: texts(DROP_TEXTS),
+    }),
+  ].join("\n");
+}
+
+function metricsIntro(): string {
+  const protocols = COUNTED_PROTOCOLS.map(code).join(", ");
+  const bounds = (list: readonly number[]) => list.map((bound) => code(String(bound))).join(", ");
+  return `At \`GET /metrics\`, in Prometheus' text format. \`transport\` is \`tcp\` or \`udp\`, ` +
+    `\`direction\` is \`up\` (to targets) or \`down\`, \`protocol\` is one of ${protocols}. All label ` +
+    "values come from the configuration or from lists in shunt, none from clients. Counters go on " +
+    "through reloads and where a worker is replaced.\n\n" +
+    `Buckets of detecting and connecting, in seconds: ${
+      bounds(WAIT_BOUNDS)
+    }; of sessions and flows: ` +
+    `${bounds(LIFE_BOUNDS)}.`;
+}
+
+function texts(table: Readonly<Record<string, string>>): string[][] {
+  return Object.entries(table).map(([word, meaning]) => [code(word), meaning]);
+}
+
+function section(
+  title: string,
+  intro: string,
+  { head, rows }: { readonly head: readonly string[]; readonly rows: readonly string[][] },
+): string[] {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [
+    `## ${title}\n`,
+    `${intro}\n`,
+    line(head),
+    line(head.map(() => "---")),
+    ...rows.map(line),
+    "",
+  ];
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}

@@ -1,0 +1,25 @@
+import { assertEquals } from "@std/assert";
+import { OPERATIONS } from "../../../src/admin/operations.ts";
+import { METRICS } from "../../../src/observe/metrics.ts";
+import { observeReference } from "../../../src/observe/reference.ts";
+import { CLOSE_REASONS, DROP_REASONS } from "../../../src/observe/reasons.ts";
+
+const REFERENCE = `${import.meta.dirname}/../../../docs/reference.md`;
+
+Deno.test("reference: docs/reference.md is up to date (else run this test with -- --update)", async () => {
+  const reference = observeReference(OPERATIONS);
+  if (Deno.args.includes("--update")) await Deno.writeTextFile(REFERENCE, reference);
+  assertEquals(await Deno.readTextFile(REFERENCE), reference);
+});
+
+Deno.test("reference: has a row for every metric, reason and path", () => {
+  const reference = observeReference(OPERATIONS);
+  const words = [
+    ...METRICS.map(({ name }) => name),
+    ...CLOSE_REASONS,
+    ...DROP_REASONS,
+    ...OPERATIONS.map(({ method, path }) => `${method} ${path}`),
+  ];
+  const missing = words.filter((word) => !reference.includes(`| \`${word}\` |`));
+  assertEquals(missing, []);
+});
