@@ -21,12 +21,14 @@ const SHEBANG = `#!/usr/bin/env -S deno run --no-config --no-lock ${FLAGS.join("
  * @param stamp What to stamp it with
  * @throws {Error} when Deno cannot bundle
  */
-export async function makeBundle({ commit }: Stamp): Promise<void> {
+export async function makeBundle({ commit, epoch }: Stamp): Promise<void> {
   await deno("bundle", "--quiet", "--output", BUNDLE, "scripts/entry.ts");
   const code = withoutCachePath(await Deno.readTextFile(BUNDLE), await npmCache());
   const build = `const SHUNT_BUILD = ${JSON.stringify({ commit })};`;
   await Deno.writeTextFile(BUNDLE, `${SHEBANG}\n${build}\n${code}`);
-  await Deno.chmod(BUNDLE, 0o755);
+  if (Deno.build.os !== "windows") await Deno.chmod(BUNDLE, 0o755);
+  // A binary holds the time of the file in it.
+  await Deno.utime(BUNDLE, epoch, epoch);
 }
 
 /** The bundler names modules by their paths, which differ from machine to machine. */
