@@ -9,6 +9,7 @@ import { startProxy } from "../../src/proxy.ts";
 import type { DnsQuery, DnsRecord } from "../../src/resolve/dns.ts";
 import { each, echoed, isServed, Opened, rss, Steady } from "./_flood.ts";
 import { withShunt } from "./_process.ts";
+import { UdpPeer } from "./_udp.ts";
 import {
   bytes,
   connect,
@@ -328,4 +329,84 @@ upstreams: { up: { targets: ["127.0.0.1:${server.port}"] } }
     await until(() => isServed(shunt.port()), "new sessions to be served");
   }, { under: stderrTo(fifo) });
   await Deno.remove(fifo);
+});
+
+const FAKETIME = [
+  "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+  "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+];
+
+Deno.test("faults: a clock that jumps a day ahead and two back ends nothing and stops nothing", async () => {
+  const library = FAKETIME.find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+  assert(library !== undefined, "Debian's package faketime is needed");
+  const clock = await Deno.makeTempFile();
+  const set = (offset: string) => Deno.writeTextFile(clock, `${offset}\n`);
+  await set("+0");
+  await using server = serveTcp(echo);
+  await using peer = new UdpPeer((data) => data);
+  await using checked = serveTcp(() => {});
+  const yaml = `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: tcp
+    limits: { new_per_source: 1000/s }
+    routes: [{ upstream: up }]
+  flows: { bind: 127.0.0.1:0, transports: udp, routes: [{ upstream: flows }] }
+  idle: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: idle }] }
+upstreams:
+  up: { targets: ["localhost:${server.port}"], idle_timeout: 10s }
+  idle: { targets: ["127.0.0.1:${server.port}"], idle_timeout: 300ms }
+  flows: { targets: ["127.0.0.1:${peer.port}"], idle_timeout: 1m }
+  checked: { targets: ["127.0.0.1:${checked.port}"], health: { interval: 100ms, timeout: 100ms } }
+dns: { min_ttl: 0s, max_ttl: 1s }
+workers: 2
+`;
+  const under = [
+    "env",
+    `LD_PRELOAD=${library}`,
+    `FAKETIME_TIMESTAMP_FILE=${clock}`,
+    "FAKETIME_NO_CACHE=1",
+    "FAKETIME_DONT_FAKE_MONOTONIC=1",
+  ];
+  await withShunt(yaml, async (shunt) => {
+    const steady = await Steady.start(shunt.port());
+    // Quiet, but for less than its idle time.
+    const quiet = await connect(shunt.port());
+    await echoed(quiet, "before");
+    await using client = new UdpPeer();
+    await client.send(bytes("before"), shunt.port("flows"));
+    assertEquals(await client.next(), bytes("before"));
+    for (const offset of ["+86400", "-86400", "+0"]) {
+      await set(offset);
+      const checks = checked.accepted;
+      await until(() => checked.accepted > checks + 3, "checks to go on");
+      assertEquals(await isServed(shunt.port()), true);
+      await client.send(bytes(offset), shunt.port("flows"));
+      assertEquals(await client.next(), bytes(offset));
+      const idle = await connect(shunt.port("idle"));
+      const begun = performance.now();
+      await readAll(idle).catch(() => {});
+      idle.close();
+      const took = performance.now() - begun;
+      assert(took > 250 && took < 3000, `the idle time of 300 ms took ${took} ms`);
+    }
+    await echoed(quiet, "after");
+    quiet.close();
+    assertEquals(new Set(peer.heard.map(({ from }) => from.port)).size, 1, "the flow has moved");
+    await steady.stop();
+    const served = await shunt.ended({ listener: "edge", reason: "done" });
+    assertLess(Number(served.duration_ms), 20_000);
+    const times = shunt.log.map((line) => Date.parse(String(line["@timestamp"])));
+    assertGreater(Math.max(...times) - Math.min(...times), 86_400_000, "the clock did not jump");
+    assertEquals(shunt.log.filter(({ message }) => message === "Target is down"), []);
+    assertEquals(shunt.access.filter(({ duration_ms }) => Number(duration_ms) < 0), []);
+  }, { under });
+  await Deno.remove(clock);
 });

@@ -230,14 +230,17 @@ Deno.test("health: a target that an operator drains gets nothing new, keeps what
 });
 
 Deno.test("health: a flow of a target found down moves at its next datagram", async () => {
-  const answer = (letter: string) => (data: Uint8Array) => bytes(`${letter}${text(data)}`);
-  // The check is by TCP, beside the UDP service on the same port.
+  // Checks are by TCP, beside the UDP service on the same port.
   await using a = new Killable("a");
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: a.port });
-  const loop = (async () => {
-    for await (const [data, from] of socket) await socket.send(answer("a")(data), from);
-  })();
-  await using b = new UdpPeer(answer("b"));
+  await using b = new Killable("b");
+  const sockets = [a, b].map(({ port }) =>
+    Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port })
+  );
+  const loops = sockets.map(async (socket, i) => {
+    for await (const [data, from] of socket) {
+      await socket.send(bytes(`${"ab"[i]}${text(data)}`), from);
+    }
+  });
   await using shunt = await startShunt(`
 listeners: { edge: { bind: 127.0.0.1:0, transports: udp, routes: [{ upstream: up }] } }
 upstreams:
@@ -265,6 +268,6 @@ upstreams:
   await client.send(bytes("more"), shunt.port());
   assertEquals(text(await client.next()), "bmore");
   assertEquals(shunt.counters().flowsTotal, 2);
-  socket.close();
-  await loop;
+  for (const socket of sockets) socket.close();
+  await Promise.all(loops);
 });
