@@ -203,24 +203,7 @@ async function flows(port: number): Promise<void> {
   });
 }
 
-async function heldFlows(port: number): Promise<void> {
-  const route = '{ match: { protocol: quic, sni: "*" }, upstream: up }, ';
-  await withShunt(route, port, async (shunt) => {
-    const sockets = clientSockets();
-    const to = { transport: "udp", hostname: "127.0.0.1", port: shunt.port } as const;
-    const initial = new Uint8Array(1200);
-    initial.set([0xc0, 0, 0, 0, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0x44, 0x90]);
-    for (let i = 0; i < 4; i++) await each(sockets, (socket) => socket.send(initial, to));
-    print(
-      `${sockets.length} flows with 4 held datagrams of 1200 bytes: ${await settled(
-        shunt.pid,
-      )} MiB`,
-    );
-    sockets.forEach((socket) => socket.close());
-  });
-}
-
-const STAGES = { sessions, stuck, detecting, flows, heldFlows };
+const STAGES = { sessions, stuck, detecting, flows };
 
 if (options.target !== undefined) await target();
 else {
