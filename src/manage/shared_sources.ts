@@ -17,6 +17,8 @@ const SLOTS = 65_536;
  */
 const PROBES = 32;
 const SECOND_SEED = 0x9e3779b9;
+/** Milliseconds by which the clocks of workers may differ: a tick each, and much more to be safe. */
+const SKEW_MS = 2000;
 /** Looks at a taken lock before the thread sleeps: a holder needs it for less than a microsecond. */
 const SPINS = 1000;
 
@@ -155,9 +157,10 @@ export class SharedSources implements SourceLedger {
   #refill(slot: number): void {
     const now = this.#now();
     const gained = (now - this.#buckets[slot * 2 + 1]!) / 1000 * this.#config.new_per_source;
-    // Clocks of workers may differ by a tick: none takes tokens back.
-    if (gained <= 0) return;
-    this.#buckets[slot * 2] = Math.min(this.#burst, this.#buckets[slot * 2]! + gained);
+    // Clocks of workers may differ by a tick: none takes tokens back. One that differs by more was
+    // begun before or after the wall clock jumped, and must not wait until it has caught up.
+    if (gained <= 0 && this.#buckets[slot * 2 + 1]! - now < SKEW_MS) return;
+    this.#buckets[slot * 2] = Math.min(this.#burst, this.#buckets[slot * 2]! + Math.max(0, gained));
     this.#buckets[slot * 2 + 1] = now;
   }
 

@@ -82,3 +82,16 @@ Deno.test("shared sources: a flood of sources keeps to the table and spares who 
   assert(ledger!.size <= 65_536);
   assertEquals(ledger!.charge("192.0.2.1"), "limit_source");
 });
+
+Deno.test("shared sources: a worker that began after the wall clock jumped holds up no source", () => {
+  const limits = config(0, 10);
+  const memory = new SharedArrayBuffer(sharedSourcesBytes(2));
+  let time = 1_000_000;
+  const [old, young] = [0, 86_400_000].map((ahead, worker) =>
+    new SharedSources(limits, { memory, worker, workers: 2, now: () => time + ahead })
+  );
+  while (young!.charge("192.0.2.1") === undefined);
+  assertEquals(old!.charge("192.0.2.1"), "limit_rate");
+  time += 1000;
+  assertEquals(old!.charge("192.0.2.1"), undefined);
+});
