@@ -44,18 +44,34 @@ function listen(port: number | undefined, handle: Handler): number {
 }
 
 /** Which session the connection of an inner client belongs to, by its port. */
-const inner = new Map<number, Heard>();
+const inner = new Map<number, PromiseWithResolvers<Heard>>();
+
+/** Accepting may come before the client knows its port: whoever is first waits for the other. */
+function meeting(port: number): PromiseWithResolvers<Heard> {
+  const known = inner.get(port);
+  if (known !== undefined) return known;
+  const made = Promise.withResolvers<Heard>();
+  inner.set(port, made);
+  return made;
+}
+
+async function serveTls(conn: Deno.TlsConn): Promise<void> {
+  const heard = await meeting((conn.remoteAddr as Deno.NetAddr).port).promise;
+  const wire = new Wire(conn);
+  try {
+    await serveRaw(wire, heard);
+  } catch {
+    // The tap tells how far it came.
+  }
+  wire.close();
+}
 
 /** The TLS server itself: what it decrypts is a command, and that many bytes to send back. */
 function listenTls(): number {
   const [cert, key] = [args.cert, args.key].map((path) => Deno.readTextFileSync(String(path)));
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: cert!, key: key! });
   (async () => {
-    for await (const conn of listener) {
-      const heard = inner.get((conn.remoteAddr as Deno.NetAddr).port) ?? { token: undefined };
-      const wire = new Wire(conn);
-      serveRaw(wire, heard).catch(() => {}).finally(() => wire.close());
-    }
+    for await (const conn of listener) serveTls(conn);
   })();
   return (listener.addr as Deno.NetAddr).port;
 }
@@ -66,7 +82,7 @@ const behind = listenTls();
 async function tapTls(wire: Wire, heard: Heard): Promise<void> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port: behind });
   const { port } = conn.localAddr as Deno.NetAddr;
-  inner.set(port, heard);
+  meeting(port).resolve(heard);
   try {
     await splice(wire, conn);
   } finally {
