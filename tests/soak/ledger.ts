@@ -156,7 +156,10 @@ export class Ledger {
       { count: 0, exact: 0, broken: 0, up: 0, down: 0, reasons: new Map() };
     this.kinds.set(client.kind, result);
     result.count++;
-    this.slowest = Math.max(this.slowest, client.slowest ?? 0);
+    // Who waits for a target that is killed waits for its restart.
+    if (KINDS[client.kind]!.shaky === undefined) {
+      this.slowest = Math.max(this.slowest, client.slowest ?? 0);
+    }
     for (const { bytes_up, bytes_down, reason } of lines) {
       result.up += bytes_up;
       result.down += bytes_down;

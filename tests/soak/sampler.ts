@@ -14,6 +14,10 @@ export interface Sample {
 }
 
 const EVERY_MS = 1000;
+/** Looks in a row that have to be the same, milliseconds between them, and how long it may take. */
+const SETTLED = 10;
+const LOOK_MS = 100;
+const MOST_MS = 10_000;
 
 async function look(pid: number): Promise<{ rss: number; descriptors: number }> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
@@ -40,6 +44,19 @@ export class Sampler {
     const sample = { at, ...await look(this.#pid) };
     this.samples.push(sample);
     return sample;
+  }
+
+  /** Looks until nothing is opened any more: a process that has just become ready still does. */
+  async settled(): Promise<Sample> {
+    let [sample, same] = [await look(this.#pid), 0];
+    const end = performance.now() + MOST_MS;
+    while (same < SETTLED && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      const next = await look(this.#pid);
+      same = next.descriptors === sample.descriptors ? same + 1 : 0;
+      sample = next;
+    }
+    return await this.sample();
   }
 
   /** Begins to look every second. */

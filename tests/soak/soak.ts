@@ -127,7 +127,7 @@ export async function runSoak(
     const load = new Child("load.ts", [JSON.stringify(plan)], take);
     started.push(load);
     const sampler = new Sampler(shunt.pid);
-    const before = await sampler.sample();
+    const before = await sampler.settled();
     sampler.start();
     const chaos = new Chaos({
       ...{ shunt, file, config, reloads: soak.reloads, windows: soak.windows },
