@@ -6,10 +6,11 @@
 
 import { getLogger } from "@logtape/logtape";
 import project from "../../deno.json" with { type: "json" };
+import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { type InheritedSocket, inheritedSockets } from "../io/libc/inherited.ts";
 import { missingForLibc } from "../io/libc/symbols.ts";
-import { setUpLog } from "../observe/log.ts";
+import { type RunningLog, setUpLog } from "../observe/log.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, type ConfigFile, loadFile, readConfig } from "./config_file.ts";
 import { openNotifier } from "./notify.ts";
@@ -28,7 +29,8 @@ const SAME_INTERRUPT_MS = 100;
 
 const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--upgrade] [--set PATH=VALUE]...
 
-Starts the proxy and prints one line per bound address. The log goes to standard error.
+Starts the proxy and prints one line per bound address. The log goes to standard error, or to
+"log.file".
 
   -c, --config FILE    the configuration (default: config.yaml where you stand)
   --ready-file PATH    written whole once everything is bound, removed at the end: JSON with the
@@ -39,7 +41,8 @@ Starts the proxy and prints one line per bound address. The log goes to standard
                        --set listeners.edge.bind=127.0.0.1:0
 
 SIGHUP reloads the configuration, and so does a change of the file: whole, or where it has an error
-not at all. What runs lives on under the old rules.
+not at all. What runs lives on under the old rules. SIGUSR2 opens "log.file" again, once it was
+renamed.
 
 SIGTERM and SIGINT drain: nothing new is taken, sessions may finish within "drain_timeout", flows that
 are silent for 2 s end. A second signal ends at once, with exit code 1.
@@ -52,7 +55,8 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (config === undefined) return 2;
   const readyFile = options.get("ready-file");
   if (readyFile !== undefined) await removeReadyFile(readyFile);
-  await using log = await setUpLog(config.log);
+  await using log = await openLog(config, terminal);
+  if (log === undefined) return 1;
   await using notifier = openNotifier();
   // A bug must cost one session, not the process.
   globalThis.addEventListener("unhandledrejection", (event) => {
@@ -64,14 +68,18 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
   // Whoever sees a port open may send a signal at once: it must not kill.
-  const signals = new Signals();
+  const signals = new Signals(log);
   const predecessor = options.has("upgrade") ? await findPredecessor(options) : undefined;
   const takeOver = predecessor !== undefined;
   let proxy: Proxy | undefined;
   let supervisor: Supervisor;
   try {
     const inherited = findInherited();
-    proxy = await startProxy(config, { onAccess: log.write, takeOver, inherited });
+    proxy = await startProxy(config, {
+      onAccess: (lines) => log.write(lines),
+      takeOver,
+      inherited,
+    });
     const load = (text?: string) => loadFile(options, text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     if (takeOver) await takeOverFrom(predecessor, proxy);
@@ -101,6 +109,16 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (readyFile !== undefined) await removeReadyFile(readyFile);
   logger.info("Stopped", { closed: cut, ...summary(proxy) });
   return signals.forced ? 1 : 0;
+}
+
+async function openLog({ log }: Config, terminal: Terminal): Promise<RunningLog | undefined> {
+  try {
+    return await setUpLog(log);
+  } catch (error) {
+    if (!(error instanceof ShuntError)) throw error;
+    terminal.err(`error: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** The sockets that a service manager has bound for this process. */
@@ -155,12 +173,20 @@ class Signals {
   #onFirst: (() => void) | undefined;
   #interruptedAt = -Infinity;
 
-  constructor() {
+  /** @param log What SIGUSR2 is for */
+  constructor(log: RunningLog) {
     this.first = new Promise((resolve) => this.#onFirst = resolve);
     // They stay to the end: a signal while the last lines are written must not kill.
     Deno.addSignalListener("SIGINT", () => this.#interrupt());
     if (Deno.build.os === "windows") return;
     Deno.addSignalListener("SIGTERM", () => this.#end());
+    Deno.addSignalListener("SIGUSR2", () => log.reopen());
+    // Others open their logs again by this one, and without a listener it may kill.
+    Deno.addSignalListener("SIGUSR1", () =>
+      logger.warn(
+        "SIGUSR1 is Deno's: it may have opened its debugger at 127.0.0.1:9229, which gives this " +
+          "process to whoever connects; restart shunt, and send SIGUSR2 to open the log again",
+      ));
     Deno.addSignalListener("SIGHUP", () => this.supervisor?.reload("signal"));
   }
 

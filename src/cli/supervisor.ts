@@ -13,7 +13,7 @@ import type {
   TargetStatus,
   UpstreamStatus,
 } from "../admin/control.ts";
-import { type Admin, startAdmin } from "../admin/server.ts";
+import { type Admin, type AdminChange, startAdmin } from "../admin/server.ts";
 import type { Config, FaultsConfig } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
@@ -171,7 +171,7 @@ export class Supervisor implements Control {
       if (config === undefined) return { ok: false, problems };
       for (const problem of problems) logger.warn("The configuration has a warning", { problem });
       const nextLog = await log.prepare(config.log);
-      let admin: PreparedAdmin | undefined;
+      let admin: AdminChange | undefined;
       try {
         admin = await this.#admin?.prepare(config.admin);
         const changed = await proxy.reload(this.#withFaults(config));

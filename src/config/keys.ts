@@ -53,17 +53,6 @@ export function listKeys(schema: JsonSchema, above: readonly string[] = []): Key
 }
 
 /**
- * Tells whether a path is one of those that a pattern stands for.
- *
- * @param pattern The pattern, with `*` for any name and `[]` for any element of a list
- * @param path The path
- * @returns `true` where it is
- */
-export function matchesPattern(pattern: readonly string[], path: Path): boolean {
-  return pattern.length === path.length && startsPattern(pattern, path);
-}
-
-/**
  * Tells whether a path leads towards a pattern.
  *
  * @param pattern The pattern

@@ -288,7 +288,7 @@ export const ConfigSchema = z.strictObject({
     }),
     file: z.string({ error: () => "a path or null" }).min(1).nullable().prefault(null).meta({
       title: "path or null",
-      description: "Where to write, appending; opened again by SIGUSR1; null = standard error",
+      description: "Where to write, appending; opened again by SIGUSR2; null = standard error",
     }),
   }).prefault({}).meta({ description: "Logs" }),
   admin: z.strictObject({

@@ -1,6 +1,6 @@
 /**
- * Where log lines go and what they look like: text or JSON lines on standard error. Knows nothing
- * of what is logged.
+ * Where log lines go and what they look like: text or JSON lines on standard error or in a file. Knows
+ * nothing of what is logged.
  *
  * @module
  */
@@ -11,11 +11,20 @@ import {
   configureSync,
   dispose,
   getJsonLinesFormatter,
+  getLogger,
+  type LogLevel,
   type LogRecord,
   type TextFormatter,
 } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
-import { LineSink } from "./line_sink.ts";
+import { messageOf } from "../errors.ts";
+import { LineSink, type WriteSome } from "./line_sink.ts";
+import { openLogFile } from "./log_file.ts";
+
+const logger = getLogger(["shunt", "log"]);
+
+/** Milliseconds between two words on standard error of a file that cannot be written. */
+const TELL_MS = 60_000;
 
 const PLAIN = /^[\w.:/@+%*[\]-]+$/;
 
@@ -65,14 +74,25 @@ export function formatterOf(format: Config["log"]["format"]): TextFormatter {
   return format === "json" ? formatJson : formatText;
 }
 
+/** Another `log` part, ready to be in force. */
+export interface PreparedLog {
+  /** Goes on with it. */
+  commit(): void;
+  /** Forgets it. */
+  abandon(): void;
+}
+
 /** A log that is set up. */
 export interface RunningLog extends AsyncDisposable {
   /**
-   * Goes on with another configuration.
+   * Makes another configuration ready; its file is opened, also where it is the same.
    *
    * @param config The `log` part
+   * @throws {ShuntError} with code `log_file` where its file cannot be written
    */
-  change(config: Config["log"]): void;
+  prepare(config: Config["log"]): Promise<PreparedLog>;
+  /** Opens the file again, after it was renamed; where that fails lines go on to the old one. */
+  reopen(): Promise<void>;
   /**
    * Writes lines that are formatted already.
    *
@@ -81,46 +101,141 @@ export interface RunningLog extends AsyncDisposable {
   write(lines: string): void;
 }
 
-async function writeToStderr(bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    written += await Deno.stderr.write(bytes.subarray(written));
-  }
+function writeToStderr(bytes: Uint8Array): Promise<number> {
+  return Deno.stderr.write(bytes);
 }
 
 /**
  * Sets the process's log up.
  *
  * @param config The `log` part of the configuration
- * @param write Writes all of some bytes to where lines go; standard error unless given
+ * @param stderr Writes to where lines go unless there is a file, and what is wrong with the file
  * @returns What writes the rest and takes the log down again
+ * @throws {ShuntError} with code `log_file` where the file cannot be written
  */
 export async function setUpLog(
   config: Config["log"],
-  write: (bytes: Uint8Array) => Promise<void> = writeToStderr,
+  stderr: WriteSome = writeToStderr,
 ): Promise<RunningLog> {
-  const lines = new LineSink(write);
-  await configure(loggersOf(config, lines));
-  return {
-    write: (text) => lines.add(text),
-    change: (config) => configureSync(loggersOf(config, lines)),
-    async [Symbol.asyncDispose]() {
-      if (lines.dropped > 0) {
-        lines.add(`${lines.dropped} log lines were dropped: their reader was too slow\n`);
-      }
-      await lines[Symbol.asyncDispose]();
-      await dispose();
-    },
-  };
+  const file = config.file === null ? undefined : await openLogFile(config.file);
+  const log = new ProcessLog(config, { file, stderr });
+  await configure(log.loggers());
+  return log;
 }
 
-function loggersOf(config: Config["log"], lines: LineSink) {
-  const format = formatterOf(config.format);
-  return {
-    reset: true,
-    sinks: { lines: (record: LogRecord) => lines.add(format(record)) },
-    loggers: [
-      { category: "shunt", lowestLevel: config.level, sinks: ["lines"] },
-      { category: ["logtape", "meta"], lowestLevel: "error" as const, sinks: ["lines"] },
-    ],
-  } satisfies LogConfig<"lines", string>;
+class ProcessLog implements RunningLog {
+  readonly #stderr: WriteSome;
+  readonly #lines: LineSink;
+  #config: Config["log"];
+  #file: Deno.FsFile | undefined;
+  #toldAt = -Infinity;
+
+  constructor(
+    config: Config["log"],
+    { file, stderr }: { readonly file: Deno.FsFile | undefined; readonly stderr: WriteSome },
+  ) {
+    this.#config = config;
+    this.#file = file;
+    this.#stderr = stderr;
+    this.#lines = new LineSink(this.#writerOf(file), {
+      onFailure: (error) => this.#tellFailure(error),
+      onDropped: (lines) =>
+        logger.warn("Log lines were dropped: they could not be written, or not in time", { lines }),
+    });
+  }
+
+  write(lines: string): void {
+    this.#lines.add(lines);
+  }
+
+  async prepare(config: Config["log"]): Promise<PreparedLog> {
+    const file = config.file === null ? undefined : await openLogFile(config.file);
+    return {
+      commit: () => {
+        this.#config = config;
+        configureSync(this.loggers());
+        this.#turnTo(file);
+      },
+      abandon: () => file?.close(),
+    };
+  }
+
+  async reopen(): Promise<void> {
+    const { file: path } = this.#config;
+    if (path === null) {
+      logger.info('There is no log file to open again: "log.file" is not set');
+      return;
+    }
+    let file: Deno.FsFile;
+    try {
+      file = await openLogFile(path);
+    } catch (error) {
+      const message = "Cannot open the log file again; lines go on to the one that was open";
+      logger.error(message, { error: messageOf(error) });
+      return this.#say("error", message, { error: messageOf(error) });
+    }
+    // A reload may have been quicker.
+    if (this.#config.file !== path) return file.close();
+    this.#turnTo(file);
+    logger.info("Opened the log file again", { file: path });
+  }
+
+  /** Has lines go to another file, and closes the one before once nothing is written to it. */
+  #turnTo(file: Deno.FsFile | undefined): void {
+    const before = this.#file;
+    this.#file = file;
+    this.#lines.redirect(this.#writerOf(file)).then(() => before?.close());
+  }
+
+  #writerOf(file: Deno.FsFile | undefined): WriteSome {
+    return file === undefined ? this.#stderr : (bytes) => file.write(bytes);
+  }
+
+  #tellFailure(error: unknown): void {
+    // Where nobody reads standard error any more there is nobody to tell.
+    if (this.#file === undefined || performance.now() - this.#toldAt < TELL_MS) return;
+    this.#toldAt = performance.now();
+    this.#say("error", "Cannot write to the log file; lines are dropped until it can be written", {
+      file: this.#config.file,
+      error: messageOf(error),
+    });
+  }
+
+  /** Says something on standard error, whatever the file is like. */
+  #say(level: LogLevel, message: string, properties: Record<string, unknown>): void {
+    const line = formatterOf(this.#config.format)({
+      category: ["shunt", "log"],
+      level,
+      message: [message],
+      rawMessage: message,
+      timestamp: Date.now(),
+      properties,
+    });
+    this.#stderr(new TextEncoder().encode(line)).catch(() => {});
+  }
+
+  loggers() {
+    const { format, level } = this.#config;
+    const formatter = formatterOf(format);
+    return {
+      reset: true,
+      sinks: { lines: (record: LogRecord) => this.#lines.add(formatter(record)) },
+      loggers: [
+        { category: "shunt", lowestLevel: level, sinks: ["lines"] },
+        { category: ["logtape", "meta"], lowestLevel: "error" as const, sinks: ["lines"] },
+      ],
+    } satisfies LogConfig<"lines", string>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { untold } = this.#lines;
+    if (untold > 0) {
+      logger.warn("Log lines were dropped: they could not be written, or not in time", {
+        lines: untold,
+      });
+    }
+    await this.#lines[Symbol.asyncDispose]();
+    await dispose();
+    this.#file?.close();
+  }
 }

@@ -229,11 +229,4 @@ testCases([
       'c.yaml:1:26: error: limits.detect_memory: Expected 1MiB to 64GiB, got "64KiB"',
     ],
   },
-  {
-    name: "a log file",
-    yaml: withTop("log: { file: shunt.log }"),
-    lines: [
-      'c.yaml:1:8: error: log.file: "log.file" is not supported yet; remove it or set "file: null"',
-    ],
-  },
 ]);

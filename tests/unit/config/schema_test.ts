@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import { parse } from "yaml";
 import { configJsonSchema } from "../../../src/config/json_schema.ts";
 import { formatPattern, type JsonSchema, listKeys } from "../../../src/config/keys.ts";
-import { NOT_YET } from "../../../src/config/not_yet.ts";
 import { configReference } from "../../../src/config/reference.ts";
 import { PROTOCOLS } from "../../../src/detect/mod.ts";
 
@@ -72,12 +71,6 @@ Deno.test("config schema: names each key's values, default and need", () => {
   assertEquals(keys.get("upstreams.NAME.idle_timeout")?.required, false);
   const protocols = at("listeners.NAME.routes[].match.protocol").anyOf?.[0]?.items?.enum;
   assertEquals(protocols, [...PROTOCOLS.map(({ name }) => name), "unknown", "silent"]);
-});
-
-Deno.test("config schema: says what is not supported yet, of keys that exist", () => {
-  for (const { pattern, note } of NOT_YET) {
-    assert(at(formatPattern(pattern)).description?.endsWith(note), pattern.join("."));
-  }
 });
 
 Deno.test("config schema: accepts the example", async () => {

@@ -1,7 +1,6 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { LogRecord } from "@logtape/logtape";
 import { type AccessRecord, formatAccess } from "../../../src/observe/access.ts";
-import { LineSink } from "../../../src/observe/line_sink.ts";
 import { formatterOf, formatText, setUpLog } from "../../../src/observe/log.ts";
 
 function record(properties: Record<string, unknown>): LogRecord {
@@ -38,7 +37,7 @@ async function written(format: "text" | "json", level: "info" | "error"): Promis
   let text = "";
   const write = (chunk: Uint8Array) => {
     text += new TextDecoder().decode(chunk);
-    return Promise.resolve();
+    return Promise.resolve(chunk.length);
   };
   {
     await using log = await setUpLog({ level, format, access: true, file: null }, write);
@@ -95,28 +94,4 @@ Deno.test("log: an access line is one JSON object", async () => {
 
 Deno.test("log: access lines are written whatever the level", async () => {
   assertStringIncludes(await written("text", "error"), "reason=done");
-});
-
-Deno.test("log: lines are written in order, many at once, and none twice", async () => {
-  const chunks: string[] = [];
-  {
-    await using sink = new LineSink(async (bytes) => {
-      await Promise.resolve();
-      chunks.push(new TextDecoder().decode(bytes));
-    });
-    for (let i = 0; i < 10_000; i++) sink.add(`line ${i}\n`);
-  }
-  assertEquals(chunks.join(""), Array.from({ length: 10_000 }, (_, i) => `line ${i}\n`).join(""));
-  assert(chunks.length < 10, `${chunks.length} writes`);
-});
-
-Deno.test("log: a reader that stopped reading costs lines, not memory", async () => {
-  const stuck = Promise.withResolvers<void>();
-  const sink = new LineSink(() => stuck.promise);
-  const line = "x".repeat(999) + "\n";
-  for (let i = 0; i < 10_000; i++) sink.add(line);
-  // 64 KiB are being written, 8 MiB wait.
-  assertEquals(sink.dropped, 10_000 - 66 - 8388);
-  stuck.resolve();
-  await sink[Symbol.asyncDispose]();
 });

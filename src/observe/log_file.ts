@@ -1,0 +1,35 @@
+/**
+ * Opens the file that log lines go to. Knows neither lines nor when the file is to be opened again.
+ *
+ * @module
+ */
+
+import { messageOf, ShuntError } from "../errors.ts";
+
+/** The owner writes, the group reads, as logs on Debian are: lines name clients. */
+const MODE = 0o640;
+
+/**
+ * Opens a log file to append to it; where there is none it is made.
+ *
+ * @param path Where it is
+ * @returns The open file
+ * @throws {ShuntError} with code `log_file` where lines cannot be written to it
+ */
+export async function openLogFile(path: string): Promise<Deno.FsFile> {
+  const found = await Deno.stat(path).catch(() => undefined);
+  // Opening a pipe waits until somebody reads it, if ever.
+  if (found?.isFifo || found?.isSocket) throw unusable(path, "it is a pipe or socket");
+  try {
+    return await Deno.open(path, { append: true, create: true, mode: MODE });
+  } catch (error) {
+    throw unusable(path, messageOf(error).replace(/: open '.*'$/, ""), error);
+  }
+}
+
+function unusable(path: string, why: string, cause?: unknown): ShuntError {
+  return new ShuntError(
+    `Cannot open log file "${path}": ${why}; make it writable, or set another "log.file"`,
+    { code: "log_file", context: { path }, cause },
+  );
+}
