@@ -17,12 +17,14 @@ export interface MetricInfo {
   readonly labels: readonly string[];
 }
 
+const SPECIAL = /[\\"\n]/;
+
 /** Writes metrics. */
 export class Exposition {
   /** What was written so far. */
   text = "";
   #name = "";
-  #labels: readonly string[] = [];
+  #starts: readonly string[] = [];
 
   /**
    * Begins a metric; the samples that follow are its.
@@ -31,7 +33,7 @@ export class Exposition {
    */
   begin({ name, kind, help, labels }: MetricInfo): void {
     this.#name = name;
-    this.#labels = labels;
+    this.#starts = labels.map((label, i) => `${i === 0 ? "" : ","}${label}="`);
     this.text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${kind}\n`;
   }
 
@@ -57,12 +59,12 @@ export class Exposition {
     const before = pairs === "" ? "" : `${pairs},`;
     const within = pairs === "" ? "" : `{${pairs}}`;
     const name = this.#name;
+    const start = `${name}_bucket{${before}le="`;
     let count = 0;
     let text = "";
     for (let i = 0; i < buckets.length; i++) {
       count += buckets[i]!;
-      const bound = i < bounds.length ? formatNumber(bounds[i]!) : "+Inf";
-      text += `${name}_bucket{${before}le="${bound}"} ${count}\n`;
+      text += start + (i < bounds.length ? bounds[i] : "+Inf") + '"} ' + count + "\n";
     }
     this.text += `${text}${name}_sum${within} ${
       formatNumber(sum)
@@ -70,10 +72,9 @@ export class Exposition {
   }
 
   #pairs(values: readonly string[]): string {
+    const starts = this.#starts;
     let pairs = "";
-    for (let i = 0; i < values.length; i++) {
-      pairs += `${i === 0 ? "" : ","}${this.#labels[i]}="${escapeLabel(values[i]!)}"`;
-    }
+    for (let i = 0; i < values.length; i++) pairs += starts[i] + escapeLabel(values[i]!) + '"';
     return pairs;
   }
 }
@@ -97,7 +98,7 @@ export function formatNumber(value: number): string {
  * @returns What stands between the quotes
  */
 export function escapeLabel(value: string): string {
-  if (!/[\\"\n]/.test(value)) return value;
+  if (!SPECIAL.test(value)) return value;
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
