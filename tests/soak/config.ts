@@ -39,18 +39,25 @@ export function configText({ targets, io, workers }: ConfigParts, round: number)
 listeners:
   edge:
     bind: 127.0.0.1:0
-    detect: { timeout: 2s }
+    # A client that the machine keeps waiting is not a silent one.
+    detect: { timeout: 20s }
     limits: { sessions: ${1000 + round % 7}, flows: 1000 }
     routes:
       - match: { protocol: tls, sni: "*.tls.soak.test" }
         upstream: tls
       - match: { protocol: http, host: "*.web.soak.test" }
         upstream: web
-      - match: { protocol: [ssh, silent] }
+      - match: { protocol: ssh }
         upstream: ssh
       - match: { protocol: wireguard }
         upstream: flows
       - upstream: raw
+  quiet:
+    bind: 127.0.0.1:0
+    transports: tcp
+    limits: { sessions: 500 }
+    detect: { timeout: 1s }
+    routes: [{ match: { protocol: silent }, upstream: ssh }]
 ${plain("first", "tcp", "ssh")}
 ${plain("retry", "tcp", "half")}
 ${plain("flaky", "tcp", "flaky")}
@@ -84,7 +91,7 @@ ${round % 4 === 1 ? extra : ""}upstreams:
 workers: ${workers}
 io: ${io}
 admin: { bind: "127.0.0.1:0" }
-log: { format: json }
+log: { format: json, access_rate: 0/s }
 drain_timeout: 20s
 `;
 }

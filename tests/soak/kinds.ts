@@ -46,7 +46,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   http_new: tcp("edge", 14, "one HTTP request on a connection of its own"),
   http_kept: tcp("edge", 6, "up to 20 HTTP requests on one connection"),
   ssh: tcp("edge", 6, "an SSH client that speaks first"),
-  silent: tcp("edge", 1, "an SSH client that waits for the banner"),
+  silent: tcp("quiet", 1, "an SSH client that waits for the banner"),
   banner: tcp("first", 6, "a server that speaks first, on a listener without detection"),
   retry: tcp("retry", 6, "echo by an upstream of which one target is dead"),
   flaky: {

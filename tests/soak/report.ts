@@ -72,7 +72,9 @@ ${failures.length === 0 ? "**All is well.**" : `**${failures.length} failures.**
 - The slowest answer to a datagram took ${ledger.slowest.toFixed(0)} ms.
 - Over the second half memory grew by ${growth.rss.toFixed(2)} MiB a minute, descriptors by ${
     growth.descriptors.toFixed(1)
-  }${bounds}.
+  }${bounds}; it was ${growth.early.toFixed(0)} MiB at most in the second quarter, ${
+    growth.late.toFixed(0)
+  } at least in the last.
 ${warnings.size === 0 ? "" : `- Warnings in the log: ${counted(warnings)}.\n`}${
     failures.length === 0 ? "" : `\n### Failures\n\n${failures.map((f) => `- ${f}`).join("\n")}\n`
   }

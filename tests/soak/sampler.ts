@@ -26,6 +26,17 @@ async function look(pid: number): Promise<{ rss: number; descriptors: number }> 
   return { rss: Number(status.match(/VmRSS:\s+(\d+)/)?.[1] ?? 0) / 1024, descriptors };
 }
 
+/**
+ * Tells how many connections of the whole machine the kernel broke because TCP had no memory left
+ * (`tcp_mem`).
+ */
+export async function kernelAborts(): Promise<number> {
+  const text = await Deno.readTextFile("/proc/net/netstat");
+  const [names, values] = text.split("\n").filter((line) => line.startsWith("TcpExt:"))
+    .map((line) => line.split(" "));
+  return Number(values?.[names?.indexOf("TCPAbortOnMemory") ?? -1] ?? 0);
+}
+
 /** Looks at a process every second. */
 export class Sampler {
   readonly samples: Sample[] = [];

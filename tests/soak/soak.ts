@@ -13,7 +13,7 @@ import { Ledger } from "./ledger.ts";
 import type { SoakOptions } from "./options.ts";
 import { seeded } from "./random.ts";
 import type { DoneRecord, SoakRecord } from "./records.ts";
-import { type Sample, Sampler } from "./sampler.ts";
+import { kernelAborts, type Sample, Sampler } from "./sampler.ts";
 import { type LogLine, Shunt, type Status } from "./shunt.ts";
 import { pause } from "./tally.ts";
 import { TargetProcess } from "./targets.ts";
@@ -35,6 +35,8 @@ export interface SoakResult {
   readonly after: Sample;
   readonly active: Status["active"];
   readonly exitCode: number;
+  /** Connections that the kernel broke meanwhile because TCP had no memory left. */
+  readonly kernelAborts: number;
   /** The last line of the log: what shunt itself counted. */
   readonly stopped: LogLine | undefined;
   /** Warnings, by message. */
@@ -128,6 +130,7 @@ export async function runSoak(
     started.push(load);
     const sampler = new Sampler(shunt.pid);
     const before = await sampler.settled();
+    const aborts = await kernelAborts();
     sampler.start();
     const chaos = new Chaos({
       ...{ shunt, file, config, reloads: soak.reloads, windows: soak.windows },
@@ -161,7 +164,7 @@ export async function runSoak(
     return {
       ...{ options, startedAt, seconds, io, workers, ledger, reloads: soak.reloads, kills, drains },
       ...{ samples: sampler.samples, before, after, active, exitCode, stopped: soak.stopped },
-      warnings: soak.warnings,
+      ...{ warnings: soak.warnings, kernelAborts: await kernelAborts() - aborts },
     };
   } finally {
     await Promise.all(started.map((process) => process.kill()));
