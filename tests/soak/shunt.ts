@@ -62,6 +62,8 @@ export class Shunt {
   readonly #read: Promise<unknown>;
   #ready: Ready | undefined;
   #over = false;
+  /** What it wrote that is no JSON: why it does not start, where it does not. */
+  readonly #said: string[] = [];
 
   private constructor(child: Deno.ChildProcess, listeners: Listeners) {
     this.#child = child;
@@ -69,7 +71,10 @@ export class Shunt {
     child.status.then(() => this.#over = true);
     this.#read = Promise.all([
       eachLine(child.stdout, () => {}),
-      eachLine(child.stderr, (line) => hear(line, listeners)),
+      eachLine(child.stderr, (line) => {
+        if (!line.startsWith("{") && this.#said.length < 50) this.#said.push(line);
+        hear(line, listeners);
+      }),
     ]);
   }
 
@@ -98,7 +103,10 @@ export class Shunt {
     const shunt = new Shunt(child, listeners);
     await until(
       async () => {
-        if (shunt.#over) throw new Error("shunt ended before it was ready");
+        if (shunt.#over) {
+          await shunt.#read;
+          throw new Error(`shunt ended before it was ready: ${shunt.#said.join("\n")}`);
+        }
         const text = await Deno.readTextFile(readyFile).catch(() => "");
         if (text !== "") shunt.#ready = JSON.parse(text);
         return text !== "";
