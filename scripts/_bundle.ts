@@ -19,16 +19,17 @@ const SHEBANG = `#!/usr/bin/env -S deno run --no-config --no-lock ${FLAGS.join("
  * Makes the bundle.
  *
  * @param stamp What to stamp it with
+ * @param output Where to
  * @throws {Error} when Deno cannot bundle
  */
-export async function makeBundle({ commit, epoch }: Stamp): Promise<void> {
-  await deno("bundle", "--quiet", "--output", BUNDLE, "scripts/entry.ts");
-  const code = withoutCachePath(await Deno.readTextFile(BUNDLE), await npmCache());
+export async function makeBundle({ commit, epoch }: Stamp, output = BUNDLE): Promise<void> {
+  await deno("bundle", "--quiet", "--output", output, "scripts/entry.ts");
+  const code = withoutCachePath(await Deno.readTextFile(output), await npmCache());
   const build = `const SHUNT_BUILD = ${JSON.stringify({ commit })};`;
-  await Deno.writeTextFile(BUNDLE, `${SHEBANG}\n${build}\n${code}`);
-  if (Deno.build.os !== "windows") await Deno.chmod(BUNDLE, 0o755);
+  await Deno.writeTextFile(output, `${SHEBANG}\n${build}\n${code}`);
+  if (Deno.build.os !== "windows") await Deno.chmod(output, 0o755);
   // A binary holds the time of the file in it.
-  await Deno.utime(BUNDLE, epoch, epoch);
+  await Deno.utime(output, epoch, epoch);
 }
 
 /** The bundler names modules by their paths, which differ from machine to machine. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { BUNDLE } from "./_bundle.ts";
 import { ROOT, run } from "./_command.ts";
 import { FLAGS } from "./_permissions.ts";
 
@@ -24,13 +23,14 @@ export type Target = (typeof TARGETS)[number];
 const BASE = "DENORT_BIN";
 
 /**
- * Makes a binary of the bundle.
+ * Makes a binary of a bundle.
  *
+ * @param bundle The bundle
  * @param output Where to
  * @param target For which platform; for this one unless given
  * @throws {Error} when the base cannot be had, which says what to do, or when Deno cannot compile
  */
-export async function compile(output: string, target?: Target): Promise<void> {
+export async function compile(bundle: string, output: string, target?: Target): Promise<void> {
   const base = Deno.env.get(BASE);
   const { ok, err } = await run(Deno.execPath(), [
     "compile",
@@ -41,7 +41,7 @@ export async function compile(output: string, target?: Target): Promise<void> {
     "--app-name=shunt",
     ...FLAGS,
     ...target === undefined ? [] : ["--target", target],
-    ...["--output", output, BUNDLE],
+    ...["--output", output, bundle],
   ], base === undefined || target === undefined ? {} : { [BASE]: baseFor(base, target) });
   if (!ok) throw new Error(explain(err, target ?? Deno.build.target, base));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { makeBundle } from "./_bundle.ts";
+import { BUNDLE, makeBundle } from "./_bundle.ts";
 import { run, runTask, tell } from "./_command.ts";
 import { BINARY, compile } from "./_compile.ts";
 import { findStamp } from "./_stamp.ts";
@@ -12,7 +12,7 @@ import { findStamp } from "./_stamp.ts";
 if (import.meta.main) {
   await runTask(async () => {
     await makeBundle(await findStamp());
-    await compile(BINARY);
+    await compile(BUNDLE, BINARY);
     const { ok, out } = await run(BINARY, ["version"]);
     if (!ok || !out.startsWith("shunt ")) {
       throw new Error(`Made ${BINARY}, but it does not run; is DENORT_BIN a denort?`);

@@ -23,7 +23,7 @@ async function makeArchive(target: Target, papers: readonly Entry[], epoch: numb
   const name = windows ? "shunt.exe" : "shunt";
   const folder = `${ROOT}dist/${target}`;
   await Deno.mkdir(folder, { recursive: true });
-  await compile(`${folder}/${name}`, target);
+  await compile(BUNDLE, `${folder}/${name}`, target);
   const data = await Deno.readFile(`${folder}/${name}`);
   const entries = [...papers, { name, data, executable: true }];
   const archive = `shunt-${target}.${windows ? "zip" : "tar.gz"}`;
