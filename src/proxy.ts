@@ -17,11 +17,12 @@ import type { Io, SocketShare } from "./io/mod.ts";
 import { bindKey, type BoundAddresses } from "./listen/bind.ts";
 import { Clock } from "./manage/clock.ts";
 import { DescriptorWatch } from "./manage/descriptor_watch.ts";
-import { type AccessRecord, formatAccess, type LiveRecord } from "./observe/access.ts";
+import type { AccessRecord, LiveRecord } from "./observe/access.ts";
+import { AccessLog } from "./observe/access_log.ts";
 import { Counters } from "./observe/counters.ts";
 import type { LiveQuery } from "./observe/live.ts";
 import type { ProxyMeasures } from "./observe/measures.ts";
-import { formatterOf } from "./observe/log.ts";
+import { LeftOutTeller } from "./observe/left_out.ts";
 import type { DrainOptions } from "./plane/plane.ts";
 import { LocalPlane, type Planes } from "./plane/planes.ts";
 import { measureProxy } from "./plane/measure.ts";
@@ -45,7 +46,7 @@ export interface ProxyOptions {
   /** Gets a record of each session and flow at its end. */
   readonly onEnd?: (record: AccessRecord) => void;
   /**
-   * Gets access lines as `log.format` asks, one or more at once, each with its line feed; none while
+   * Gets access lines as `log` asks, one or more at once, each with its line feed; none while
    * `log.access` is `false`.
    */
   readonly onAccess?: (lines: string) => void;
@@ -211,6 +212,9 @@ class RunningProxy implements Proxy {
   readonly #options: RunningOptions;
   readonly #resolver: Resolver;
   readonly #clock = new Clock();
+  readonly #leftOut = new LeftOutTeller();
+  /** Set where the plane is in this thread. */
+  #access: AccessLog | undefined;
   readonly #health: HealthChecks;
   readonly #descriptors: DescriptorWatch;
   #planes: Planes | undefined;
@@ -281,6 +285,7 @@ class RunningProxy implements Proxy {
         inherited: this.io === "libc" ? inherited : [],
         onEnd,
         onAccess,
+        onLeftOut: (lines) => this.#leftOut.add(lines),
         onDeath: (worker) => {
           for (const { shared } of this.#removed) shared.clear(worker);
           this.#shared.clear(worker);
@@ -291,6 +296,7 @@ class RunningProxy implements Proxy {
     this.#clock.onTick((now) => this.#health.tick(now));
     this.#descriptors.check(this.#config);
     this.#clock.onTick((now) => this.#descriptors.tick(now));
+    this.#clock.onTick((now) => this.#leftOut.tick(now));
   }
 
   #tellUnused(inherited: readonly InheritedSocket[]): void {
@@ -305,9 +311,15 @@ class RunningProxy implements Proxy {
   #localListener(): ((record: AccessRecord) => void) | undefined {
     const { onEnd, onAccess } = this.#options;
     if (onAccess === undefined) return onEnd;
+    const access = new AccessLog(this.#config.log, {
+      workers: 1,
+      write: onAccess,
+      onLeftOut: (lines) => this.#leftOut.add(lines),
+    });
+    this.#access = access;
+    this.#clock.onTick((now) => access.tick(now));
     return (record) => {
-      const { access, format } = this.#config.log;
-      if (access) onAccess(formatAccess(record, formatterOf(format)));
+      access.take(record);
       onEnd?.(record);
     };
   }
@@ -387,6 +399,7 @@ class RunningProxy implements Proxy {
     this.#shared = new SharedView(memory, 0);
     this.#upstreams = makeUpstreams(config, this.#shared, this.#upstreams);
     this.#config = config;
+    this.#access?.change(config.log);
     this.#health.watch(this.upstreams());
     this.#descriptors.check(config);
     return changes;
@@ -450,6 +463,8 @@ class RunningProxy implements Proxy {
 
   /** Stops what belongs to the control plane. */
   stop(): void {
+    this.#access?.flush();
+    this.#leftOut.flush();
     this.#health[Symbol.dispose]();
     this.#resolver.close();
     this.#clock[Symbol.dispose]();

@@ -40,6 +40,6 @@ upstreams:
   udp: ${upstream(backend.udp)}
 workers: ${workers}
 admin: null
-log: { access: ${logs} }
+log: { access: ${logs}, access_rate: 0/s }
 `;
 }

@@ -15,8 +15,10 @@ import {
   parseTargetAddress,
   type TargetAddress,
 } from "../wire/address.ts";
+import { parseTemplate, TEMPLATE_FIELDS } from "../observe/access_template.ts";
 import { isJa4Pattern } from "./fingerprints.ts";
 import { parseNetwork, parsePattern } from "./names.ts";
+import { nearest } from "./near.ts";
 import { listWords, quote } from "./problem.ts";
 import {
   BANDWIDTH,
@@ -271,3 +273,22 @@ export const targetAddress: Text<TargetAddress> = text((input): TargetAddress | 
   what: 'an address such as "10.0.0.5:443"',
   title: "address (HOST:PORT, unix:PATH or builtin:NAME)",
 });
+
+/** A template of access lines. */
+export const accessTemplate: Text<string> = text((input): string | Fault => {
+  const parts = parseTemplate(input);
+  if (typeof parts === "string" || parts.length === 0) {
+    const why = parts.length === 0 ? "it is empty" : parts;
+    return { fault: `Cannot use template ${quote(input)}: ${why}` };
+  }
+  for (const part of parts) {
+    if (typeof part === "string" || TEMPLATE_FIELDS.includes(part.field)) continue;
+    const near = nearest(part.field, TEMPLATE_FIELDS) ??
+      TEMPLATE_FIELDS.find((field) => field.split("_").includes(part.field));
+    const hint = near === undefined
+      ? `there are ${TEMPLATE_FIELDS.join(", ")}`
+      : `did you mean ${quote(`{${near}}`)}?`;
+    return { fault: `Unknown field ${quote(`{${part.field}}`)}`, hint };
+  }
+  return input;
+}, { what: 'a template such as "{time} {source} {reason}" or null', title: "template or null" });

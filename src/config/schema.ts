@@ -286,6 +286,17 @@ export const ConfigSchema = z.strictObject({
     access: z.boolean().prefault(true).meta({
       description: "Whether one line is written at the end of each session and flow",
     }),
+    access_rate: field.rate(1_000_000).prefault("1000/s").meta({
+      description:
+        "Access lines per second in the whole process: 80% of them for what was served, " +
+        "10% each for what failed at targets and what was refused; more are left out, and one " +
+        "line tells how many. 0/s = no limit",
+    }),
+    template: field.accessTemplate.nullable().prefault(null).meta({
+      title: "template or null",
+      description: "Access lines in a form of your own: text with fields of the access line, or " +
+        "`time`, in braces, such as `{time} {source} {target} {reason}`; null = as `format` says",
+    }),
     file: z.string({ error: () => "a path or null" }).min(1).nullable().prefault(null).meta({
       title: "path or null",
       description: "Where to write, appending; opened again by SIGUSR2; null = standard error",

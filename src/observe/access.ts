@@ -50,6 +50,39 @@ function rounded(ms: number | undefined): number | undefined {
 }
 
 /**
+ * Tells an access line's fields.
+ *
+ * @param record What is known of the session or flow
+ * @returns Their values, what clients choose within bounds; `undefined` is not known
+ */
+export function accessValues(record: AccessRecord) {
+  const { detected, error } = record;
+  return {
+    id: record.id,
+    transport: record.transport,
+    listener: record.listener,
+    source: record.source,
+    protocol: detected?.protocol,
+    sni: clipped(detected?.facts.sni),
+    alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
+    ja4: detected?.facts.ja4,
+    tls_version: detected?.facts.tls_version,
+    hello_bytes: detected?.facts.hello_bytes,
+    host: clipped(detected?.facts.host),
+    route: record.route,
+    upstream: record.upstream,
+    target: record.target,
+    bytes_up: record.up,
+    bytes_down: record.down,
+    detect_ms: rounded(record.detectMs),
+    connect_ms: rounded(record.connectMs),
+    duration_ms: rounded(record.durationMs),
+    reason: record.reason,
+    error: error === undefined ? undefined : messageOf(error),
+  } satisfies Record<keyof typeof ACCESS_TEXTS, unknown>;
+}
+
+/**
  * Writes one access line.
  *
  * @param record What is known of the session or flow
@@ -57,35 +90,12 @@ function rounded(ms: number | undefined): number | undefined {
  * @returns The line, with its line feed
  */
 export function formatAccess(record: AccessRecord, format: TextFormatter): string {
-  const { detected, error } = record;
   return format({
     category: ["shunt", "access"],
     level: "info",
     message: ["closed"],
     rawMessage: "closed",
     timestamp: Date.now(),
-    properties: {
-      id: record.id,
-      transport: record.transport,
-      listener: record.listener,
-      source: record.source,
-      protocol: detected?.protocol,
-      sni: clipped(detected?.facts.sni),
-      alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
-      ja4: detected?.facts.ja4,
-      tls_version: detected?.facts.tls_version,
-      hello_bytes: detected?.facts.hello_bytes,
-      host: clipped(detected?.facts.host),
-      route: record.route,
-      upstream: record.upstream,
-      target: record.target,
-      bytes_up: record.up,
-      bytes_down: record.down,
-      detect_ms: rounded(record.detectMs),
-      connect_ms: rounded(record.connectMs),
-      duration_ms: rounded(record.durationMs),
-      reason: record.reason,
-      error: error === undefined ? undefined : messageOf(error),
-    } satisfies Record<keyof typeof ACCESS_TEXTS, unknown>,
+    properties: accessValues(record),
   });
 }

@@ -20,24 +20,12 @@ import type { Config } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
 import { LineSink, type WriteSome } from "./line_sink.ts";
 import { openLogFile } from "./log_file.ts";
+import { textValue } from "./text_value.ts";
 
 const logger = getLogger(["shunt", "log"]);
 
 /** Milliseconds between two words on standard error of a file that cannot be written. */
 const TELL_MS = 60_000;
-
-const PLAIN = /^[\w.:/@+%*[\]-]+$/;
-
-function textValue(value: unknown): string {
-  const text = Array.isArray(value) ? value.join(",") : String(value);
-  // Names come from the network: quoting keeps a line one line.
-  if (PLAIN.test(text)) return text;
-  // JSON leaves DEL, the C1 controls and what turns the direction of text, which terminals obey.
-  return JSON.stringify(text).replace(
-    /[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
 
 /**
  * Writes a record as one line of text: time, level, category, message, then `key=value` pairs.

@@ -10,6 +10,7 @@ import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
+import type { LeftOut } from "../observe/access_sampler.ts";
 import type { LiveQuery } from "../observe/live.ts";
 import type { DrainOptions } from "./plane.ts";
 import type { Batch } from "./record_queue.ts";
@@ -96,5 +97,6 @@ export type FromWorker =
   }
   | { readonly type: "steered"; readonly failure: string | undefined }
   | ({ readonly type: "ended" } & Batch)
+  | { readonly type: "left_out"; readonly lines: LeftOut }
   | LogMessage
   | { readonly type: "drained"; readonly rest: number };

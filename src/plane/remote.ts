@@ -11,6 +11,7 @@ import { openLibc } from "../io/libc/symbols.ts";
 import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
+import type { LeftOut } from "../observe/access_sampler.ts";
 import type { LiveQuery } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
@@ -30,6 +31,8 @@ export interface RemoteOptions {
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   /** Takes access lines, many at once. */
   readonly onAccess: ((lines: string) => void) | undefined;
+  /** Is told of access lines that were left out. */
+  readonly onLeftOut: (lines: LeftOut) => void;
   /** Is told once when the worker has died on its own. */
   readonly onDeath: (error: string) => void;
 }
@@ -195,6 +198,8 @@ export class RemotePlane {
           logger.warn("Access lines were lost: the log is too slow", { lines: message.lost });
         }
         return this.#tell({ type: "ended_taken" });
+      case "left_out":
+        return this.#options.onLeftOut(message.lines);
       case "log":
         getLogger([...message.category])[message.level](message.message, message.properties);
         return;

@@ -5,13 +5,11 @@
  */
 
 import { configureSync, getLogger, type LogLevel } from "@logtape/logtape";
-import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
 import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
-import { formatAccess } from "../observe/access.ts";
-import { formatterOf } from "../observe/log.ts";
+import { AccessLog } from "../observe/access_log.ts";
 import { Plane, type Prepared } from "./plane.ts";
 import { RecordQueue } from "./record_queue.ts";
 import { RemoteResolver } from "./remote_resolver.ts";
@@ -38,13 +36,12 @@ class DataWorker {
   readonly #ended: RecordQueue;
   readonly #worker: number;
 
-  #log: Config["log"];
+  readonly #access: AccessLog;
   #prepared: Prepared | undefined;
 
   constructor(message: StartMessage) {
     const { config, worker, memory, io, records, lines, descriptors, inherited } = message;
     this.#worker = worker;
-    this.#log = config.log;
     this.#libc = io === "libc"
       ? openLibcIo({ descriptors: new Int32Array(descriptors), inherited, onBug: logBug })
       : undefined;
@@ -54,6 +51,12 @@ class DataWorker {
     );
     const ended = new RecordQueue((batch) => scope.postMessage({ type: "ended", ...batch }));
     this.#ended = ended;
+    const access = new AccessLog(config.log, {
+      workers: memory.workers,
+      write: (line) => ended.addLine(line),
+      onLeftOut: (lines) => scope.postMessage({ type: "left_out", lines }),
+    });
+    this.#access = access;
     this.#plane = new Plane(config, {
       io: this.#libc ?? denoIo,
       resolver: this.#resolver,
@@ -61,12 +64,14 @@ class DataWorker {
       reusePort: message.reusePort,
       exclusive: message.exclusive,
       onEnd: (record) => {
-        const { access, format } = this.#log;
-        if (lines && access) ended.addLine(formatAccess(record, formatterOf(format)));
+        if (lines) access.take(record);
         if (records) ended.addRecord(record);
       },
     });
-    this.#plane.clock.onTick(() => ended.flush());
+    this.#plane.clock.onTick((now) => {
+      ended.flush();
+      access.tick(now);
+    });
     this.#libc?.poller.start();
     scope.postMessage({
       type: "ready",
@@ -124,9 +129,10 @@ class DataWorker {
   #commit(): void {
     if (this.#prepared !== undefined) {
       this.#plane.commit(this.#prepared);
-      this.#log = this.#prepared.config.log;
+      const { log } = this.#prepared.config;
       this.#prepared = undefined;
-      configureLog(this.#log.level);
+      this.#access.change(log);
+      configureLog(log.level);
     }
     scope.postMessage({ type: "committed" });
   }
@@ -137,6 +143,7 @@ class DataWorker {
     if (this.#left) return;
     this.#left = true;
     this.#ended.flush();
+    this.#access.flush();
     this.#libc?.poller.stop();
     scope.postMessage({ type: "drained", rest });
     scope.close();

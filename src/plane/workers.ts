@@ -12,6 +12,7 @@ import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
 import { bindKey, type BoundAddresses } from "../listen/bind.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
+import type { LeftOut } from "../observe/access_sampler.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import type { DrainOptions } from "./plane.ts";
@@ -37,6 +38,7 @@ export interface WorkersOptions {
   readonly inherited: readonly InheritedSocket[];
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   readonly onAccess: ((lines: string) => void) | undefined;
+  readonly onLeftOut: (lines: LeftOut) => void;
   /** Is told of a worker that died. */
   readonly onDeath: (worker: number) => void;
 }
@@ -148,7 +150,7 @@ export class Workers implements Planes {
   }
 
   #spawn(worker: number, exclusive: boolean): RemotePlane {
-    const { io, reusePort, inherited, resolver, onEnd, onAccess } = this.#options;
+    const { io, reusePort, inherited, resolver, onEnd, onAccess, onLeftOut } = this.#options;
     const plane = new RemotePlane({
       config: this.#configFor(worker, this.#running),
       memory: this.#running.memory,
@@ -160,7 +162,13 @@ export class Workers implements Planes {
       inherited: inherited.filter(({ transport }) => worker === 0 || transport === "tcp"),
       records: onEnd !== undefined,
       lines: onAccess !== undefined,
-    }, { resolver, onEnd, onAccess, onDeath: (error) => this.#replace(worker, error) });
+    }, {
+      resolver,
+      onEnd,
+      onAccess,
+      onLeftOut,
+      onDeath: (error) => this.#replace(worker, error),
+    });
     this.#planes[worker] = plane;
     return plane;
   }

@@ -247,7 +247,9 @@ export async function withShunt(
   await Deno.writeTextFile(config, `${yaml}\nlog: { format: json }\n`);
   // Tests run beside each other, and beside what the machine runs: no fixed port.
   const admin = yaml.includes("\nadmin:") ? [] : ["--set", "admin=null"];
-  const io = ["--set", `io=${TEST_IO}`, ...admin];
+  // Tests count access lines.
+  const all = ["--set", "log.access_rate=0/s"];
+  const io = ["--set", `io=${TEST_IO}`, ...admin, ...all];
   const args = ["run", "-c", config, "--ready-file", readyFile, ...io, ...options.args ?? []];
   const child = spawnShunt(args, options.under);
   await child.stdin.close();

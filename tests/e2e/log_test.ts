@@ -218,3 +218,40 @@ Deno.test("log file: a full disk costs lines, never a session; once there is roo
     await Deno.remove(folder);
   }
 });
+
+Deno.test("access rate: what is above it is left out and told by reason; everything is counted", async () => {
+  const yaml = YAML.replace("routes: [", "routes: [{ match: { protocol: tls }, upstream: up }, ")
+    .replace(", { upstream: up }]", ", { match: { protocol: http }, upstream: up }]");
+  await withShunt(yaml, async (shunt) => {
+    const total = 200;
+    for (let i = 0; i < total; i++) {
+      using client = await connect(shunt.port());
+      await writeAll(client, bytes("neither of these\n"));
+      await readAll(client).catch(() => {});
+    }
+    using served = await connect(shunt.port());
+    await writeAll(served, bytes("GET / HTTP/1.1\r\nhost: a\r\n\r\n"));
+    await served.closeWrite();
+    await readAll(served);
+    await shunt.ended({ reason: "done" });
+    await shunt.stop();
+    const lines = shunt.access.filter(({ reason }) => reason === "no_route").length;
+    const told = shunt.log.filter(({ message }) =>
+      message === "Access lines were left out: there were more than log.access_rate"
+    );
+    const leftOut = told.reduce((sum, line) => sum + Number(line.left_out_no_route), 0);
+    assertEquals(lines + leftOut, total);
+    assert(lines > 0 && lines < total / 2, `${lines} lines`);
+    assert(told.length <= 2, `${told.length} words of it`);
+    const stopped = shunt.log.find(({ message }) => message === "Stopped");
+    assertEquals(stopped?.sessions, total + 1);
+  }, { args: ["--set", "log.access_rate=20/s"], ends: true });
+});
+
+Deno.test("access template: access lines have its form", async () => {
+  const args = ["--set", `log.template='{listener} {sni} {bytes_up} {reason}'`];
+  await withShunt(YAML, async (shunt) => {
+    await session(shunt, 5);
+    await until(() => shunt.lines.includes("edge - 5 done"), "the line in the template's form");
+  }, { args });
+});

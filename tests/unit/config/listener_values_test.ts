@@ -188,6 +188,35 @@ testCases([
     ],
   },
   {
+    name: "a template of access lines that names what is not there",
+    yaml: withTop('log: { template: "{time} {srouce}" }'),
+    lines: [
+      'c.yaml:1:18: error: log.template: Unknown field "{srouce}"; did you mean "{source}"?',
+    ],
+  },
+  {
+    name: "a template with a part of a field's name",
+    yaml: withTop('log: { template: "{up}" }'),
+    lines: [
+      'c.yaml:1:18: error: log.template: Unknown field "{up}"; did you mean "{bytes_up}"?',
+    ],
+  },
+  {
+    name: "a template with an open brace",
+    yaml: withTop('log: { template: "{time} {sni" }'),
+    lines: [
+      'c.yaml:1:18: error: log.template: Cannot use template "{time} {sni": "{" stands alone; "{{" writes one',
+    ],
+  },
+  {
+    name: "an empty template, and a rate of what",
+    yaml: withTop('log: { template: "", access_rate: 1000 }'),
+    lines: [
+      'c.yaml:1:18: error: log.template: Cannot use template "": it is empty',
+      'c.yaml:1:35: error: log.access_rate: Expected a rate such as "100/s", got 1000',
+    ],
+  },
+  {
     name: "workers that are neither",
     yaml: withTop("workers: many"),
     lines: [

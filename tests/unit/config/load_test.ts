@@ -53,7 +53,14 @@ Deno.test("config load: gives every key that is not written its default", () => 
     io: "auto",
     dns: { min_ttl: 30000, max_ttl: 3600000 },
     limits: { detect_memory: 64 * 1024 * 1024, relay_memory: 128 * 1024 * 1024 },
-    log: { level: "info", format: "text", access: true, file: null },
+    log: {
+      level: "info",
+      format: "text",
+      access: true,
+      access_rate: 1000,
+      template: null,
+      file: null,
+    },
     admin: { bind: "127.0.0.1:9901", token_file: null },
     drain_timeout: 30000,
   });

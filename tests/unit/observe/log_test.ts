@@ -32,6 +32,8 @@ for (const [properties, expected] of TABLE) {
   });
 }
 
+const LOG = { access: true, access_rate: 0, template: null, file: null };
+
 /** Logs one access line by a log set up as given, and returns what was written. */
 async function written(format: "text" | "json", level: "info" | "error"): Promise<string> {
   let text = "";
@@ -40,7 +42,7 @@ async function written(format: "text" | "json", level: "info" | "error"): Promis
     return Promise.resolve(chunk.length);
   };
   {
-    await using log = await setUpLog({ level, format, access: true, file: null }, write);
+    await using log = await setUpLog({ ...LOG, level, format }, write);
     const record: AccessRecord = {
       id: "01A",
       transport: "tcp",
