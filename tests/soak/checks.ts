@@ -152,6 +152,11 @@ export function checkFlow(
   const said = sum(targets, ({ sent }) => sent.bytes);
   if (heard !== client.sent.bytes) problems.push("bytes up are missing");
   if (said !== client.received.bytes) problems.push("bytes down are missing");
+  const moved = lines.some(({ reason }) => reason === "target_gone");
+  if (moved && problems.length === 1 && said > client.received.bytes) {
+    // The next datagram after a reload moves a flow, and answers to those before it may still come.
+    return { problems: [], difference: "an answer was under way when its target was taken out" };
+  }
   const excused = kind.shaky !== undefined && lines.some((line) => hadOutage(line, outages));
   if (problems.length === 0 || !excused) return { problems };
   const bounds: string[] = [];

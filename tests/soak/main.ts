@@ -37,6 +37,8 @@ async function main(): Promise<number> {
   if (options.report !== undefined) {
     const before = await Deno.readTextFile(options.report).catch(() => "");
     await Deno.writeTextFile(options.report, mergeReports(before, report));
+    // The gate formats Markdown, too.
+    await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", options.report] }).output();
   }
   return failures.length === 0 ? 0 : 1;
 }

@@ -104,6 +104,15 @@ Deno.test("soak ledger: excuses who was at a target when it was killed, and nobo
   ]);
 });
 
+Deno.test("soak ledger: excuses an answer that was under way when its target was taken out", () => {
+  const flow = line({ transport: "udp", listener: "moving", reason: "target_gone" });
+  const told = { client: client({ kind: "moving" }), line: flow };
+  const late = target({ sent: { bytes: 9, hash: "" } });
+  assertEquals(judge({ ...told, target: late }), []);
+  const never = target({ sent: { bytes: 6, hash: "" } });
+  assertEquals(judge({ ...told, target: never }), ["moving: bytes down are missing"]);
+});
+
 Deno.test("soak ledger: finds a session that went to a target that drains", () => {
   const windows = new Windows();
   windows.drains.push({ target: "127.0.0.1:1000", from: START - 10, to: START + 10 });
