@@ -55,6 +55,7 @@ declare module "@std/cli/parse-args" {
 }
 
 declare module "@std/ulid" {
+  export function decodeTime(ulid: string): number;
   export function monotonicUlid(seedTime?: number): string;
   export function ulid(seedTime?: number): string;
 }

@@ -20,6 +20,7 @@ import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { LiveQuery } from "../observe/live.ts";
+import type { Measures } from "../observe/measures.ts";
 import { formatMetrics } from "../observe/metrics.ts";
 import type { RunningLog } from "../observe/log.ts";
 import type { Active, Proxy } from "../proxy.ts";
@@ -276,11 +277,16 @@ export class Supervisor implements Control {
   }
 
   metrics(): string {
+    return formatMetrics(this.measures());
+  }
+
+  /** What was counted, as of now. */
+  measures(): Measures {
     const measures = this.#parts.proxy.measures();
     const { io, startedAt, state } = this;
     const { ticks } = measures;
     const process = this.#book.measures({ io, startedAt, ticks, ready: state === "ready" });
-    return formatMetrics({ ...measures, process });
+    return { ...measures, process };
   }
 }
 

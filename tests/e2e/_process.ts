@@ -35,12 +35,12 @@ export interface Outcome {
  * bundle, whose first line runs the Deno that it finds: this one.
  *
  * @param args The command line after the program's name
- * @param under A command that runs the one after it, such as `prlimit`
+ * @param options A command that runs the one after it, and more environment
  * @returns The process, with its standard streams piped
  */
 function spawnShunt(
   args: readonly string[],
-  under: readonly string[] = [],
+  { under = [], env = {} }: Pick<RunOptions, "under" | "env"> = {},
 ): Deno.ChildProcess {
   const binary = Deno.env.get("SHUNT_BIN");
   const allow = ["net", "read", "write", "env", "ffi"].map((what) => `--allow-${what}`);
@@ -53,7 +53,11 @@ function spawnShunt(
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1", PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}` },
+    env: {
+      NO_COLOR: "1",
+      PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH") ?? ""}`,
+      ...env,
+    },
   }).spawn();
 }
 
@@ -224,6 +228,8 @@ export interface RunOptions {
   readonly ends?: boolean;
   /** A command that runs shunt, such as `prlimit` with its options. */
   readonly under?: readonly string[];
+  /** More environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Whether the test looks at its errors itself. */
   readonly mayLogErrors?: boolean;
 }
@@ -251,7 +257,7 @@ export async function withShunt(
   const all = ["--set", "log.access_rate=0/s"];
   const io = ["--set", `io=${TEST_IO}`, ...admin, ...all];
   const args = ["run", "-c", config, "--ready-file", readyFile, ...io, ...options.args ?? []];
-  const child = spawnShunt(args, options.under);
+  const child = spawnShunt(args, options);
   await child.stdin.close();
   const output = new Output();
   const read = Promise.all([output.collect(child.stdout), output.collect(child.stderr)]);
