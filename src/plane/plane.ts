@@ -105,9 +105,9 @@ export class Plane {
     this.#options = options;
     this.#shared = shared;
     this.#budget = shared.budget(config.limits.detect_memory);
-    this.#sessions = new Sessions((session, reason, error) =>
-      this.#tell({ ...sessionRecord(session), reason, error })
-    );
+    this.#sessions = new Sessions((session, reason, error) => {
+      if (options.onEnd !== undefined) this.#tell({ ...sessionRecord(session), reason, error });
+    });
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
     this.#serveParts = {
       ...common,
@@ -298,8 +298,11 @@ export class Plane {
   }
 
   #flowEnds(): Pick<FlowParts, "onEnd" | "builtin"> {
+    const { onEnd } = this.#options;
     return {
-      onEnd: (flow, reason, error) => this.#tell({ ...flowRecord(flow), reason, error }),
+      onEnd: (flow, reason, error) => {
+        if (onEnd !== undefined) this.#tell({ ...flowRecord(flow), reason, error });
+      },
       builtin: (flow, name, options) => ({
         send(bytes) {
           const answer = answerDatagram(name, bytes, flowInfo(flow));
