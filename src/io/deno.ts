@@ -6,6 +6,7 @@
  */
 
 import { isIPv6 } from "node:net";
+import { type Attempt, givenUp } from "./attempt.ts";
 import { giveDatagramBuffer, takeDatagramBuffer } from "./buffers.ts";
 import type {
   DatagramAddress,
@@ -228,18 +229,27 @@ function classify(error: unknown): IoFailure {
   return "other";
 }
 
+async function connect(to: StreamAddress, attempt: Attempt): Promise<Stream> {
+  if (attempt.givenUp) throw givenUp();
+  if (to.kind === "unix") {
+    return new DenoStream(await Deno.connect({ transport: "unix", path: to.path }));
+  }
+  const controller = new AbortController();
+  attempt.onGiveUp = () => controller.abort();
+  try {
+    const { signal } = controller;
+    return new DenoStream(await Deno.connect({ hostname: to.host, port: to.port, signal }));
+  } finally {
+    attempt.onGiveUp = undefined;
+  }
+}
+
 /** Deno's own sockets. */
 export const denoIo: Io = {
   name: "deno",
   listen: (at, shared) => new DenoListener(at, shared),
   bind: (at, shared) => new DenoDatagramSocket(at, shared),
   dial: (target, options) => new DenoTargetSocket(target, options),
-  async connect(to: StreamAddress, signal: AbortSignal): Promise<Stream> {
-    return new DenoStream(
-      to.kind === "unix"
-        ? await Deno.connect({ transport: "unix", path: to.path })
-        : await Deno.connect({ hostname: to.host, port: to.port, signal }),
-    );
-  },
+  connect,
   classify,
 };

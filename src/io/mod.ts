@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Attempt } from "./attempt.ts";
+
 /** A UDP peer, in the shape that the runtime's datagram sockets take and give. */
 export interface DatagramAddress {
   readonly transport: "udp";
@@ -39,6 +41,15 @@ export interface Stream {
    */
   read(buffer: Uint8Array): Promise<number | null>;
   /**
+   * Reads what is there without a promise, where the implementation can; not while a
+   * {@linkcode read} waits.
+   *
+   * @param buffer Takes the bytes
+   * @returns Number of bytes, `null` at the end of the stream, or `undefined` where there is nothing yet
+   * @throws {Error} when the connection broke or was closed
+   */
+  tryRead?(buffer: Uint8Array): number | null | undefined;
+  /**
    * Writes as much as the socket takes, waiting until it takes at least one byte.
    *
    * @param bytes The bytes; belong to the stream until the promise settles
@@ -71,6 +82,13 @@ export interface StreamListener {
    * @throws {Error} when the listener was closed or the process has no descriptor left
    */
   accept(): Promise<Stream>;
+  /**
+   * Gives a connection that is there without a promise, where the implementation can.
+   *
+   * @returns The connection, or `undefined` where {@linkcode accept} has to be asked
+   * @throws {Error} when the process has no descriptor left
+   */
+  tryAccept?(): Stream | undefined;
   /** Stops listening; a pending {@linkcode accept} rejects. */
   close(): void;
   /**
@@ -236,10 +254,12 @@ export interface Io {
    * Connects.
    *
    * @param to IP literal and port, or path of a Unix socket: names are resolved before
-   * @param signal Gives the attempt up
-   * @throws {Error} when the target cannot be reached; see {@linkcode Io.classify}
+   * @param attempt Lets the caller give up
+   * @returns The connection, at once where it stands at once
+   * @throws {Error} when the target cannot be reached, see {@linkcode Io.classify}; the promise may
+   * reject likewise
    */
-  connect(to: StreamAddress, signal: AbortSignal): Promise<Stream>;
+  connect(to: StreamAddress, attempt: Attempt): Stream | Promise<Stream>;
   /**
    * Copies both ways without a promise a read, where the implementation can: half-close is kept, and
    * a direction that the target no longer takes does not stop the other.

@@ -28,7 +28,7 @@ export async function acceptLoop(listener: StreamListener, options: AcceptOption
   let backoff = 0;
   for (;;) {
     try {
-      const stream = await listener.accept();
+      const stream = listener.tryAccept?.() ?? await listener.accept();
       backoff = 0;
       options.onStream(stream);
     } catch (error) {

@@ -6,9 +6,10 @@
  */
 
 import { ConnectError, messageOf, ResolveError } from "../errors.ts";
-import type { Io, IoFailure, Stream } from "../io/mod.ts";
+import { Attempt, givenUp } from "../io/attempt.ts";
+import type { Io, IoFailure, Stream, StreamAddress } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
-import type { NameResolver } from "../resolve/dns.ts";
+import type { Addresses, NameResolver } from "../resolve/dns.ts";
 import type { BuiltinName } from "../wire/address.ts";
 import { orderAddresses, type Target, type Upstream } from "../resolve/upstream.ts";
 import { clearDeadline, type Session } from "./session.ts";
@@ -49,79 +50,97 @@ const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
  * @param session The session; its `target` and `server` are set
  * @param upstream Where its route leads
  * @param parts Sockets, resolver and clock
- * @returns The connection
+ * @returns The connection, at once where nothing has to be waited for
  * @throws {ResolveError} when no target is usable or a name cannot be resolved
- * @throws {ConnectError} when no target answered; the last failure is its cause
+ * @throws {ConnectError} when no target answered; the last failure is its cause. A promise may reject
+ * likewise
  */
-export async function connectUpstream(
+export function connectUpstream(
   session: Session,
   upstream: Upstream,
   parts: ConnectParts,
-): Promise<Stream> {
+): Stream | Promise<Stream> {
   const tried: Target[] = [];
   let failure: unknown;
-  while (tried.length <= upstream.config.retries && !session.ended) {
-    const target = upstream.pick(session.source, tried);
-    if (target === undefined) break;
-    tried.push(target);
-    target.sessions.add(1);
-    session.target = target;
-    try {
-      return await connectTarget(session, upstream, target, parts);
-    } catch (error) {
-      failure = error;
+  const next = (): Stream | Promise<Stream> => {
+    while (tried.length <= upstream.config.retries && !session.ended) {
+      const target = upstream.pick(session.source, tried);
+      if (target === undefined) break;
+      tried.push(target);
+      target.sessions.add(1);
+      session.target = target;
+      try {
+        const server = connectTarget(session, upstream, target, parts);
+        if (!(server instanceof Promise)) return server;
+        return server.catch((error: unknown) => {
+          failed(target, error);
+          return next();
+        });
+      } catch (error) {
+        failed(target, error);
+      }
     }
+    throw failure ?? new ResolveError(
+      `No target of upstream "${upstream.name}" is usable; check their limits and states`,
+      { code: "no_target", context: { session: session.id, upstream: upstream.name } },
+    );
+  };
+  const failed = (target: Target, error: unknown) => {
+    failure = error;
     // Ending the session gives its target's place back itself.
-    if (session.ended) break;
+    if (session.ended) return;
     target.sessions.add(-1);
     session.target = undefined;
-  }
-  throw failure ?? new ResolveError(
-    `No target of upstream "${upstream.name}" is usable; check their limits and states`,
-    { code: "no_target", context: { session: session.id, upstream: upstream.name } },
-  );
+  };
+  return next();
 }
 
-async function connectTarget(
+function connectTarget(
   session: Session,
   upstream: Upstream,
   target: Target,
   parts: ConnectParts,
-): Promise<Stream> {
+): Stream | Promise<Stream> {
   const { address } = target;
   if (address.kind === "builtin") return parts.builtin(session, address.name);
-  const controller = new AbortController();
-  session.cancel = () => controller.abort();
-  session.onDeadline = session.cancel;
-  session.deadline = performance.now() + upstream.config.connect_timeout;
-  try {
-    if (address.kind === "unix") return await parts.io.connect(address, controller.signal);
-    const { host, port } = address;
-    if (target.isLiteral) return await parts.io.connect(address, controller.signal);
-    const found = await orAbort(parts.resolver.resolve(host), controller.signal);
-    const list = orderAddresses(upstream, target, found.list, session.source);
-    return await connectAny(
-      list.map((ip) => ({ kind: "inet", host: ip, port })),
-      parts.io,
-      controller.signal,
-    );
-  } catch (error) {
-    if (error instanceof ResolveError) throw error;
+  const attempt = new Attempt();
+  const explain = (error: unknown) => {
+    if (error instanceof ResolveError) return error;
     const kind = parts.io.classify(error);
     // Want of descriptors or permission says nothing of the target, nor does a session that ended.
     if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed();
     const why = address.kind === "unix" && kind === "refused"
       ? "nobody listens at that path"
       : describe(kind, error);
-    throw new ConnectError(`Cannot connect to target "${target.name}": ${why}`, {
+    return new ConnectError(`Cannot connect to target "${target.name}": ${why}`, {
       code: REASONS[kind],
       context: { session: session.id, upstream: upstream.name, target: target.name },
       cause: error,
     });
-  } finally {
-    clearDeadline(session);
-    session.cancel = undefined;
+  };
+  try {
+    const server = address.kind === "unix" || target.isLiteral
+      ? parts.io.connect(address, attempt)
+      : connectName(session, upstream, target, { ...parts, attempt });
+    if (!(server instanceof Promise)) return server;
+    session.cancel = () => attempt.giveUp();
+    session.onDeadline = session.cancel;
+    session.deadline = performance.now() + upstream.config.connect_timeout;
+    return server.then((stream) => {
+      stopWaiting(session);
+      return stream;
+    }, (error: unknown) => {
+      stopWaiting(session);
+      throw explain(error);
+    });
+  } catch (error) {
+    throw explain(error);
   }
+}
+
+function stopWaiting(session: Session): void {
+  clearDeadline(session);
+  session.cancel = undefined;
 }
 
 function describe(kind: IoFailure, error: unknown): string {
@@ -139,41 +158,66 @@ function describe(kind: IoFailure, error: unknown): string {
   }
 }
 
-function orAbort<T>(promise: T | Promise<T>, signal: AbortSignal): T | Promise<T> {
-  if (!(promise instanceof Promise)) return promise;
+/** Connects to one of the addresses that a target's name has. */
+function connectName(
+  session: Session,
+  upstream: Upstream,
+  target: Target,
+  { io, resolver, attempt }: ConnectParts & { readonly attempt: Attempt },
+): Stream | Promise<Stream> {
+  const { address } = target;
+  if (address.kind !== "inet") throw new TypeError("Only an address with a host has a name");
+  const { host, port } = address;
+  const choose = ({ list }: Addresses) => {
+    const ordered = orderAddresses(upstream, target, list, session.source);
+    return connectAny(ordered.map((ip) => ({ kind: "inet", host: ip, port })), io, attempt);
+  };
+  const found = resolver.resolve(host);
+  if (!(found instanceof Promise)) return choose(found);
   return new Promise((resolve, reject) => {
-    const giveUp = () =>
+    attempt.onGiveUp = () =>
       reject(
         new ResolveError("No name server answered within connect_timeout", { code: "dns_failed" }),
       );
-    signal.addEventListener("abort", giveUp, { once: true });
-    promise.then(resolve, reject);
+    found.then((addresses) => {
+      attempt.onGiveUp = undefined;
+      if (attempt.givenUp) return;
+      return choose(addresses);
+    }).then((stream) => stream === undefined ? undefined : resolve(stream), reject);
   });
 }
 
 /** Tries addresses of one name in turn, the next one early where one is slow (RFC 8305 §5). */
 function connectAny(
-  addresses: readonly { readonly kind: "inet"; readonly host: string; readonly port: number }[],
+  addresses: readonly StreamAddress[],
   io: Io,
-  signal: AbortSignal,
-): Promise<Stream> {
-  signal.throwIfAborted();
+  attempt: Attempt,
+): Stream | Promise<Stream> {
   const only = addresses[0];
-  if (only !== undefined && addresses.length === 1) return io.connect(only, signal);
+  if (only !== undefined && addresses.length === 1) return io.connect(only, attempt);
   return new Promise((resolve, reject) => {
-    const attempts = new Set<AbortController>();
+    const attempts = new Set<Attempt>();
     let next = 0;
     let settled = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const settle = () => {
       settled = true;
       clearTimeout(timer);
-      for (const attempt of attempts) attempt.abort();
-      signal.removeEventListener("abort", giveUp);
+      attempt.onGiveUp = undefined;
+      for (const other of attempts) other.giveUp();
     };
-    const giveUp = () => {
+    const connected = (stream: Stream) => {
+      if (settled) return stream.close();
       settle();
-      reject(signal.reason);
+      resolve(stream);
+    };
+    const failed = (own: Attempt, error: unknown) => {
+      // One that had to make room is not followed by another at once.
+      if (!attempts.delete(own) || settled) return;
+      if (next < addresses.length) return start();
+      if (attempts.size > 0) return;
+      settle();
+      reject(error);
     };
     const start = () => {
       clearTimeout(timer);
@@ -182,25 +226,21 @@ function connectAny(
       const [oldest] = attempts;
       if (oldest !== undefined && attempts.size >= MAX_ATTEMPTS) {
         attempts.delete(oldest);
-        oldest.abort();
+        oldest.giveUp();
       }
-      const attempt = new AbortController();
-      attempts.add(attempt);
-      io.connect(address, attempt.signal).then((stream) => {
-        if (settled) return stream.close();
-        settle();
-        resolve(stream);
-      }, (error: unknown) => {
-        // One that had to make room is not followed by another at once.
-        if (!attempts.delete(attempt) || settled) return;
-        if (next < addresses.length) return start();
-        if (attempts.size > 0) return;
-        settle();
-        reject(error);
-      });
+      const own = new Attempt();
+      attempts.add(own);
+      // A promise of its own: what fails at once must not start the next within this call.
+      Promise.resolve().then(() => io.connect(address, own)).then(
+        connected,
+        (error: unknown) => failed(own, error),
+      );
       if (next < addresses.length) timer = setTimeout(start, ATTEMPT_DELAY_MS);
     };
-    signal.addEventListener("abort", giveUp, { once: true });
+    attempt.onGiveUp = () => {
+      settle();
+      reject(givenUp());
+    };
     start();
   });
 }

@@ -63,6 +63,22 @@ export class Head {
       return "deadline";
     }
     this.pending = undefined;
+    return this.#take(got);
+  }
+
+  /**
+   * Takes bytes that are there already, where that can be told without a wait.
+   *
+   * @returns What came, or `undefined` where it takes {@linkcode more}
+   * @throws {Error} when the client's connection broke
+   */
+  moreNow(): Arrival | undefined {
+    if (this.pending !== undefined || this.length >= this.#limit) return undefined;
+    const got = this.#client.tryRead?.(this.buffer.subarray(this.length, this.#limit));
+    return got === undefined ? undefined : this.#take(got);
+  }
+
+  #take(got: number | null): Arrival {
     if (got === null) {
       this.ended = true;
       return "end";

@@ -73,12 +73,25 @@ export async function serve(
       head = new Head(client, limits.max_bytes, parts.budget);
       const deadline = session.started + limits.timeout;
       if (proxied) await readProxyHeader(session, head, deadline);
-      if (needsBytes(session)) session.detected = await detect(session, head, deadline);
+      if (needsBytes(session)) {
+        const detection = new Detection("tcp", listener.router.needsHost);
+        // The first bytes are mostly there with the connection: no promise then, here and below.
+        session.detected = detectNow(session, head, detection) ??
+          await detect(session, { head, detection, deadline });
+      }
       session.detectMs = performance.now() - session.started;
       counters.detectSeconds.observe(session.detectMs / 1000);
     }
     counters.detect(session.detected?.protocol);
-    const server = await connect(session, parts);
+    const connecting = connect(session, parts);
+    const connected = connecting instanceof Promise ? await connecting : connecting;
+    if (session.ended) {
+      connected.close();
+      throw new Stop("shutdown");
+    }
+    const server = withFaults(session, connected, parts);
+    session.server = server;
+    session.idleMs = session.upstream?.config.idle_timeout ?? IDLE_MS;
     session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
     session.upstream?.times.tcp.observe(session.connectMs / 1000);
     session.target?.totals.addSession();
@@ -93,7 +106,9 @@ export async function serve(
     });
   } catch (error) {
     if (error instanceof Stop) sessions.end(session, error.reason, error.cause);
-    else sessions.end(session, "internal_error", error);
+    else if (error instanceof ConnectError || error instanceof ResolveError) {
+      sessions.end(session, error.code as CloseReason, error);
+    } else sessions.end(session, "internal_error", error);
   } finally {
     head?.discard();
   }
@@ -116,6 +131,14 @@ function needsBytes(session: Session): boolean {
 async function more(session: Session, head: Head, deadline: number): Promise<Arrival> {
   try {
     return await head.more(session, deadline);
+  } catch (error) {
+    throw new Stop("client_reset", error);
+  }
+}
+
+function moreNow(head: Head): Arrival | undefined {
+  try {
+    return head.moreNow();
   } catch (error) {
     throw new Stop("client_reset", error);
   }
@@ -158,34 +181,58 @@ function charge(session: Session): void {
   session.chargedTo = session.source.host;
 }
 
-async function detect(session: Session, head: Head, deadline: number): Promise<Detected> {
-  const { router, config } = session.listener;
-  const detection = new Detection("tcp", router.needsHost);
+/** Detects by what is there already. */
+function detectNow(session: Session, head: Head, detection: Detection): Detected | undefined {
+  // Behind a PROXY header there may be bytes.
+  let detected = head.length > 0 ? detection.stream(head.bytes) : undefined;
+  while (detected === undefined) {
+    const arrival = moreNow(head);
+    if (arrival === undefined) return undefined;
+    detected = judge(session, head, { detection, arrival });
+  }
+  return detected;
+}
+
+async function detect(
+  session: Session,
+  { head, detection, deadline }: {
+    readonly head: Head;
+    readonly detection: Detection;
+    readonly deadline: number;
+  },
+): Promise<Detected> {
   for (;;) {
-    if (head.length > 0) {
-      const detected = detection.stream(head.bytes);
-      if (detected !== undefined) return detected;
-    }
     const arrival = await more(session, head, deadline);
-    switch (arrival) {
-      case "bytes":
-        break;
-      case "no_memory":
-        throw detectStop("detect_memory");
-      case "end":
-        // A health check that connects and closes need not trouble a target.
-        if (head.length === 0) throw new Stop("client_closed");
-        return detection.conclude();
-      case "full":
-        return detection.conclude();
-      case "deadline":
-        if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
-        return head.length === 0 ? SILENT : detection.conclude();
-    }
+    const detected = judge(session, head, { detection, arrival });
+    if (detected !== undefined) return detected;
   }
 }
 
-async function connect(session: Session, parts: ServeParts): Promise<Stream> {
+/** Tells what is detected after an arrival; `undefined` where it takes more. */
+function judge(
+  { listener: { config } }: Session,
+  head: Head,
+  { detection, arrival }: { readonly detection: Detection; readonly arrival: Arrival },
+): Detected | undefined {
+  switch (arrival) {
+    case "bytes":
+      return detection.stream(head.bytes);
+    case "no_memory":
+      throw detectStop("detect_memory");
+    case "end":
+      // A health check that connects and closes need not trouble a target.
+      if (head.length === 0) throw new Stop("client_closed");
+      return detection.conclude();
+    case "full":
+      return detection.conclude();
+    case "deadline":
+      if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
+      return head.length === 0 ? SILENT : detection.conclude();
+  }
+}
+
+/** Routes a session and connects it to a target. */
+function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> {
   const { listener, detected, source } = session;
   const route = listener.router.match({
     transport: "tcp",
@@ -199,24 +246,7 @@ async function connect(session: Session, parts: ServeParts): Promise<Stream> {
   const upstream = listener.upstreams.get(route.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
-  let server: Stream;
-  try {
-    server = await connectUpstream(session, upstream, parts);
-  } catch (error) {
-    if (error instanceof ConnectError || error instanceof ResolveError) {
-      throw new Stop(error.code as CloseReason, error);
-    }
-    throw error;
-  }
-  if (session.ended) {
-    server.close();
-    throw new Stop("shutdown");
-  }
-  server = withFaults(session, server, parts);
-  session.server = server;
-  session.idleMs = upstream.config.idle_timeout ?? IDLE_MS;
-  session.lastActive = parts.clock.now;
-  return server;
+  return connectUpstream(session, upstream, parts);
 }
 
 /** Puts the faults that the configuration asks for into the connection's way. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Attempt } from "../io/attempt.ts";
 import { denoIo } from "../io/deno.ts";
 import type { Stream, StreamAddress } from "../io/mod.ts";
 import { messageOf } from "../errors.ts";
@@ -120,7 +121,16 @@ interface AttemptOptions extends Pick<HealthConfig, "probe"> {
 async function probeAddress(address: StreamAddress, options: AttemptOptions): Promise<void> {
   const { probe, host, signal } = options;
   if (probe === "tls") return await tlsHandshake(address, { host, signal });
-  const stream = await denoIo.connect(address, signal);
+  const attempt = new Attempt();
+  const giveUp = () => attempt.giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  let stream: Stream;
+  try {
+    signal.throwIfAborted();
+    stream = await denoIo.connect(address, attempt);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
   const close = () => stream.close();
   signal.addEventListener("abort", close, { once: true });
   try {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Attempt } from "../../src/io/attempt.ts";
 import type {
   DatagramAddress,
   DatagramSocket,
@@ -83,15 +84,24 @@ export class FaultyIo implements Io {
     return new FaultyTargetSocket(this, options);
   }
 
-  async connect(_to: StreamAddress, signal: AbortSignal): Promise<Stream> {
+  connect(_to: StreamAddress, attempt: Attempt): Stream | Promise<Stream> {
+    if (this.chance(0.2)) return this.#connected();
+    return this.#connecting(attempt);
+  }
+
+  async #connecting(attempt: Attempt): Promise<Stream> {
     await this.pause();
-    signal.throwIfAborted();
+    if (attempt.givenUp) throw new Failure("timed_out");
     if (this.chance(0.15)) {
       // Never answered: only the deadline ends it.
       await new Promise((_resolve, reject) =>
-        signal.addEventListener("abort", () => reject(new Failure("timed_out")))
+        attempt.onGiveUp = () => reject(new Failure("timed_out"))
       );
     }
+    return this.#connected();
+  }
+
+  #connected(): Stream {
     if (this.chance(0.3)) throw new Failure(this.random() < 0.5 ? "refused" : "unreachable");
     return new FaultyStream(this);
   }
@@ -126,6 +136,17 @@ export class FaultyStream implements Stream {
     if (this.#io.chance(0.1)) throw new Failure("reset");
     if (this.#io.chance(0.1)) await new Promise<void>((resolve) => this.#onClose.push(resolve));
     if (this.#closed) throw new Failure("closed");
+    return this.#readNow(buffer);
+  }
+
+  tryRead(buffer: Uint8Array): number | null | undefined {
+    if (this.#closed) throw new Failure("closed");
+    if (this.#io.chance(0.5)) return undefined;
+    if (this.#io.chance(0.1)) throw new Failure("reset");
+    return this.#readNow(buffer);
+  }
+
+  #readNow(buffer: Uint8Array): number | null {
     const rest = this.#start.length - this.#sent;
     if (rest === 0 || this.#io.chance(0.1)) return null;
     const count = Math.min(buffer.length, 1 + Math.floor(this.#io.random() * rest));

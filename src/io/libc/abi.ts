@@ -19,6 +19,7 @@ export const EPOLLRDHUP = 0x2000;
 export const EPOLLET = 1 << 31;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;
@@ -76,4 +77,5 @@ export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
+export const EALREADY = 114;
 export const EINPROGRESS = 115;

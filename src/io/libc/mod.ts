@@ -51,7 +51,7 @@ export function openLibcIo(options: LibcIoOptions): LibcIo {
       new LibcListener(poller, at, { shared, inherited: inherited("tcp", at) }),
     bind: (at, shared) => bindLibc(poller, at, { shared, inherited: inherited("udp", at) }),
     dial: (target, options) => dialLibc(poller, target, options),
-    connect: (to, signal) => connectLibc(poller, to, signal),
+    connect: (to, attempt) => connectLibc(poller, to, attempt),
     relay(client, server, options) {
       if (!(client instanceof LibcStream && server instanceof LibcStream)) return false;
       relayLibc(client, server, options);
