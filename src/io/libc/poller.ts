@@ -11,6 +11,7 @@ import {
   EINTR,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
   EPOLL_DATA_OFFSET,
   EPOLL_EVENT_BYTES,
   EPOLLIN,
@@ -102,16 +103,32 @@ export class Poller {
     const generation = ((this.#generations[fd] ?? 0) + 1) | 0;
     this.#generations[fd] = generation;
     this.#handlers[fd] = handler;
-    this.#eventView.setInt32(0, events, true);
-    this.#eventView.setInt32(EPOLL_DATA_OFFSET, fd, true);
-    this.#eventView.setInt32(EPOLL_DATA_OFFSET + 4, generation, true);
-    if (this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_ADD, fd, this.#event) < 0) {
+    if (this.#control(EPOLL_CTL_ADD, fd, events) < 0) {
       const errno = this.#errno[0]!;
       this.#handlers[fd] = undefined;
       this.#libc.close(fd);
       throw libcError("epoll_ctl", errno);
     }
     this.#mark(fd, true);
+  }
+
+  /**
+   * Watches a descriptor for other events; those that are there now are told again.
+   *
+   * @param fd A descriptor that is watched
+   * @param events Which events
+   */
+  change(fd: number, events: number): void {
+    if (this.#control(EPOLL_CTL_MOD, fd, events) < 0) {
+      throw libcError("epoll_ctl", this.#errno[0]!);
+    }
+  }
+
+  #control(operation: number, fd: number, events: number): number {
+    this.#eventView.setInt32(0, events, true);
+    this.#eventView.setInt32(EPOLL_DATA_OFFSET, fd, true);
+    this.#eventView.setInt32(EPOLL_DATA_OFFSET + 4, this.#generations[fd]!, true);
+    return this.#libc.epoll_ctl(this.#epoll, operation, fd, this.#event);
   }
 
   /**

@@ -187,13 +187,13 @@ class LibcRelay {
         return false;
       }
       direction.keep(shared.subarray(0, count));
-      if (errno === abi.EAGAIN) to.writable = false;
+      if (errno === abi.EAGAIN) to.block();
       return to.writable;
     }
     this.#count(direction, written);
     if (written === count) return true;
     direction.keep(shared.subarray(written, count));
-    to.writable = false;
+    to.block();
     return false;
   }
 
@@ -205,7 +205,7 @@ class LibcRelay {
     if (written < 0) {
       const errno = this.#errno[0]!;
       if (isSocketError(errno)) this.#writeFailed(direction, libcError("send", errno));
-      else if (errno === abi.EAGAIN) to.writable = false;
+      else if (errno === abi.EAGAIN) to.block();
       return false;
     }
     this.#count(direction, written);
@@ -214,7 +214,7 @@ class LibcRelay {
       return true;
     }
     direction.rest = rest.subarray(written);
-    to.writable = false;
+    to.block();
     return false;
   }
 

@@ -17,7 +17,8 @@ import { openLibc } from "./symbols.ts";
 const BACKLOG = 4096;
 /** Connections that one wake accepts before the others have their turn. */
 const ACCEPT_BATCH = 64;
-const STREAM_EVENTS = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLOUT | abi.EPOLLRDHUP | abi.EPOLLET;
+const READ_EVENTS = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLRDHUP | abi.EPOLLET;
+const ALL_EVENTS = READ_EVENTS | abi.EPOLLOUT;
 
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
 /** `struct linger`: on, and for no time, which makes closing a reset. */
@@ -64,6 +65,8 @@ export class LibcStream implements Stream, PollHandler {
   onRelay: (() => void) | undefined;
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
+  /** Whether it is told when a write may go through: what never has to wait for that is spared a wake. */
+  #watchesWrites: boolean;
   #local: Endpoint | undefined;
   #reader: Waiting<number | null> | undefined;
   #writer: Waiting<number> | undefined;
@@ -71,14 +74,27 @@ export class LibcStream implements Stream, PollHandler {
 
   /**
    * @param poller The thread's loop
-   * @param fd A connected, non-blocking socket
-   * @param remote Who is at the other end
+   * @param fd A non-blocking socket that is connected or being so
+   * @param options Who is at the other end, and whether it is still to be connected
    */
-  constructor(poller: Poller, fd: number, remote: Endpoint) {
+  constructor(
+    poller: Poller,
+    fd: number,
+    { remote, connecting }: { readonly remote: Endpoint; readonly connecting: boolean },
+  ) {
     this.poller = poller;
     this.fd = fd;
     this.remote = remote;
-    poller.add(fd, STREAM_EVENTS, this);
+    this.#watchesWrites = connecting;
+    poller.add(fd, connecting ? ALL_EVENTS : READ_EVENTS, this);
+  }
+
+  /** Notes that no write goes through until an event tells that it may. */
+  block(): void {
+    this.writable = false;
+    if (this.#watchesWrites) return;
+    this.#watchesWrites = true;
+    this.poller.change(this.fd, ALL_EVENTS);
   }
 
   get local(): Endpoint {
@@ -175,7 +191,7 @@ export class LibcStream implements Stream, PollHandler {
     const errno = this.#errno[0]!;
     if (isSocketError(errno)) return writer.reject(libcError("send", errno));
     this.#writer = writer;
-    if (errno === abi.EAGAIN) this.writable = false;
+    if (errno === abi.EAGAIN) this.block();
     else this.poller.again(() => this.onEvents(0));
   }
 
@@ -309,7 +325,7 @@ export class LibcListener implements StreamListener, PollHandler {
     if (this.#closed || !this.#ready || this.#accepted >= ACCEPT_BATCH) return undefined;
     this.#accepted++;
     const fd = this.#acceptOne();
-    if (fd >= 0) return new LibcStream(this.#poller, fd, decodeSockaddr(address));
+    if (fd >= 0) return this.#streamOf(fd);
     if (-fd !== abi.EAGAIN) throw libcError("accept4", -fd);
     this.#ready = false;
     this.#accepted = 0;
@@ -334,7 +350,7 @@ export class LibcListener implements StreamListener, PollHandler {
     const fd = this.#acceptOne();
     if (fd >= 0) {
       try {
-        waiting.resolve(new LibcStream(this.#poller, fd, decodeSockaddr(address)));
+        waiting.resolve(this.#streamOf(fd));
       } catch (error) {
         waiting.reject(error as Error);
       }
@@ -348,6 +364,11 @@ export class LibcListener implements StreamListener, PollHandler {
 
   steer(share: SocketShare | undefined): void {
     steerLibc(this.#fd, share, false);
+  }
+
+  #streamOf(fd: number): LibcStream {
+    const remote = decodeSockaddr(address);
+    return new LibcStream(this.#poller, fd, { remote, connecting: false });
   }
 
   /** Gives a descriptor or the negative errno; `address` has the peer's. */
@@ -396,7 +417,8 @@ export function connectLibc(
     libc.close(fd);
     throw libcError("connect", code);
   }
-  const stream = new LibcStream(poller, fd, unix ? NOWHERE : to);
+  const remote = unix ? NOWHERE : to;
+  const stream = new LibcStream(poller, fd, { remote, connecting: code !== 0 });
   // What comes from a target comes with an event: it can hardly have answered yet.
   stream.readable = false;
   return code === 0 ? stream : stream.connected(attempt);
