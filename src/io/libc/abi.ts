@@ -52,6 +52,7 @@ export const O_NONBLOCK = 0o4000;
 
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
+export const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
 /** `EFD_NONBLOCK | EFD_CLOEXEC`. */
 export const EFD_FLAGS = 0o2004000;

@@ -153,7 +153,10 @@ class LibcRelay {
       if (count > 0) {
         taken += count;
         // A short read has emptied the socket, unless its end is what comes next.
-        if (count < room && !from.hungUp) from.readable = false;
+        if (count < room) {
+          if (from.ending) direction.ended = true;
+          else if (!from.hungUp) from.readable = false;
+        }
         if (!this.#write(direction, count)) return;
       } else if (count === 0) {
         direction.ended = true;
@@ -178,7 +181,9 @@ class LibcRelay {
     const { to } = direction;
     // The first write may wait for company (Nagle); a second one shows a dialogue.
     if (++direction.writes === 2) to.setNoDelay();
-    const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
+    // Last bytes wait for the end, which follows at once: one packet and one wake for both.
+    const more = direction.ended ? abi.MSG_MORE : 0;
+    const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL | more;
     const written = this.#libc.send(to.fd, shared, count, flags);
     if (written < 0) {
       const errno = this.#errno[0]!;

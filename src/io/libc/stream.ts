@@ -18,6 +18,7 @@ const BACKLOG = 4096;
 /** Connections that one wake accepts before the others have their turn. */
 const ACCEPT_BATCH = 64;
 const READ_EVENTS = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLRDHUP | abi.EPOLLET;
+const ENDING_EVENTS = abi.EPOLLRDHUP | abi.EPOLLPRI | abi.EPOLLERR | abi.EPOLLHUP;
 const ALL_EVENTS = READ_EVENTS | abi.EPOLLOUT;
 
 const ONE = new Uint8Array(new Int32Array([1]).buffer);
@@ -58,6 +59,8 @@ export class LibcStream implements Stream, PollHandler {
   writable = true;
   /** Whether the other side is known to have ended, so that the last read has to be made. */
   hungUp = false;
+  /** Whether it has ended in order, all it sent has come, and a read that falls short has the rest. */
+  ending = false;
   /** Whether the connection broke (RST): nothing more can be written to it. */
   broken = false;
   closed = false;
@@ -131,6 +134,9 @@ export class LibcStream implements Stream, PollHandler {
     if (events & (abi.EPOLLIN | abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.readable = true;
     if (events & (abi.EPOLLOUT | abi.EPOLLHUP | abi.EPOLLERR)) this.writable = true;
     if (events & (abi.EPOLLPRI | abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.hungUp = true;
+    // Out-of-band bytes cut a read short, and descriptors that a Unix socket passes; with an error
+    // pending the next read has to be made.
+    this.ending = (events & ENDING_EVENTS) === abi.EPOLLRDHUP && this.remote !== NOWHERE;
     if (events & abi.EPOLLERR) this.broken = true;
     if (this.onRelay !== undefined) return this.onRelay();
     const reader = this.#reader;
