@@ -277,6 +277,7 @@ class RunningProxy implements Proxy {
         io: io ?? denoIo,
         shared: this.#shared,
         onEnd: this.#localListener(),
+        records: () => onEnd !== undefined || onAccess !== undefined && this.#config.log.access,
       })
       : await Workers.start(this.#config, {
         ...common,
