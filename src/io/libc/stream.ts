@@ -128,6 +128,7 @@ export class LibcStream implements Stream, PollHandler {
   onEvents(events: number): void {
     if (this.#connecting !== undefined) {
       const failed = events & (abi.EPOLLERR | abi.EPOLLHUP) ? this.#socketError() : 0;
+      this.poller.turn();
       this.#connecting(failed === 0 ? undefined : libcError("connect", failed));
       if (failed !== 0) return;
     }
@@ -139,6 +140,7 @@ export class LibcStream implements Stream, PollHandler {
     this.ending = (events & ENDING_EVENTS) === abi.EPOLLRDHUP && this.remote !== NOWHERE;
     if (events & abi.EPOLLERR) this.broken = true;
     if (this.onRelay !== undefined) return this.onRelay();
+    this.poller.turn();
     const reader = this.#reader;
     if (reader !== undefined && this.readable) {
       this.#reader = undefined;
@@ -167,6 +169,7 @@ export class LibcStream implements Stream, PollHandler {
 
   /** Ends a read that waits: it gives 0. */
   cancelRead(): void {
+    if (this.#reader !== undefined) this.poller.turn();
     this.#reader?.resolve(0);
     this.#reader = undefined;
   }
@@ -324,6 +327,7 @@ export class LibcListener implements StreamListener, PollHandler {
     this.#ready = true;
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    this.#poller.turn();
     if (waiting !== undefined) this.#accept(waiting);
   }
 
@@ -350,7 +354,10 @@ export class LibcListener implements StreamListener, PollHandler {
     }
     if (++this.#accepted > ACCEPT_BATCH) {
       this.#accepted = 0;
-      this.#poller.again(() => this.#accept(waiting));
+      this.#poller.again(() => {
+        this.#poller.turn();
+        this.#accept(waiting);
+      });
       return;
     }
     const fd = this.#acceptOne();
