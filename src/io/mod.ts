@@ -214,7 +214,7 @@ export interface RelayOptions {
   /** Is kept up to date. */
   readonly progress: RelayProgress;
   /** The coarse time. */
-  readonly now: () => number;
+  readonly clock: { readonly now: number };
   /** Goes to the target first; borrowed for the call only. */
   readonly first: Uint8Array;
   /** Whether the client has ended its sending direction. */

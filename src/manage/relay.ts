@@ -78,7 +78,7 @@ function takeOver(session: Session, server: Stream, options: RelayOptions): bool
     const first = head?.gather();
     const taken = io.relay?.(session.client, server, {
       progress: session,
-      now: () => clock.now,
+      clock,
       first: first === undefined ? preface : concatenate(preface, first.bytes),
       ended: first?.ended ?? false,
       onEnd: (outcome, error) =>

@@ -269,7 +269,8 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
 class LibcTargetSocket implements TargetSocket, PollHandler {
   readonly #poller: Poller;
   readonly #exchange: Exchange;
-  readonly #options: TargetOptions;
+  readonly #onReply: TargetOptions["onReply"];
+  readonly #onError: TargetOptions["onError"];
   readonly #fd: number;
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
@@ -278,7 +279,8 @@ class LibcTargetSocket implements TargetSocket, PollHandler {
   constructor(poller: Poller, target: Endpoint, options: TargetOptions) {
     this.#poller = poller;
     this.#exchange = exchangeOf(poller);
-    this.#options = options;
+    this.#onReply = options.onReply;
+    this.#onError = options.onError;
     const six = target.host.includes(":");
     this.#fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
     this.#libc.setsockopt(this.#fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
@@ -312,13 +314,13 @@ class LibcTargetSocket implements TargetSocket, PollHandler {
     );
     if (count < 0) {
       const errno = this.#errno[0]!;
-      if (errno !== abi.EAGAIN) this.#options.onError(libcError("recvmmsg", errno));
+      if (errno !== abi.EAGAIN) this.#onError(libcError("recvmmsg", errno));
       return;
     }
     this.#exchange.usedReplies += count;
     for (let i = first; i < first + count; i++) {
       const start = i * SLOT_BYTES;
-      this.#options.onReply(replies.bytes.subarray(start, start + answered.received(i)));
+      this.#onReply(replies.bytes.subarray(start, start + answered.received(i)));
     }
   }
 

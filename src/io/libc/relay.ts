@@ -8,7 +8,7 @@
 import type { RelayOptions } from "../mod.ts";
 import * as abi from "./abi.ts";
 import { closedError, isSocketError, libcError } from "./errors.ts";
-import type { LibcStream } from "./stream.ts";
+import type { LibcStream, RelayHandler } from "./stream.ts";
 import { openLibc } from "./symbols.ts";
 
 /**
@@ -79,10 +79,12 @@ class Direction {
 }
 
 /** A running relay. */
-class LibcRelay {
+class LibcRelay implements RelayHandler {
   readonly #up: Direction;
   readonly #down: Direction;
-  readonly #options: RelayOptions;
+  readonly #progress: RelayOptions["progress"];
+  readonly #clock: RelayOptions["clock"];
+  readonly #onEnd: RelayOptions["onEnd"];
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
   #over = false;
@@ -92,11 +94,12 @@ class LibcRelay {
   constructor(client: LibcStream, server: LibcStream, options: RelayOptions) {
     this.#up = new Direction(client, server, true);
     this.#down = new Direction(server, client, false);
-    this.#options = options;
-    const onClient = () => this.#wake(this.#up, this.#down);
-    const onServer = () => this.#wake(this.#down, this.#up);
-    client.onRelay = onClient;
-    server.onRelay = onServer;
+    // Not the options as a whole, nor a function for each stream: an idle session is mostly this.
+    this.#progress = options.progress;
+    this.#clock = options.clock;
+    this.#onEnd = options.onEnd;
+    client.relay = this;
+    server.relay = this;
     this.#up.ended = options.ended;
     if (options.first.length > 0) {
       this.#up.writes = 1;
@@ -106,6 +109,11 @@ class LibcRelay {
     // What did not go through was only lent.
     if (this.#up.rest !== undefined) this.#up.keep(this.#up.rest);
     if (!this.#over) this.#pump(this.#down);
+  }
+
+  onStream(stream: LibcStream): void {
+    if (stream === this.#up.from) this.#wake(this.#up, this.#down);
+    else this.#wake(this.#down, this.#up);
   }
 
   /** A stream had events: it may be read from, and it may be written to. */
@@ -124,9 +132,9 @@ class LibcRelay {
     this.#over = true;
     this.#up.drop();
     this.#down.drop();
-    this.#up.from.onRelay = undefined;
-    this.#down.from.onRelay = undefined;
-    this.#options.onEnd(outcome, error);
+    this.#up.from.relay = undefined;
+    this.#down.from.relay = undefined;
+    this.#onEnd(outcome, error);
   }
 
   #pump(direction: Direction): void {
@@ -224,9 +232,9 @@ class LibcRelay {
   }
 
   #count(direction: Direction, written: number): void {
-    this.#options.progress.lastActive = this.#options.now();
-    if (direction.up) this.#options.progress.up += written;
-    else this.#options.progress.down += written;
+    this.#progress.lastActive = this.#clock.now;
+    if (direction.up) this.#progress.up += written;
+    else this.#progress.down += written;
   }
 
   #passEnd(direction: Direction): void {

@@ -48,6 +48,12 @@ export function localEndpoint(fd: number): Endpoint {
   return libc.getsockname(fd, address, addressLengthBytes) < 0 ? NOWHERE : decodeSockaddr(address);
 }
 
+/** A relay, as its streams know it. */
+export interface RelayHandler {
+  /** A stream of its has had events, or was closed. */
+  onStream(stream: LibcStream): void;
+}
+
 /** One connection. */
 export class LibcStream implements Stream, PollHandler {
   readonly fd: number;
@@ -64,8 +70,8 @@ export class LibcStream implements Stream, PollHandler {
   /** Whether the connection broke (RST): nothing more can be written to it. */
   broken = false;
   closed = false;
-  /** Gets the events instead, once the relay has taken over. */
-  onRelay: (() => void) | undefined;
+  /** Gets the events instead, once it has taken over. */
+  relay: RelayHandler | undefined;
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
   /** Whether it is told when a write may go through: what never has to wait for that is spared a wake. */
@@ -139,7 +145,7 @@ export class LibcStream implements Stream, PollHandler {
     // pending the next read has to be made.
     this.ending = (events & ENDING_EVENTS) === abi.EPOLLRDHUP && this.remote !== NOWHERE;
     if (events & abi.EPOLLERR) this.broken = true;
-    if (this.onRelay !== undefined) return this.onRelay();
+    if (this.relay !== undefined) return this.relay.onStream(this);
     this.poller.turn();
     const reader = this.#reader;
     if (reader !== undefined && this.readable) {
@@ -236,7 +242,7 @@ export class LibcStream implements Stream, PollHandler {
     this.#writer?.reject(closedError());
     this.#reader = undefined;
     this.#writer = undefined;
-    this.onRelay?.();
+    this.relay?.onStream(this);
   }
 }
 
