@@ -55,8 +55,7 @@ export class Head {
    */
   async more(session: Session, at: number): Promise<Arrival> {
     if (this.length >= this.#limit) return "full";
-    if (this.length === this.buffer.length) this.#grow();
-    this.pending ??= this.#client.read(this.buffer.subarray(this.length, this.#limit));
+    this.pending ??= this.#client.read(this.#room());
     const got = await untilDeadline(session, this.pending, at);
     if (got === DEADLINE) {
       this.pending.then((count) => this.#late = count, (error: unknown) => this.#failure = error);
@@ -74,7 +73,7 @@ export class Head {
    */
   moreNow(): Arrival | undefined {
     if (this.pending !== undefined || this.length >= this.#limit) return undefined;
-    const got = this.#client.tryRead?.(this.buffer.subarray(this.length, this.#limit));
+    const got = this.#client.tryRead?.(this.#room());
     return got === undefined ? undefined : this.#take(got);
   }
 
@@ -86,6 +85,12 @@ export class Head {
     if (!this.#budget.take(got)) return "no_memory";
     this.length += got;
     return "bytes";
+  }
+
+  /** Where the next bytes go: never empty, for reading nothing looks like the end. */
+  #room(): Uint8Array {
+    if (this.length === this.buffer.length) this.#grow();
+    return this.buffer.subarray(this.length, this.#limit);
   }
 
   /** Twice as large, so that many clients that send a little more than others take little more. */

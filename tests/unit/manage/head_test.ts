@@ -63,3 +63,32 @@ Deno.test("head: an end that comes after the deadline is gathered", async () => 
   await head.pending;
   assertEquals(head.gather(), { bytes: new Uint8Array(), ended: true });
 });
+
+Deno.test("head: what is there at once is taken piece by piece, beyond its first buffer", () => {
+  const end = { host: "192.0.2.1", port: 1 };
+  const sent = new Uint8Array(200_000).map((_, i) => i);
+  let at = 0;
+  const client: Stream = {
+    local: end,
+    remote: end,
+    read: () => Promise.reject(new Error("Not needed")),
+    tryRead: (buffer) => {
+      if (at === sent.length) return undefined;
+      const piece = sent.subarray(at, at + Math.min(buffer.length, 50_000));
+      buffer.set(piece);
+      at += piece.length;
+      // As recv does it: no room gives 0, which means the end.
+      return piece.length === 0 ? null : piece.length;
+    },
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+  };
+  const head = new Head(client, 262_144, new Budget(262_144));
+  const arrivals = new Set<unknown>();
+  while (head.length < sent.length) arrivals.add(head.moreNow());
+  assertEquals([...arrivals], ["bytes"]);
+  assertEquals(head.moreNow(), undefined);
+  assertEquals(head.gather(), { bytes: sent, ended: false });
+});
