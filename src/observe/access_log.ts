@@ -55,6 +55,11 @@ export class AccessLog {
       : compileTemplate(template);
   }
 
+  /** Whether lines are wanted now. */
+  get on(): boolean {
+    return this.#on;
+  }
+
   /**
    * Takes what ended.
    *

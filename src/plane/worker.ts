@@ -63,7 +63,7 @@ class DataWorker {
       shared: new SharedView(memory, worker),
       reusePort: message.reusePort,
       exclusive: message.exclusive,
-      records: () => records || lines && this.#log.access,
+      records: () => records || lines && access.on,
       onEnd: (record) => {
         if (lines) access.take(record);
         if (records) ended.addRecord(record);

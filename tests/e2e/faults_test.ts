@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } fr
 import { createServer } from "node:net";
 import { loadConfig } from "../../src/config/load.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
+import { givenUp } from "../../src/io/attempt.ts";
 import { denoIo } from "../../src/io/deno.ts";
 import type { Io, Stream } from "../../src/io/mod.ts";
 import type { AccessRecord } from "../../src/observe/access.ts";
@@ -239,16 +240,16 @@ class HoledIo {
   io(isHole: (host: string) => boolean): Io {
     return {
       ...denoIo,
-      connect: (to, signal) => {
-        if (to.kind !== "inet" || !isHole(to.host)) return denoIo.connect(to, signal);
+      connect: (to, attempt) => {
+        if (to.kind !== "inet" || !isHole(to.host)) return denoIo.connect(to, attempt);
         this.at.push(performance.now());
         this.most = Math.max(this.most, ++this.running);
-        return new Promise<Stream>((_, reject) =>
-          signal.addEventListener("abort", () => {
+        return new Promise<Stream>((_, reject) => {
+          attempt.onGiveUp = () => {
             this.running--;
-            reject(signal.reason);
-          }, { once: true })
-        );
+            reject(givenUp());
+          };
+        });
       },
     };
   }
