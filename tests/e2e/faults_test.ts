@@ -4,7 +4,6 @@ import { loadConfig } from "../../src/config/load.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
 import { givenUp } from "../../src/io/attempt.ts";
 import { denoIo } from "../../src/io/deno.ts";
-import { givenUp } from "../../src/io/attempt.ts";
 import type { Io, Stream } from "../../src/io/mod.ts";
 import type { AccessRecord } from "../../src/observe/access.ts";
 import { startProxy } from "../../src/proxy.ts";
