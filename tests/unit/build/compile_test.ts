@@ -129,3 +129,21 @@ Deno.test("build: the stamp is the commit, and SOURCE_DATE_EPOCH where it is set
   assertEquals(JSON.parse(set.out).epoch, 1_000_000_000);
   assertStringIncludes(bad.err, 'SOURCE_DATE_EPOCH "soon" is no number of seconds');
 });
+
+Deno.test("build: no module but the workers' owner looks for files beside itself, where a build has none", async () => {
+  const found: string[] = [];
+  const look = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const path = `${folder}/${name}`;
+      if (isDirectory) await look(path);
+      else if (
+        name.endsWith(".ts") &&
+        /\bimport\.meta\.(url|dirname|filename|resolve)\b/.test(await Deno.readTextFile(path))
+      ) {
+        found.push(path.slice(ROOT.length));
+      }
+    }
+  };
+  await look(`${ROOT}src`);
+  assertEquals(found, ["src/plane/remote.ts"], 'use import … with { type: "text" }');
+});
