@@ -44,7 +44,7 @@ export interface ProxyOptions {
   /** How names are resolved; by the system's name servers unless given. */
   readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
   /** Gets a record of each session and flow at its end. */
-  readonly onEnd?: (record: AccessRecord) => void;
+  readonly onEnd?: ((record: AccessRecord) => void) | undefined;
   /**
    * Gets access lines as `log` asks, one or more at once, each with its line feed; none while
    * `log.access` is `false`.

@@ -11,8 +11,7 @@ import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { type InheritedSocket, inheritedSockets } from "../io/libc/inherited.ts";
 import { missingForLibc } from "../io/libc/symbols.ts";
 import { type RunningLog, setUpLog } from "../observe/log.ts";
-import { openMetrics } from "../observe/otel_metrics.ts";
-import { openTracing } from "../observe/tracing.ts";
+import { openTelemetry } from "../observe/telemetry.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, type ConfigFile, loadFile, readConfig } from "./config_file.ts";
 import { openNotifier } from "./notify.ts";
@@ -77,16 +76,16 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   let supervisor: Supervisor;
   try {
     const inherited = findInherited();
-    const onEnd = openTracing(() => (proxy?.config ?? config).log.access_rate);
+    const telemetry = await openTelemetry(() => (proxy?.config ?? config).log.access_rate);
     proxy = await startProxy(config, {
       onAccess: (lines) => log.write(lines),
-      ...(onEnd === undefined ? {} : { onEnd }),
+      onEnd: telemetry?.onEnd,
       takeOver,
       inherited,
     });
     const load = (text?: string) => loadFile(options, text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
-    openMetrics(supervisor);
+    telemetry?.openMetrics(supervisor);
     if (takeOver) await takeOverFrom(predecessor, proxy);
     await supervisor.openAdmin(takeOver);
   } catch (error) {
