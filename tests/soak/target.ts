@@ -10,6 +10,7 @@ import { type Sum, Wire } from "./tally.ts";
 import { splice } from "./tap.ts";
 import { type TargetPorts, tell } from "./records.ts";
 import { type Heard, serveHttp, serveRaw, serveSsh } from "./target_tcp.ts";
+import { onPort } from "./target_port.ts";
 import { listenReset } from "./target_reset.ts";
 import { FlowTarget } from "./target_udp.ts";
 
@@ -36,7 +37,7 @@ async function serve(conn: Deno.Conn, handle: Handler): Promise<void> {
 }
 
 function listen(port: number | undefined, handle: Handler): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: port ?? 0 });
+  const listener = onPort(port, (port) => Deno.listen({ hostname: "127.0.0.1", port }));
   (async () => {
     for await (const conn of listener) serve(conn, handle);
   })();
@@ -90,13 +91,13 @@ async function tapTls(wire: Wire, heard: Heard): Promise<void> {
   }
 }
 
-const flows = new FlowTarget(wanted.udp ?? 0, report);
+const flows = onPort(wanted.udp, (port) => new FlowTarget(port, report));
 const ports: TargetPorts = {
   raw: listen(wanted.raw, serveRaw),
   tls: listen(wanted.tls, tapTls),
   http: listen(wanted.http, serveHttp),
   ssh: listen(wanted.ssh, serveSsh),
-  reset: await listenReset(wanted.reset ?? 0, report),
+  reset: await listenReset(wanted.reset, report),
   udp: flows.port,
 };
 tell({ from: "bound", ports });

@@ -6,6 +6,7 @@
  */
 
 import { createServer, type Socket } from "node:net";
+import { onPort } from "./target_port.ts";
 import { pattern } from "./random.ts";
 import { type Sum, Tally } from "./tally.ts";
 
@@ -41,13 +42,20 @@ function serve(socket: Socket, report: SessionReport): void {
 /**
  * Listens.
  *
- * @param port Where; 0 is any
+ * @param wanted Where; unset is any
  * @param report Is told of each session
  * @returns The port
  */
-export async function listenReset(port: number, report: SessionReport): Promise<number> {
+export async function listenReset(
+  wanted: number | undefined,
+  report: SessionReport,
+): Promise<number> {
+  // Node tells of a port that is taken by an event: one that can be had is found first.
+  const port = onPort(wanted, (port) => {
+    Deno.listen({ hostname: "127.0.0.1", port }).close();
+    return port;
+  });
   const server = createServer({ allowHalfOpen: true }, (socket) => serve(socket, report));
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => resolve()));
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : 0;
+  return port;
 }
