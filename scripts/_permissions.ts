@@ -12,6 +12,8 @@ const VARIABLES = ["LISTEN_*", "NOTIFY_SOCKET", "WATCHDOG_*", "OTEL_*", "NO_COLO
  * anywhere. `ffi` is for libc's sockets, and who may call libc may do what the process's user may.
  */
 export const FLAGS: readonly string[] = [
+  // A young generation of 3 MiB instead of up to 48: a flow takes 3 KiB instead of 5, at the same speed.
+  "--v8-flags=--max-semi-space-size=1",
   "--no-prompt",
   "--unstable-net",
   "--allow-net",

@@ -57,7 +57,9 @@ function shunt(variant: Variant, logs: boolean): Participant {
       const ports = allPorts();
       const file = `${setting.folder}/shunt.yaml`;
       Deno.writeTextFileSync(file, shuntConfig(ports, setting, logs));
-      const command = [Deno.execPath(), "run", "--no-prompt", "--allow-all", MAIN, "run"];
+      // As the task and the builds start it.
+      const flags = "--v8-flags=--max-semi-space-size=1";
+      const command = [Deno.execPath(), "run", flags, "--no-prompt", "--allow-all", MAIN, "run"];
       const sets = variant.set.flatMap((set) => ["--set", set]);
       return { command: [...command, "-c", file, ...sets], ports };
     },
