@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as abi from "../../src/io/libc/abi.ts";
 import { encodeInet } from "../../src/io/libc/sockaddr.ts";
-import { localEndpoint } from "../../src/io/libc/stream.ts";
+import { localEndpoint } from "../../src/io/libc/socket.ts";
 import { missingForLibc, openLibc } from "../../src/io/libc/symbols.ts";
 import { bytes, connect, readExactly, text, until, writeAll } from "./_shunt.ts";
 import { UdpPeer } from "./_udp.ts";

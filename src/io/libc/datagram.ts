@@ -19,11 +19,10 @@ import type { Block } from "./memory.ts";
 import { BATCH, Messages, payloadBlock, SLOT_BYTES } from "./messages.ts";
 import type { Poller, PollHandler } from "./poller.ts";
 import { encodeInet, hostAt, portAt, SOCKADDR_BYTES } from "./sockaddr.ts";
-import { bindSocket, type LibcBindOptions, localEndpoint, openSocket } from "./stream.ts";
+import { bindSocket, type LibcBindOptions, localEndpoint, ONE, openSocket } from "./socket.ts";
 import { steerLibc } from "./steering.ts";
 import { openLibc } from "./symbols.ts";
 
-const ONE = new Uint8Array(new Int32Array([1]).buffer);
 /** The kernel caps it at rmem_max: bursts of many clients wait here while another thread runs. */
 const RECEIVE_BUFFER = new Uint8Array(new Int32Array([4_194_304]).buffer);
 /** Batches that one wake receives from a socket before the others have their turn. */

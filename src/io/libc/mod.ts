@@ -10,9 +10,10 @@ import type { Endpoint, Io } from "../mod.ts";
 import { bindLibc, dialLibc } from "./datagram.ts";
 import { classifyLibc } from "./errors.ts";
 import { adopt, type InheritedSocket } from "./inherited.ts";
+import { LibcListener } from "./listener.ts";
 import { Poller, type PollerOptions } from "./poller.ts";
 import { relayLibc } from "./relay.ts";
-import { connectLibc, LibcListener, LibcStream } from "./stream.ts";
+import { connectLibc, LibcStream } from "./stream.ts";
 
 export { missingForLibc } from "./symbols.ts";
 

@@ -6,46 +6,33 @@
  */
 
 import { type Attempt, givenUp } from "../attempt.ts";
-import type { Endpoint, SocketShare, Stream, StreamAddress, StreamListener } from "../mod.ts";
+import type { Endpoint, Stream, StreamAddress } from "../mod.ts";
 import * as abi from "./abi.ts";
 import { closedError, isSocketError, libcError } from "./errors.ts";
 import type { Poller, PollHandler } from "./poller.ts";
-import { decodeSockaddr, encodeInet, encodeUnix, SOCKADDR_BYTES } from "./sockaddr.ts";
-import { steerLibc } from "./steering.ts";
+import { encodeInet, encodeUnix } from "./sockaddr.ts";
+import {
+  address,
+  addressLength,
+  addressLengthBytes,
+  localEndpoint,
+  NOWHERE,
+  ONE,
+  openSocket,
+} from "./socket.ts";
 import { openLibc } from "./symbols.ts";
 
-const BACKLOG = 4096;
-/** Connections that one wake accepts before the others have their turn. */
-const ACCEPT_BATCH = 64;
 const READ_EVENTS = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLRDHUP | abi.EPOLLET;
 const ENDING_EVENTS = abi.EPOLLRDHUP | abi.EPOLLPRI | abi.EPOLLERR | abi.EPOLLHUP;
 const ALL_EVENTS = READ_EVENTS | abi.EPOLLOUT;
 
-const ONE = new Uint8Array(new Int32Array([1]).buffer);
 /** `struct linger`: on, and for no time, which makes closing a reset. */
 const LINGER_NONE = new Uint8Array(new Int32Array([1, 0]).buffer);
-const address = new Uint8Array(128);
-const addressLength = new Int32Array(1);
-const addressLengthBytes = new Uint8Array(addressLength.buffer);
-const NOWHERE: Endpoint = { host: "", port: 0 };
 
 interface Waiting<T> {
   readonly bytes: Uint8Array;
   readonly resolve: (value: T) => void;
   readonly reject: (error: Error) => void;
-}
-
-/**
- * Tells a socket's own address.
- *
- * @param fd The socket
- * @returns Host and port; empty and 0 where it has none
- */
-export function localEndpoint(fd: number): Endpoint {
-  const { libc } = openLibc();
-  addressLength[0] = SOCKADDR_BYTES;
-  address.fill(0);
-  return libc.getsockname(fd, address, addressLengthBytes) < 0 ? NOWHERE : decodeSockaddr(address);
 }
 
 /** A relay, as its streams know it. */
@@ -243,167 +230,6 @@ export class LibcStream implements Stream, PollHandler {
     this.#reader = undefined;
     this.#writer = undefined;
     this.relay?.onStream(this);
-  }
-}
-
-/**
- * Makes a socket with an error in place of a negative number.
- *
- * @param family `AF_INET` and the like
- * @param type `SOCK_STREAM` or `SOCK_DGRAM`
- * @returns The descriptor, non-blocking and closed on exec
- * @throws {LibcError} when none is left
- */
-export function openSocket(family: number, type: number): number {
-  const { libc, errno } = openLibc();
-  const fd = libc.socket(family, type | abi.SOCK_FLAGS, 0);
-  if (fd < 0) throw libcError("socket", errno[0]!);
-  return fd;
-}
-
-/**
- * Binds a socket.
- *
- * @param fd The socket; closed where binding fails
- * @param at Where to
- * @param shared Whether other workers bind the same address
- * @throws {LibcError} when the address cannot be bound
- */
-export function bindSocket(fd: number, at: Endpoint, shared: boolean): void {
-  const { libc, errno } = openLibc();
-  if (shared) libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEPORT, ONE, 4);
-  const name = encodeInet(at.host, at.port);
-  if (libc.bind(fd, name, name.length) === 0) return;
-  const code = errno[0]!;
-  libc.close(fd);
-  throw libcError("bind", code);
-}
-
-/** How an address is bound. */
-export interface LibcBindOptions {
-  /** Whether others bind the same address. */
-  readonly shared: boolean;
-  /** A descriptor of a socket that is bound to it already. */
-  readonly inherited?: number | undefined;
-}
-
-function bindStream(at: Endpoint, shared: boolean): number {
-  const { libc } = openLibc();
-  const fd = openSocket(at.host.includes(":") ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_STREAM);
-  // An address that a closed listener has left is free at once.
-  libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
-  bindSocket(fd, at, shared);
-  return fd;
-}
-
-/** A listening socket. */
-export class LibcListener implements StreamListener, PollHandler {
-  readonly local: Endpoint;
-  readonly #poller: Poller;
-  readonly #fd: number;
-  readonly #inherited: boolean;
-  readonly #libc = openLibc().libc;
-  readonly #errno = openLibc().errno;
-  #waiting: Omit<Waiting<Stream>, "bytes"> | undefined;
-  #ready = true;
-  #accepted = 0;
-  #closed = false;
-
-  /**
-   * @param poller The thread's loop
-   * @param at What to bind to
-   * @param options Whether others bind the same address, or who has bound it already
-   * @throws {LibcError} when the address cannot be bound
-   */
-  constructor(poller: Poller, at: Endpoint, options: LibcBindOptions) {
-    this.#poller = poller;
-    this.#inherited = options.inherited !== undefined;
-    this.#fd = options.inherited ?? bindStream(at, options.shared);
-    if (this.#libc.listen(this.#fd, BACKLOG) < 0) {
-      const errno = this.#errno[0]!;
-      this.#libc.close(this.#fd);
-      throw libcError("listen", errno);
-    }
-    this.local = localEndpoint(this.#fd);
-    // Edges, for a level would spin while no descriptor is left.
-    poller.add(this.#fd, abi.EPOLLIN | abi.EPOLLET, this);
-  }
-
-  onEvents(): void {
-    this.#ready = true;
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    this.#poller.turn();
-    if (waiting !== undefined) this.#accept(waiting);
-  }
-
-  tryAccept(): Stream | undefined {
-    if (this.#closed || !this.#ready || this.#accepted >= ACCEPT_BATCH) return undefined;
-    this.#accepted++;
-    const fd = this.#acceptOne();
-    if (fd >= 0) return this.#streamOf(fd);
-    if (-fd !== abi.EAGAIN) throw libcError("accept4", -fd);
-    this.#ready = false;
-    this.#accepted = 0;
-    return undefined;
-  }
-
-  accept(): Promise<Stream> {
-    return new Promise((resolve, reject) => this.#accept({ resolve, reject }));
-  }
-
-  #accept(waiting: Omit<Waiting<Stream>, "bytes">): void {
-    if (this.#closed) return waiting.reject(closedError());
-    if (!this.#ready) {
-      this.#waiting = waiting;
-      return;
-    }
-    if (++this.#accepted > ACCEPT_BATCH) {
-      this.#accepted = 0;
-      this.#poller.again(() => {
-        this.#poller.turn();
-        this.#accept(waiting);
-      });
-      return;
-    }
-    const fd = this.#acceptOne();
-    if (fd >= 0) {
-      try {
-        waiting.resolve(this.#streamOf(fd));
-      } catch (error) {
-        waiting.reject(error as Error);
-      }
-      return;
-    }
-    if (-fd !== abi.EAGAIN) return waiting.reject(libcError("accept4", -fd));
-    this.#ready = false;
-    this.#accepted = 0;
-    this.#waiting = waiting;
-  }
-
-  steer(share: SocketShare | undefined): void {
-    steerLibc(this.#fd, share, false);
-  }
-
-  #streamOf(fd: number): LibcStream {
-    const remote = decodeSockaddr(address);
-    return new LibcStream(this.#poller, fd, { remote, connecting: false });
-  }
-
-  /** Gives a descriptor or the negative errno; `address` has the peer's. */
-  #acceptOne(): number {
-    addressLength[0] = SOCKADDR_BYTES;
-    const fd = this.#libc.accept4(this.#fd, address, addressLengthBytes, abi.SOCK_FLAGS);
-    return fd >= 0 ? fd : -this.#errno[0]!;
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.#inherited) this.#poller.closeShared(this.#fd);
-    else this.#poller.close(this.#fd);
-    this.#waiting?.reject(closedError());
-    this.#waiting = undefined;
   }
 }
 
