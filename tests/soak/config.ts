@@ -88,6 +88,8 @@ ${round % 4 === 1 ? extra : ""}upstreams:
   flows: { targets: ${list(at("ab", "udp"))}, idle_timeout: 2s }
   moving: { targets: ${list(at(moving, "udp"))}, idle_timeout: 2s }
   shaky: { targets: ${list(at("cd", "udp"))}, idle_timeout: 2s }
+# Pools fill up within minutes: memory that grows afterwards is a leak.
+limits: { relay_memory: 16MiB }
 workers: ${workers}
 io: ${io}
 admin: { bind: "127.0.0.1:0" }

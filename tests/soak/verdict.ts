@@ -12,7 +12,7 @@ import type { SoakResult } from "./soak.ts";
  * MiB that memory may grow over the second half. V8 collects when it likes, so that memory goes up and
  * down by tens of MiB within minutes: what grows has to stay above what was there before, too.
  */
-const RSS_GROWTH = 32;
+const RSS_GROWTH = 48;
 /** Descriptors a minute. */
 const DESCRIPTORS_PER_MINUTE = 10;
 /** Seconds below which a slope says nothing: V8 takes memory before it gives any back. */
