@@ -13,13 +13,15 @@ import type { CloseReason } from "../observe/counters.ts";
 import type { Upstream } from "../resolve/upstream.ts";
 import { unmapHost } from "../wire/address.ts";
 import { concatenate } from "../wire/bytes.ts";
-import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
 import { type Clock, TICK_MS } from "./clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
 import type { Flow, FlowLimits } from "./flow.ts";
 import { FlowData } from "./flow_data.ts";
 import { FlowTable } from "./flow_table.ts";
+import { hasDeadTargets, isGone } from "./flow_moves.ts";
+import { LocalSlots } from "./local_slots.ts";
+import { flowPreface, NOTHING } from "./preface.ts";
 import type { ListenerState } from "./session.ts";
 
 /** Idle time of a flow whose upstream sets none: 30 s. */
@@ -27,12 +29,8 @@ const IDLE_MS = 30_000;
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
 
-const NOTHING = new Uint8Array();
 /** Silence after which a flow ends while shunt drains, whatever its upstream's `idle_timeout`. */
 const DRAIN_IDLE_MS = 2000;
-
-/** Addresses of one wildcard socket whose flows are told apart. */
-const MAX_LOCALS = 4096;
 
 /** A sweep of 100,000 flows takes 1 ms or more: so many are looked at once a second only. */
 const MANY_FLOWS = 10_000;
@@ -56,8 +54,7 @@ export class Flows {
   readonly #parts: FlowParts;
   readonly #table: FlowTable<FlowData>;
   #listener: ListenerState;
-  /** Slots by the address that clients write to, where the socket is bound to all; 0 is for the rest. */
-  readonly #slots = new Map<string, number>();
+  readonly #slots = new LocalSlots();
   readonly #onIdle: (() => void)[] = [];
   #nextSweep = 0;
 
@@ -106,17 +103,6 @@ export class Flows {
     return this.#table;
   }
 
-  #slotOf(local: string | undefined): number {
-    if (local === undefined || local === "") return 0;
-    const known = this.#slots.get(local);
-    if (known !== undefined) return known;
-    // Whoever owns a whole network can be written to at any address of it.
-    if (this.#slots.size >= MAX_LOCALS) return 0;
-    const slot = this.#slots.size + 1;
-    this.#slots.set(local, slot);
-    return slot;
-  }
-
   /**
    * Ends the flow to whose client a datagram could not be sent.
    *
@@ -124,7 +110,7 @@ export class Flows {
    * @param error Why
    */
   undeliverable(to: DatagramAddress, error: unknown): void {
-    const flow = this.#table.find(this.#slotOf(to.local), to.hostname, to.port);
+    const flow = this.#table.find(this.#slots.of(to.local), to.hostname, to.port);
     if (flow !== undefined) this.#sendFailed(flow, "client_reset", error);
   }
 
@@ -136,7 +122,7 @@ export class Flows {
    * @returns A promise where `bytes` are still being sent; it never rejects
    */
   take(bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
-    const slot = this.#slotOf(from.local);
+    const slot = this.#slots.of(from.local);
     const { now } = this.#parts.clock;
     const arrival = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
     const { flow } = this.#table;
@@ -208,8 +194,7 @@ export class Flows {
 
   /** Flows of a dead target move at their next datagram. */
   #expireDead(): void {
-    const targets = [...this.#listener.upstreams.values()].flatMap((upstream) => upstream.targets);
-    if (!targets.some(({ standing }) => standing.dead)) return;
+    if (!hasDeadTargets(this.#listener)) return;
     for (const flow of this.#table) {
       if (flow.data.target?.standing.dead) this.#table.expire(flow);
     }
@@ -337,7 +322,7 @@ export class Flows {
   }
 
   async #flush(flow: Flow<FlowData>, upstream: Upstream, server: TargetSocket): Promise<void> {
-    let header = this.#proxyHeader(flow, upstream);
+    let header = flowPreface(flow, upstream, this.#socket.local);
     for (;;) {
       const held = this.#table.nextHeld(flow);
       if (held === undefined) return;
@@ -349,18 +334,6 @@ export class Flows {
       }
       header = NOTHING;
     }
-  }
-
-  #proxyHeader(flow: Flow<FlowData>, upstream: Upstream): Uint8Array {
-    if (upstream.config.send_proxy_protocol !== "v2") return NOTHING;
-    const { host, port } = this.#socket.local;
-    // The address written to, where a wildcard socket can tell.
-    const written = flow.data.client?.local;
-    return encodeProxyHeader("v2", {
-      source: { host: unmapHost(flow.host), port: flow.port },
-      destination: { host: written === undefined || written === "" ? host : written, port },
-      transport: "udp",
-    });
   }
 
   #send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
@@ -426,11 +399,4 @@ function limitsOf({ config }: ListenerState): FlowLimits {
     heldDatagrams: HELD_DATAGRAMS,
     detectMs: config.detect.timeout + TICK_MS,
   };
-}
-
-/** Whether a flow's target is no longer one of its upstream's. */
-function isGone({ upstream, target }: FlowData, upstreams: ListenerState["upstreams"]): boolean {
-  if (upstream === undefined || target === undefined) return false;
-  const targets = upstreams.get(upstream.name)?.targets ?? [];
-  return !targets.some(({ name }) => name === target.name);
 }

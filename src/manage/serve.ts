@@ -11,12 +11,13 @@ import { faultsOf, FaultyStream } from "../faults/mod.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
-import { encodeProxyHeader, parseProxyHeader } from "../wire/proxy_protocol.ts";
+import { parseProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
 import type { Clock } from "./clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
 import { limitError } from "./limits.ts";
+import { sessionPreface } from "./preface.ts";
 import { startRelay } from "./relay.ts";
 import type { ListenerState, Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -35,8 +36,6 @@ export interface ServeParts extends ConnectParts {
   /** Ends a session: {@linkcode Sessions.end}, bound. */
   readonly end: Sessions["end"];
 }
-
-const NOTHING = new Uint8Array();
 
 /** Ends a session from within a step. */
 class Stop extends Error {
@@ -99,7 +98,7 @@ export async function serve(
     head = undefined;
     startRelay(session, server, {
       io: parts.io,
-      preface: prefaceOf(session),
+      preface: sessionPreface(session),
       head: relayed,
       clock,
       end: parts.end,
@@ -261,16 +260,5 @@ function withFaults(session: Session, server: Stream, parts: ServeParts): Stream
       server.reset?.();
       parts.end(session, "fault");
     },
-  });
-}
-
-/** What a target is to hear before the client: a PROXY header where its upstream asks for one. */
-function prefaceOf({ upstream, source, destination, client }: Session): Uint8Array {
-  const version = upstream?.config.send_proxy_protocol ?? "off";
-  if (version === "off") return NOTHING;
-  return encodeProxyHeader(version, {
-    source,
-    destination: destination ?? client.local,
-    transport: "tcp",
   });
 }

@@ -51,7 +51,7 @@ export interface PlaneOptions {
   readonly records: () => boolean;
 }
 
-/** How to end. */
+/** How a plane is to end. */
 export interface DrainOptions {
   /** Milliseconds after which the rest is closed. */
   readonly timeoutMs: number;
