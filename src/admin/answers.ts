@@ -9,7 +9,6 @@
 
 import { z } from "zod";
 import { FaultsSchema } from "../config/schema.ts";
-import type { UpstreamStatus } from "./control.ts";
 
 const number = z.number().min(0);
 const count = z.int().min(0);
@@ -105,7 +104,8 @@ export const LiveQuerySchema = z.strictObject({
   }),
 });
 
-const UpstreamSchema: z.ZodType<UpstreamStatus> = z.object({
+/** An upstream and how its targets stand. */
+export const UpstreamSchema = z.object({
   name: z.string(),
   balance: z.string(),
   targets: z.array(z.object({

@@ -117,6 +117,7 @@ function callOf(c: AppContext, control: Control): Call {
   return {
     control,
     address: c.env.address,
+    header: (name) => c.req.header(name),
     param: (name) => c.req.param(name) ?? "",
     query: c.req.query(),
     async json() {

@@ -25,8 +25,18 @@ export interface Guard {
   readonly token: string | undefined;
 }
 
-/** Answered to anyone: load balancers and service managers have no token. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
+/**
+ * Answered to anyone: load balancers and service managers have no token, and a browser has none before
+ * the page, which holds no secret, has asked for it.
+ */
+const OPEN_PATHS: ReadonlySet<string> = new Set([
+  "/healthz",
+  "/readyz",
+  "/",
+  "/page.js",
+  "/page.css",
+  "/icon.svg",
+]);
 /** Methods that change nothing. */
 const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 

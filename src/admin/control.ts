@@ -9,6 +9,7 @@ import type { Config, FaultsConfig } from "../config/schema.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { LiveQuery } from "../observe/live.ts";
+import type { Measures } from "../observe/measures.ts";
 
 /** Where shunt is in its life. */
 export type RunState = "starting" | "ready" | "draining";
@@ -92,6 +93,8 @@ export interface Control {
    * @param handOver Whether another shunt has bound the same addresses and takes what is new
    */
   drain(handOver: boolean): void;
+  /** What was counted, as of now. */
+  measures(): Measures;
   /** The metrics in Prometheus' text format. */
   metrics(): string;
 }

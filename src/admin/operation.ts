@@ -21,6 +21,8 @@ export interface Call {
   readonly control: Control;
   /** The admin address. */
   readonly address: string;
+  /** A header of the request. */
+  header(name: string): string | undefined;
   /** A parameter of the path, decoded. */
   param(name: string): string;
   /** The parameters after `?`. */

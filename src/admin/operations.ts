@@ -4,7 +4,6 @@
  * @module
  */
 
-import project from "../../deno.json" with { type: "json" };
 import { formatTarget } from "../wire/address.ts";
 import {
   DrainingSchema,
@@ -26,7 +25,9 @@ import { ErrorSchema, Refusal } from "./errors.ts";
 import { livePage } from "./live.ts";
 import { openapiDocument } from "./openapi.ts";
 import { checked, type Operation } from "./operation.ts";
+import { PAGE_OPERATIONS, servePage, wantsPage } from "./page.ts";
 import { statusOf } from "./status.ts";
+import { trafficOf, TrafficSchema } from "./traffic.ts";
 
 const TEXT = "text/plain; charset=utf-8";
 
@@ -55,10 +56,12 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "GET",
     path: "/",
-    summary: "What there is",
+    summary: "A page for people; plain text with what there is for those who do not ask for HTML",
     answers: { 200: { description: "The paths", content: TEXT } },
-    run: () => text(`shunt ${project.version}\n\n${listPaths()}\n`),
+    run: (call) =>
+      wantsPage(call.header("accept")) ? servePage() : text(`shunt\n\n${listPaths()}\n`),
   },
+  ...PAGE_OPERATIONS,
   {
     method: "GET",
     path: "/healthz",
@@ -92,6 +95,13 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "What runs, since when, and what it has counted",
     answers: { 200: { description: "The status", content: StatusSchema } },
     run: ({ control, address }) => Response.json(statusOf(control, address)),
+  },
+  {
+    method: "GET",
+    path: "/api/traffic",
+    summary: "Counters by listener, protocol and target, for who asks every second",
+    answers: { 200: { description: "What was counted so far", content: TrafficSchema } },
+    run: ({ control }) => Response.json(trafficOf(control)),
   },
   ...(["sessions", "flows"] as const).map((kind): Operation => ({
     method: "GET",

@@ -32,39 +32,3 @@ export function formatTable(rows: readonly (readonly (string | number)[])[]): st
     }).join("  ").trimEnd()
   );
 }
-
-/**
- * Writes a number of bytes for people.
- *
- * @param bytes The number
- * @returns Such as `3.2 MiB`
- */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
-/**
- * Writes how long something has lasted.
- *
- * @param seconds The time
- * @returns Its two greatest units, such as `3d 4h`
- */
-export function formatAge(seconds: number): string {
-  const parts = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [Math.floor(seconds) % 60, "s"],
-  ] as const;
-  const first = parts.findIndex(([count]) => count > 0);
-  if (first < 0) return "0s";
-  return parts.slice(first, first + 2).filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count}${unit}`).join(" ");
-}

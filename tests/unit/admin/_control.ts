@@ -9,6 +9,8 @@ import { PROTOCOLS } from "../../../src/detect/mod.ts";
 import type { LiveRecord } from "../../../src/observe/access.ts";
 import { Counters } from "../../../src/observe/counters.ts";
 import { type LiveQuery, selectLive } from "../../../src/observe/live.ts";
+import type { Measures } from "../../../src/observe/measures.ts";
+import { measuresOf } from "../observe/_measures.ts";
 
 const CONFIG = `
 listeners:
@@ -111,6 +113,13 @@ export class FakeControl implements Control {
   drain(): void {
     this.asked.push("drain");
     this.state = "draining";
+  }
+
+  measures(): Measures {
+    const targets = this.upstreams()[0]!.targets.map(({ target }) => target);
+    const measures = measuresOf({ listeners: [], targets });
+    const listener = measuresOf({ listeners: ["edge"], targets: [] }).listeners[0]!;
+    return { ...measures, listeners: [{ ...listener, counters: this.stats()["edge"]! }] };
   }
 
   metrics(): string {

@@ -25,10 +25,15 @@ const MATRIX: readonly Row[] = [
   [UNIX, false, "GET /metrics", {}, 200],
   [PUBLIC, true, "GET /metrics", {}, 401],
   [PUBLIC, true, "GET /metrics", BEARER, 200],
-  [WILDCARD, true, "GET /", {}, 401],
+  [WILDCARD, true, "GET /api/traffic", {}, 401],
   [WILDCARD, true, "OPTIONS /api/reload", {}, 401],
   [WILDCARD, true, "HEAD /api/config", BEARER, 200],
-  // Probes: open everywhere.
+  // Probes and the page, which asks for the token: open everywhere.
+  [PUBLIC, true, "GET /", {}, 200],
+  [PUBLIC, true, "GET /page.js", {}, 200],
+  [PUBLIC, true, "GET /page.css", {}, 200],
+  [PUBLIC, true, "GET /icon.svg", {}, 200],
+  [PUBLIC, true, "GET /page", {}, 401],
   [PUBLIC, true, "GET /healthz", {}, 200],
   [WILDCARD, true, "GET /readyz", {}, 200],
   [WILDCARD, true, "GET /readyz/", {}, 401],

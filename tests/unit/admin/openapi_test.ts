@@ -99,10 +99,14 @@ const TARGET = "/api/upstreams/{name}/targets/{target}";
 /** Method, path in the document, path asked, body, status. */
 const CALLS: readonly (readonly [string, string, string, string, number])[] = [
   ["get", "/", "/", "", 200],
+  ["get", "/page.js", "/page.js", "", 200],
+  ["get", "/page.css", "/page.css", "", 200],
+  ["get", "/icon.svg", "/icon.svg", "", 200],
   ["get", "/healthz", "/healthz", "", 200],
   ["get", "/readyz", "/readyz", "", 200],
   ["get", "/metrics", "/metrics", "", 200],
   ["get", "/api/status", "/api/status", "", 200],
+  ["get", "/api/traffic", "/api/traffic", "", 200],
   ["get", "/api/sessions", "/api/sessions", "", 200],
   ["get", "/api/sessions", "/api/sessions?limit=x", "", 400],
   ["get", "/api/flows", "/api/flows?q=nothing-has-this", "", 200],

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatAge, formatBytes, formatTable, harmless } from "../../../src/cli/table.ts";
+import { formatTable, harmless } from "../../../src/cli/table.ts";
 
 Deno.test("table: columns are lined up, numbers to the right", () => {
   assertEquals(
@@ -11,13 +11,6 @@ Deno.test("table: columns are lined up, numbers to the right", () => {
     ],
   );
   assertEquals(formatTable([]), []);
-});
-
-Deno.test("table: bytes and ages are short", () => {
-  const bytes = [[0, "0 B"], [1023, "1023 B"], [1024, "1.0 KiB"], [5e15, "4.4 PiB"]] as const;
-  for (const [value, text] of bytes) assertEquals(formatBytes(value), text);
-  const ages = [[0, "0s"], [59.9, "59s"], [60, "1m"], [3661, "1h 1m"], [90_061, "1d 1h"]] as const;
-  for (const [value, text] of ages) assertEquals(formatAge(value), text);
 });
 
 Deno.test("table: control characters become harmless", () => {

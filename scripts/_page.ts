@@ -1,0 +1,58 @@
+/**
+ * Makes the files of the admin address's page: the browser's code and style with uPlot in one file
+ * each. Knows where they come from, not how they are served.
+ *
+ * They are kept as a module, as importing text or bytes still needs an unstable flag of Deno's.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { deno, ROOT } from "./_command.ts";
+
+/** Where the module is that holds them. */
+export const PAGE_FILES: string = `${ROOT}src/admin/page_files.ts`;
+
+const SOURCE = `${ROOT}src/admin/page/`;
+
+const HEADER = `/**
+ * The files of the page, made by "deno task page" from src/admin/page/ and npm's uplot.
+ *
+ * @module
+ */
+// deno-fmt-ignore-file
+
+`;
+
+/**
+ * Makes the module.
+ *
+ * @returns Its text
+ * @throws {Error} when Deno cannot bundle the browser's code
+ */
+export async function makePageFiles(): Promise<string> {
+  const uplot = dirname(dirname(fileURLToPath(import.meta.resolve("uplot"))));
+  // The bundler leaves it out, and it has to come along.
+  const license = `/*!\n${(await Deno.readTextFile(`${uplot}/LICENSE`)).trim()}\n*/\n`;
+  const read = (name: string) => Deno.readTextFile(`${SOURCE}${name}`);
+  const code = await deno(
+    "bundle",
+    "--quiet",
+    "--platform",
+    "browser",
+    "--minify",
+    `${SOURCE}main.ts`,
+  );
+  const chartStyle = await Deno.readTextFile(`${uplot}/dist/uPlot.min.css`);
+  const files = {
+    HTML: await read("index.html"),
+    CODE: `${license}${code}`,
+    STYLE: [`${license}${chartStyle}`, await read("page.css"), await read("narrow.css")].join("\n"),
+    ICON: await read("icon.svg"),
+  };
+  const constants = Object.entries(files).map(([name, text]) =>
+    `/** For \`page.ts\`. */\nexport const ${name}: string = ${JSON.stringify(text)};\n`
+  );
+  return `${HEADER}${constants.join("\n")}`;
+}

@@ -1,0 +1,68 @@
+/**
+ * Serves the page for people. Knows its files and what a browser may do with them, nothing of what the
+ * page shows.
+ *
+ * @module
+ */
+
+import type { Operation } from "./operation.ts";
+import { CODE, HTML, ICON, STYLE } from "./page_files.ts";
+
+/**
+ * The page loads its own files and asks its own address: nothing inline, nothing from elsewhere, no
+ * form that goes anywhere, no HTML made of text.
+ */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+function serve(body: string, type: string): Response {
+  return new Response(body, {
+    headers: { "Content-Type": type, "Content-Security-Policy": POLICY },
+  });
+}
+
+/**
+ * Tells whether a page is wanted rather than plain text: browsers ask for HTML by its name.
+ *
+ * @param accept The request's `Accept`
+ * @returns Whether it is
+ */
+export function wantsPage(accept: string | undefined): boolean {
+  return accept !== undefined && /(?:^|[\s,])text\/html(?:$|[\s,;])/i.test(accept);
+}
+
+/**
+ * Serves the page.
+ *
+ * @returns The answer to a browser at `/`
+ */
+export function servePage(): Response {
+  return serve(HTML, "text/html; charset=utf-8");
+}
+
+function file(path: string, type: string, body: string): Operation {
+  return {
+    method: "GET",
+    path,
+    summary: "A file of the page",
+    answers: { 200: { description: "The file", content: type } },
+    run: () => serve(body, `${type}; charset=utf-8`),
+  };
+}
+
+/** The files that the page loads. */
+export const PAGE_OPERATIONS: readonly Operation[] = [
+  file("/page.js", "text/javascript", CODE),
+  file("/page.css", "text/css", STYLE),
+  file("/icon.svg", "image/svg+xml", ICON),
+];

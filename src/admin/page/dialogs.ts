@@ -1,0 +1,81 @@
+/**
+ * Asks the person who looks at the page. Knows the page's dialogs, not what they are for.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+import { keepToken, Refused } from "./client.ts";
+import { byId, setText } from "./dom.ts";
+
+/** What a question says. */
+export interface Question {
+  readonly title: string;
+  readonly text: string;
+  /** What the button says that does it. */
+  readonly yes: string;
+}
+
+/** Shows a dialog until it is closed. The browser gives the focus back to where it was. */
+function open(dialog: HTMLDialogElement): Promise<boolean> {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+/**
+ * Asks for a confirmation.
+ *
+ * @param question What is asked
+ * @returns Whether it was confirmed
+ */
+export function confirmed({ title, text, yes }: Question): Promise<boolean> {
+  setText(byId("confirm-title", HTMLElement), title);
+  setText(byId("confirm-text", HTMLElement), text);
+  setText(byId("confirm-yes", HTMLElement), yes);
+  return open(byId("confirm", HTMLDialogElement));
+}
+
+let asking: Promise<boolean> | undefined;
+
+/** Asks for the token, once for all who want it at the same time. */
+function tokenGiven(why: string): Promise<boolean> {
+  asking ??= (async () => {
+    const input = byId("token-input", HTMLInputElement);
+    setText(byId("token-text", HTMLElement), why);
+    input.value = "";
+    const given = await open(byId("token", HTMLDialogElement));
+    if (given) keepToken(input.value.trim());
+    input.value = "";
+    return given;
+  })().finally(() => asking = undefined);
+  return asking;
+}
+
+/**
+ * Does something that may need the token, and asks for it where shunt does.
+ *
+ * @param work What to do
+ * @returns What it came to
+ * @throws {Refused} where no token was given
+ */
+export async function withToken<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 401) throw error;
+      keepToken("");
+      if (!await tokenGiven(error.message)) throw error;
+    }
+  }
+}
+
+/** Makes the dialogs work. */
+export function setUpDialogs(): void {
+  const dialog = byId("token", HTMLDialogElement);
+  byId("token-cancel", HTMLButtonElement).addEventListener("click", () => dialog.close());
+}

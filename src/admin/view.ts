@@ -1,0 +1,197 @@
+/**
+ * What two looks at a shunt's traffic come to: rows with rates, for the page and for `shunt top`. Pure:
+ * knows neither network nor clock.
+ *
+ * @module
+ */
+
+import type { TrafficAnswer } from "./traffic.ts";
+
+/** How much something moves. All unset where there is nothing to compare with. */
+export interface Rates {
+  /** Sessions and flows begun a second. */
+  readonly begun: number | undefined;
+  /** Bytes a second from clients to targets. */
+  readonly up: number | undefined;
+  /** Bytes a second from targets to clients. */
+  readonly down: number | undefined;
+}
+
+/** All of it, or a listener. */
+export interface LifeRow extends Rates {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly sessions: number;
+  readonly flows: number;
+}
+
+/** A target. */
+export interface TargetRow extends Rates {
+  readonly upstream: string;
+  readonly target: string;
+  readonly state: "ready" | "drain";
+  readonly health: "up" | "down" | "ejected" | "unchecked";
+  readonly backup: boolean;
+  readonly share: number;
+  readonly since: string | undefined;
+  readonly error: string | undefined;
+  readonly sessions: number;
+  readonly flows: number;
+  /** Real traffic that failed at it, since shunt began. */
+  readonly failures: number;
+}
+
+/** How often something was counted. */
+export interface CountRow {
+  readonly name: string;
+  readonly total: number;
+  /** A second; unset where there is nothing to compare with. */
+  readonly rate: number | undefined;
+}
+
+/** What there is to see. */
+export interface View {
+  readonly all: LifeRow;
+  readonly listeners: readonly LifeRow[];
+  readonly targets: readonly TargetRow[];
+  /** Most counted first. */
+  readonly protocols: readonly CountRow[];
+  /** Most counted first. */
+  readonly closes: readonly CountRow[];
+  /** Most counted first. */
+  readonly drops: readonly CountRow[];
+}
+
+type Listener = TrafficAnswer["listeners"][string];
+type Counts = Readonly<Record<string, number>>;
+
+/** What one moment has counted of something that can be compared with another moment. */
+interface Counted {
+  readonly begun: number;
+  readonly up: number;
+  readonly down: number;
+}
+
+/** Adds up counts. */
+function sum(all: readonly Counts[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const counts of all) {
+    for (const [name, count] of Object.entries(counts)) {
+      sums.set(name, (sums.get(name) ?? 0) + count);
+    }
+  }
+  return sums;
+}
+
+function lives({ sessions, flows }: Listener): readonly NonNullable<Listener["sessions"]>[] {
+  return [sessions, flows].filter((life) => life !== undefined);
+}
+
+function countedOf(listeners: readonly Listener[]): Counted {
+  const counted = { begun: 0, up: 0, down: 0 };
+  for (const life of listeners.flatMap(lives)) {
+    counted.begun += life.total;
+    counted.up += life.bytes_up;
+    counted.down += life.bytes_down;
+  }
+  return counted;
+}
+
+/** Compares one moment with one before, of the same process. */
+class Comparison {
+  readonly #seconds: number;
+
+  constructor(now: TrafficAnswer, before: TrafficAnswer | undefined) {
+    const same = before?.started_at === now.started_at && before.pid === now.pid;
+    this.#seconds = same ? (now.at_ms - before.at_ms) / 1000 : 0;
+  }
+
+  rate(now: number, before: number | undefined): number | undefined {
+    if (this.#seconds <= 0) return undefined;
+    // What a reload brought was not there before; what it took out and back in counts anew.
+    return Math.max(0, now - (before ?? 0)) / this.#seconds;
+  }
+
+  rates(now: Counted, before: Counted | undefined): Rates {
+    return {
+      begun: this.rate(now.begun, before?.begun),
+      up: this.rate(now.up, before?.up),
+      down: this.rate(now.down, before?.down),
+    };
+  }
+
+  counts(now: readonly Counts[], before: readonly Counts[]): CountRow[] {
+    const earlier = sum(before);
+    return [...sum(now)]
+      .map(([name, total]) => ({ name, total, rate: this.rate(total, earlier.get(name)) }))
+      .sort((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1));
+  }
+}
+
+function lifeRow(
+  name: string,
+  listeners: readonly Listener[],
+  rates: Rates,
+): LifeRow {
+  return {
+    name,
+    addresses: listeners.flatMap(({ addresses }) => addresses),
+    sessions: listeners.reduce((all, { sessions }) => all + (sessions?.active ?? 0), 0),
+    flows: listeners.reduce((all, { flows }) => all + (flows?.active ?? 0), 0),
+    ...rates,
+  };
+}
+
+type Upstreams = TrafficAnswer["upstreams"];
+type Totals = Upstreams[number]["targets"][number]["totals"];
+
+function countedAt({ sessions, flows, bytes_up, bytes_down }: Totals): Counted {
+  return { begun: sessions + flows, up: bytes_up, down: bytes_down };
+}
+
+function targetRows(now: Upstreams, before: Upstreams, comparison: Comparison): TargetRow[] {
+  return now.flatMap(({ name, targets }) => {
+    const earlier = before.find((upstream) => upstream.name === name)?.targets ?? [];
+    const totals = new Map(earlier.map((one) => [one.target, countedAt(one.totals)]));
+    return targets.map((one) => ({
+      upstream: name,
+      target: one.target,
+      state: one.state,
+      health: one.health,
+      backup: one.backup,
+      share: one.share,
+      since: one.since,
+      error: one.last_error,
+      sessions: one.sessions,
+      flows: one.flows,
+      failures: one.totals.failures,
+      ...comparison.rates(countedAt(one.totals), totals.get(one.target)),
+    }));
+  });
+}
+
+/**
+ * Makes what there is to see.
+ *
+ * @param now The traffic as counted so far
+ * @param before The traffic as counted some time before; nothing has rates without
+ * @returns Rows
+ */
+export function viewOf(now: TrafficAnswer, before?: TrafficAnswer): View {
+  const comparison = new Comparison(now, before);
+  const [listeners, earlier] = [now, before].map((at) => Object.values(at?.listeners ?? {}));
+  const counts = (take: (listener: Listener) => readonly Counts[]) =>
+    comparison.counts(listeners!.flatMap(take), earlier!.flatMap(take));
+  return {
+    all: lifeRow("", listeners!, comparison.rates(countedOf(listeners!), countedOf(earlier!))),
+    listeners: Object.entries(now.listeners).map(([name, listener]) => {
+      const was = before?.listeners[name];
+      const rates = comparison.rates(countedOf([listener]), was && countedOf([was]));
+      return lifeRow(name, [listener], rates);
+    }),
+    targets: targetRows(now.upstreams, before?.upstreams ?? [], comparison),
+    protocols: counts((listener) => lives(listener).map(({ detected }) => detected)),
+    closes: counts((listener) => lives(listener).map(({ closes }) => closes)),
+    drops: counts(({ drops }) => [drops]),
+  };
+}
