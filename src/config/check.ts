@@ -8,6 +8,7 @@
 import ipaddr from "ipaddr.js";
 import { formatTarget, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
 import { checkHealth } from "./check_health.ts";
+import { checkLoops } from "./check_loops.ts";
 import { checkRoutes } from "./check_routes.ts";
 import type { Draft, DraftListener, DraftUpstream } from "./draft.ts";
 import { NAME } from "./fields.ts";
@@ -42,6 +43,7 @@ export function checkDraft(
     });
   }
   checkBinds(draft.listeners, report);
+  checkLoops(draft, report);
   const names = draft.upstreams.map(({ name }) => name);
   const known = new Set(names);
   const reached = new Map<string, Set<Transport>>();

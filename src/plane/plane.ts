@@ -290,7 +290,7 @@ export class Plane {
       onStream: (stream) => serve(stream, binding.state, this.#serveParts),
       onError: (error, backoff) => {
         binding.state.counters.acceptErrors++;
-        logger.error("Cannot accept a connection; trying again", {
+        logger.warn("Cannot accept a connection; trying again", {
           listener: binding.state.name,
           backoff_ms: backoff,
           error: String(error),

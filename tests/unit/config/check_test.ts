@@ -206,4 +206,11 @@ testCases([
       "c.yaml:6:25: warning: upstreams.web.health.interval: Checks connect by TCP, and only UDP flows reach this upstream; remove it unless the targets listen on TCP too",
     ],
   },
+  {
+    name: "a target that is its own listener",
+    yaml: withUpstream('    targets: ["127.0.0.1:80"]'),
+    lines: [
+      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "127.0.0.1:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or see that its routes lead elsewhere',
+    ],
+  },
 ]);
