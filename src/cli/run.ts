@@ -134,12 +134,14 @@ function findInherited(): InheritedSocket[] {
 
 /** From here on everything new comes to this process; the other ends when what it carries has. */
 async function takeOverFrom(predecessor: Predecessor, proxy: Proxy): Promise<void> {
-  const { pid, workers: first } = predecessor;
-  const failure = await proxy.steer({ first, count: proxy.workers });
-  if (failure !== undefined) {
-    logger.warn("Connections that begin while the other process closes may be reset", {
-      because: failure,
-    });
+  const { pid, workers } = predecessor;
+  // Each socket that the other closes moves the last one to its place: these keep theirs to the end.
+  const count = Math.max(1, proxy.workers - workers + 1);
+  const failure = await proxy.steer({ first: workers, count });
+  const because = failure ??
+    (proxy.workers < workers ? "this process has fewer workers than the other" : undefined);
+  if (because !== undefined) {
+    logger.warn("Connections that begin while the other process closes may be reset", { because });
   }
   await predecessor.handOver();
   logger.info("Took over from a running shunt", { pid });

@@ -33,7 +33,7 @@ async function pidAt(admin: number): Promise<number> {
   return (await response.json()).pid;
 }
 
-for (const [before, after] of [[1, 1], [2, 1], [1, 2]] as const) {
+for (const [before, after] of [[1, 1], [2, 2], [1, 2]] as const) {
   Deno.test(`upgrade: ${after} worker(s) take over from ${before}, nothing is refused, what runs lives on`, async () => {
     const [port, admin] = freePorts(2) as [number, number];
     const failures: string[] = [];
