@@ -43,7 +43,7 @@ Starts the proxy and prints one line per bound address. The log goes to standard
 
 SIGHUP reloads the configuration, and so does a change of the file: whole, or where it has an error
 not at all. What runs lives on under the old rules. SIGUSR2 opens "log.file" again, once it was
-renamed.
+renamed; SIGUSR1 does too, but see docs/logging.md.
 
 SIGTERM and SIGINT drain: nothing new is taken, sessions may finish within "drain_timeout", flows that
 are silent for 2 s end. A second signal ends at once, with exit code 1.
@@ -179,7 +179,7 @@ class Signals {
   #onFirst: (() => void) | undefined;
   #interruptedAt = -Infinity;
 
-  /** @param log What SIGUSR2 is for */
+  /** @param log What SIGUSR2 and SIGUSR1 are for */
   constructor(log: RunningLog) {
     this.first = new Promise((resolve) => this.#onFirst = resolve);
     // They stay to the end: a signal while the last lines are written must not kill.
@@ -187,12 +187,14 @@ class Signals {
     if (Deno.build.os === "windows") return;
     Deno.addSignalListener("SIGTERM", () => this.#end());
     Deno.addSignalListener("SIGUSR2", () => log.reopen());
-    // Others open their logs again by this one, and without a listener it may kill.
-    Deno.addSignalListener("SIGUSR1", () =>
+    // As others open theirs again.
+    Deno.addSignalListener("SIGUSR1", () => {
+      log.reopen();
       logger.warn(
-        "SIGUSR1 is Deno's: it may have opened its debugger at 127.0.0.1:9229, which gives this " +
-          "process to whoever connects; restart shunt, and send SIGUSR2 to open the log again",
-      ));
+        "SIGUSR1 is Deno's too: it may have opened its debugger at 127.0.0.1:9229, which gives this " +
+          "process to whoever connects; restart shunt, and use SIGUSR2 instead",
+      );
+    });
     Deno.addSignalListener("SIGHUP", () => this.supervisor?.reload("signal"));
   }
 

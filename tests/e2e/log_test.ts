@@ -100,6 +100,19 @@ Deno.test("log file: SIGUSR2 opens it again after a rename: no line is lost, non
   });
 });
 
+Deno.test("log file: SIGUSR1 opens it again as well, with a warning of what Deno makes of it", async () => {
+  await withLogFile(async (shunt, file) => {
+    await untilSays(file, "Started");
+    await Deno.rename(file, `${file}.old`);
+    shunt.kill("SIGUSR1");
+    await untilSays(file, "Opened the log file again");
+    await until(
+      async () => (await Deno.readTextFile(file)).includes("use SIGUSR2 instead"),
+      "the warning",
+    );
+  });
+});
+
 Deno.test("log file: where it cannot be opened again lines go on to the old one, and standard error says so", async () => {
   await withLogFile(async (shunt, file) => {
     await untilSays(file, "Started");
