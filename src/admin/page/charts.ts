@@ -51,16 +51,26 @@ function momentOf({ all, protocols, listeners, targets }: View): Moment {
   };
 }
 
+/** Steps of an axis of bytes: powers of two, as their units are. */
+const BYTE_STEPS: number[] = Array.from({ length: 50 }, (_, i) => 2 ** i);
+
+/** How a chart's values are written. */
+interface Scale {
+  readonly format: (value: number | undefined) => string;
+  /** Steps of its axis, where not decimal ones. */
+  readonly steps?: number[];
+}
+
 /** One chart, made anew where its lines or the colours are others. */
 class Chart {
   readonly #place: HTMLElement;
-  readonly #format: (value: number | undefined) => string;
+  readonly #scale: Scale;
   #plot: uPlot | undefined;
   #names = "";
 
-  constructor(place: HTMLElement, format: (value: number | undefined) => string) {
+  constructor(place: HTMLElement, scale: Scale) {
     this.#place = place;
-    this.#format = format;
+    this.#scale = scale;
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(place);
   }
 
@@ -101,14 +111,19 @@ class Chart {
       grid: { stroke: this.#colour("--line"), width: 1 },
       ticks: { stroke: this.#colour("--line"), width: 1 },
     };
-    const format = (_: uPlot, value: number | null) => this.#format(value ?? undefined);
+    const { format, steps } = this.#scale;
     return {
       ...this.#size(),
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (_, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
       axes: [
         { ...axis, space: 70, values: (_, at) => at.map(clock) },
-        { ...axis, size: 80, values: (_, at) => at.map((value) => this.#format(value)) },
+        {
+          ...axis,
+          size: 90,
+          ...steps === undefined ? {} : { incrs: steps },
+          values: (_, at) => at.map((value) => format(value)),
+        },
       ],
       series: [
         { label: "Time", value: (_, value) => value === null ? "–" : clock(value) },
@@ -116,8 +131,10 @@ class Chart {
           label: name,
           stroke: this.#colour(`--series-${i}`),
           width: 2,
+          // Lines that lie on each other are told apart.
+          ...i % 2 === 0 ? {} : { dash: [6, 4] },
           points: { show: false },
-          value: format,
+          value: (_: uPlot, value: number | null) => format(value ?? undefined),
         })),
       ],
     };
@@ -130,8 +147,11 @@ function clock(seconds: number): string {
 
 /** Both charts. */
 export class Charts {
-  readonly #bytes = new Chart(byId("bytes-chart", HTMLElement), formatByteRate);
-  readonly #begun = new Chart(byId("begun-chart", HTMLElement), formatRate);
+  readonly #bytes = new Chart(byId("bytes-chart", HTMLElement), {
+    format: formatByteRate,
+    steps: BYTE_STEPS,
+  });
+  readonly #begun = new Chart(byId("begun-chart", HTMLElement), { format: formatRate });
   readonly #group = byId("group", HTMLSelectElement);
   #moments: Moment[] = [];
 

@@ -12,8 +12,8 @@ import { ask } from "./client.ts";
 import { withToken } from "./dialogs.ts";
 import { byId, type Column, setText, Table } from "./dom.ts";
 
-/** Rows of a page. */
-const PAGE = 50;
+/** Rows of a page; on a phone, where each is a card, fewer. */
+const PAGE = matchMedia("(max-width: 47rem)").matches ? 20 : 50;
 /** Milliseconds without a key after which the search begins. */
 const TYPING_MS = 250;
 
