@@ -1,12 +1,10 @@
 /**
- * The control plane, and the public API: puts resolver, shared memory and data planes together. Nothing
- * else does.
+ * The public API: what a proxy is to whoever starts one. What is behind it is running_proxy.ts's matter.
  *
  * @module
  */
 
 import type { Config } from "./config/schema.ts";
-import type { ConfigError, ShuntError } from "./errors.ts";
 import type { InheritedSocket } from "./io/libc/inherited.ts";
 import type { Io, SocketShare } from "./io/mod.ts";
 import type { BoundAddresses } from "./listen/bind.ts";
@@ -18,7 +16,6 @@ import type { DrainOptions } from "./plane/plane.ts";
 import type { ResolverOptions } from "./resolve/dns.ts";
 import type { HealthReport } from "./resolve/health.ts";
 import type { Upstream } from "./resolve/upstream.ts";
-
 import { chooseIo, chooseWorkers, RunningProxy } from "./running_proxy.ts";
 
 /** Options of {@linkcode startProxy}. */
