@@ -26,6 +26,19 @@ const KEYS: Readonly<Record<string, readonly [code: number, text: string]>> = {
   ArrowDown: [40, ""],
 };
 
+/** Starts Chromium, or Chrome where there is no other; says what to install where there is neither. */
+function start(args: readonly string[]): Tool {
+  try {
+    return new Tool("chromium", args);
+  } catch (error) {
+    try {
+      return new Tool("google-chrome", args);
+    } catch {
+      throw error;
+    }
+  }
+}
+
 /** One page in a browser of its own. */
 export class Page implements AsyncDisposable {
   /** What went wrong in the page: errors, and what its policy forbade. */
@@ -54,7 +67,7 @@ export class Page implements AsyncDisposable {
    */
   static async open(): Promise<Page> {
     const folder = await Deno.makeTempDir({ prefix: "shunt-chromium-" });
-    const tool = new Tool("chromium", [
+    const tool = start([
       "--headless=new",
       "--remote-debugging-port=0",
       `--user-data-dir=${folder}`,
