@@ -16,6 +16,7 @@ import { reloadVerb } from "./reload.ts";
 import { runVerb } from "./run.ts";
 import { schemaVerb } from "./schema.ts";
 import { statusVerb } from "./status.ts";
+import { topVerb } from "./top.ts";
 import { InputError, parseOptions, type Terminal, UsageError, type Verb } from "./verb.ts";
 import { versionVerb } from "./version.ts";
 
@@ -29,13 +30,11 @@ export const VERBS: readonly Verb[] = [
   convertVerb,
   schemaVerb,
   statusVerb,
+  topVerb,
   reloadVerb,
   drainVerb,
   versionVerb,
 ];
-
-/** Verbs of the design that are still to come. */
-const LATER: readonly string[] = ["top"];
 
 function overview(): string {
   const verbs = VERBS.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`).join("\n");
@@ -90,9 +89,7 @@ export async function main(
   const verb = named ? VERBS.find(({ name }) => name === first) : runVerb;
   if (verb === undefined) {
     terminal.err(
-      LATER.includes(first)
-        ? `error: Verb "${first}" is not supported yet`
-        : `error: Verb "${first}" is unknown; ${suggestion(first)}"shunt --help" lists them`,
+      `error: Verb "${first}" is unknown; ${suggestion(first)}"shunt --help" lists them`,
     );
     return 2;
   }
