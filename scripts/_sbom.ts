@@ -45,18 +45,25 @@ interface Graph {
  * @throws {Error} when one is not in deno.lock
  */
 export async function findPackages(): Promise<readonly Package[]> {
-  const graph: Graph = JSON.parse(await deno("info", "--json", "scripts/entry.ts"));
+  // The admin address's page is in the bundle as text, with what it is made of.
+  const graphs = await Promise.all(["scripts/entry.ts", "src/admin/page/main.ts"].map(
+    async (program): Promise<Graph> => JSON.parse(await deno("info", "--json", program)),
+  ));
+  const modules = graphs.flatMap((graph) => graph.modules);
+  const npmPackages = Object.assign({}, ...graphs.map((graph) => graph.npmPackages)) as Graph[
+    "npmPackages"
+  ];
   const lock: Lock = JSON.parse(await Deno.readTextFile(`${ROOT}deno.lock`));
   const wanted = new Set<string>();
   const visit = (id: string) => {
     if (wanted.has(id)) return;
     wanted.add(id);
-    graph.npmPackages[id]?.dependencies.forEach(visit);
+    npmPackages[id]?.dependencies.forEach(visit);
   };
-  for (const { npmPackage } of graph.modules) if (npmPackage !== undefined) visit(npmPackage);
+  for (const { npmPackage } of modules) if (npmPackage !== undefined) visit(npmPackage);
   return await Promise.all(
     [...wanted].toSorted().map(async (id) => {
-      const found = graph.npmPackages[id];
+      const found = npmPackages[id];
       const integrity = lock.npm[id]?.integrity;
       if (found === undefined || integrity === undefined) {
         throw new Error(`Package "${id}" is not in deno.lock; run "deno install" and commit it`);
