@@ -61,7 +61,9 @@ Deno.test("sbom: names what the bundle holds, with hashes and licenses, and noth
   assertEquals(bill.metadata.timestamp, "2001-09-09T01:46:40.000Z");
   const libraries: Record<string, unknown>[] = bill.components.slice(1);
   const names = libraries.map(({ name }) => name);
-  for (const name of ["@logtape/logtape", "uplot", "yaml", "zod"]) assert(names.includes(name), name);
+  for (const name of ["@logtape/logtape", "uplot", "yaml", "zod"]) {
+    assert(names.includes(name), name);
+  }
   for (const name of ["fast-check", "fflate", "kubernetes-models"]) {
     assert(!names.includes(name), name);
   }
