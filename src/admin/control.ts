@@ -91,8 +91,9 @@ export interface Control {
    * Begins to drain; the process ends when that is done.
    *
    * @param handOver Whether another shunt has bound the same addresses and takes what is new
+   * @returns Why it cannot hand over now, and goes on; `undefined` where it does
    */
-  drain(handOver: boolean): void;
+  drain(handOver: boolean): string | undefined;
   /** What was counted, as of now. */
   measures(): Measures;
   /** The metrics in Prometheus' text format. */

@@ -149,10 +149,14 @@ export const OPERATIONS: readonly Operation[] = [
     path: "/api/drain",
     summary: "Take nothing new, let what runs finish, then end the process",
     query: DrainQuerySchema,
-    answers: { 202: { description: "It has begun", content: DrainingSchema } },
+    answers: {
+      202: { description: "It has begun", content: DrainingSchema },
+      409: { description: "It cannot hand over now; it goes on", content: ErrorSchema },
+    },
     run: ({ control, query }) => {
       const { handover } = checked(DrainQuerySchema, query, "The query");
-      control.drain(handover === "true");
+      const refusal = control.drain(handover === "true");
+      if (refusal !== undefined) throw new Refusal(409, "cannot_hand_over", refusal);
       const { sessions, flows } = control.active();
       return Response.json({ state: "draining", sessions, flows }, { status: 202 });
     },

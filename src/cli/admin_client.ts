@@ -70,7 +70,22 @@ interface Place {
  * @throws {InputError} where options or configuration name no address, or no usable token
  */
 export async function openAdmin(options: Options): Promise<AdminClient> {
-  const place = await findPlace(options);
+  return clientOf(await findPlace(options));
+}
+
+/**
+ * Finds the shunt that runs at a configuration's admin address.
+ *
+ * @param config The configuration's admin part
+ * @param file Where it is from, for messages
+ * @returns What asks it; nothing has been sent yet
+ * @throws {InputError} where it names no address
+ */
+export async function adminOf(config: AdminConfig | null, file: string): Promise<AdminClient> {
+  return clientOf(await withToken(configuredAddress(config, file), config?.token_file));
+}
+
+function clientOf(place: Place): AdminClient {
   return { address: place.address, ask: (method, path) => ask(place, method, path) };
 }
 
@@ -98,14 +113,21 @@ async function findPlace(options: Options): Promise<Place> {
     throw new InputError(`Cannot parse address "${address}": ${fault}`);
   }
   const given = options.get("token-file");
-  const tokenFile = given ?? config?.token_file ?? undefined;
-  if (tokenFile === undefined) return { address };
+  if (given === undefined) return await withToken(address, config?.token_file);
   try {
-    return { address, token: await readToken(tokenFile) };
+    return { address, token: await readToken(given) };
+  } catch (error) {
+    throw new InputError(messageOf(error).replace("admin.token_file", "--token-file"));
+  }
+}
+
+async function withToken(address: string, file: string | null | undefined): Promise<Place> {
+  if (file === null || file === undefined) return { address };
+  try {
+    return { address, token: await readToken(file) };
   } catch (error) {
     // Reading needs no token on a local address, and its file may be another user's.
-    if (given === undefined) return { address, noToken: messageOf(error) };
-    throw new InputError(messageOf(error).replace("admin.token_file", "--token-file"));
+    return { address, noToken: messageOf(error) };
   }
 }
 

@@ -70,7 +70,9 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   });
   // Whoever sees a port open may send a signal at once: it must not kill.
   const signals = new Signals(log);
-  const predecessor = options.has("upgrade") ? await findPredecessor(options) : undefined;
+  const predecessor = options.has("upgrade")
+    ? await findPredecessor(config.admin, loaded.file)
+    : undefined;
   const takeOver = predecessor !== undefined;
   let proxy: Proxy | undefined;
   let supervisor: Supervisor;
@@ -86,7 +88,9 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     const load = (text?: string) => loadFile(options, text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     telemetry?.openMetrics(supervisor);
-    if (takeOver) await takeOverFrom(predecessor, proxy);
+    // What can fail has to before the other one is told to go.
+    if (readyFile !== undefined) await tryReadyFile(readyFile);
+    if (takeOver) await takeOverFrom(predecessor, supervisor, proxy);
     await supervisor.openAdmin(takeOver);
   } catch (error) {
     await proxy?.close();
@@ -107,10 +111,9 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   }
   supervisor.ready();
   const over = new AbortController();
-  if (takeOver) shareOnceEnded(predecessor, proxy, over.signal);
-  const cut = await keepRunning(supervisor, signals, loaded);
-  over.abort();
-  if (readyFile !== undefined) await removeReadyFile(readyFile);
+  if (takeOver) shareOnceEnded(predecessor, { supervisor, proxy, signal: over.signal });
+  const cut = await keepRunning(supervisor, { signals, loaded, over });
+  if (readyFile !== undefined) await removeReadyFile(readyFile, Deno.pid);
   logger.info("Stopped", { closed: cut, ...summary(proxy) });
   return signals.forced ? 1 : 0;
 }
@@ -133,8 +136,15 @@ function findInherited(): InheritedSocket[] {
 }
 
 /** From here on everything new comes to this process; the other ends when what it carries has. */
-async function takeOverFrom(predecessor: Predecessor, proxy: Proxy): Promise<void> {
+async function takeOverFrom(
+  predecessor: Predecessor,
+  supervisor: Supervisor,
+  proxy: Proxy,
+): Promise<void> {
   const { pid, workers } = predecessor;
+  // First, for it may refuse; it takes what is new for a second more.
+  await predecessor.handOver();
+  supervisor.predecessor = pid;
   // Each socket that the other closes moves the last one to its place: these keep theirs to the end.
   const count = Math.max(1, proxy.workers - workers + 1);
   const failure = await proxy.steer({ first: workers, count });
@@ -143,17 +153,21 @@ async function takeOverFrom(predecessor: Predecessor, proxy: Proxy): Promise<voi
   if (because !== undefined) {
     logger.warn("Connections that begin while the other process closes may be reset", { because });
   }
-  await predecessor.handOver();
   logger.info("Took over from a running shunt", { pid });
 }
 
 /** Once the other process has ended, the kernel may spread what is new over all workers by itself. */
 async function shareOnceEnded(
   predecessor: Predecessor,
-  proxy: Proxy,
-  signal: AbortSignal,
+  { supervisor, proxy, signal }: {
+    readonly supervisor: Supervisor;
+    readonly proxy: Proxy;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   await predecessor.ended(signal);
+  supervisor.predecessor = undefined;
+  // While this one drains, it is for the next one to say who gets what.
   if (signal.aborted) return;
   await proxy.steer(undefined);
   logger.info("The shunt that this one took over from has ended", { pid: predecessor.pid });
@@ -217,8 +231,11 @@ class Signals {
 /** Keeps shunt running, reloads it when its file changes, and drains it in the end. */
 async function keepRunning(
   supervisor: Supervisor,
-  signals: Signals,
-  { file, text }: ConfigFile,
+  { signals, loaded: { file, text }, over }: {
+    readonly signals: Signals;
+    readonly loaded: ConfigFile;
+    readonly over: AbortController;
+  },
 ): Promise<number> {
   const watch = watchFile(file, {
     text,
@@ -233,6 +250,7 @@ async function keepRunning(
   try {
     await Promise.race([signals.first, supervisor.drainAsked]);
   } finally {
+    over.abort();
     await watch[Symbol.asyncDispose]();
   }
   const { sessions, flows } = supervisor.active();
@@ -257,14 +275,36 @@ async function writeReadyFile(path: string, supervisor: Supervisor): Promise<voi
   const { adminAddress: admin, addresses: listeners } = supervisor;
   const ready = { pid: Deno.pid, admin, listeners };
   // Renaming makes it appear whole: whoever waits for it never reads half of it.
-  const unfinished = `${path}.${Deno.pid}.tmp`;
+  const unfinished = unfinishedFile(path);
   await Deno.writeTextFile(unfinished, `${JSON.stringify(ready)}\n`);
   await Deno.rename(unfinished, path);
 }
 
-/** An old ready file must not be taken for this run's; nothing but a file is ever removed. */
-async function removeReadyFile(path: string): Promise<void> {
+function unfinishedFile(path: string): string {
+  return `${path}.${Deno.pid}.tmp`;
+}
+
+async function tryReadyFile(path: string): Promise<void> {
+  const unfinished = unfinishedFile(path);
   try {
+    await Deno.writeTextFile(unfinished, "");
+    await Deno.remove(unfinished);
+  } catch (error) {
+    throw new ShuntError(`Cannot write ready file "${path}": ${messageOf(error)}`, {
+      code: "bad_ready_file",
+    });
+  }
+}
+
+/**
+ * An old ready file must not be taken for this run's; nothing but a file is ever removed.
+ *
+ * @param path Where it is
+ * @param pid Whose it has to be: at the end of a process it may be its successor's
+ */
+async function removeReadyFile(path: string, pid?: number): Promise<void> {
+  try {
+    if (pid !== undefined && !(await Deno.readTextFile(path)).startsWith(`{"pid":${pid},`)) return;
     if ((await Deno.lstat(path)).isDirectory) {
       throw new UsageError(`Cannot use ready file "${path}": it is a directory`);
     }

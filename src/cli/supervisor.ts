@@ -66,6 +66,8 @@ export class Supervisor implements Control {
   readonly #faults = new Map<string, FaultsConfig>();
   /** Whether another shunt takes over. */
   #handOver = false;
+  /** The process that this one has taken over from, while it has not ended. */
+  predecessor: number | undefined;
 
   /** @param parts What it keeps */
   constructor(parts: SupervisorParts) {
@@ -122,9 +124,10 @@ export class Supervisor implements Control {
     this.#parts.notifier.stopping();
     clearInterval(this.#watchdog);
     await this.#reloading;
+    const drained = this.#parts.proxy.drain({ handOver: this.#handOver });
     // Its address is the other's now.
     if (this.#handOver) await this.#admin?.close();
-    const cut = await this.#parts.proxy.drain({ handOver: this.#handOver });
+    const cut = await drained;
     await this.#admin?.close();
     return cut;
   }
@@ -211,10 +214,18 @@ export class Supervisor implements Control {
     return { ...config, upstreams: Object.fromEntries(upstreams) };
   }
 
-  drain(handOver: boolean): void {
+  drain(handOver: boolean): string | undefined {
+    if (handOver && this.#handOver) return "Another shunt takes over already";
+    if (handOver && this.predecessor !== undefined) {
+      return `Process ${this.predecessor}, from which this one took over, still drains; try again ` +
+        "once it has ended";
+    }
+    this.#handOver ||= handOver;
+    // One that drains already is to free its address now; the answer to this is still given.
+    if (handOver && this.state === "draining") void this.#admin?.close();
     this.state = "draining";
-    this.#handOver = handOver;
     this.#drainAsked.resolve();
+    return undefined;
   }
 
   get config(): Config {

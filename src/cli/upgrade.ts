@@ -6,8 +6,8 @@
  */
 
 import { DrainingSchema, StatusSchema } from "../admin/answers.ts";
-import { expectBody, NobodyAnswers, openAdmin } from "./admin_client.ts";
-import type { Options } from "./verb.ts";
+import type { AdminConfig } from "../config/check_admin.ts";
+import { adminOf, expectBody, NobodyAnswers } from "./admin_client.ts";
 
 /** Milliseconds between looks at whether the process is gone. */
 const LOOK_MS = 500;
@@ -32,13 +32,17 @@ export interface Predecessor {
 /**
  * Finds the shunt that runs at the configuration's admin address.
  *
- * @param options The verb's options
+ * @param config The configuration's admin part
+ * @param file Where it is from, for messages
  * @returns The shunt, or `undefined` where nobody answers
  * @throws {InputError} where the configuration names no admin address
  * @throws {Error} where somebody else answers, or it refuses
  */
-export async function findPredecessor(options: Options): Promise<Predecessor | undefined> {
-  const admin = await openAdmin(options);
+export async function findPredecessor(
+  config: AdminConfig | null,
+  file: string,
+): Promise<Predecessor | undefined> {
+  const admin = await adminOf(config, file);
   try {
     const { pid, workers } = expectBody(await admin.ask("GET", "/api/status"), StatusSchema);
     return {

@@ -8,6 +8,7 @@ import type { Detected, Detection } from "../detect/mod.ts";
 import type { DatagramAddress, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
+import type { Flow } from "./flow.ts";
 import type { ListenerState } from "./session.ts";
 
 /** What the steps of a flow's life leave behind. */
@@ -36,4 +37,18 @@ export class FlowData {
   constructor(listener: ListenerState) {
     this.listener = listener;
   }
+}
+
+/**
+ * Counts what went through a flow since the last time.
+ *
+ * @param flow The flow
+ */
+export function countBytes({ upBytes, downBytes, data }: Flow<FlowData>): void {
+  const [up, down] = [upBytes - data.countedUp, downBytes - data.countedDown];
+  if (up === 0 && down === 0) return;
+  data.listener.counters.flows.carry(up, down);
+  data.target?.totals.carry(up, down);
+  data.countedUp = upBytes;
+  data.countedDown = downBytes;
 }

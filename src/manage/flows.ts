@@ -17,7 +17,7 @@ import type { Budget } from "./budget.ts";
 import { type Clock, TICK_MS } from "./clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
 import type { Flow, FlowLimits } from "./flow.ts";
-import { FlowData } from "./flow_data.ts";
+import { countBytes, FlowData } from "./flow_data.ts";
 import { FlowTable } from "./flow_table.ts";
 import { hasDeadTargets, isGone } from "./flow_moves.ts";
 import { LocalSlots } from "./local_slots.ts";
@@ -56,6 +56,7 @@ export class Flows {
   #listener: ListenerState;
   readonly #slots = new LocalSlots();
   readonly #onIdle: (() => void)[] = [];
+  #handedOver = false;
   #nextSweep = 0;
 
   /**
@@ -158,17 +159,18 @@ export class Flows {
     }
   }
 
-  /** Another shunt gets what is new at the address: running flows keep hearing their clients. */
+  /** Another shunt is about to get what is new at the address: flows keep hearing their clients. */
   handOver(): void {
-    this.draining = true;
-    for (const flow of this.#table) {
-      const { data } = flow;
-      if (data.client === undefined) continue;
-      try {
-        data.pin ??= this.#socket.pin?.(data.client);
-      } catch {
-        // No descriptor is left: the client has to begin anew.
-      }
+    this.#handedOver = true;
+    for (const flow of this.#table) this.#pin(flow.data);
+  }
+
+  #pin(data: FlowData): void {
+    if (data.client === undefined) return;
+    try {
+      data.pin ??= this.#socket.pin?.(data.client);
+    } catch {
+      // No descriptor is left: the client has to begin anew.
     }
   }
 
@@ -248,6 +250,8 @@ export class Flows {
     const { counters, router } = flow.data.listener;
     counters.flows.begin();
     flow.data.client = this.#socket.keep(client);
+    // Begun before the other one gets what is new, it has to keep its client as well.
+    if (this.#handedOver) this.#pin(flow.data);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#route(flow, known);
     } else {
@@ -319,6 +323,10 @@ export class Flows {
     upstream.times.udp.observe(data.connectMs / 1000);
     data.target?.totals.addFlow();
     await this.#flush(flow, upstream, server);
+    // A reload that came meanwhile has not asked about a flow without a target.
+    if (data.listener !== this.#listener && isGone(data, this.#listener.upstreams)) {
+      this.#table.expire(flow);
+    }
   }
 
   async #flush(flow: Flow<FlowData>, upstream: Upstream, server: TargetSocket): Promise<void> {
@@ -380,16 +388,6 @@ export class Flows {
       flow.data.listener.counters.drops.send_failed++;
     } else this.end(flow, reason, error);
   }
-}
-
-/** Counts what went through since the last time. */
-function countBytes({ upBytes, downBytes, data }: Flow<FlowData>): void {
-  const [up, down] = [upBytes - data.countedUp, downBytes - data.countedDown];
-  if (up === 0 && down === 0) return;
-  data.listener.counters.flows.carry(up, down);
-  data.target?.totals.carry(up, down);
-  data.countedUp = upBytes;
-  data.countedDown = downBytes;
 }
 
 function limitsOf({ config }: ListenerState): FlowLimits {

@@ -1,5 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import { withShunt } from "./_process.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { shunt as command, type ShuntProcess, withShunt } from "./_process.ts";
 import { bytes, connect, readExactly, TEST_IO, text, until, writeAll } from "./_shunt.ts";
 import { UdpPeer } from "./_udp.ts";
 
@@ -101,4 +101,60 @@ Deno.test("upgrade: without a shunt that runs it is a start like any other", asy
     using client = await connect(port);
     await converse(client, "hello");
   }, { args: ["--upgrade"] });
+});
+
+/** Starts another shunt with the same configuration, which is to fail. */
+async function failToUpgrade(old: ShuntProcess, ...args: readonly string[]): Promise<string> {
+  const file = old.readyFile.replace("ready.json", "config.yaml");
+  const io = ["--set", `io=${TEST_IO}`];
+  const { code, err } = await command("run", "-c", file, "--upgrade", ...io, ...args);
+  assertEquals(code, 1);
+  return err;
+}
+
+Deno.test("upgrade: one that cannot write its ready file leaves the other alone", async () => {
+  const [port, admin] = freePorts(2) as [number, number];
+  await withShunt(config(port, admin, 1), async (old) => {
+    const said = await failToUpgrade(old, "--ready-file", `${old.readyFile}.none/ready.json`);
+    assertStringIncludes(said, "Cannot write ready file");
+    assertEquals(await pidAt(admin), old.pid);
+    using client = await connect(port);
+    await converse(client, "hello");
+  });
+});
+
+Deno.test("upgrade: a third one is refused while the first drains; the ready file is the second's", async () => {
+  const [port, admin] = freePorts(2) as [number, number];
+  await withShunt(config(port, admin, 1), async (old) => {
+    using kept = await connect(port);
+    await converse(kept, "before");
+    await withShunt(config(port, admin, 1), async (next) => {
+      await Deno.copyFile(next.readyFile, old.readyFile);
+      const said = await failToUpgrade(next);
+      assertStringIncludes(said, `Process ${old.pid}, from which this one took over, still drains`);
+      assertEquals(await pidAt(admin), next.pid);
+      kept.close();
+      assertEquals(await old.exited(), 0);
+      assertEquals(JSON.parse(await Deno.readTextFile(old.readyFile)).pid, next.pid);
+      using client = await connect(port);
+      await converse(client, "hello");
+    }, { args: ["--upgrade"] });
+  }, { ends: true });
+});
+
+Deno.test("upgrade: one that drains already frees its admin address; --set names it as well", async () => {
+  const [port, admin, elsewhere] = freePorts(3) as [number, number, number];
+  const there = ["--set", `admin.bind=127.0.0.1:${admin}`];
+  await withShunt(config(port, elsewhere, 1), async (old) => {
+    using kept = await connect(port);
+    await converse(kept, "before");
+    old.kill("SIGTERM");
+    await old.says("Draining");
+    await withShunt(config(port, elsewhere, 1), async (next) => {
+      for (let i = 0; i < 20; i++) assertEquals(await pidAt(admin), next.pid);
+      await converse(kept, "during");
+      kept.close();
+      assertEquals(await old.exited(), 0);
+    }, { args: ["--upgrade", ...there] });
+  }, { ends: true, args: there });
 });

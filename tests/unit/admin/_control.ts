@@ -110,7 +110,7 @@ export class FakeControl implements Control {
       : Promise.resolve(this.reloaded);
   }
 
-  drain(): void {
+  drain(): undefined {
     this.asked.push("drain");
     this.state = "draining";
   }
