@@ -67,7 +67,7 @@ Deno.test("cli: what cannot be run says why and exits with the code of its kind"
     [["run", "-c", good, "more"], 2, /Argument "more" is not expected/],
     [["run", "--fast"], 2, /Option "--fast" is unknown/],
     [["go"], 2, /Verb "go" is unknown/],
-    [["top"], 2, /Verb "top" is not supported yet/],
+    [["top", "--admin", "127.0.0.1:1"], 1, /Nobody answers at 127\.0\.0\.1:1/],
     [["init", "here"], 2, /Argument "here" is not expected/],
     [["version", "--yaml"], 2, /Option "--yaml" is unknown/],
     [["detect"], 2, /No file given/],

@@ -19,7 +19,7 @@ function top(admin: string, env = ""): Tool {
   const run = `${env} exec ${Deno.execPath()} run ${allow} ${MAIN} top --admin ${admin}`;
   const script = `stty cols 100 rows 24; tty; stty -g; (echo "pid $BASHPID"; ${run}); ` +
     'echo "ended with $?"; stty -g';
-  return new Tool("script", ["-qec", `bash -c '${script}'`, "/dev/null"]);
+  return new Tool("script", ["-qec", `unset NO_COLOR; bash -c '${script}'`, "/dev/null"]);
 }
 
 /** What was drawn last. */
