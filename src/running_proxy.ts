@@ -26,6 +26,7 @@ import { LeftOutTeller } from "./observe/left_out.ts";
 import type { DrainOptions } from "./plane/plane.ts";
 import { LocalPlane, type Planes } from "./plane/planes.ts";
 import { measureProxy } from "./plane/measure.ts";
+import { OwnAddresses } from "./plane/own_addresses.ts";
 import { keepPorts } from "./plane/ports.ts";
 import { makeSharedMemory, SharedView } from "./plane/shared.ts";
 import { makeUpstreams } from "./plane/states.ts";
@@ -97,6 +98,7 @@ export class RunningProxy implements Proxy {
   #shared: SharedView;
   #upstreams: ReadonlyMap<string, Upstream>;
   #removed: Removed[] = [];
+  readonly #own = new OwnAddresses();
   /** What removed listeners have counted. */
   #past = new Counters();
   /** Reloads come one after the other. */
@@ -269,7 +271,9 @@ export class RunningProxy implements Proxy {
     if (changes.length === 0) return changes;
     const memory = makeSharedMemory(config, this.#shared.memory);
     const running = { config: this.#config, addresses: planes.addresses };
-    await planes.prepare(keepPorts(config, running), memory, true);
+    const own = this.#own.list(planes.addresses);
+    await planes.prepare(keepPorts(config, running), memory, own);
+    this.#own.leave(planes.addresses, performance.now() + config.drain_timeout);
     await planes.commit();
     this.#remember(config);
     this.#shared = new SharedView(memory, 0);

@@ -24,13 +24,19 @@ export interface Bound {
   readonly udp: readonly DatagramSocket[];
 }
 
+/** What is looked at before an address is bound. */
+export interface Look {
+  /** Whether nobody else may have bound them so far, though others will. */
+  readonly exclusive?: boolean;
+  /** What this process has bound itself, in any of its threads: no reason to refuse. */
+  readonly own?: BoundAddresses | undefined;
+}
+
 /** How addresses are bound. */
-export interface BindOptions {
+export interface BindOptions extends Look {
   readonly io: Io;
   /** Whether others bind the same addresses: workers, or a shunt that takes over. */
   readonly shared: boolean;
-  /** Whether nobody else may have bound them so far, though others will. */
-  readonly exclusive?: boolean;
   /** The sockets that are bound already, by {@linkcode bindKey}. */
   readonly known?: Known;
 }
@@ -63,22 +69,34 @@ export function bindKey({ host, port }: Endpoint): string {
  * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
  */
 export function bindListener(name: string, config: ListenerConfig, options: BindOptions): Bound {
-  const { io, shared } = options;
+  const { io, shared, own } = options;
   const tcp: StreamListener[] = [];
   const udp: DatagramSocket[] = [];
   const fresh: { close(): void }[] = [];
-  const take = <T extends { close(): void }>(known: T | undefined, open: Open<T>, at: Endpoint) => {
+  const take = <T extends { close(): void }>(
+    known: T | undefined,
+    open: Open<T>,
+    { at, mine = [] }: { readonly at: Endpoint; readonly mine: readonly string[] | undefined },
+  ) => {
     if (known !== undefined) return known;
     // A port that is shared could be somebody else's as well, and nobody would notice.
-    if (shared && options.exclusive === true && at.port !== 0) open(at, false).close();
+    if (shared && options.exclusive === true && at.port !== 0 && !isOwn(at, mine)) {
+      open(at, false).close();
+    }
     const socket = open(at, shared);
     fresh.push(socket);
     return socket;
   };
   const listen: (at: Endpoint) => StreamListener = (at) =>
-    take(options.known?.tcp(bindKey(at)), (at, shared) => io.listen(at, shared), at);
+    take(options.known?.tcp(bindKey(at)), (at, shared) => io.listen(at, shared), {
+      at,
+      mine: own?.tcp,
+    });
   const bind: (at: Endpoint) => DatagramSocket = (at) =>
-    take(options.known?.udp(bindKey(at)), (at, shared) => io.bind(at, shared), at);
+    take(options.known?.udp(bindKey(at)), (at, shared) => io.bind(at, shared), {
+      at,
+      mine: own?.udp,
+    });
   try {
     for (const text of config.bind) {
       const at = parseSocketAddress(text);
@@ -103,6 +121,20 @@ export function bindListener(name: string, config: ListenerConfig, options: Bind
     });
   }
   return { tcp, udp };
+}
+
+/** Whether an address overlaps with one of this process's: a wildcard does with all of its port. */
+function isOwn({ host, port }: Endpoint, own: readonly string[]): boolean {
+  const key = bindKey({ host, port });
+  return own.some((text) => {
+    const known = parseSocketAddress(text);
+    if (typeof known === "string" || known.port !== port) return false;
+    return text === key || isAny(known.host) || isAny(host);
+  });
+}
+
+function isAny(host: string): boolean {
+  return host === "0.0.0.0" || canonicalHost(host) === "::";
 }
 
 function explain(failure: IoFailure, error: unknown): string {

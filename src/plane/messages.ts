@@ -22,6 +22,8 @@ export interface Assignment {
   readonly memory: SharedMemory;
   /** Whether nobody but this process may have bound what is new in it. */
   readonly exclusive: boolean;
+  /** What this process has bound already, in any thread. */
+  readonly own?: BoundAddresses;
 }
 
 /** The first message to a worker: what to run. */

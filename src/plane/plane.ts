@@ -18,6 +18,7 @@ import {
   type Bound,
   type BoundAddresses,
   boundAddresses,
+  type Look,
 } from "../listen/bind.ts";
 import { acceptLoop } from "../listen/tcp.ts";
 import type { Budget } from "../manage/budget.ts";
@@ -120,7 +121,7 @@ export class Plane {
     };
     this.#flowParts = { ...common, ...this.#flowEnds() };
     try {
-      this.commit(this.prepare(config, shared, options.exclusive));
+      this.commit(this.prepare(config, shared, { exclusive: options.exclusive }));
     } catch (error) {
       this.clock[Symbol.dispose]();
       throw error;
@@ -133,18 +134,18 @@ export class Plane {
    *
    * @param config A checked configuration
    * @param shared Its memory
-   * @param exclusive Whether nobody else may have bound what is new
+   * @param look Whether nobody else may have bound what is new
    * @returns What {@linkcode commit} or {@linkcode abort} takes
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(config: Config, shared: SharedView, exclusive: boolean): Prepared {
+  prepare(config: Config, shared: SharedView, look: Look): Prepared {
     const { io, reusePort } = this.#options;
-    const { known } = this.#bindings;
+    const how = { io, shared: reusePort, known: this.#bindings.known, ...look };
     const bound = new Map<string, Bound>();
     const addresses: Record<string, BoundAddresses> = {};
     try {
       for (const [name, listener] of Object.entries(config.listeners)) {
-        const sockets = bindListener(name, listener, { io, shared: reusePort, exclusive, known });
+        const sockets = bindListener(name, listener, how);
         bound.set(name, sockets);
         addresses[name] = { tcp: boundAddresses(sockets.tcp), udp: boundAddresses(sockets.udp) };
       }

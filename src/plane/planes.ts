@@ -20,10 +20,10 @@ export interface Planes {
    *
    * @param config A checked configuration, with the numbers of ports that are bound already
    * @param memory Its memory
-   * @param exclusive Whether nobody else may have bound what is new
+   * @param own What this process has bound already: nobody else may have bound the rest
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(config: Config, memory: SharedMemory, exclusive: boolean): Promise<void>;
+  prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void>;
   /** Makes what was prepared the configuration that new sessions and flows meet. */
   commit(): Promise<void>;
   /**
@@ -69,8 +69,9 @@ export class LocalPlane implements Planes {
   }
 
   // deno-lint-ignore require-await -- what throws has to reject
-  async prepare(config: Config, memory: SharedMemory, exclusive: boolean): Promise<void> {
-    this.#prepared = this.#plane.prepare(config, new SharedView(memory, 0), exclusive);
+  async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
+    const shared = new SharedView(memory, 0);
+    this.#prepared = this.#plane.prepare(config, shared, { exclusive: true, own });
   }
 
   commit(): Promise<void> {

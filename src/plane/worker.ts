@@ -117,10 +117,10 @@ class DataWorker {
     }
   }
 
-  #prepare({ config, memory, exclusive }: Assignment): void {
+  #prepare({ config, memory, exclusive, own }: Assignment): void {
     try {
       const shared = new SharedView(memory, this.#worker);
-      this.#prepared = this.#plane.prepare(config, shared, exclusive);
+      this.#prepared = this.#plane.prepare(config, shared, { exclusive, own });
       scope.postMessage({ type: "prepared", addresses: this.#prepared.addresses });
     } catch (error) {
       tellFailure(error);

@@ -96,10 +96,10 @@ export class Workers implements Planes {
     return workers;
   }
 
-  async prepare(config: Config, memory: SharedMemory, exclusive: boolean): Promise<void> {
+  async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
     const [first, ...others] = this.#planes;
     try {
-      const addresses = await first!.prepare({ config, memory, exclusive });
+      const addresses = await first!.prepare({ config, memory, exclusive: true, own });
       this.#prepared = { config, memory, addresses };
       await Promise.all(others.map((plane, i) => {
         const assigned = this.#configFor(i + 1, this.#prepared!);

@@ -340,3 +340,34 @@ workers: ${TEST_IO === "libc" ? 2 : 1}
   assertEquals(sessionsTotal, served + 2);
   assertEquals(closes.done + closes.client_reset, served + 2);
 });
+
+Deno.test("reload: an address may become a wildcard and back, and a socket whose flows drain in one worker is bound anew", async () => {
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr;
+  free.close();
+  const yaml = (host: string) => `
+listeners: { edge: { bind: "${host}:${port}", routes: [{ upstream: up }] } }
+upstreams: { up: { targets: ["builtin:echo"] } }
+workers: 2
+drain_timeout: 5s
+`;
+  const none = yaml("127.0.0.1").replace(`:${port}"`, ':0"').replace("edge", "other");
+  await using shunt = await startShunt(yaml("127.0.0.1"));
+  const echoes = async () => {
+    using client = await connect(port);
+    await writeAll(client, bytes("hello"));
+    assertEquals(text(await readExactly(client, 5)), "hello");
+  };
+  for (const host of ["0.0.0.0", "[::]", "127.0.0.1"]) {
+    await shunt.reload(yaml(host));
+    // Deno's sockets take a moment to be closed.
+    await until(() => echoes().then(() => true, () => false), `an answer by way of ${host}`);
+  }
+  await using client = new UdpPeer();
+  await client.send(bytes("hello"), port);
+  assertEquals(text(await client.next()), "hello");
+  await shunt.reload(none);
+  // Whichever worker has the flow, the other has closed its socket.
+  await shunt.reload(yaml("127.0.0.1"));
+  await echoes();
+});
