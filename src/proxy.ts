@@ -12,7 +12,7 @@ import type { AccessRecord, LiveRecord } from "./observe/access.ts";
 import type { Counters } from "./observe/counters.ts";
 import type { LiveQuery } from "./observe/live.ts";
 import type { ProxyMeasures } from "./observe/measures.ts";
-import type { DrainOptions } from "./plane/plane.ts";
+import type { DrainOptions } from "./plane/messages.ts";
 import type { ResolverOptions } from "./resolve/dns.ts";
 import type { HealthReport } from "./resolve/health.ts";
 import type { Upstream } from "./resolve/upstream.ts";

@@ -23,7 +23,7 @@ import { Counters } from "./observe/counters.ts";
 import type { LiveQuery } from "./observe/live.ts";
 import type { ProxyMeasures } from "./observe/measures.ts";
 import { LeftOutTeller } from "./observe/left_out.ts";
-import type { DrainOptions } from "./plane/plane.ts";
+import type { DrainOptions } from "./plane/messages.ts";
 import { LocalPlane, type Planes } from "./plane/planes.ts";
 import { measureProxy } from "./plane/measure.ts";
 import { OwnAddresses } from "./plane/own_addresses.ts";

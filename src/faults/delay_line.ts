@@ -23,7 +23,6 @@ export class DelayLine {
   readonly #plan: FaultPlan;
   readonly #entries: Entry[] = [];
   #waiting = 0;
-  /** When the last entry is due. */
   #last = 0;
   #closed = false;
   #changed = Promise.withResolvers<void>();
@@ -31,6 +30,11 @@ export class DelayLine {
   /** @param plan The faults */
   constructor(plan: FaultPlan) {
     this.#plan = plan;
+  }
+
+  /** When the last entry is due, as `performance.now()` tells the time. */
+  get last(): number {
+    return this.#last;
   }
 
   /**

@@ -10,6 +10,8 @@ import { DelayLine } from "./delay_line.ts";
 import type { FaultPlan } from "./plan.ts";
 
 const READ_BYTES = 65_536;
+/** Milliseconds that a target has to take what was due to it when the session had ended. */
+const LINGER_MS = 30_000;
 
 /** Whom a faulty connection tells. */
 export interface FaultyOptions {
@@ -160,7 +162,10 @@ export class FaultyStream implements Stream {
     if (!this.#ended) this.#up.end();
     const { lingering } = this.#options;
     lingering.add(this);
+    const left = Math.max(0, this.#up.last - performance.now());
+    const timer = setTimeout(() => this.#drop(), left + LINGER_MS);
     this.#pumping.then(() => {
+      clearTimeout(timer);
       lingering.delete(this);
       this.#inner.close();
     });

@@ -12,9 +12,16 @@ import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { LeftOut } from "../observe/access_sampler.ts";
 import type { LiveQuery } from "../observe/live.ts";
-import type { DrainOptions } from "./plane.ts";
 import type { Batch } from "./record_queue.ts";
 import type { SharedMemory } from "./shared.ts";
+
+/** How a plane is to end. */
+export interface DrainOptions {
+  /** Milliseconds after which the rest is closed. */
+  readonly timeoutMs: number;
+  /** Whether another shunt has bound the same addresses and gets what is new. */
+  readonly handOver: boolean;
+}
 
 /** A configuration for a worker, with the addresses and transports that this worker is to bind. */
 export interface Assignment {

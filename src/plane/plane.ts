@@ -32,6 +32,7 @@ import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import { Bindings, type TcpBinding, type UdpBinding } from "./bindings.ts";
+import type { DrainOptions } from "./messages.ts";
 import type { SharedView } from "./shared.ts";
 import { makeStates, type States } from "./states.ts";
 
@@ -50,14 +51,6 @@ export interface PlaneOptions {
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   /** Tells whether anybody wants such records now: making one costs 1 µs. */
   readonly records: () => boolean;
-}
-
-/** How a plane is to end. */
-export interface DrainOptions {
-  /** Milliseconds after which the rest is closed. */
-  readonly timeoutMs: number;
-  /** Whether another shunt has bound the same addresses and gets what is new. */
-  readonly handOver: boolean;
 }
 
 /**

@@ -9,7 +9,8 @@ import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { LiveQuery } from "../observe/live.ts";
-import { type DrainOptions, Plane, type PlaneOptions, type Prepared } from "./plane.ts";
+import type { DrainOptions } from "./messages.ts";
+import { Plane, type PlaneOptions, type Prepared } from "./plane.ts";
 import { type SharedMemory, SharedView } from "./shared.ts";
 
 /** All data planes of a process. */

@@ -15,7 +15,7 @@ import type { LeftOut } from "../observe/access_sampler.ts";
 import type { LiveQuery } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
-import type { DrainOptions } from "./plane.ts";
+import type { DrainOptions } from "./messages.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 

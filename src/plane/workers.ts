@@ -15,7 +15,7 @@ import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import type { LeftOut } from "../observe/access_sampler.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
-import type { DrainOptions } from "./plane.ts";
+import type { DrainOptions } from "./messages.ts";
 import type { Planes } from "./planes.ts";
 import { RemotePlane } from "./remote.ts";
 import type { SharedMemory } from "./shared.ts";
