@@ -174,6 +174,11 @@ function connectName(
   };
   const found = resolver.resolve(host);
   if (!(found instanceof Promise)) return choose(found);
+  const asked = performance.now();
+  const answered = () => {
+    session.resolveMs = (session.resolveMs ?? 0) + performance.now() - asked;
+  };
+  found.then(answered, answered);
   return new Promise((resolve, reject) => {
     attempt.onGiveUp = () =>
       reject(

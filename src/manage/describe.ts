@@ -30,6 +30,7 @@ export function sessionRecord(session: Session): LiveRecord {
     up: session.up,
     down: session.down,
     detectMs: session.detectMs,
+    resolveMs: session.resolveMs,
     connectMs: session.connectMs,
     durationMs: performance.now() - session.started,
   };
@@ -55,6 +56,7 @@ export function flowRecord(flow: Flow<FlowData>): LiveRecord {
     up: flow.upBytes,
     down: flow.downBytes,
     detectMs: data.detectMs,
+    resolveMs: data.resolveMs,
     connectMs: data.connectMs,
     durationMs: performance.now() - data.started,
   };

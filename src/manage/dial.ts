@@ -128,5 +128,11 @@ function dialTarget(
     return dial(list.find((ip) => !isIPv6(ip)) ?? list[0] ?? host);
   };
   const found = options.resolver.resolve(host);
-  return found instanceof Promise ? found.then(choose) : choose(found);
+  if (!(found instanceof Promise)) return choose(found);
+  const asked = performance.now();
+  const answered = () => {
+    flow.data.resolveMs = (flow.data.resolveMs ?? 0) + performance.now() - asked;
+  };
+  found.then(answered, answered);
+  return found.then(choose);
 }

@@ -26,6 +26,8 @@ export class FlowData {
   pin: { close(): void } | undefined;
   readonly started: number = performance.now();
   detectMs: number | undefined;
+  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset where none had to be. */
+  resolveMs: number | undefined;
   connectMs: number | undefined;
   /** How much of what the flow has carried is in the counters. */
   countedUp = 0;

@@ -25,6 +25,8 @@ export interface LiveRecord {
   readonly down: number;
   /** Milliseconds; unset where detection was not needed or not reached. */
   readonly detectMs: number | undefined;
+  /** Milliseconds of `connectMs` in which names were asked for; unset where none had to be. */
+  readonly resolveMs?: number | undefined;
   /** Milliseconds; unset where no target was asked or none answered. */
   readonly connectMs: number | undefined;
   /** Milliseconds so far. */

@@ -47,9 +47,12 @@ const NAMES: Readonly<Record<keyof typeof ACCESS_TEXTS, string | undefined>> = {
   error: undefined,
 };
 
+/** A step of a session or flow, which has a span of its own. */
+type Step = "detect" | "resolve" | "connect" | "relay";
+
 /** Which step an end is an error of; what ended as it may has none. */
 const FAILED: Readonly<
-  Record<CloseReason, "detect" | "connect" | "relay" | "session" | undefined>
+  Record<CloseReason, Step | "session" | undefined>
 > = {
   done: undefined,
   idle_timeout: undefined,
@@ -61,7 +64,7 @@ const FAILED: Readonly<
   proxy_header: "session",
   no_route: "session",
   no_target: "connect",
-  dns_failed: "connect",
+  dns_failed: "resolve",
   connect_refused: "connect",
   connect_timeout: "connect",
   connect_failed: "connect",
@@ -103,7 +106,7 @@ export function openTracing(rate: () => number): ((record: AccessRecord) => void
  * @param tracer Where spans are made
  */
 export function makeSpans(record: AccessRecord, tracer: Tracer): void {
-  const { transport, detectMs, connectMs, durationMs, reason } = record;
+  const { transport, detectMs, resolveMs, connectMs, durationMs, reason } = record;
   // Milliseconds are all that an id tells: the end is as far off.
   const begin = decodeTime(record.id);
   const end = begin + durationMs;
@@ -118,7 +121,7 @@ export function makeSpans(record: AccessRecord, tracer: Tracer): void {
   if (failed !== undefined) session.setStatus(error);
   const context = trace.setSpan(ROOT_CONTEXT, session);
   const sampled = (session.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
-  const step = (name: "detect" | "connect" | "relay", from: number, to: number) => {
+  const step = (name: Step, from: number, to: number) => {
     if (!sampled) return;
     const kind = name === "connect" ? SpanKind.CLIENT : SpanKind.INTERNAL;
     const span = tracer.startSpan(`shunt.${name}`, { kind, startTime: from }, context);
@@ -130,7 +133,11 @@ export function makeSpans(record: AccessRecord, tracer: Tracer): void {
     step("detect", begin, detectMs === undefined ? end : detected);
   }
   const connected = connectMs === undefined ? end : detected + connectMs;
-  if (connectMs !== undefined || failed === "connect") step("connect", detected, connected);
+  const resolved = detected + (resolveMs ?? 0);
+  if (resolveMs !== undefined || failed === "resolve") {
+    step("resolve", detected, failed === "resolve" ? end : resolved);
+  }
+  if (connectMs !== undefined || failed === "connect") step("connect", resolved, connected);
   if (connectMs !== undefined) step("relay", connected, end);
   session.end(end);
 }

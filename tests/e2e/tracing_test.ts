@@ -10,6 +10,8 @@ listeners:
     routes:
       - match: { protocol: http, host: gone.test }
         upstream: gone
+      - match: { protocol: http, host: nameless.test }
+        upstream: nameless
       - match: { protocol: http }
         upstream: up
       - match: { protocol: unknown }
@@ -17,6 +19,7 @@ listeners:
 upstreams:
   up: { targets: ["builtin:echo"], idle_timeout: 100ms }
   gone: { targets: ["127.0.0.1:1"], retries: 0 }
+  nameless: { targets: ["nothing.invalid:1"], retries: 0, connect_timeout: 1s }
 drain_timeout: 1s
 `;
 
@@ -97,6 +100,12 @@ Deno.test("tracing: what fails is an error, in the step in which it did", async 
     assertEquals(session.attributes["error.type"], "connect_refused");
     assertEquals(session.message, line.error);
     assertNear(to!.end, session.end);
+    await request(shunt, "nameless.test");
+    const [, , resolve, ...others] = await spansOf(
+      receiver,
+      await shunt.ended({ upstream: "nameless" }),
+    );
+    assertEquals([resolve?.name, resolve?.status, others], ["shunt.resolve", 2, []]);
   }, { env: receiver.environment });
 });
 
