@@ -102,7 +102,7 @@ Deno.test("view: what counts anew after a reload has no negative rate", () => {
 
 Deno.test("view: targets are compared by upstream and address", () => {
   const control = new FakeControl();
-  const before = trafficOf(control);
+  const before = { ...trafficOf(control), at_ms: 5000 };
   const now = trafficOf(control);
   const later: TrafficAnswer = {
     ...now,
