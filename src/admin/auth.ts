@@ -44,9 +44,9 @@ const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
  * Judges a request.
  *
  * An address that others reach needs the token for everything. A local one is open for reading; a
- * change needs the token where there is one, and else must come from no other site's page: a browser
- * sends neither JSON nor a header of its own to another site without asking it first, which is never
- * granted here.
+ * change needs the token where there is one, and else must come from no other site's page: from a
+ * program, or with JSON or a header of its own, which a browser sends to no other site without asking
+ * it first, which is never granted here.
  *
  * @param request What it shows of itself
  * @param guard What guards the address
@@ -107,14 +107,23 @@ function checkSite(request: Credentials): void {
       `A page of ${JSON.stringify(origin)} may not change anything here`,
     );
   }
+  if (!isBrowser(request)) return;
   const type = mediaType(request.header("content-type"));
   if (type === "application/json" || request.header("x-shunt") === "1") return;
   throw new Refusal(
     403,
     "cross_site",
-    'A change needs the header "X-Shunt: 1" or "Content-Type: application/json", which a page of ' +
-      "another site cannot send",
+    'A change by a browser needs the header "X-Shunt: 1" or "Content-Type: application/json", which ' +
+      "a page of another site cannot send",
   );
+}
+
+/** Every browser shows at least its name, and where a request comes from unless that is kept quiet. */
+function isBrowser(request: Credentials): boolean {
+  return /^mozilla\//i.test(request.header("user-agent") ?? "") ||
+    ["origin", "referer", "sec-fetch-site", "cookie"].some((name) =>
+      request.header(name) !== undefined
+    );
 }
 
 function isOwnOrigin(origin: string, host: string | undefined): boolean {
@@ -122,12 +131,7 @@ function isOwnOrigin(origin: string, host: string | undefined): boolean {
     new URL(origin).origin === `http://${host.toLowerCase()}`.replace(/:80$/, "");
 }
 
-/**
- * Takes the media type out of a Content-Type.
- *
- * @param value The header's value
- * @returns Such as `application/json`, in lower case; empty where there is none
- */
-export function mediaType(value: string | undefined): string {
+/** The media type of a Content-Type, in lower case; empty where there is none. */
+function mediaType(value: string | undefined): string {
   return (value ?? "").split(";", 1)[0]!.trim().toLowerCase();
 }

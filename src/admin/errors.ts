@@ -7,7 +7,7 @@
 import { z } from "zod";
 
 /** The statuses that a refusal may have. */
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500 | 503;
 
 /** The body of a refusal. */
 export const ErrorSchema = z.strictObject({

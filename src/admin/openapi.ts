@@ -17,9 +17,6 @@ const REFUSALS: Readonly<Record<number, string>> = {
   413: "The body is longer than 4 KiB",
   500: "A bug in shunt: the log has more",
 };
-/** What an operation with a body may refuse besides. */
-const NOT_JSON = "The body is not JSON";
-
 type Json = Readonly<Record<string, unknown>>;
 
 function schemaOf(schema: z.ZodType, io: "input" | "output" = "output"): Json {
@@ -65,7 +62,6 @@ function parametersOf({ path, query }: Operation): readonly Json[] {
 function describe(operation: Operation): Json {
   const { summary, method, answers, body } = operation;
   const parameters = parametersOf(operation);
-  const refusals = { ...REFUSALS, ...(body === undefined ? {} : { 415: NOT_JSON }) };
   return {
     summary,
     ...(parameters.length === 0 ? {} : { parameters }),
@@ -77,7 +73,7 @@ function describe(operation: Operation): Json {
     }),
     ...(method === "GET" ? {} : { security: [{ token: [] }, { header: [] }] }),
     responses: Object.fromEntries([
-      ...Object.entries(refusals).map(([status, text]) => [status, refusal(text)]),
+      ...Object.entries(REFUSALS).map(([status, text]) => [status, refusal(text)]),
       ...Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)]),
     ]),
   };
@@ -110,7 +106,7 @@ export function openapiDocument(operations: readonly Operation[]): Json {
           type: "apiKey",
           in: "header",
           name: "X-Shunt",
-          description: "The value 1, for changes where no token is set",
+          description: "The value 1, for changes by a browser where no token is set",
         },
       },
     },

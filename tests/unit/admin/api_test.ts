@@ -171,7 +171,7 @@ const WRONG: readonly (readonly [string, string, AskOptions, number, string])[] 
   ["OPTIONS", "/api/reload", {}, 405, "method_not_allowed"],
   ["GET", "/api/reload", {}, 405, "method_not_allowed"],
   ["GET", TARGET, {}, 405, "method_not_allowed"],
-  ["PATCH", TARGET, { ...CHANGE, body: '{"state":"drain"}' }, 415, "not_json"],
+  ["PATCH", TARGET, { ...CHANGE, body: "state=drain" }, 400, "bad_json"],
   ["PATCH", TARGET, patch("{"), 400, "bad_json"],
   ["PATCH", TARGET, patch(""), 400, "bad_json"],
   ["PATCH", TARGET, patch("[]"), 400, "bad_request"],

@@ -11,6 +11,7 @@ const WILDCARD = "0.0.0.0:9901";
 
 const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 const OWN = { "x-shunt": "1" };
+const BROWSER = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0" };
 const BEARER = { authorization: `Bearer ${TOKEN}` };
 
 type Headers = Readonly<Record<string, string>>;
@@ -41,10 +42,22 @@ const MATRIX: readonly Row[] = [
   [PUBLIC, false, "GET /api/status", {}, 401],
   [PUBLIC, false, "POST /api/reload", OWN, 401],
   // Changes on a local address without a token: not from another site's page.
-  [LOOPBACK, false, "POST /api/reload", {}, 403],
-  [LOOPBACK, false, "POST /api/reload", { "content-type": "text/plain" }, 403],
-  [LOOPBACK, false, "POST /api/reload", { "content-type": "text/plain;application/json" }, 403],
-  [LOOPBACK, false, "POST /api/reload", { "x-shunt": "2" }, 403],
+  [LOOPBACK, false, "POST /api/reload", {}, 200],
+  [LOOPBACK, false, "POST /api/reload", { "user-agent": "curl/8.0" }, 200],
+  [LOOPBACK, false, "POST /api/reload", BROWSER, 403],
+  [LOOPBACK, false, "POST /api/reload", { "sec-fetch-site": "cross-site" }, 403],
+  [LOOPBACK, false, "POST /api/reload", { referer: "http://evil.test/" }, 403],
+  [LOOPBACK, false, "POST /api/reload", { cookie: "a=b" }, 403],
+  [LOOPBACK, false, "POST /api/reload", { ...BROWSER, "content-type": "text/plain" }, 403],
+  [
+    LOOPBACK,
+    false,
+    "POST /api/reload",
+    { ...BROWSER, "content-type": "text/plain;application/json" },
+    403,
+  ],
+  [LOOPBACK, false, "POST /api/reload", { ...BROWSER, "x-shunt": "2" }, 403],
+  [LOOPBACK, false, "POST /api/reload", { ...BROWSER, ...OWN }, 200],
   [LOOPBACK, false, "POST /api/reload", OWN, 200],
   [LOOPBACK, false, "PATCH /x", JSON_TYPE, 200],
   [LOOPBACK, false, "POST /api/drain", { ...OWN, origin: "http://127.0.0.1:9901" }, 200],
@@ -54,7 +67,8 @@ const MATRIX: readonly Row[] = [
   [LOOPBACK, false, "POST /api/drain", { ...OWN, origin: "null" }, 403],
   [LOOPBACK, false, "POST /healthz", {}, 200],
   [UNIX, false, "POST /api/reload", OWN, 200],
-  [UNIX, false, "POST /api/reload", {}, 403],
+  [UNIX, false, "POST /api/reload", {}, 200],
+  [UNIX, false, "POST /api/reload", BROWSER, 403],
   // Changes where there is a token: with it, wherever they come from.
   [LOOPBACK, true, "POST /api/reload", OWN, 401],
   [LOOPBACK, true, "POST /api/reload", { ...OWN, authorization: "Bearer wrong" }, 401],
@@ -137,7 +151,7 @@ Deno.test("admin auth: on a real address, refusals say what to send", async () =
 
 Deno.test("admin auth: a page of another site changes nothing on loopback", async () => {
   await using shunt = await startTestAdmin();
-  const form = { "content-type": "application/x-www-form-urlencoded" };
+  const form = { ...BROWSER, "content-type": "application/x-www-form-urlencoded" };
   const tries = [
     { headers: form },
     { headers: { ...form, origin: "http://evil.test" } },
