@@ -28,6 +28,9 @@ const logger = getLogger(["shunt", "run"]);
  */
 const SAME_INTERRUPT_MS = 100;
 
+/** Milliseconds that ending at once may take. */
+const FORCED_MS = 5000;
+
 const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--upgrade] [--set PATH=VALUE]...
 
 Starts the proxy and prints one line per bound address. The log goes to standard error, or to
@@ -222,6 +225,8 @@ class Signals {
     if (this.#onFirst === undefined) {
       this.forced = true;
       this.supervisor?.close();
+      // A worker that hangs must not keep what was told to end at once.
+      Deno.unrefTimer(setTimeout(() => Deno.exit(1), FORCED_MS));
     }
     this.#onFirst?.();
     this.#onFirst = undefined;
