@@ -103,9 +103,9 @@ export function makeApi(control: Control): Api {
   };
 }
 
-/** Writes a path with parameters as hono does; the last one takes slashes too. */
+/** Writes a path with parameters as hono does; a target takes slashes too. */
 function toPattern(path: string): string {
-  return path.replace(/\{(\w+)\}$/, ":$1{.+}").replaceAll(/\{(\w+)\}\//g, ":$1/");
+  return path.replace("{target}", ":target{.+}").replaceAll(/\{(\w+)\}(?=\/|$)/g, ":$1");
 }
 
 function refuse(refusal: Refusal, c: AppContext): Response {

@@ -34,7 +34,7 @@ export interface Call {
 /** One operation. */
 export interface Operation {
   readonly method: "GET" | "POST" | "PATCH";
-  /** The path with `{name}` for its parameters; the last one may hold slashes. */
+  /** The path with `{name}` for its parameters; `{target}` may hold slashes. */
   readonly path: string;
   readonly summary: string;
   readonly query?: z.ZodObject;

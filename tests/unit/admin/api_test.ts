@@ -172,6 +172,7 @@ const WRONG: readonly (readonly [string, string, AskOptions, number, string])[] 
   ["GET", "/api/reload", {}, 405, "method_not_allowed"],
   ["GET", TARGET, {}, 405, "method_not_allowed"],
   ["PATCH", TARGET, { ...CHANGE, body: "state=drain" }, 400, "bad_json"],
+  ["PATCH", "/api/upstreams/web/nothing", patch("{}"), 404, "not_found"],
   ["PATCH", TARGET, patch("{"), 400, "bad_json"],
   ["PATCH", TARGET, patch(""), 400, "bad_json"],
   ["PATCH", TARGET, patch("[]"), 400, "bad_request"],
