@@ -5,7 +5,7 @@
  */
 
 import ipaddr from "ipaddr.js";
-import { canonicalHost, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import { boundHost, canonicalHost, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
 import type { DraftListener } from "./draft.ts";
 import { quote } from "./problem.ts";
 import type { Report } from "./report.ts";
@@ -76,12 +76,8 @@ function overlap(a: string, b: string): boolean {
   const [one, other] = [parseSocketAddress(a), parseSocketAddress(b)];
   if (typeof one === "string" || typeof other === "string") return false;
   if (one.port === 0 || one.port !== other.port) return false;
-  const [host, taken] = [plainHost(one.host), plainHost(other.host)];
+  const [host, taken] = [boundHost(one.host), boundHost(other.host)];
   return host === taken || isWildcardOf(host, taken) || isWildcardOf(taken, host);
-}
-
-function plainHost(host: string): string {
-  return host === "localhost" ? "127.0.0.1" : canonicalHost(host);
 }
 
 function isWildcardOf(wild: string, host: string): boolean {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { formatTarget, parseSocketAddress } from "../wire/address.ts";
+import { boundHost, formatTarget, parseSocketAddress } from "../wire/address.ts";
+import { isLoopbackHost } from "./check_admin.ts";
 import type { Draft, DraftListener } from "./draft.ts";
 import { type Path, quote } from "./problem.ts";
 import type { Report } from "./report.ts";
@@ -53,16 +54,10 @@ function binds({ bind = [] }: DraftListener, address: TargetConfig["address"]): 
     const bound = parseSocketAddress(text);
     if (typeof bound === "string" || bound.port === 0 || bound.port !== address.port) return false;
     const everywhere = bound.host === "0.0.0.0" || bound.host === "::";
-    return everywhere ? isLoopback(address.host) : plain(bound.host) === plain(address.host);
+    return everywhere
+      ? isLoopbackHost(address.host)
+      : boundHost(bound.host) === boundHost(address.host);
   });
-}
-
-function plain(host: string): string {
-  return host === "localhost" ? "127.0.0.1" : host.toLowerCase();
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 /** Whether one listener is reached from another, in any number of steps. */

@@ -7,7 +7,7 @@
 import type { ListenerConfig } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import type { DatagramSocket, Endpoint, Io, IoFailure, StreamListener } from "../io/mod.ts";
-import { canonicalHost, formatAddress, parseSocketAddress } from "../wire/address.ts";
+import { boundHost, canonicalHost, formatAddress, parseSocketAddress } from "../wire/address.ts";
 
 /** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
 const PORT_ATTEMPTS = 32;
@@ -56,7 +56,7 @@ type Open<T> = (at: Endpoint, shared: boolean) => T;
  * @returns The same text for the same address, however it is spelt
  */
 export function bindKey({ host, port }: Endpoint): string {
-  return formatAddress(host === "localhost" ? "127.0.0.1" : canonicalHost(host), port);
+  return formatAddress(boundHost(host), port);
 }
 
 /**

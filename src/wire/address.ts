@@ -158,3 +158,13 @@ export function canonicalHost(host: string): string {
     ? parsed.toIPv4Address().toString()
     : parsed.toRFC5952String();
 }
+
+/**
+ * Spells the host of a bound address as its socket does.
+ *
+ * @param host IP literal in any spelling, or `localhost`, which is bound as 127.0.0.1
+ * @returns The literal to compare with what a socket shows
+ */
+export function boundHost(host: string): string {
+  return host === "localhost" ? "127.0.0.1" : canonicalHost(host);
+}
