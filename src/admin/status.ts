@@ -25,6 +25,24 @@ function countersOf(counters: Counters): CountersAnswer {
 }
 
 /**
+ * Tells of the process itself.
+ *
+ * @param control What runs
+ */
+export function processOf(control: Control) {
+  return {
+    version: project.version,
+    pid: Deno.pid,
+    state: control.state,
+    started_at: control.startedAt.toISOString(),
+    // A clock that was set back must not make it negative.
+    uptime_s: Math.max(0, Math.round((Date.now() - control.startedAt.getTime()) / 1000)),
+    io: control.io,
+    workers: control.workers,
+  };
+}
+
+/**
  * Sums up what runs.
  *
  * @param control What runs
@@ -39,14 +57,7 @@ export function statusOf(control: Control, address: string): z.output<typeof Sta
     return [name, { tcp: [...tcp], udp: [...udp], counters: countersOf(counters) }];
   });
   return {
-    version: project.version,
-    pid: Deno.pid,
-    state: control.state,
-    started_at: control.startedAt.toISOString(),
-    // A clock that was set back must not make it negative.
-    uptime_s: Math.max(0, Math.round((Date.now() - control.startedAt.getTime()) / 1000)),
-    io: control.io,
-    workers: control.workers,
+    ...processOf(control),
     admin: address,
     active: { sessions, flows, detect_memory_bytes: detectMemory },
     totals: countersOf(Counters.sum(Object.values(stats))),

@@ -6,11 +6,11 @@
  */
 
 import { z } from "zod";
-import project from "../../deno.json" with { type: "json" };
 import { COUNTED_PROTOCOLS, type LifeCounters } from "../observe/life_counters.ts";
 import type { ListenerMeasures, TargetMeasures } from "../observe/measures.ts";
 import { CLOSE_REASONS } from "../observe/reasons.ts";
 import { StatusSchema, UpstreamSchema } from "./answers.ts";
+import { processOf } from "./status.ts";
 import type { Control } from "./control.ts";
 
 const count = z.int().min(0);
@@ -120,13 +120,7 @@ export function trafficOf(control: Control): TrafficAnswer {
     return [listener.name, listenerOf(listener, addresses)] as const;
   });
   return {
-    version: project.version,
-    pid: Deno.pid,
-    state: control.state,
-    started_at: control.startedAt.toISOString(),
-    uptime_s: Math.max(0, Math.round((Date.now() - control.startedAt.getTime()) / 1000)),
-    io: control.io,
-    workers: control.workers,
+    ...processOf(control),
     at_ms: performance.now(),
     listeners: Object.fromEntries(listeners),
     upstreams: control.upstreams().map((upstream) => ({
