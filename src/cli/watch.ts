@@ -151,7 +151,8 @@ class Watch implements FileWatch {
     // Every rewrite in place begins with an empty file, and none of those is a configuration.
     if (text === "" || (LINUX && this.#open.size > 0)) {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
-      if (left > 0) return this.#checkIn(left);
+      // Deno loses what is told of a folder that is there again at once, so the way is looked at too.
+      if (left > 0) return this.#checkIn(left, true);
       if (text === "" || text !== this.#closedText) return this.#wait();
     }
     this.#open.clear();

@@ -4,10 +4,13 @@
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
 import type { Io, Stream, StreamListener } from "../io/mod.ts";
 
 const FIRST_BACKOFF_MS = 10;
 const LAST_BACKOFF_MS = 1000;
+const WARNING_MS = 1000;
+const logger = getLogger(["shunt", "listen"]);
 
 /** What an accept loop tells of. */
 export interface AcceptOptions {
@@ -40,4 +43,29 @@ export async function acceptLoop(listener: StreamListener, options: AcceptOption
       await new Promise((resolve) => setTimeout(resolve, backoff));
     }
   }
+}
+
+/**
+ * Makes what warns of errors of accepting, once a second at most: where each connection takes the last
+ * descriptor and gives it back, accepting fails a hundred times a second.
+ *
+ * @param listener Answers the listener's name
+ * @returns Takes an error and the milliseconds until the next try
+ */
+export function acceptWarnings(listener: () => string): AcceptOptions["onError"] {
+  let errors = 0;
+  let warnAt = 0;
+  return (error, backoff) => {
+    errors++;
+    const now = performance.now();
+    if (now < warnAt) return;
+    warnAt = now + WARNING_MS;
+    logger.warn("Cannot accept a connection; trying again", {
+      listener: listener(),
+      errors,
+      backoff_ms: backoff,
+      error: String(error),
+    });
+    errors = 0;
+  };
 }

@@ -20,7 +20,7 @@ import {
   boundAddresses,
   type Look,
 } from "../listen/bind.ts";
-import { acceptLoop } from "../listen/tcp.ts";
+import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
 import type { Budget } from "../manage/budget.ts";
 import { Clock } from "../manage/clock.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
@@ -279,16 +279,13 @@ export class Plane {
     }
     const binding: TcpBinding = { socket, state };
     this.#bindings.tcp.set(bindKey(socket.local), binding);
+    const warn = acceptWarnings(() => binding.state.name);
     this.#run(acceptLoop(socket, {
       io: this.#options.io,
       onStream: (stream) => serve(stream, binding.state, this.#serveParts),
       onError: (error, backoff) => {
         binding.state.counters.acceptErrors++;
-        logger.warn("Cannot accept a connection; trying again", {
-          listener: binding.state.name,
-          backoff_ms: backoff,
-          error: String(error),
-        });
+        warn(error, backoff);
       },
     }));
   }
