@@ -5,8 +5,7 @@
  * @module
  */
 
-import ipaddr from "ipaddr.js";
-import { formatTarget, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import { boundHost, formatTarget, parseSocketAddress } from "../wire/address.ts";
 import { checkHealth } from "./check_health.ts";
 import { checkLoops } from "./check_loops.ts";
 import { checkRoutes } from "./check_routes.ts";
@@ -177,7 +176,7 @@ function checkBinds(listeners: readonly DraftListener[], report: Report): void {
     bind.forEach((text, index) => {
       const address = parseSocketAddress(text);
       if (typeof address === "string" || address.port === 0) return;
-      const host = canonicalHost(address.host);
+      const host = boundHost(address.host);
       const bound = { text, path: [...path, "bind", index] };
       const taken: Transport[] = [];
       let earlier: Bound | undefined;
@@ -209,9 +208,4 @@ function findBound(hosts: ReadonlyMap<string, Bound>, host: string): Bound | und
     if (host === "::" || !other.includes(":")) return bound;
   }
   return undefined;
-}
-
-function canonicalHost(host: string): string {
-  if (host === "localhost") return "127.0.0.1";
-  return isIpLiteral(host) ? ipaddr.parse(host).toString() : host;
 }

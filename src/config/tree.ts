@@ -72,6 +72,10 @@ export class Places {
       if (written.startsWith(`${above},`)) this.#spots.delete(written);
     }
     const value = { file: places.#file };
+    for (let length = 1; length < path.length; length++) {
+      const holder = JSON.stringify(path.slice(0, length));
+      if (!this.#spots.has(holder)) this.#spots.set(holder, { value });
+    }
     for (const below of places.#spots.keys()) {
       this.set([...path, ...JSON.parse(below) as Path], { value });
     }

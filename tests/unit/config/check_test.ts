@@ -89,6 +89,13 @@ testCases([
     ],
   },
   {
+    name: "an address in IPv4's and in IPv6's spelling",
+    yaml: withBind('["127.0.0.1:80", "[::ffff:7f00:1]:80"]'),
+    lines: [
+      'c.yaml:3:28: error: listeners.edge.bind[1]: Address "[::ffff:7f00:1]:80" is taken (tcp, udp) by "127.0.0.1:80" of listeners.edge.bind[0] (line 3); bind each address and port once',
+    ],
+  },
+  {
     name: "an address that a wildcard has",
     yaml:
       `listeners:\n  a: { bind: "0.0.0.0:80", routes: [{ upstream: web }] }\n  b: { bind: 192.0.2.1:80, routes: [{ upstream: web }] }\n${UPSTREAMS}`,

@@ -94,4 +94,12 @@ testCases([
       `--set listeners.edge={ bind: '127.0.0.1:0' }: error: listeners.edge: Key "routes" is missing`,
     ],
   },
+  {
+    name: "a value of a listener that the file has not",
+    yaml: withListener(""),
+    set: ["listeners.egde.bind=127.0.0.1:0"],
+    lines: [
+      '--set listeners.egde.bind=127.0.0.1:0: error: listeners.egde: Key "routes" is missing',
+    ],
+  },
 ]);
