@@ -6,7 +6,7 @@
  */
 
 import type { TargetOptions, TargetSocket } from "../io/mod.ts";
-import { delayOf, type FaultPlan } from "./plan.ts";
+import { delayOf, type FaultDirection, type FaultPlan } from "./plan.ts";
 
 /** Datagrams that wait at the most; what comes on top is lost. */
 const MAX_WAITING = 1024;
@@ -26,14 +26,15 @@ type Dial = (options: TargetOptions) => TargetSocket;
  * @throws {Error} what `dial` throws
  */
 export function faultySocket(dial: Dial, options: TargetOptions, plan: FaultPlan): TargetSocket {
-  const way = new FaultyWay(plan);
+  const up = new FaultyWay(plan.up);
+  const down = new FaultyWay(plan.down);
   const inner = dial({
     ...options,
-    onReply: (bytes) => way.pass(bytes, (bytes) => settle(options.onReply(bytes))),
+    onReply: (bytes) => down.pass(bytes, (bytes) => settle(options.onReply(bytes))),
   });
   return {
     send: (bytes) =>
-      way.pass(bytes, (bytes) => {
+      up.pass(bytes, (bytes) => {
         try {
           settle(inner.send(bytes));
         } catch (error) {
@@ -41,7 +42,8 @@ export function faultySocket(dial: Dial, options: TargetOptions, plan: FaultPlan
         }
       }),
     close() {
-      way.close();
+      up.close();
+      down.close();
       inner.close();
     },
   };
@@ -52,18 +54,19 @@ function settle(sent: Promise<unknown> | undefined): void {
   sent?.catch(() => {});
 }
 
+/** One direction. */
 class FaultyWay {
-  readonly #plan: FaultPlan;
+  readonly #direction: FaultDirection;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** When the way is free again, where it is narrow. */
   #free = 0;
 
-  constructor(plan: FaultPlan) {
-    this.#plan = plan;
+  constructor(direction: FaultDirection) {
+    this.#direction = direction;
   }
 
   pass(bytes: Uint8Array, deliver: (bytes: Uint8Array) => void): undefined {
-    const { config, random } = this.#plan;
+    const { config, random } = this.#direction;
     if (config.blackhole || random() < config.loss) return;
     const copies = random() < config.duplicate ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
@@ -76,13 +79,13 @@ class FaultyWay {
   }
 
   #later(bytes: Uint8Array, deliver: (bytes: Uint8Array) => void): void {
-    const { config, random } = this.#plan;
+    const { config, random } = this.#direction;
     const now = performance.now();
     const late = random() < config.reorder ? REORDER_MS + config.latency : 0;
     if (config.bandwidth !== undefined) {
       this.#free = Math.max(now, this.#free) + bytes.length / config.bandwidth * 1000;
     }
-    const ms = Math.max(0, this.#free - now) + delayOf(this.#plan) + late;
+    const ms = Math.max(0, this.#free - now) + delayOf(this.#direction) + late;
     if (ms === 0) return deliver(bytes);
     if (this.#timers.size >= MAX_WAITING) return;
     const timer = setTimeout(() => {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { delayOf, type FaultPlan } from "./plan.ts";
+import { delayOf, type FaultDirection } from "./plan.ts";
 
 /** Bytes that wait at the most; whoever puts more in has to wait. */
 const MAX_WAITING = 262_144;
@@ -20,16 +20,16 @@ interface Entry {
 
 /** What comes in leaves in order, each part after its delay and no faster than the bandwidth. */
 export class DelayLine {
-  readonly #plan: FaultPlan;
+  readonly #direction: FaultDirection;
   readonly #entries: Entry[] = [];
   #waiting = 0;
   #last = 0;
   #closed = false;
   #changed = Promise.withResolvers<void>();
 
-  /** @param plan The faults */
-  constructor(plan: FaultPlan) {
-    this.#plan = plan;
+  /** @param direction What is done to what comes in */
+  constructor(direction: FaultDirection) {
+    this.#direction = direction;
   }
 
   /** When the last entry is due, as `performance.now()` tells the time. */
@@ -47,8 +47,8 @@ export class DelayLine {
     while (this.#waiting >= MAX_WAITING && !this.#closed) await this.#change();
     if (this.#closed) return 0;
     const taken = bytes.slice(0, MAX_WAITING - this.#waiting);
-    const { bandwidth } = this.#plan.config;
-    const due = performance.now() + delayOf(this.#plan);
+    const { bandwidth } = this.#direction.config;
+    const due = performance.now() + delayOf(this.#direction);
     const piece = bandwidth === undefined
       ? taken.length
       : Math.max(1, Math.floor(bandwidth / PIECES_PER_SECOND));
@@ -65,7 +65,7 @@ export class DelayLine {
 
   /** Ends the line after what is in it, and after `slow_close`. */
   end(): void {
-    const delay = delayOf(this.#plan) + this.#plan.config.slow_close;
+    const delay = delayOf(this.#direction) + this.#direction.config.slow_close;
     this.#last = Math.max(this.#last, performance.now() + delay);
     this.#entries.push({ bytes: undefined, due: this.#last });
     this.#notify();

@@ -7,12 +7,22 @@
 
 import type { FaultsConfig } from "../config/schema.ts";
 
-/** The faults of one session or flow. */
-export interface FaultPlan {
+/** What is done to one direction. */
+export interface FaultDirection {
   readonly config: FaultsConfig;
   /** Gives numbers from 0 up to, but not, 1: the same ones for the same seed and turn. */
   readonly random: () => number;
 }
+
+/** The faults of one session or flow. Directions share no dice: whose turn comes first is chance. */
+export interface FaultPlan {
+  readonly config: FaultsConfig;
+  readonly up: FaultDirection;
+  readonly down: FaultDirection;
+}
+
+/** Dice of each session or flow: whether it has faults, up, down. */
+const DICE = 3;
 
 /** How many sessions and flows have had dice of a configuration's. */
 const turns = new WeakMap<FaultsConfig, number>();
@@ -26,13 +36,14 @@ const turns = new WeakMap<FaultsConfig, number>();
 export function planFaults(config: FaultsConfig): FaultPlan | undefined {
   const turn = turns.get(config) ?? 0;
   turns.set(config, turn + 1);
-  const random = dice(config.seed, turn);
-  return random() < config.probability ? { config, random } : undefined;
+  const diceOf = (which: number) => dice(config.seed, turn * DICE + which);
+  if (diceOf(0)() >= config.probability) return undefined;
+  return { config, up: { config, random: diceOf(1) }, down: { config, random: diceOf(2) } };
 }
 
 /** The generator mulberry32: 32 bits of state, good enough for dice. */
-function dice(seed: number, turn: number): () => number {
-  let state = (seed ^ Math.imul(turn + 1, 0x9e3779b9)) | 0;
+function dice(seed: number, which: number): () => number {
+  let state = (seed ^ Math.imul(which + 1, 0x9e3779b9)) | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
@@ -44,9 +55,9 @@ function dice(seed: number, turn: number): () => number {
 /**
  * Tells for how long something is held up.
  *
- * @param plan The faults
+ * @param direction What is done to its direction
  * @returns Milliseconds: `latency`, give or take `jitter`
  */
-export function delayOf({ config, random }: FaultPlan): number {
+export function delayOf({ config, random }: FaultDirection): number {
   return Math.max(0, config.latency + config.jitter * (2 * random() - 1));
 }

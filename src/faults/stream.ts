@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { FaultsConfig } from "../config/schema.ts";
 import type { Endpoint, Stream } from "../io/mod.ts";
 import { DelayLine } from "./delay_line.ts";
 import type { FaultPlan } from "./plan.ts";
@@ -26,7 +27,7 @@ export class FaultyStream implements Stream {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly #inner: Stream;
-  readonly #plan: FaultPlan;
+  readonly #config: FaultsConfig;
   readonly #options: FaultyOptions;
   /** Settles once it is closed. */
   readonly #over = Promise.withResolvers<void>();
@@ -49,12 +50,12 @@ export class FaultyStream implements Stream {
    */
   constructor(inner: Stream, plan: FaultPlan, options: FaultyOptions) {
     this.#inner = inner;
-    this.#plan = plan;
+    this.#config = plan.config;
     this.#options = options;
     this.local = inner.local;
     this.remote = inner.remote;
-    this.#up = new DelayLine(plan);
-    this.#down = new DelayLine(plan);
+    this.#up = new DelayLine(plan.up);
+    this.#down = new DelayLine(plan.down);
     this.#pumping = this.#pumpUp();
     this.#pumpDown();
   }
@@ -98,9 +99,14 @@ export class FaultyStream implements Stream {
   async read(buffer: Uint8Array): Promise<number | null> {
     while (this.#rest.length === 0) {
       const bytes = await this.#down.next();
+      if (this.#config.blackhole) {
+        // What the target says is taken from it, its end too.
+        if (bytes === undefined || bytes === null) return await this.#untilReset();
+        continue;
+      }
       if (bytes === undefined) throw this.#failure ?? closed();
       if (bytes === null) return null;
-      if (!this.#plan.config.blackhole) this.#rest = bytes;
+      this.#rest = bytes;
     }
     const count = this.#allowed(Math.min(buffer.length, this.#rest.length));
     if (count === 0) return await this.#untilReset();
@@ -110,9 +116,9 @@ export class FaultyStream implements Stream {
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    if (this.#failure !== undefined) throw this.#failure;
     if (this.#closed) throw closed();
-    if (this.#plan.config.blackhole) return bytes.length;
+    if (this.#config.blackhole) return bytes.length;
+    if (this.#failure !== undefined) throw this.#failure;
     const allowed = this.#allowed(bytes.length);
     if (allowed === 0) return await this.#untilReset();
     const taken = await this.#up.put(bytes.subarray(0, allowed));
@@ -122,7 +128,7 @@ export class FaultyStream implements Stream {
 
   /** How many of so many bytes may pass; behind the last that may, the connection breaks. */
   #allowed(count: number): number {
-    const most = this.#plan.config.reset_after;
+    const most = this.#config.reset_after;
     if (most === undefined) return count;
     const allowed = Math.min(count, most - this.#passed);
     this.#passed += allowed;
@@ -144,7 +150,7 @@ export class FaultyStream implements Stream {
 
   closeWrite(): Promise<void> {
     this.#ended = true;
-    this.#up.end();
+    if (!this.#config.blackhole) this.#up.end();
     return Promise.resolve();
   }
 
@@ -158,7 +164,7 @@ export class FaultyStream implements Stream {
     this.#closed = true;
     this.#over.resolve();
     this.#down.close();
-    if (this.#failure !== undefined || this.#plan.config.blackhole) return this.#drop();
+    if (this.#failure !== undefined || this.#config.blackhole) return this.#drop();
     if (!this.#ended) this.#up.end();
     const { lingering } = this.#options;
     lingering.add(this);
