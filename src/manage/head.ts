@@ -62,6 +62,8 @@ export class Head {
       return "deadline";
     }
     this.pending = undefined;
+    // An earlier deadline may have noted it, and it must not count for the next read.
+    this.#late = undefined;
     return this.#take(got);
   }
 

@@ -4,16 +4,17 @@ import { Budget } from "../../../src/manage/budget.ts";
 import { Head } from "../../../src/manage/head.ts";
 import { type ListenerState, Session } from "../../../src/manage/session.ts";
 
-/** A head whose client's one read is settled by the test. */
+/** A head whose client's reads are settled by the test. */
 function pendingHead(): { head: Head; session: Session; arrive: (text: string | null) => void } {
   const end = { host: "192.0.2.1", port: 1 };
-  const { promise, resolve } = Promise.withResolvers<number | null>();
+  let { promise, resolve } = Promise.withResolvers<number | null>();
   let into = new Uint8Array();
   const client: Stream = {
     local: end,
     remote: end,
     read: (buffer) => {
       into = buffer as Uint8Array<ArrayBuffer>;
+      ({ promise, resolve } = Promise.withResolvers<number | null>());
       return promise;
     },
     write: () => Promise.resolve(1),
@@ -54,6 +55,19 @@ Deno.test("head: a read that detection takes up again after a deadline counts on
   arrive("late");
   assertEquals(await more, "bytes");
   assertEquals(new TextDecoder().decode(head.gather().bytes), "late");
+});
+
+Deno.test("head: a read that was taken up after a deadline does not count again at the next one", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  const more = head.more(session, 0);
+  arrive("late");
+  assertEquals(await more, "bytes");
+  await expire(head, session);
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late");
+  arrive(" later");
+  await head.pending;
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late later");
 });
 
 Deno.test("head: an end that comes after the deadline is gathered", async () => {
