@@ -11,8 +11,9 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Duplex } from "node:stream";
+import { denoIo } from "../io/deno.ts";
 
-/** Connections at once; more are closed at once. */
+/** Connections at once; the next takes the place of the one that has been silent for longest. */
 export const MAX_CONNECTIONS = 64;
 /** Bytes of a request's body. */
 export const MAX_BODY = 4096;
@@ -39,8 +40,10 @@ export interface HttpOptions {
 
 /** A connection of one request. */
 class Connection {
-  /** Whether its request has arrived and is being answered. */
+  /** Whether its request is being answered. */
   answering = false;
+  /** Whether all of its request has arrived. */
+  arrived = false;
   readonly source: string;
   readonly closed: Promise<void>;
   readonly #conn: Deno.Conn;
@@ -88,6 +91,7 @@ export class HttpServer {
   readonly #http: Server;
   readonly #connections = new Map<Duplex, Connection>();
   readonly #accepting: Promise<void>;
+  #closing = false;
 
   /**
    * @param listener A listening socket, which is the server's from now on
@@ -115,15 +119,29 @@ export class HttpServer {
       try {
         const conn = await this.#listener.accept();
         told = false;
-        if (this.#connections.size >= MAX_CONNECTIONS) conn.close();
-        else this.#onConnection(conn);
+        if (this.#connections.size < MAX_CONNECTIONS || this.#makeRoom()) this.#onConnection(conn);
+        else conn.close();
       } catch (error) {
-        if (error instanceof Deno.errors.BadResource) return;
+        const failure = denoIo.classify(error);
+        if (failure === "closed") return;
+        // A client that left before it was accepted says nothing about the next one.
+        if (failure === "reset") continue;
         if (!told) this.#options.onError(error);
         told = true;
         await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS));
       }
     }
+  }
+
+  /** Closes who has been there for longest without having asked: silence must keep nobody out. */
+  #makeRoom(): boolean {
+    for (const [stream, connection] of this.#connections) {
+      if (connection.arrived) continue;
+      this.#connections.delete(stream);
+      connection.close();
+      return true;
+    }
+    return false;
   }
 
   #onConnection(conn: Deno.Conn): void {
@@ -150,13 +168,14 @@ export class HttpServer {
     connection: Connection,
   ): Promise<void> {
     const body = await readBody(incoming);
+    connection.arrived = true;
     connection.unlimited();
     const head = incoming.method === "HEAD";
     const response = body === undefined
       ? tooLong()
       : await this.#options.handler(toRequest(incoming, body), connection.source);
     const answer = new Uint8Array(await response.arrayBuffer());
-    connection.limit(ANSWER_MS);
+    connection.limit(this.#closing ? CLOSE_MS : ANSWER_MS);
     outgoing.writeHead(response.status, {
       ...Object.fromEntries(response.headers),
       "content-length": answer.length,
@@ -168,6 +187,7 @@ export class HttpServer {
 
   /** Closes the server; answers under way get a second. */
   async close(): Promise<void> {
+    this.#closing = true;
     this.#listener.close();
     await this.#accepting;
     const ends = [...this.#connections.values()].map((connection) => {
