@@ -31,8 +31,8 @@ export interface ProxyOptions {
    * `log.access` is `false`.
    */
   readonly onAccess?: (lines: string) => void;
-  /** Whether another process may have bound the same addresses: one that this one takes over from. */
-  readonly takeOver?: boolean;
+  /** What another process has bound, from which this one takes over: the same may be bound beside it. */
+  readonly takeOver?: BoundAddresses | undefined;
   /** Sockets that a service manager has bound; libc sockets alone can use them. */
   readonly inherited?: readonly InheritedSocket[];
 }

@@ -131,7 +131,7 @@ export class RunningProxy implements Proxy {
 
   /** Binds and begins to serve. */
   async start(): Promise<void> {
-    const { io, takeOver = false, inherited = [], onEnd, onAccess } = this.#options;
+    const { io, takeOver, inherited = [], onEnd, onAccess } = this.#options;
     if (inherited.length > 0 && this.io === "deno") {
       logger.warn(
         "Deno's sockets cannot use what the service manager has bound; libc sockets can",
@@ -144,7 +144,7 @@ export class RunningProxy implements Proxy {
       resolver: this.#resolver,
       // So that a newer shunt can bind the same addresses while this one drains.
       reusePort: Deno.build.os === "linux" && io === undefined,
-      exclusive: !takeOver,
+      look: { exclusive: true, own: takeOver },
     };
     // Sockets of Deno's need no thread of their own; a libc worker blocks in its wait.
     const local = this.workers === 1 && this.io === "deno" || io !== undefined;

@@ -143,16 +143,17 @@ export const RefusedSchema = z.object({
 
 /** `POST /api/drain`. */
 export const DrainingSchema = z.object({
-  state: z.literal("draining"),
+  state: z.enum(["starting", "ready", "draining"]),
   sessions: count,
   flows: count,
 });
 
 /** The parameters of `POST /api/drain`. */
 export const DrainQuerySchema = z.strictObject({
-  handover: z.enum(["true", "false"]).default("false").meta({
+  handover: z.enum(["true", "false", "ask"]).default("false").meta({
     description: "`true` where another shunt has bound the same addresses: this one frees its " +
-      "admin address at once, and still takes what had begun to connect to it",
+      "admin address at once, and still takes what had begun to connect to it; `ask` changes " +
+      "nothing and tells whether it would",
   }),
 });
 

@@ -87,13 +87,14 @@ export interface Control {
   setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean>;
   /** Reads the configuration again and goes on with it, whole or not at all. */
   reload(): Promise<ReloadResult>;
+  /** Why it cannot hand over to another shunt now; `undefined` where it can. */
+  handOverRefusal(): string | undefined;
   /**
    * Begins to drain; the process ends when that is done.
    *
    * @param handOver Whether another shunt has bound the same addresses and takes what is new
-   * @returns Why it cannot hand over now, and goes on; `undefined` where it does
    */
-  drain(handOver: boolean): string | undefined;
+  drain(handOver: boolean): void;
   /** What was counted, as of now. */
   measures(): Measures;
   /** The metrics in Prometheus' text format. */

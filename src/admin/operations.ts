@@ -150,15 +150,20 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "Take nothing new, let what runs finish, then end the process",
     query: DrainQuerySchema,
     answers: {
+      200: { description: "It was asked, and would hand over", content: DrainingSchema },
       202: { description: "It has begun", content: DrainingSchema },
       409: { description: "It cannot hand over now; it goes on", content: ErrorSchema },
     },
     run: ({ control, query }) => {
       const { handover } = checked(DrainQuerySchema, query, "The query");
-      const refusal = control.drain(handover === "true");
+      const refusal = handover === "false" ? undefined : control.handOverRefusal();
       if (refusal !== undefined) throw new Refusal(409, "cannot_hand_over", refusal);
+      const asked = handover === "ask";
+      if (!asked) control.drain(handover === "true");
       const { sessions, flows } = control.active();
-      return Response.json({ state: "draining", sessions, flows }, { status: 202 });
+      return Response.json({ state: control.state, sessions, flows }, {
+        status: asked ? 200 : 202,
+      });
     },
   },
   {
@@ -187,10 +192,14 @@ export const OPERATIONS: readonly Operation[] = [
     answers: {
       200: { description: "Its faults", content: UpstreamPatchedSchema },
       404: { description: "There is no such upstream", content: ErrorSchema },
+      409: { description: "It drains: nothing new gets faults", content: ErrorSchema },
     },
     run: async (call) => {
       const upstream = call.param("name");
       const { faults } = checked(UpstreamPatchSchema, await call.json(), "The body");
+      if (call.control.state === "draining") {
+        throw new Refusal(409, "draining", "shunt is draining");
+      }
       if (!await call.control.setFaults(upstream, faults)) {
         throw unknownTarget(call.control, upstream, "");
       }

@@ -71,7 +71,8 @@ export async function startAdmin(
 
 class RunningAdmin implements Admin {
   readonly #api: Api;
-  readonly #mode: BindMode;
+  /** Of the first address: those of reloads are nobody's. */
+  #mode: BindMode;
   #running: Running | undefined;
   readonly #closing = new Set<Promise<void>>();
 
@@ -107,6 +108,7 @@ class RunningAdmin implements Admin {
 
   async #start(config: AdminConfig, token: string | undefined): Promise<Running> {
     const bound = await bindAdmin(config.bind, this.#mode);
+    this.#mode = "exclusive";
     const { address } = bound;
     const server = new HttpServer(bound.listener, {
       handler: (request, source) =>

@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import project from "../../deno.json" with { type: "json" };
+import { readToken } from "../admin/token.ts";
 import type { Config } from "../config/schema.ts";
 import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { type InheritedSocket, inheritedSockets } from "../io/libc/inherited.ts";
@@ -76,29 +77,31 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const predecessor = options.has("upgrade")
     ? await findPredecessor(config.admin, loaded.file)
     : undefined;
-  const takeOver = predecessor !== undefined;
   let proxy: Proxy | undefined;
   let supervisor: Supervisor;
   try {
+    // What can fail has to before addresses are shared with the other one, or it is told to go.
+    if (readyFile !== undefined) await tryReadyFile(readyFile);
+    if (predecessor !== undefined) await tryToken(config);
     const inherited = findInherited();
     const telemetry = await openTelemetry(() => (proxy?.config ?? config).log.access_rate);
     proxy = await startProxy(config, {
       onAccess: (lines) => log.write(lines),
       onEnd: telemetry?.onEnd,
-      takeOver,
+      takeOver: predecessor?.addresses,
       inherited,
     });
     const load = (text?: string) => loadFile(options, text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     telemetry?.openMetrics(supervisor);
-    // What can fail has to before the other one is told to go.
-    if (readyFile !== undefined) await tryReadyFile(readyFile);
-    if (takeOver) await takeOverFrom(predecessor, supervisor, proxy);
-    await supervisor.openAdmin(takeOver);
+    if (predecessor === undefined) await supervisor.openAdmin();
+    else await takeOverFrom(predecessor, supervisor, proxy);
   } catch (error) {
-    await proxy?.close();
+    if (error instanceof ShuntError) terminal.err(`error: ${error.message}`);
+    // Clients that have come here instead of to the other one may finish.
+    if (predecessor === undefined) await proxy?.close();
+    else await proxy?.drain();
     if (!(error instanceof ShuntError)) throw error;
-    terminal.err(`error: ${error.message}`);
     return 1;
   }
   const { io, workers } = proxy;
@@ -108,13 +111,19 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   try {
     if (readyFile !== undefined) await writeReadyFile(readyFile, supervisor);
   } catch (error) {
-    terminal.err(`error: Cannot write ready file "${readyFile}": ${messageOf(error)}`);
-    await supervisor.close();
-    return 1;
+    const problem = `Cannot write ready file "${readyFile}": ${messageOf(error)}`;
+    if (predecessor === undefined) {
+      terminal.err(`error: ${problem}`);
+      await supervisor.close();
+      return 1;
+    }
+    logger.error(problem);
   }
   supervisor.ready();
   const over = new AbortController();
-  if (takeOver) shareOnceEnded(predecessor, { supervisor, proxy, signal: over.signal });
+  if (predecessor !== undefined) {
+    shareOnceEnded(predecessor, { supervisor, proxy, signal: over.signal });
+  }
   const cut = await keepRunning(supervisor, { signals, loaded, over });
   if (readyFile !== undefined) await removeReadyFile(readyFile, Deno.pid);
   logger.info("Stopped", { closed: cut, ...summary(proxy) });
@@ -157,6 +166,7 @@ async function takeOverFrom(
     logger.warn("Connections that begin while the other process closes may be reset", { because });
   }
   logger.info("Took over from a running shunt", { pid });
+  await supervisor.takeAdmin();
 }
 
 /** Once the other process has ended, the kernel may spread what is new over all workers by itself. */
@@ -276,12 +286,17 @@ function summary(proxy: Proxy): Record<string, number> {
   };
 }
 
+/** That the admin address can be guarded is known before the other process leaves it. */
+async function tryToken({ admin }: Config): Promise<void> {
+  if (admin !== null && admin.token_file !== null) await readToken(admin.token_file);
+}
+
 async function writeReadyFile(path: string, supervisor: Supervisor): Promise<void> {
   const { adminAddress: admin, addresses: listeners } = supervisor;
   const ready = { pid: Deno.pid, admin, listeners };
   // Renaming makes it appear whole: whoever waits for it never reads half of it.
   const unfinished = unfinishedFile(path);
-  await Deno.writeTextFile(unfinished, `${JSON.stringify(ready)}\n`);
+  await writeAnew(unfinished, `${JSON.stringify(ready)}\n`);
   await Deno.rename(unfinished, path);
 }
 
@@ -289,10 +304,16 @@ function unfinishedFile(path: string): string {
   return `${path}.${Deno.pid}.tmp`;
 }
 
+/** Its name is known before it is there: what somebody has put in its place is not written through. */
+async function writeAnew(path: string, text: string): Promise<void> {
+  await removeReadyFile(path);
+  await Deno.writeTextFile(path, text, { createNew: true });
+}
+
 async function tryReadyFile(path: string): Promise<void> {
   const unfinished = unfinishedFile(path);
   try {
-    await Deno.writeTextFile(unfinished, "");
+    await writeAnew(unfinished, "");
     await Deno.remove(unfinished);
   } catch (error) {
     throw new ShuntError(`Cannot write ready file "${path}": ${messageOf(error)}`, {

@@ -88,11 +88,23 @@ export class Supervisor implements Control {
   /**
    * Opens the admin address.
    *
-   * @param takeOver Whether it may be another shunt's still
    * @throws {ShuntError} where it cannot be bound, or its token cannot be read
    */
-  async openAdmin(takeOver: boolean): Promise<void> {
-    this.#admin = await startAdmin(this.config.admin, this, { takeOver });
+  async openAdmin(): Promise<void> {
+    this.#admin = await startAdmin(this.config.admin, this);
+  }
+
+  /** Opens the admin address, which another shunt may have still: it has left the rest to this one. */
+  async takeAdmin(): Promise<void> {
+    try {
+      this.#admin = await startAdmin(this.config.admin, this, { takeOver: true });
+    } catch (error) {
+      // Ending now would leave the listeners to nobody.
+      logger.error("shunt runs without its admin address; a reload tries it again", {
+        error: messageOf(error),
+      });
+      this.#admin = await startAdmin(null, this);
+    }
   }
 
   /** All is bound: says so. */
@@ -194,16 +206,28 @@ export class Supervisor implements Control {
   }
 
   async setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean> {
-    if (this.config.upstreams[upstream] === undefined) return false;
-    if (faults === null) this.#faults.delete(upstream);
-    else this.#faults.set(upstream, faults);
-    const applied = this.#reloading.then(() =>
-      this.#parts.proxy.reload(this.#withFaults(this.#configured))
-    );
+    if (!Object.hasOwn(this.config.upstreams, upstream)) return false;
+    const applied = this.#reloading.then(() => this.#applyFaults(upstream, faults));
     this.#reloading = applied.catch(() => {});
     await applied;
     logger.info("Faults set by the admin address", { upstream, faults: JSON.stringify(faults) });
     return true;
+  }
+
+  async #applyFaults(upstream: string, faults: FaultsConfig | null): Promise<void> {
+    const before = this.#faults.get(upstream) ?? null;
+    this.#noteFaults(upstream, faults);
+    try {
+      await this.#parts.proxy.reload(this.#withFaults(this.#configured));
+    } catch (error) {
+      this.#noteFaults(upstream, before);
+      throw error;
+    }
+  }
+
+  #noteFaults(upstream: string, faults: FaultsConfig | null): void {
+    if (faults === null) this.#faults.delete(upstream);
+    else this.#faults.set(upstream, faults);
   }
 
   #withFaults(config: Config): Config {
@@ -214,18 +238,19 @@ export class Supervisor implements Control {
     return { ...config, upstreams: Object.fromEntries(upstreams) };
   }
 
-  drain(handOver: boolean): string | undefined {
-    if (handOver && this.#handOver) return "Another shunt takes over already";
-    if (handOver && this.predecessor !== undefined) {
-      return `Process ${this.predecessor}, from which this one took over, still drains; try again ` +
-        "once it has ended";
-    }
+  handOverRefusal(): string | undefined {
+    if (this.#handOver) return "Another shunt takes over already";
+    if (this.predecessor === undefined) return undefined;
+    return `Process ${this.predecessor}, from which this one took over, still drains; try again ` +
+      "once it has ended";
+  }
+
+  drain(handOver: boolean): void {
     this.#handOver ||= handOver;
     // One that drains already is to free its address now; the answer to this is still given.
     if (handOver && this.state === "draining") void this.#admin?.close();
     this.state = "draining";
     this.#drainAsked.resolve();
-    return undefined;
   }
 
   get config(): Config {

@@ -7,6 +7,7 @@
 
 import { DrainingSchema, StatusSchema } from "../admin/answers.ts";
 import type { AdminConfig } from "../config/check_admin.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
 import { adminOf, expectBody, NobodyAnswers } from "./admin_client.ts";
 
 /** Milliseconds between looks at whether the process is gone. */
@@ -19,6 +20,8 @@ export interface Predecessor {
   readonly pid: number;
   /** Its data-plane threads: as many of the sockets that share an address are its own. */
   readonly workers: number;
+  /** What its listeners are bound to. */
+  readonly addresses: BoundAddresses;
   /** Has it take nothing new, free its admin address, and end when what it carries has. */
   handOver(): Promise<void>;
   /**
@@ -30,7 +33,7 @@ export interface Predecessor {
 }
 
 /**
- * Finds the shunt that runs at the configuration's admin address.
+ * Finds the shunt that runs at the configuration's admin address, and makes sure that it would hand over.
  *
  * @param config The configuration's admin part
  * @param file Where it is from, for messages
@@ -44,10 +47,18 @@ export async function findPredecessor(
 ): Promise<Predecessor | undefined> {
   const admin = await adminOf(config, file);
   try {
-    const { pid, workers } = expectBody(await admin.ask("GET", "/api/status"), StatusSchema);
+    const status = expectBody(await admin.ask("GET", "/api/status"), StatusSchema);
+    const { pid, workers } = status;
+    // Once its addresses are shared, clients come here that a refusal would cut off.
+    expectBody(await admin.ask("POST", "/api/drain?handover=ask"), DrainingSchema);
+    const listeners = Object.values(status.listeners);
     return {
       pid,
       workers,
+      addresses: {
+        tcp: listeners.flatMap(({ tcp }) => tcp),
+        udp: listeners.flatMap(({ udp }) => udp),
+      },
       async handOver() {
         expectBody(await admin.ask("POST", "/api/drain?handover=true"), DrainingSchema);
       },

@@ -47,8 +47,6 @@ export interface Known {
   udp(key: string): DatagramSocket | undefined;
 }
 
-type Open<T> = (at: Endpoint, shared: boolean) => T;
-
 /**
  * Tells what an address is known by.
  *
@@ -59,66 +57,99 @@ export function bindKey({ host, port }: Endpoint): string {
   return formatAddress(boundHost(host), port);
 }
 
+/** Sockets that are bound already, and nothing else: for those that bind none. */
+const NOTHING_KNOWN: Known = { tcp: () => undefined, udp: () => undefined };
+
 /**
- * Binds all addresses of a listener.
+ * Binds all addresses of listeners. All that are new are looked at before the first is bound: one that
+ * is shared takes clients from then on, which a failure later on would cut off.
  *
- * @param name The listener's name, for messages
- * @param config The listener's configuration
+ * @param listeners Their configurations, by name
  * @param options The sockets to use, and those that are bound already
- * @returns The bound sockets; with port 0, TCP and UDP of one address share a number
+ * @returns The bound sockets by listener; with port 0, TCP and UDP of one address share a number
  * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
  */
-export function bindListener(name: string, config: ListenerConfig, options: BindOptions): Bound {
-  const { io, shared, own } = options;
+export function bindListeners(
+  listeners: Readonly<Record<string, ListenerConfig>>,
+  options: BindOptions,
+): Map<string, Bound> {
+  const { known = NOTHING_KNOWN } = options;
+  const bound = new Map<string, Bound>();
+  const fresh: { close(): void }[] = [];
+  const attempt = (name: string, config: ListenerConfig, work: (ends: Endpoint[]) => void) => {
+    try {
+      work(config.bind.map(endpointOf));
+    } catch (error) {
+      for (const socket of fresh) socket.close();
+      const why = explain(options.io.classify(error), error);
+      throw new ShuntError(`Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${why}`, {
+        code: "bind_failed",
+        context: { listener: name },
+        cause: error,
+      });
+    }
+  };
+  for (const [name, config] of Object.entries(listeners)) {
+    attempt(name, config, (ends) => look(ends, config, { ...options, known }));
+  }
+  for (const [name, config] of Object.entries(listeners)) {
+    attempt(name, config, (ends) => {
+      bound.set(name, bindListener(ends, config, { ...options, known, fresh }));
+    });
+  }
+  return bound;
+}
+
+function endpointOf(text: string): Endpoint {
+  const at = parseSocketAddress(text);
+  if (typeof at === "string") throw new TypeError(at);
+  return { host: boundHost(at.host), port: at.port };
+}
+
+/** A port that is shared could be somebody else's as well, and nobody would notice. */
+function look(
+  ends: readonly Endpoint[],
+  { transports }: ListenerConfig,
+  { io, shared, exclusive, own, known }: BindOptions & { readonly known: Known },
+): void {
+  if (!shared || exclusive !== true) return;
+  for (const at of ends) {
+    if (at.port === 0) continue;
+    const key = bindKey(at);
+    if (transports.includes("tcp") && known.tcp(key) === undefined && !isOwn(at, own?.tcp ?? [])) {
+      io.listen(at, false).close();
+    }
+    if (transports.includes("udp") && known.udp(key) === undefined && !isOwn(at, own?.udp ?? [])) {
+      io.bind(at, false).close();
+    }
+  }
+}
+
+function bindListener(
+  ends: readonly Endpoint[],
+  { transports }: ListenerConfig,
+  { io, shared, known, fresh }: BindOptions & {
+    readonly known: Known;
+    readonly fresh: { close(): void }[];
+  },
+): Bound {
   const tcp: StreamListener[] = [];
   const udp: DatagramSocket[] = [];
-  const fresh: { close(): void }[] = [];
-  const take = <T extends { close(): void }>(
-    known: T | undefined,
-    open: Open<T>,
-    { at, mine = [] }: { readonly at: Endpoint; readonly mine: readonly string[] | undefined },
-  ) => {
-    if (known !== undefined) return known;
-    // A port that is shared could be somebody else's as well, and nobody would notice.
-    if (shared && options.exclusive === true && at.port !== 0 && !isOwn(at, mine)) {
-      open(at, false).close();
-    }
-    const socket = open(at, shared);
+  const opened = <T extends { close(): void }>(socket: T) => {
     fresh.push(socket);
     return socket;
   };
-  const listen: (at: Endpoint) => StreamListener = (at) =>
-    take(options.known?.tcp(bindKey(at)), (at, shared) => io.listen(at, shared), {
-      at,
-      mine: own?.tcp,
-    });
-  const bind: (at: Endpoint) => DatagramSocket = (at) =>
-    take(options.known?.udp(bindKey(at)), (at, shared) => io.bind(at, shared), {
-      at,
-      mine: own?.udp,
-    });
-  try {
-    for (const text of config.bind) {
-      const at = parseSocketAddress(text);
-      if (typeof at === "string") throw new TypeError(at);
-      const both = config.transports.includes("tcp") && config.transports.includes("udp");
-      if (both && at.port === 0) {
-        const pair = bindBoth({ listen, bind }, at);
-        tcp.push(pair.tcp);
-        udp.push(pair.udp);
-        continue;
-      }
-      if (config.transports.includes("tcp")) tcp.push(listen(at));
-      if (config.transports.includes("udp")) udp.push(bind(at));
+  const listen = (at: Endpoint) => known.tcp(bindKey(at)) ?? opened(io.listen(at, shared));
+  const bind = (at: Endpoint) => known.udp(bindKey(at)) ?? opened(io.bind(at, shared));
+  for (const at of ends) {
+    if (transports.includes("tcp") && transports.includes("udp") && at.port === 0) {
+      const pair = bindBoth({ listen, bind }, at);
+      tcp.push(pair.tcp);
+      udp.push(pair.udp);
+      continue;
     }
-  } catch (error) {
-    for (const socket of fresh) socket.close();
-    const why = explain(io.classify(error), error);
-    throw new ShuntError(`Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${why}`, {
-      code: "bind_failed",
-      context: { listener: name },
-      cause: error,
-    });
+    if (transports.includes("tcp")) tcp.push(listen(at));
+    if (transports.includes("udp")) udp.push(bind(at));
   }
   return { tcp, udp };
 }

@@ -8,7 +8,7 @@ import type { LogLevel } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { SocketShare } from "../io/mod.ts";
-import type { BoundAddresses } from "../listen/bind.ts";
+import type { BoundAddresses, Look } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access.ts";
 import type { LeftOut } from "../observe/access_sampler.ts";
 import type { LiveQuery } from "../observe/live.ts";
@@ -27,10 +27,8 @@ export interface DrainOptions {
 export interface Assignment {
   readonly config: Config;
   readonly memory: SharedMemory;
-  /** Whether nobody but this process may have bound what is new in it. */
-  readonly exclusive: boolean;
-  /** What this process has bound already, in any thread. */
-  readonly own?: BoundAddresses;
+  /** What is looked at before what is new in it is bound. */
+  readonly look: Look;
 }
 
 /** The first message to a worker: what to run. */

@@ -14,7 +14,7 @@ import { messageOf } from "../errors.ts";
 import type { DatagramSocket, Io, SocketShare, Stream, StreamListener } from "../io/mod.ts";
 import {
   bindKey,
-  bindListener,
+  bindListeners,
   type Bound,
   type BoundAddresses,
   boundAddresses,
@@ -45,8 +45,8 @@ export interface PlaneOptions {
   readonly shared: SharedView;
   /** Whether others bind the same addresses: workers, or a shunt that takes over. */
   readonly reusePort: boolean;
-  /** Whether nobody but this process may have bound them so far. */
-  readonly exclusive: boolean;
+  /** What is looked at before the first addresses are bound. */
+  readonly look: Look;
   /** Gets a record of each session and flow at its end. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   /** Tells whether anybody wants such records now: making one costs 1 µs. */
@@ -114,7 +114,7 @@ export class Plane {
     };
     this.#flowParts = { ...common, ...this.#flowEnds() };
     try {
-      this.commit(this.prepare(config, shared, { exclusive: options.exclusive }));
+      this.commit(this.prepare(config, shared, options.look));
     } catch (error) {
       this.clock[Symbol.dispose]();
       throw error;
@@ -133,18 +133,11 @@ export class Plane {
    */
   prepare(config: Config, shared: SharedView, look: Look): Prepared {
     const { io, reusePort } = this.#options;
-    const how = { io, shared: reusePort, known: this.#bindings.known, ...look };
-    const bound = new Map<string, Bound>();
+    const { known } = this.#bindings;
+    const bound = bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
     const addresses: Record<string, BoundAddresses> = {};
-    try {
-      for (const [name, listener] of Object.entries(config.listeners)) {
-        const sockets = bindListener(name, listener, how);
-        bound.set(name, sockets);
-        addresses[name] = { tcp: boundAddresses(sockets.tcp), udp: boundAddresses(sockets.udp) };
-      }
-    } catch (error) {
-      this.#closeUnknown(bound);
-      throw error;
+    for (const [name, { tcp, udp }] of bound) {
+      addresses[name] = { tcp: boundAddresses(tcp), udp: boundAddresses(udp) };
     }
     return { config, shared, bound, addresses };
   }

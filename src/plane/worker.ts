@@ -62,7 +62,7 @@ class DataWorker {
       resolver: this.#resolver,
       shared: new SharedView(memory, worker),
       reusePort: message.reusePort,
-      exclusive: message.exclusive,
+      look: message.look,
       records: () => records || lines && access.on,
       onEnd: (record) => {
         if (lines) access.take(record);
@@ -117,10 +117,10 @@ class DataWorker {
     }
   }
 
-  #prepare({ config, memory, exclusive, own }: Assignment): void {
+  #prepare({ config, memory, look }: Assignment): void {
     try {
       const shared = new SharedView(memory, this.#worker);
-      this.#prepared = this.#plane.prepare(config, shared, { exclusive, own });
+      this.#prepared = this.#plane.prepare(config, shared, look);
       scope.postMessage({ type: "prepared", addresses: this.#prepared.addresses });
     } catch (error) {
       tellFailure(error);

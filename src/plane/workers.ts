@@ -10,7 +10,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
-import { bindKey, type BoundAddresses } from "../listen/bind.ts";
+import { bindKey, type BoundAddresses, type Look } from "../listen/bind.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import type { LeftOut } from "../observe/access_sampler.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
@@ -32,8 +32,8 @@ export interface WorkersOptions {
   readonly resolver: NameResolver;
   /** Whether others bind the same addresses. */
   readonly reusePort: boolean;
-  /** Whether nobody but this process may have bound them so far. */
-  readonly exclusive: boolean;
+  /** What is looked at before the first addresses are bound. */
+  readonly look: Look;
   /** Sockets that a service manager has bound. */
   readonly inherited: readonly InheritedSocket[];
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
@@ -82,11 +82,11 @@ export class Workers implements Planes {
     const workers = new Workers(config, options);
     try {
       // The first finds the numbers of ports that are 0, the others bind the same.
-      await workers.#spawn(0, options.exclusive).start();
+      await workers.#spawn(0, options.look).start();
       workers.#running = { ...workers.#running, addresses: workers.#planes[0]!.addresses };
       const others = Array.from(
         { length: options.memory.workers - 1 },
-        (_, i) => workers.#spawn(i + 1, false),
+        (_, i) => workers.#spawn(i + 1),
       );
       await Promise.all(others.map((worker) => worker.start()));
     } catch (error) {
@@ -99,11 +99,11 @@ export class Workers implements Planes {
   async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
     const [first, ...others] = this.#planes;
     try {
-      const addresses = await first!.prepare({ config, memory, exclusive: true, own });
+      const addresses = await first!.prepare({ config, memory, look: { exclusive: true, own } });
       this.#prepared = { config, memory, addresses };
       await Promise.all(others.map((plane, i) => {
         const assigned = this.#configFor(i + 1, this.#prepared!);
-        return plane.prepare({ config: assigned, memory, exclusive: false });
+        return plane.prepare({ config: assigned, memory, look: {} });
       }));
     } catch (error) {
       this.abort();
@@ -149,12 +149,12 @@ export class Workers implements Planes {
     this.#respawns.clear();
   }
 
-  #spawn(worker: number, exclusive: boolean): RemotePlane {
+  #spawn(worker: number, look: Look = {}): RemotePlane {
     const { io, reusePort, inherited, resolver, onEnd, onAccess, onLeftOut } = this.#options;
     const plane = new RemotePlane({
       config: this.#configFor(worker, this.#running),
       memory: this.#running.memory,
-      exclusive,
+      look,
       worker,
       io,
       reusePort,
@@ -209,7 +209,7 @@ export class Workers implements Planes {
   async #respawn(worker: number): Promise<void> {
     for (;;) {
       const running = this.#running;
-      const plane = this.#spawn(worker, false);
+      const plane = this.#spawn(worker);
       await plane.start();
       if (running === this.#running || this.#ending) return;
       // A reload came while it started, with what was before.

@@ -123,6 +123,38 @@ Deno.test("upgrade: one that cannot write its ready file leaves the other alone"
   });
 });
 
+Deno.test("upgrade: one that may not take over leaves the other's clients alone, whatever it lacks", async () => {
+  const [port, admin, other] = freePorts(3) as [number, number, number];
+  await using taken = Deno.listen({ hostname: "127.0.0.1", port: other, reusePort: true });
+  const token = await Deno.makeTempFile();
+  await Deno.writeTextFile(token, "0123456789abcdef0123456789abcdef");
+  await withShunt(config(port, admin, 1), async (old) => {
+    let over = false;
+    let served = 0;
+    const load = (async () => {
+      while (!over) {
+        using client = await connect(port);
+        await converse(client, `number ${served++}`);
+      }
+    })();
+    const elsewhere = `listeners.edge.bind=["127.0.0.1:${port}", "127.0.0.1:${other}"]`;
+    const attempts = [
+      [["--set", "admin.token_file=/none/token"], "token_file"],
+      [[], "token"],
+      [["--set", `admin.token_file=${token}`, "--set", elsewhere], "in use"],
+    ] as const;
+    for (const [args, why] of attempts) {
+      assertStringIncludes(await failToUpgrade(old, ...args), why);
+      const seen = served;
+      await until(() => served > seen + 5, "clients to be served");
+    }
+    over = true;
+    await load;
+  }, { args: ["--set", `admin.token_file=${token}`] });
+  await Deno.remove(token);
+  taken.close();
+});
+
 Deno.test("upgrade: a third one is refused while the first drains; the ready file is the second's", async () => {
   const [port, admin] = freePorts(2) as [number, number];
   await withShunt(config(port, admin, 1), async (old) => {

@@ -52,6 +52,7 @@ export class FakeControl implements Control {
   records: readonly LiveRecord[] = Array.from({ length: 250 }, (_, i) => record(i));
   reloaded: ReloadResult | Error = { ok: true, changed: ["upstreams.web"] };
   readonly asked: string[] = [];
+  refusal: string | undefined;
 
   stats(): Record<string, Counters> {
     const counters = new Counters();
@@ -110,7 +111,11 @@ export class FakeControl implements Control {
       : Promise.resolve(this.reloaded);
   }
 
-  drain(): undefined {
+  handOverRefusal(): string | undefined {
+    return this.refusal;
+  }
+
+  drain(): void {
     this.asked.push("drain");
     this.state = "draining";
   }

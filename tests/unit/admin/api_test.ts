@@ -148,6 +148,22 @@ Deno.test("admin api: reload tells what changed, or what is wrong", async () => 
   assertEquals(shunt.control.asked, ["reload", "reload", "reload"]);
 });
 
+Deno.test("admin api: whether it would hand over can be asked, and is refused while another drains", async () => {
+  await using shunt = await startTestAdmin();
+  const handOver = (how: string) => shunt.ask("POST", `/api/drain?handover=${how}`, CHANGE);
+  assertEquals((await handOver("ask")).status, 200);
+  shunt.control.refusal = "Process 7 still drains";
+  for (const how of ["ask", "true"]) {
+    const answer = await handOver(how);
+    assertEquals([answer.status, json(answer).error], [409, {
+      code: "cannot_hand_over",
+      message: "Process 7 still drains",
+    }]);
+  }
+  assertEquals([shunt.control.asked, shunt.control.state], [[], "ready"]);
+  assertEquals((await handOver("false")).status, 202);
+});
+
 Deno.test("admin api: drain is answered before it is done", async () => {
   await using shunt = await startTestAdmin();
   const answer = await shunt.ask("POST", "/api/drain", CHANGE);

@@ -121,8 +121,12 @@ const CALLS: readonly (readonly [string, string, string, string, number])[] = [
   ["patch", UPSTREAM, "/api/upstreams/web", '{"faults":null}', 200],
   ["patch", UPSTREAM, "/api/upstreams/web", '{"faults":{"latency":20}}', 400],
   ["patch", UPSTREAM, "/api/upstreams/wep", '{"faults":null}', 404],
+  ["post", "/api/drain", "/api/drain?handover=ask", "{}", 200],
+  ["post", "/api/drain", "/api/drain?handover=perhaps", "{}", 400],
+  ["get", "/readyz", "/readyz", "", 200],
   ["post", "/api/drain", "/api/drain", "{}", 202],
   ["get", "/readyz", "/readyz", "", 503],
+  ["patch", UPSTREAM, "/api/upstreams/web", '{"faults":null}', 409],
   ["post", "/api/reload", "/api/reload", "{}", 422],
 ];
 
