@@ -7,10 +7,15 @@
 
 import { basename, dirname, join } from "node:path";
 import { messageOf, ShuntError } from "../errors.ts";
-import { formatAddress, parseSocketAddress } from "../wire/address.ts";
+import { boundHost, formatAddress, overlaps, parseSocketAddress } from "../wire/address.ts";
 
-/** Whether somebody else may have the address: a shunt that this one takes over from. */
-export type BindMode = "exclusive" | "take_over";
+/** Who may have the address already. */
+export interface BindOptions {
+  /** Whether somebody else may: a shunt that this one takes over from. */
+  readonly takeOver: boolean;
+  /** `IP:PORT` or `unix:PATH` that this process has. */
+  readonly own?: string | undefined;
+}
 
 /** A bound admin address. */
 export interface BoundAdmin {
@@ -25,15 +30,15 @@ export interface BoundAdmin {
  * Binds the admin address.
  *
  * @param bind `IP:PORT` or `unix:PATH`
- * @param mode Whether somebody else may have the address
+ * @param options Who may have it already
  * @returns Where it is
  * @throws {ShuntError} with code `bind_failed`
  */
-export async function bindAdmin(bind: string, mode: BindMode): Promise<BoundAdmin> {
+export async function bindAdmin(bind: string, options: BindOptions): Promise<BoundAdmin> {
   try {
     return bind.startsWith("unix:")
-      ? await bindUnix(bind.slice("unix:".length), mode)
-      : bindTcp(bind, mode);
+      ? await bindUnix(bind.slice("unix:".length), options)
+      : bindTcp(bind, options);
   } catch (error) {
     throw new ShuntError(`Cannot bind the admin address ${bind}: ${explain(error)}`, {
       code: "bind_failed",
@@ -41,6 +46,19 @@ export async function bindAdmin(bind: string, mode: BindMode): Promise<BoundAdmi
       cause: error,
     });
   }
+}
+
+/**
+ * Tells whether two texts name one admin address.
+ *
+ * @param one `IP:PORT` or `unix:PATH`
+ * @param other The same
+ */
+export function isSameBind(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [a, b] = [parseSocketAddress(one), parseSocketAddress(other)];
+  return typeof a !== "string" && typeof b !== "string" && a.port === b.port &&
+    boundHost(a.host) === boundHost(b.host);
 }
 
 function explain(error: unknown): string {
@@ -52,14 +70,16 @@ function explain(error: unknown): string {
   return messageOf(error);
 }
 
-function bindTcp(bind: string, mode: BindMode): BoundAdmin {
+function bindTcp(bind: string, { takeOver, own = "" }: BindOptions): BoundAdmin {
   const parsed = parseSocketAddress(bind);
   if (typeof parsed === "string") throw new TypeError(parsed);
   const { port } = parsed;
-  const hostname = parsed.host === "localhost" ? "127.0.0.1" : parsed.host;
+  const hostname = boundHost(parsed.host);
+  const known = parseSocketAddress(own);
+  const isOwn = typeof known !== "string" && overlaps(parsed, known);
   // The port is shared so that another shunt can take over; without this look it would be shared
   // with anybody's, and nobody would notice.
-  if (mode === "exclusive" && port !== 0) Deno.listen({ hostname, port }).close();
+  if (!takeOver && !isOwn && port !== 0) Deno.listen({ hostname, port }).close();
   const listener = Deno.listen({ hostname, port, reusePort: Deno.build.os === "linux" });
   return {
     listener,
@@ -68,8 +88,8 @@ function bindTcp(bind: string, mode: BindMode): BoundAdmin {
   };
 }
 
-async function bindUnix(path: string, mode: BindMode): Promise<BoundAdmin> {
-  if (mode === "exclusive" && await isAnswered(path)) throw new Deno.errors.AddrInUse();
+async function bindUnix(path: string, { takeOver }: BindOptions): Promise<BoundAdmin> {
+  if (!takeOver && await isAnswered(path)) throw new Deno.errors.AddrInUse();
   const old = await statOf(path);
   if (old !== undefined && !old.isSocket) throw new Error("there is a file that is no socket");
   // Bound where only this user gets, and moved once its mode is right: nobody slips in between, and

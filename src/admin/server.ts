@@ -11,7 +11,7 @@ import { messageOf } from "../errors.ts";
 import type { Api } from "./api.ts";
 import { makeApi } from "./api.ts";
 import type { Guard } from "./auth.ts";
-import { bindAdmin, type BindMode, type BoundAdmin } from "./bind.ts";
+import { bindAdmin, type BoundAdmin, isSameBind } from "./bind.ts";
 import type { Control } from "./control.ts";
 import { HttpServer } from "./http.ts";
 import { readToken } from "./token.ts";
@@ -64,21 +64,21 @@ export async function startAdmin(
   control: Control,
   { takeOver = false }: { readonly takeOver?: boolean } = {},
 ): Promise<Admin> {
-  const admin = new RunningAdmin(control, takeOver ? "take_over" : "exclusive");
+  const admin = new RunningAdmin(control, takeOver);
   (await admin.prepare(config)).commit();
   return admin;
 }
 
 class RunningAdmin implements Admin {
   readonly #api: Api;
-  /** Of the first address: those of reloads are nobody's. */
-  #mode: BindMode;
+  /** Of the first address; those of later ones are nobody's. */
+  #takeOver: boolean;
   #running: Running | undefined;
   readonly #closing = new Set<Promise<void>>();
 
-  constructor(control: Control, mode: BindMode) {
+  constructor(control: Control, takeOver: boolean) {
     this.#api = makeApi(control);
-    this.#mode = mode;
+    this.#takeOver = takeOver;
   }
 
   get address(): string | null {
@@ -90,7 +90,7 @@ class RunningAdmin implements Admin {
     const token = config === null || config.token_file === null
       ? undefined
       : await readToken(config.token_file);
-    if (config !== null && config.bind === before?.config.bind) {
+    if (config !== null && before !== undefined && isSameBind(config.bind, before.config.bind)) {
       return {
         commit: () => before.guard = { bind: config.bind, token },
         abandon: () => Promise.resolve(),
@@ -107,8 +107,11 @@ class RunningAdmin implements Admin {
   }
 
   async #start(config: AdminConfig, token: string | undefined): Promise<Running> {
-    const bound = await bindAdmin(config.bind, this.#mode);
-    this.#mode = "exclusive";
+    const bound = await bindAdmin(config.bind, {
+      takeOver: this.#takeOver,
+      own: this.#running?.bound.address,
+    });
+    this.#takeOver = false;
     const { address } = bound;
     const server = new HttpServer(bound.listener, {
       handler: (request, source) =>

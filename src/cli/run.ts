@@ -94,6 +94,11 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     const load = (text?: string) => loadFile(options, text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     telemetry?.openMetrics(supervisor);
+    // Who was told to end before it had begun must not have the other one end too.
+    if (signals.came) {
+      await proxy.drain();
+      return 0;
+    }
     if (predecessor === undefined) await supervisor.openAdmin();
     else await takeOverFrom(predecessor, supervisor, proxy);
   } catch (error) {
@@ -199,6 +204,8 @@ function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
 class Signals {
   /** Settles with the first. */
   readonly first: Promise<void>;
+  /** Whether it has come. */
+  came = false;
   /** Whether there was a second. */
   forced = false;
   /** Who is to act; unset while shunt starts. */
@@ -232,6 +239,7 @@ class Signals {
   }
 
   #end(): void {
+    this.came = true;
     if (this.#onFirst === undefined) {
       this.forced = true;
       this.supervisor?.close();

@@ -7,7 +7,7 @@
 import type { ListenerConfig } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import type { DatagramSocket, Endpoint, Io, IoFailure, StreamListener } from "../io/mod.ts";
-import { boundHost, canonicalHost, formatAddress, parseSocketAddress } from "../wire/address.ts";
+import { boundHost, formatAddress, overlaps, parseSocketAddress } from "../wire/address.ts";
 
 /** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
 const PORT_ATTEMPTS = 32;
@@ -154,18 +154,11 @@ function bindListener(
   return { tcp, udp };
 }
 
-/** Whether an address overlaps with one of this process's: a wildcard does with all of its port. */
-function isOwn({ host, port }: Endpoint, own: readonly string[]): boolean {
-  const key = bindKey({ host, port });
+function isOwn(at: Endpoint, own: readonly string[]): boolean {
   return own.some((text) => {
     const known = parseSocketAddress(text);
-    if (typeof known === "string" || known.port !== port) return false;
-    return text === key || isAny(known.host) || isAny(host);
+    return typeof known !== "string" && overlaps(at, known);
   });
-}
-
-function isAny(host: string): boolean {
-  return host === "0.0.0.0" || canonicalHost(host) === "::";
 }
 
 function explain(failure: IoFailure, error: unknown): string {

@@ -168,3 +168,18 @@ export function canonicalHost(host: string): string {
 export function boundHost(host: string): string {
   return host === "localhost" ? "127.0.0.1" : canonicalHost(host);
 }
+
+/**
+ * Tells whether two sockets would be bound to one port of one address: a wildcard takes it on all.
+ *
+ * @param one Host, in any spelling, and port
+ * @param other The same of the other
+ */
+export function overlaps(
+  one: { readonly host: string; readonly port: number },
+  other: { readonly host: string; readonly port: number },
+): boolean {
+  if (one.port !== other.port) return false;
+  const hosts = [boundHost(one.host), boundHost(other.host)];
+  return hosts[0] === hosts[1] || hosts.includes("0.0.0.0") || hosts.includes("::");
+}

@@ -38,7 +38,7 @@ export interface Outcome {
  * @param options A command that runs the one after it, and more environment
  * @returns The process, with its standard streams piped
  */
-function spawnShunt(
+export function spawnShunt(
   args: readonly string[],
   { under = [], env = {} }: Pick<RunOptions, "under" | "env"> = {},
 ): Deno.ChildProcess {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { shunt as command, type ShuntProcess, withShunt } from "./_process.ts";
+import { shunt as command, type ShuntProcess, spawnShunt, withShunt } from "./_process.ts";
 import { bytes, connect, readExactly, TEST_IO, text, until, writeAll } from "./_shunt.ts";
 import { UdpPeer } from "./_udp.ts";
 
@@ -153,6 +153,31 @@ Deno.test("upgrade: one that may not take over leaves the other's clients alone,
   }, { args: ["--set", `admin.token_file=${token}`] });
   await Deno.remove(token);
   taken.close();
+});
+
+/** Whether a process handles SIGTERM, whose number is 15. */
+async function handlesSigterm(pid: number): Promise<boolean> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const caught = BigInt(`0x${/^SigCgt:\s*(\w+)/m.exec(status)?.[1] ?? "0"}`);
+  return (caught >> 14n & 1n) === 1n;
+}
+
+Deno.test("upgrade: one that is told to end before it has taken over takes nothing over", async () => {
+  const [port, admin] = freePorts(2) as [number, number];
+  await withShunt(config(port, admin, 1), async (old) => {
+    const file = old.readyFile.replace("ready.json", "config.yaml");
+    old.kill("SIGSTOP");
+    const next = spawnShunt(["run", "-c", file, "--upgrade", "--set", `io=${TEST_IO}`]);
+    const output = next.output();
+    await next.stdin.close();
+    await until(() => handlesSigterm(next.pid), "the other to hear signals");
+    next.kill("SIGTERM");
+    old.kill("SIGCONT");
+    assertEquals((await output).code, 0);
+    assertEquals(await pidAt(admin), old.pid);
+    using client = await connect(port);
+    await converse(client, "hello");
+  });
 });
 
 Deno.test("upgrade: a third one is refused while the first drains; the ready file is the second's", async () => {

@@ -85,6 +85,34 @@ Deno.test("admin server: one that takes over is reached at once, and the old one
   });
 });
 
+Deno.test("admin server: after a take-over, what others have is theirs again", async () => {
+  await inDir(async (dir) => {
+    await using other = await startTestAdmin({ bind: `unix:${dir}/other.sock` });
+    await using third = await startTestAdmin();
+    const config = { bind: `unix:${dir}/admin.sock`, token_file: null };
+    await using shunt = await startAdmin(config, new FakeControl(), { takeOver: true });
+    for (const bind of [other.admin.address!, third.admin.address!]) {
+      await assertRejects(() => shunt.prepare({ bind, token_file: null }), ShuntError, "in use");
+    }
+  });
+});
+
+Deno.test("admin server: a reload moves it to another host on the same port", async () => {
+  await using shunt = await startTestAdmin();
+  const { admin } = shunt;
+  const port = admin.address!.split(":")[1];
+  const move = async (bind: string) => (await admin.prepare({ bind, token_file: null })).commit();
+  await move(`localhost:${port}`);
+  assertEquals(admin.address, `127.0.0.1:${port}`);
+  for (const bind of [`0.0.0.0:${port}`, `127.0.0.1:${port}`]) {
+    await move(bind);
+    assertEquals(admin.address, bind);
+    // Until the socket that was left is closed, the kernel may still give it a connection.
+    const served = () => ask(`127.0.0.1:${port}`, "GET", "/healthz").catch(() => undefined);
+    for (let tries = 0; (await served())?.status !== 200; tries++) assert(tries < 100, bind);
+  }
+});
+
 Deno.test("admin server: an address in use is told with what to do", async () => {
   const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = holder.addr;
