@@ -39,7 +39,9 @@ export const StatusSchema = z.object({
   workers: count.meta({ description: "Threads that carry it" }),
   admin: z.string().meta({ description: "The admin address" }),
   active: z.object({ sessions: count, flows: count, detect_memory_bytes: number }),
-  totals: CountersSchema.meta({ description: "Of all listeners" }),
+  totals: CountersSchema.meta({
+    description: "Of all listeners, those that reloads have removed too",
+  }),
   listeners: z.record(
     z.string(),
     z.object({

@@ -65,6 +65,8 @@ export interface Control {
   readonly workers: number;
   /** The counters of each listener, as of now. */
   stats(): Readonly<Record<string, Counters>>;
+  /** The counters of all listeners, those that reloads have removed too. */
+  totals(): Counters;
   /** What lives, and the bytes that detection holds. */
   active(): { readonly sessions: number; readonly flows: number; readonly detectMemory: number };
   /** The upstreams, with their targets as they stand. */

@@ -6,7 +6,7 @@
 
 import type { z } from "zod";
 import project from "../../deno.json" with { type: "json" };
-import { Counters } from "../observe/counters.ts";
+import type { Counters } from "../observe/counters.ts";
 import type { CountersAnswer, StatusSchema } from "./answers.ts";
 import type { Control } from "./control.ts";
 
@@ -35,8 +35,8 @@ export function processOf(control: Control) {
     pid: Deno.pid,
     state: control.state,
     started_at: control.startedAt.toISOString(),
-    // A clock that was set back must not make it negative.
-    uptime_s: Math.max(0, Math.round((Date.now() - control.startedAt.getTime()) / 1000)),
+    // Not by the clock, which may be set meanwhile.
+    uptime_s: Math.round(performance.now() / 1000),
     io: control.io,
     workers: control.workers,
   };
@@ -60,7 +60,7 @@ export function statusOf(control: Control, address: string): z.output<typeof Sta
     ...processOf(control),
     admin: address,
     active: { sessions, flows, detect_memory_bytes: detectMemory },
-    totals: countersOf(Counters.sum(Object.values(stats))),
+    totals: countersOf(control.totals()),
     listeners: Object.fromEntries(listeners),
   };
 }

@@ -14,12 +14,12 @@ import { missingForLibc } from "../io/libc/symbols.ts";
 import { type RunningLog, setUpLog } from "../observe/log.ts";
 import { openTelemetry } from "../observe/telemetry.ts";
 import { type Proxy, startProxy } from "../proxy.ts";
-import { CONFIG_OPTIONS, type ConfigFile, loadFile, readConfig } from "./config_file.ts";
+import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
+import { ConfigSource } from "./config_source.ts";
 import { openNotifier } from "./notify.ts";
 import { Supervisor } from "./supervisor.ts";
 import { findPredecessor, type Predecessor } from "./upgrade.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
-import { watchFile } from "./watch.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -77,6 +77,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const predecessor = options.has("upgrade")
     ? await findPredecessor(config.admin, loaded.file)
     : undefined;
+  const source = new ConfigSource(options, loaded);
   let proxy: Proxy | undefined;
   let supervisor: Supervisor;
   try {
@@ -91,7 +92,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
       takeOver: predecessor?.addresses,
       inherited,
     });
-    const load = (text?: string) => loadFile(options, text);
+    const load = (text?: string) => source.load(text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     telemetry?.openMetrics(supervisor);
     // Who was told to end before it had begun must not have the other one end too.
@@ -129,7 +130,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (predecessor !== undefined) {
     shareOnceEnded(predecessor, { supervisor, proxy, signal: over.signal });
   }
-  const cut = await keepRunning(supervisor, { signals, loaded, over });
+  const cut = await keepRunning(supervisor, { signals, source, over });
   if (readyFile !== undefined) await removeReadyFile(readyFile, Deno.pid);
   logger.info("Stopped", { closed: cut, ...summary(proxy) });
   return signals.forced ? 1 : 0;
@@ -254,27 +255,18 @@ class Signals {
 /** Keeps shunt running, reloads it when its file changes, and drains it in the end. */
 async function keepRunning(
   supervisor: Supervisor,
-  { signals, loaded: { file, text }, over }: {
+  { signals, source, over }: {
     readonly signals: Signals;
-    readonly loaded: ConfigFile;
+    readonly source: ConfigSource;
     readonly over: AbortController;
   },
 ): Promise<number> {
-  const watch = watchFile(file, {
-    text,
-    onChange: async (text) => {
-      await supervisor.reload("file", text);
-    },
-    onWaiting: () =>
-      logger.info("The configuration is being written; waiting for its end", { file }),
-    onError: (error) =>
-      logger.warn("Cannot watch the configuration", { file, error: messageOf(error) }),
-  });
+  source.watch((text) => supervisor.reload("file", text));
   try {
     await Promise.race([signals.first, supervisor.drainAsked]);
   } finally {
     over.abort();
-    await watch[Symbol.asyncDispose]();
+    await source[Symbol.asyncDispose]();
   }
   const { sessions, flows } = supervisor.active();
   const { drain_timeout } = supervisor.config;

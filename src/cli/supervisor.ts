@@ -32,6 +32,9 @@ import { ProcessBook } from "./process_measures.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
+/** Milliseconds that a reload under way may take once shunt is to drain: its file may never be read. */
+const RELOAD_MS = 3000;
+
 /** What a supervisor keeps. */
 export interface SupervisorParts {
   readonly proxy: Proxy;
@@ -135,7 +138,7 @@ export class Supervisor implements Control {
     this.state = "draining";
     this.#parts.notifier.stopping();
     clearInterval(this.#watchdog);
-    await this.#reloading;
+    await within(RELOAD_MS, this.#reloading);
     const drained = this.#parts.proxy.drain({ handOver: this.#handOver });
     // Its address is the other's now.
     if (this.#handOver) await this.#admin?.close();
@@ -192,6 +195,9 @@ export class Supervisor implements Control {
         admin = await this.#admin?.prepare(config.admin);
         const changed = await proxy.reload(this.#withFaults(config));
         this.#configured = config;
+        for (const name of this.#faults.keys()) {
+          if (!Object.hasOwn(config.upstreams, name)) this.#faults.delete(name);
+        }
         admin?.commit();
         nextLog.commit();
         return { ok: true, changed };
@@ -273,6 +279,10 @@ export class Supervisor implements Control {
     return this.#parts.proxy.stats();
   }
 
+  totals(): Counters {
+    return this.#parts.proxy.totals();
+  }
+
   active(): Active {
     return this.#parts.proxy.active();
   }
@@ -329,4 +339,10 @@ export class Supervisor implements Control {
 /** The wall-clock time of a time that `performance.now()` gave. */
 function at(time: number): string {
   return new Date(Date.now() - (performance.now() - time)).toISOString();
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([work, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
+  clearTimeout(timer);
 }

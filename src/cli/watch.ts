@@ -50,6 +50,13 @@ export interface WatchOptions {
 export interface FileWatch extends AsyncDisposable {
   /** Settles once every later change is noticed; never rejects. */
   readonly started: Promise<void>;
+  /**
+   * Reads the file once nobody is writing it; what it gives is not told as a change any more.
+   *
+   * @returns The whole file, or `undefined` where there is none
+   * @throws {Error} when it is still being written after some time, or cannot be read
+   */
+  read(): Promise<string | undefined>;
 }
 
 /**
@@ -118,6 +125,21 @@ class Watch implements FileWatch {
     }
     await this.#follow();
     this.#checkIn(this.#quietMs);
+  }
+
+  async read(): Promise<string | undefined> {
+    for (let left = WAITING_QUIETS;; left--) {
+      await this.#snapshots;
+      const text = await this.#read();
+      if (text === undefined) return undefined;
+      const open = LINUX && this.#open.size > 0 && text !== this.#closedText;
+      if (text !== "" && !open) return this.#text = text;
+      // It may be another file by now, of which nothing was told.
+      this.#queue(() => this.#follow());
+      await this.#checking;
+      if (left === 0) throw new Error(`"${this.#path}" is being written; try again`);
+      await new Promise((resolve) => setTimeout(resolve, this.#quietMs));
+    }
   }
 
   #checkIn(ms: number, polled = false): void {

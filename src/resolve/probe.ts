@@ -45,7 +45,7 @@ export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
  */
 export type Probe = (address: ProbeAddress, options: ProbeOptions) => Promise<ProbeOutcome>;
 
-/** Milliseconds between attempts on the addresses of one name (RFC 8305 §5), as sessions have it. */
+/** Milliseconds at most between attempts on the addresses of one name (RFC 8305 §5). */
 const ATTEMPT_DELAY_MS = 250;
 /** A timer that is later than this tells of shunt's own load, or of a machine that was suspended. */
 const LATE_MS = 250;
@@ -101,7 +101,7 @@ function judge(error: unknown): ProbeOutcome {
 
 async function probe(
   address: ProbeAddress,
-  { probe, resolver }: ProbeOptions,
+  { probe, resolver, timeout }: ProbeOptions,
   signal: AbortSignal,
 ): Promise<void> {
   if (address.kind === "unix") return await probeAddress(address, { probe, signal });
@@ -109,7 +109,9 @@ async function probe(
   const { list } = isIpLiteral(host) ? { list: [host] } : await resolver.resolve(host);
   const attempt = (ip: string, signal: AbortSignal) =>
     probeAddress({ kind: "inet", host: ip, port }, { probe, host, signal });
-  await anyOf(list, attempt, signal);
+  // However many the addresses are, the last one still has half of the time to answer.
+  const delay = Math.min(ATTEMPT_DELAY_MS, timeout / 2 / list.length);
+  await anyOf(list, attempt, { delay, signal });
 }
 
 interface AttemptOptions extends Pick<HealthConfig, "probe"> {
@@ -176,7 +178,7 @@ function orAbort(work: Promise<void>, signal: AbortSignal): Promise<void> {
 function anyOf(
   list: readonly string[],
   attempt: (address: string, signal: AbortSignal) => Promise<void>,
-  signal: AbortSignal,
+  { delay, signal }: { readonly delay: number; readonly signal: AbortSignal },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let next = 0;
@@ -192,7 +194,7 @@ function anyOf(
         if (next < list.length && !signal.aborted) start();
         else if (running === 0) reject(error);
       });
-      if (next < list.length) timer = setTimeout(start, ATTEMPT_DELAY_MS);
+      if (next < list.length) timer = setTimeout(start, delay);
     };
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
     start();

@@ -63,6 +63,9 @@ Deno.test("reload: half of a file never loads, though it is a configuration by i
     const writer = await Deno.open(file(shunt), { write: true, truncate: true });
     await writeAll(writer, bytes(whole.slice(0, half)));
     await shunt.says("The configuration is being written; waiting for its end");
+    const asked = await command("reload", "--admin", shunt.ready.admin!);
+    assertEquals(asked.code, 1);
+    assertStringIncludes(asked.err, "is being written; try again");
     assert(await echoes(shunt));
     assertEquals(saidOf(shunt, "Reloaded"), []);
     await writeAll(writer, bytes(whole.slice(half)));
@@ -72,6 +75,17 @@ Deno.test("reload: half of a file never loads, though it is a configuration by i
     assertEquals(saidOf(shunt, "Reloaded").map(({ changed }) => changed), [
       ["upstreams.up changed: targets"],
     ]);
+  }, { mayLogErrors: true });
+});
+
+Deno.test("reload: what listeners have counted stays in the totals when they are gone", async () => {
+  await withShunt(START, async (shunt) => {
+    assert(await echoes(shunt));
+    await Deno.writeTextFile(file(shunt), config("builtin:echo").replace("edge:", "other:"));
+    await shunt.says("Reloaded");
+    const { totals, listeners } = await (await fetch(`http://${shunt.ready.admin}/api/status`))
+      .json();
+    assertEquals([totals.sessions_total, listeners.other.counters.sessions_total], [1, 0]);
   });
 });
 

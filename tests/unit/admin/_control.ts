@@ -54,6 +54,10 @@ export class FakeControl implements Control {
   readonly asked: string[] = [];
   refusal: string | undefined;
 
+  totals(): Counters {
+    return Counters.sum(Object.values(this.stats()));
+  }
+
   stats(): Record<string, Counters> {
     const counters = new Counters();
     const { sessions, flows } = counters;

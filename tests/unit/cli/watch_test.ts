@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { watchFile, type WatchOptions } from "../../../src/cli/watch.ts";
 
 const linux = Deno.build.os === "linux";
@@ -186,6 +186,52 @@ Deno.test(
         await file.write(new TextEncoder().encode("and half"));
       }
       assertEquals(await told.next(), "changed half and half");
+    }),
+);
+
+Deno.test("watch: what was read on demand is not told, what comes after it is", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/conf/config.yaml`;
+    await Deno.mkdir(`${folder}/conf`);
+    await Deno.writeTextFile(path, "old");
+    const told = new Told();
+    await using watch = watchFile(path, told.options);
+    await watch.started;
+    assertEquals(await watch.read(), "old");
+    await replace(path, "new");
+    assertEquals(await watch.read(), "new");
+    await told.nothingFor(4 * QUIET_MS);
+    await Deno.writeTextFile(path, "old");
+    assertEquals(await told.next(), "changed old");
+    await Deno.mkdir(`${folder}/next`);
+    await Deno.writeTextFile(`${folder}/next/config.yaml`, "newer");
+    await Deno.rename(`${folder}/conf`, `${folder}/last`);
+    await Deno.rename(`${folder}/next`, `${folder}/conf`);
+    assertEquals(await watch.read(), "newer");
+    await Deno.remove(path);
+    assertEquals(await watch.read(), undefined);
+    await Deno.mkdir(path);
+    await assertRejects(() => watch.read(), Error, "is not a file");
+  }));
+
+Deno.test(
+  { name: "watch: what is being written is not read on demand", ignore: !linux },
+  () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/config.yaml`;
+      await Deno.writeTextFile(path, "old");
+      const told = new Told();
+      await using watch = watchFile(path, told.options);
+      await watch.started;
+      {
+        using file = await Deno.open(path, { write: true, truncate: true });
+        await file.write(new TextEncoder().encode("half "));
+        assertEquals(await told.next(), "waiting");
+        await assertRejects(() => watch.read(), Error, "is being written; try again");
+        await file.write(new TextEncoder().encode("and half"));
+      }
+      assertEquals(await told.next(), "changed half and half");
+      assertEquals(await watch.read(), "half and half");
     }),
 );
 
