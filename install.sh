@@ -33,6 +33,7 @@ case $(uname -s) in
 esac
 archive=shunt-$target.tar.gz
 
+case ${SHUNT_DIR:-/} in /*) ;; *) SHUNT_DIR=$PWD/$SHUNT_DIR ;; esac
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fetch() {

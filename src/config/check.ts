@@ -34,6 +34,14 @@ export function checkDraft(
   },
 ): void {
   for (const { name, path } of [...draft.listeners, ...draft.upstreams]) {
+    if (name in Object.prototype) {
+      report.error("bad_value", path, {
+        message: `Name ${quote(name)} cannot be used: every object of JavaScript has it`,
+        hint: "use another",
+        at: "key",
+      });
+      continue;
+    }
     if (NAME.test(name)) continue;
     report.error("bad_value", path, {
       message: `Name ${quote(name)} cannot be used`,

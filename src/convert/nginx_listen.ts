@@ -8,7 +8,7 @@ import type { Transport } from "../config/schema.ts";
 import { isIpLiteral } from "../wire/address.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Item, type Note, unconverted } from "./plan.ts";
-import { hostAndPort, joinWildcards, unbracket } from "./shared.ts";
+import { hostAndPort, joinWildcards, PLACEHOLDER_HOST, unbracket } from "./shared.ts";
 
 /** Addresses that are treated the same. */
 export interface Listen {
@@ -68,8 +68,8 @@ function addressesOf(address: string): readonly [found: readonly string[], why?:
   const usable = isIpLiteral(host) || host === "localhost";
   const all = Array.from(
     { length: count },
-    (_, i) => hostAndPort(usable ? host : "127.0.0.1", String(Number(first) + i)),
+    (_, i) => hostAndPort(usable ? host : PLACEHOLDER_HOST, String(Number(first) + i)),
   );
   if (usable) return [all];
-  return [all, `shunt listens on addresses; put that of "${host}" in place of 127.0.0.1`];
+  return [all, `shunt listens on addresses; put that of "${host}" in place of ${PLACEHOLDER_HOST}`];
 }

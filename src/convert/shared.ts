@@ -126,6 +126,9 @@ export function unbracket(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }
 
+/** Stands for a name to listen on: an address for documentation (RFC 5737 §3), which no target has. */
+export const PLACEHOLDER_HOST = "192.0.2.1";
+
 /**
  * Joins a host and a port that has not been checked.
  *

@@ -14,7 +14,14 @@ import {
   type Setting,
   unconverted,
 } from "./plan.ts";
-import { hostAndPort, joinWildcards, LOOPBACK, portNumber, unbracket } from "./shared.ts";
+import {
+  hostAndPort,
+  joinWildcards,
+  LOOPBACK,
+  PLACEHOLDER_HOST,
+  portNumber,
+  unbracket,
+} from "./shared.ts";
 import { leftOver, type SslhGroup } from "./sslh_group.ts";
 
 /**
@@ -55,10 +62,11 @@ export function readListeners(groups: readonly SslhGroup[], notes: Note[]): Plan
     const bare = unbracket(host);
     const usable = isIpLiteral(bare) || bare === "localhost";
     if (!usable) {
-      const why = `shunt listens on addresses; put that of "${host}" in place of 127.0.0.1`;
+      const why =
+        `shunt listens on addresses; put that of "${host}" in place of ${PLACEHOLDER_HOST}`;
       known.listener.notes.push(unconverted(from, why));
     }
-    known.all.push({ value: hostAndPort(usable ? bare : "127.0.0.1", port), from });
+    known.all.push({ value: hostAndPort(usable ? bare : PLACEHOLDER_HOST, port), from });
     known.listener.notes.push(...leftOver(group));
   }
   for (const { listener, all } of alike.values()) {

@@ -12,6 +12,8 @@ import type { Facts, Verdict } from "./detector.ts";
 
 const FRAME_HEADER = 9;
 const MAX_FRAME = 16_384; // until the server's SETTINGS say otherwise (RFC 9113 §4.2)
+/** Each look walks all frames again; clients send up to ten before the end of the first request. */
+const MAX_FRAMES = 64;
 const DATA = 0;
 const HEADERS = 1;
 const SETTINGS = 4;
@@ -45,7 +47,7 @@ interface Frame {
  */
 export function detectHttp2(bytes: Uint8Array, preface: number): Verdict {
   let at = preface;
-  while (true) {
+  for (let left = MAX_FRAMES; left > 0; left--) {
     if (bytes.length - at < FRAME_HEADER) return needMore(at + FRAME_HEADER);
     const frame = readFrame(bytes, at);
     const { type, end } = frame;
@@ -55,6 +57,7 @@ export function detectHttp2(bytes: Uint8Array, preface: number): Verdict {
     if (type === HEADERS) return readRequest(bytes, frame);
     at = end;
   }
+  return MATCH_NO_HOST;
 }
 
 function readFrame(bytes: Uint8Array, at: number): Frame {
@@ -79,6 +82,7 @@ function readRequest(bytes: Uint8Array, headers: Frame): Verdict {
   const fragments = [first];
   let frame = headers;
   while ((frame.flags & END_HEADERS) === 0) {
+    if (fragments.length === MAX_FRAMES) return MATCH_NO_HOST;
     const at = frame.end;
     if (bytes.length - at < FRAME_HEADER) return needMore(at + FRAME_HEADER);
     frame = readFrame(bytes, at);

@@ -56,6 +56,7 @@ async function install(
     await before?.(folder);
     const command = new Deno.Command("sh", {
       args: [`${ROOT}install.sh`],
+      cwd: folder,
       clearEnv: true,
       env: {
         PATH: Deno.env.get("PATH") ?? "",
@@ -80,6 +81,12 @@ Deno.test("install: fetches this machine's archive, checks it and installs one f
   const { code, out, err, files } = await install(await goodRelease());
   assertEquals([code, err, files], [0, "", ["shunt"]]);
   assertMatch(out, /^Installed shunt 9\.9\.9 \(fake\) as .*\/bin\/shunt\nAdd .*\/bin to PATH\n$/);
+});
+
+Deno.test("install: a folder may be told from where one stands", async () => {
+  const { code, out, files } = await install(await goodRelease(), { SHUNT_DIR: "bin" });
+  assertEquals([code, files], [0, ["shunt"]]);
+  assertMatch(out, /^Installed shunt 9\.9\.9 \(fake\) as \/.*\/bin\/shunt\n/);
 });
 
 Deno.test("install: replaces a shunt, and that one goes on running", async () => {

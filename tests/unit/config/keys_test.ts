@@ -243,6 +243,15 @@ testCases([
     ],
   },
   {
+    name: "names that JavaScript has taken",
+    yaml:
+      `listeners:\n  constructor: { bind: "127.0.0.1:80", routes: [{ upstream: toString }] }\nupstreams:\n  toString: { targets: [10.0.0.5:443] }\n`,
+    lines: [
+      'c.yaml:2:3: error: listeners.constructor: Name "constructor" cannot be used: every object of JavaScript has it; use another',
+      'c.yaml:4:3: error: upstreams.toString: Name "toString" cannot be used: every object of JavaScript has it; use another',
+    ],
+  },
+  {
     name: "names that cannot be used",
     yaml:
       `listeners:\n  my edge: { bind: "127.0.0.1:80", routes: [{ upstream: a.b }] }\nupstreams:\n  a.b: { targets: [10.0.0.5:443] }\n`,

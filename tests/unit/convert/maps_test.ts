@@ -151,3 +151,23 @@ Deno.test("convert: listens on [::] once, where IPv4 was asked for too", () => {
   assertStringIncludes(some.yaml, "bind: 127.0.0.1:443");
   assertEquals([both.unconverted, some.unconverted], [0, 1]);
 });
+
+Deno.test("convert: a name to listen on loses no route to the same port of this host", () => {
+  const sslh = convertAndLoad(`
+listen: ( { host: "thelonious"; port: "443"; } );
+protocols: (
+  { name: "ssh"; host: "localhost"; port: "22"; },
+  { name: "tls"; host: "localhost"; port: "443"; },
+  { name: "anyprot"; host: "localhost"; port: "443"; }
+);`);
+  assertStringIncludes(sslh.yaml, 'put that of "thelonious" in place of 192.0.2.1');
+  assertEquals(targetOf(sslh.config, { listener: "tcp", protocol: "tls" }), "localhost:443");
+  assertEquals(targetOf(sslh.config, { listener: "tcp", protocol: "ssh" }), "localhost:22");
+  const nginx = convertAndLoad(`
+stream {
+  map $ssl_preread_server_name $to { a.test 10.0.0.1:443; default 127.0.0.1:443; }
+  server { listen edge.example.com:443; ssl_preread on; proxy_pass $to; }
+}`);
+  const [listener = ""] = Object.keys(nginx.config.listeners);
+  assertEquals(targetOf(nginx.config, { listener, sni: "b.test" }), "127.0.0.1:443");
+});

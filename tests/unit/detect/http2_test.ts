@@ -76,6 +76,11 @@ Deno.test("detect http: matches HTTP/2 without host where none can be told", () 
     ["no usable authority", concat(START, frame(1, END_HEADERS, [0x01, 1, 0x20]))],
     ["names that differ", concat(START, frame(1, END_HEADERS, concat(BLOCK, other)))],
     ["a block interrupted", concat(START, frame(1, 0, BLOCK), SETTINGS)],
+    ["frames without end", concat(START, ...Array<Uint8Array>(64).fill(SETTINGS))],
+    [
+      "a block without end",
+      concat(START, frame(1, 0, BLOCK), ...Array<Uint8Array>(64).fill(frame(9, 0, []))),
+    ],
     ["a block on two streams", concat(START, frame(1, 0, BLOCK), frame(9, 4, [], 3))],
   ];
   for (const [name, bytes] of cases) {
