@@ -41,16 +41,6 @@ Deno.test("config hostile: keys of a prototype reach no object", () => {
   assertEquals(Reflect.get({}, "x"), undefined);
 });
 
-Deno.test("config hostile: names of Object.prototype are names like others", () => {
-  const { config, problems } = load(`listeners:
-  toString: { bind: "127.0.0.1:80", routes: [{ upstream: constructor }] }
-upstreams:
-  constructor: { targets: [10.0.0.5:443] }
-`);
-  assertEquals(problems, []);
-  assertEquals(config?.upstreams["constructor"]?.retries, 2);
-});
-
 /** Words that reach deep into the schema, so that arbitrary values stand where they matter. */
 const WORDS = [
   ...["listeners", "upstreams", "edge", "web", "bind", "transports", "detect", "timeout", "limits"],
