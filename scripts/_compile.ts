@@ -31,6 +31,8 @@ const BASE = "DENORT_BIN";
  * @throws {Error} when the base cannot be had, which says what to do, or when Deno cannot compile
  */
 export async function compile(bundle: string, output: string, target?: Target): Promise<void> {
+  // Deno takes an empty one for a path.
+  if (Deno.env.get(BASE) === "") Deno.env.delete(BASE);
   const base = Deno.env.get(BASE);
   const { ok, err } = await run(Deno.execPath(), [
     "compile",

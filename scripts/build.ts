@@ -15,7 +15,8 @@ if (import.meta.main) {
     await compile(BUNDLE, BINARY);
     const { ok, out } = await run(BINARY, ["version"]);
     if (!ok || !out.startsWith("shunt ")) {
-      throw new Error(`Made ${BINARY}, but it does not run; is DENORT_BIN a denort?`);
+      await Deno.remove(BINARY);
+      throw new Error("What was made does not run, and was removed; is DENORT_BIN a denort?");
     }
     tell(`Made ${BINARY}: ${out.trim()}`);
   });

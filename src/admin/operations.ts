@@ -29,6 +29,7 @@ import { PAGE_OPERATIONS, servePage, wantsPage } from "./page.ts";
 import { statusOf } from "./status.ts";
 import { trafficOf, TrafficSchema } from "./traffic.ts";
 
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT = "text/plain; charset=utf-8";
 
 function text(body: string, status = 200): Response {
@@ -83,10 +84,10 @@ export const OPERATIONS: readonly Operation[] = [
     method: "GET",
     path: "/metrics",
     summary: "Metrics for Prometheus",
-    answers: { 200: { description: "In its text format", content: "text/plain; version=0.0.4" } },
+    answers: { 200: { description: "In its text format", content: METRICS_TYPE } },
     run: ({ control }) =>
       new Response(control.metrics(), {
-        headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
+        headers: { "Content-Type": METRICS_TYPE },
       }),
   },
   {

@@ -50,13 +50,14 @@ export function servePage(): Response {
   return serve(HTML, "text/html; charset=utf-8");
 }
 
-function file(path: string, type: string, body: string): Operation {
+function file(path: string, media: string, body: string): Operation {
+  const type = `${media}; charset=utf-8`;
   return {
     method: "GET",
     path,
     summary: "A file of the page",
     answers: { 200: { description: "The file", content: type } },
-    run: () => serve(body, `${type}; charset=utf-8`),
+    run: () => serve(body, type),
   };
 }
 

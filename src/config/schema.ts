@@ -208,7 +208,8 @@ export const UpstreamSchema = z.strictObject({
   }),
   health: z.strictObject({
     interval: field.duration("0s", "24h").prefault("0s").meta({
-      description: "Time between active checks of a target, give or take a tenth; 0s = none",
+      description:
+        "Time between active checks of a target, give or take a tenth: 100ms or more; 0s = none",
     }),
     timeout: field.duration("1ms", "10m").prefault("2s").meta({
       description: "How long an active check may take, name resolution included",
