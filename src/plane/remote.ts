@@ -52,6 +52,8 @@ export class RemotePlane {
   #preparing: PromiseWithResolvers<Addresses> | undefined;
   #committing: PromiseWithResolvers<void> | undefined;
   #steering: PromiseWithResolvers<string | undefined> | undefined;
+  /** Configurations to prepare that it has not answered for. */
+  #unanswered = 0;
   readonly #questions = new Map<number, (records: readonly LiveRecord[]) => void>();
   #asked = 0;
   readonly #ended = Promise.withResolvers<number>();
@@ -96,6 +98,7 @@ export class RemotePlane {
   prepare(assignment: Assignment): Promise<Addresses> {
     if (this.#over) return Promise.reject(workerDied("it has ended"));
     this.#preparing = Promise.withResolvers<Addresses>();
+    this.#unanswered++;
     this.#tell({ type: "prepare", ...assignment });
     return this.#preparing.promise;
   }
@@ -165,6 +168,11 @@ export class RemotePlane {
     if (this.#wakeFd !== undefined) openLibc().libc.write(this.#wakeFd, WAKE, 8);
   }
 
+  /** Whether an answer is that to the last {@linkcode prepare}: an earlier one may have been given up. */
+  #isLast(): boolean {
+    return --this.#unanswered === 0;
+  }
+
   #hear(message: FromWorker): void {
     switch (message.type) {
       case "ready":
@@ -174,12 +182,12 @@ export class RemotePlane {
         return this.#started.resolve();
       case "failed": {
         const error = new ShuntError(message.message, { code: message.code });
-        if (this.#ready) return this.#preparing?.reject(error);
+        if (this.#ready) return this.#isLast() ? this.#preparing?.reject(error) : undefined;
         this.#finish(0);
         return this.#started.reject(error);
       }
       case "prepared":
-        return this.#preparing?.resolve(message.addresses);
+        return this.#isLast() ? this.#preparing?.resolve(message.addresses) : undefined;
       case "committed":
         return this.#committing?.resolve();
       case "steered":

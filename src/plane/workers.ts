@@ -58,7 +58,9 @@ export class Workers implements Planes {
   readonly #planes: RemotePlane[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   #running: Running;
-  #prepared: Running | undefined;
+  #prepared: Running & { readonly planes: ReadonlySet<RemotePlane> } | undefined;
+  /** What each was given last. */
+  readonly #given = new WeakMap<RemotePlane, Running>();
   #ending = false;
 
   private constructor(config: Config, options: WorkersOptions) {
@@ -100,11 +102,12 @@ export class Workers implements Planes {
     const [first, ...others] = this.#planes;
     try {
       const addresses = await first!.prepare({ config, memory, look: { exclusive: true, own } });
-      this.#prepared = { config, memory, addresses };
+      const prepared = { config, memory, addresses };
       await Promise.all(others.map((plane, i) => {
-        const assigned = this.#configFor(i + 1, this.#prepared!);
+        const assigned = this.#configFor(i + 1, prepared);
         return plane.prepare({ config: assigned, memory, look: {} });
       }));
+      this.#prepared = { ...prepared, planes: new Set([first!, ...others]) };
     } catch (error) {
       this.abort();
       throw error;
@@ -118,8 +121,10 @@ export class Workers implements Planes {
 
   async commit(): Promise<void> {
     if (this.#prepared === undefined) return;
-    this.#running = this.#prepared;
+    const { planes, ...running } = this.#prepared;
+    this.#running = running;
     this.#prepared = undefined;
+    for (const plane of planes) this.#given.set(plane, running);
     await Promise.all(this.#planes.map((plane) => plane.commit()));
   }
 
@@ -170,6 +175,7 @@ export class Workers implements Planes {
       onDeath: (error) => this.#replace(worker, error),
     });
     this.#planes[worker] = plane;
+    this.#given.set(plane, this.#running);
     return plane;
   }
 
@@ -208,11 +214,10 @@ export class Workers implements Planes {
 
   async #respawn(worker: number): Promise<void> {
     for (;;) {
-      const running = this.#running;
       const plane = this.#spawn(worker);
       await plane.start();
-      if (running === this.#running || this.#ending) return;
-      // A reload came while it started, with what was before.
+      if (this.#given.get(plane) === this.#running || this.#ending) return;
+      // A reload came while it started, and passed it by.
       await plane.close();
     }
   }

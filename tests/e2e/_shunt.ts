@@ -74,8 +74,11 @@ export class TestShunt implements AsyncDisposable {
 
   /** Waits for the access record of the session or flow that ends next, and takes it out. */
   async ended(timeoutMs = 10_000): Promise<AccessRecord> {
-    await until(() => this.records.length > 0, "a session or flow to end", timeoutMs);
-    return this.records.shift()!;
+    let record: AccessRecord | undefined;
+    // Taken in the condition: others may wait as well.
+    const taken = () => (record = this.records.shift()) !== undefined;
+    await until(taken, "a session or flow to end", timeoutMs);
+    return record!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -77,8 +77,7 @@ Deno.test("page: shows live traffic, by listener, protocol and target", async ()
     assertStringIncludes(await page.text("#lives"), "a.example");
     // What is written now is seen as a rate, and in the chart's legend of names.
     const written = writeAll(conn, new Uint8Array(500_000));
-    await readExactly(conn, 500_000);
-    await written;
+    await Promise.all([written, readExactly(conn, 500_000)]);
     await page.until(`/[KM]iB/.test(document.querySelector("#now").innerText)`, "a rate");
     await page.until(`/http/.test(document.querySelector("#begun-chart").innerText)`, "a chart");
     const drawn = await page.value<number>(`document.querySelectorAll("canvas").length`);

@@ -188,7 +188,12 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
       for (let i = 0; i < count; i++) {
         const start = i * SLOT_BYTES;
         const bytes = requests.bytes.subarray(start, start + received.received(i));
-        options.onDatagram(bytes, this.#senderOf(i));
+        try {
+          options.onDatagram(bytes, this.#senderOf(i));
+        } catch (error) {
+          // It must cost one datagram, not the listener.
+          this.#poller.bug(error);
+        }
       }
       // What was answered from the requests themselves has to leave before they are overwritten.
       this.#exchange.flush();

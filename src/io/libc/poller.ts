@@ -204,6 +204,15 @@ export class Poller {
     this.#running = false;
   }
 
+  /**
+   * Tells of a bug that has cost no connection.
+   *
+   * @param error What was thrown
+   */
+  bug(error: unknown): void {
+    this.#onBug(error);
+  }
+
   #try(work: () => void): void {
     try {
       work();
