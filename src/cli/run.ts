@@ -17,9 +17,10 @@ import { type Proxy, startProxy } from "../proxy.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
 import { ConfigSource } from "./config_source.ts";
 import { openNotifier } from "./notify.ts";
+import { removeReadyFile, tryReadyFile, writeReadyFile } from "./ready_file.ts";
 import { Supervisor } from "./supervisor.ts";
 import { findPredecessor, type Predecessor } from "./upgrade.ts";
-import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import type { Options, Terminal, Verb } from "./verb.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -115,7 +116,10 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   tellAddresses(supervisor, terminal);
   signals.supervisor = supervisor;
   try {
-    if (readyFile !== undefined) await writeReadyFile(readyFile, supervisor);
+    if (readyFile !== undefined) {
+      const { adminAddress: admin, addresses: listeners } = supervisor;
+      await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners });
+    }
   } catch (error) {
     const problem = `Cannot write ready file "${readyFile}": ${messageOf(error)}`;
     if (predecessor === undefined) {
@@ -289,55 +293,6 @@ function summary(proxy: Proxy): Record<string, number> {
 /** That the admin address can be guarded is known before the other process leaves it. */
 async function tryToken({ admin }: Config): Promise<void> {
   if (admin !== null && admin.token_file !== null) await readToken(admin.token_file);
-}
-
-async function writeReadyFile(path: string, supervisor: Supervisor): Promise<void> {
-  const { adminAddress: admin, addresses: listeners } = supervisor;
-  const ready = { pid: Deno.pid, admin, listeners };
-  // Renaming makes it appear whole: whoever waits for it never reads half of it.
-  const unfinished = unfinishedFile(path);
-  await writeAnew(unfinished, `${JSON.stringify(ready)}\n`);
-  await Deno.rename(unfinished, path);
-}
-
-function unfinishedFile(path: string): string {
-  return `${path}.${Deno.pid}.tmp`;
-}
-
-/** Its name is known before it is there: what somebody has put in its place is not written through. */
-async function writeAnew(path: string, text: string): Promise<void> {
-  await removeReadyFile(path);
-  await Deno.writeTextFile(path, text, { createNew: true });
-}
-
-async function tryReadyFile(path: string): Promise<void> {
-  const unfinished = unfinishedFile(path);
-  try {
-    await writeAnew(unfinished, "");
-    await Deno.remove(unfinished);
-  } catch (error) {
-    throw new ShuntError(`Cannot write ready file "${path}": ${messageOf(error)}`, {
-      code: "bad_ready_file",
-    });
-  }
-}
-
-/**
- * An old ready file must not be taken for this run's; nothing but a file is ever removed.
- *
- * @param path Where it is
- * @param pid Whose it has to be: at the end of a process it may be its successor's
- */
-async function removeReadyFile(path: string, pid?: number): Promise<void> {
-  try {
-    if (pid !== undefined && !(await Deno.readTextFile(path)).startsWith(`{"pid":${pid},`)) return;
-    if ((await Deno.lstat(path)).isDirectory) {
-      throw new UsageError(`Cannot use ready file "${path}": it is a directory`);
-    }
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** The verb `run`. */

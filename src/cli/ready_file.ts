@@ -1,0 +1,83 @@
+/**
+ * The ready file: tells whoever waits for shunt that all is bound, and where. Knows paths and text,
+ * never what is bound.
+ *
+ * @module
+ */
+
+import { messageOf, ShuntError } from "../errors.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
+import { UsageError } from "./verb.ts";
+
+/** What it says. */
+export interface Ready {
+  /** The process. */
+  readonly pid: number;
+  /** Where the admin address is, or null where it is off. */
+  readonly admin: string | null;
+  /** What each listener is bound to. */
+  readonly listeners: Readonly<Record<string, BoundAddresses>>;
+}
+
+/**
+ * Writes the file, which appears whole: whoever waits for it never reads half of it.
+ *
+ * @param path Where
+ * @param ready What to say
+ * @throws {Error} when it cannot be written
+ */
+export async function writeReadyFile(
+  path: string,
+  { pid, admin, listeners }: Ready,
+): Promise<void> {
+  const unfinished = unfinishedFile(path);
+  await writeAnew(unfinished, `${JSON.stringify({ pid, admin, listeners })}\n`);
+  await Deno.rename(unfinished, path);
+}
+
+/**
+ * Makes sure that the file can be written.
+ *
+ * @param path Where
+ * @throws {ShuntError} with code `bad_ready_file`
+ */
+export async function tryReadyFile(path: string): Promise<void> {
+  const unfinished = unfinishedFile(path);
+  try {
+    await writeAnew(unfinished, "");
+    await Deno.remove(unfinished);
+  } catch (error) {
+    throw new ShuntError(`Cannot write ready file "${path}": ${messageOf(error)}`, {
+      code: "bad_ready_file",
+    });
+  }
+}
+
+/**
+ * Removes the file: an old one must not be taken for this run's. Nothing but a file is ever removed.
+ *
+ * @param path Where it is
+ * @param pid Whose it has to be: at the end of a process it may be its successor's
+ * @throws {UsageError} where a directory is in its place
+ */
+export async function removeReadyFile(path: string, pid?: number): Promise<void> {
+  try {
+    if (pid !== undefined && !(await Deno.readTextFile(path)).startsWith(`{"pid":${pid},`)) return;
+    if ((await Deno.lstat(path)).isDirectory) {
+      throw new UsageError(`Cannot use ready file "${path}": it is a directory`);
+    }
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function unfinishedFile(path: string): string {
+  return `${path}.${Deno.pid}.tmp`;
+}
+
+/** Its name is known before it is there: what somebody has put in its place is not written through. */
+async function writeAnew(path: string, text: string): Promise<void> {
+  await removeReadyFile(path);
+  await Deno.writeTextFile(path, text, { createNew: true });
+}

@@ -1,0 +1,42 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { tryReadyFile, writeReadyFile } from "../../../src/cli/ready_file.ts";
+import { ShuntError } from "../../../src/errors.ts";
+
+const READY = { pid: 7, admin: null, listeners: { edge: { tcp: ["127.0.0.1:1"], udp: [] } } };
+
+async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("ready file: is written whole, and nothing is left beside it", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/ready.json`;
+    await tryReadyFile(path);
+    await writeReadyFile(path, READY);
+    assertEquals(JSON.parse(await Deno.readTextFile(path)), READY);
+    const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    assertEquals(names, ["ready.json"]);
+    await assertRejects(
+      () => tryReadyFile(`${folder}/none/ready.json`),
+      ShuntError,
+      "Cannot write",
+    );
+  }));
+
+Deno.test("ready file: what others have linked to in its place is left alone", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/ready.json`;
+    const victim = `${folder}/victim`;
+    await Deno.writeTextFile(victim, "precious");
+    for (const write of [() => tryReadyFile(path), () => writeReadyFile(path, READY)]) {
+      await Deno.symlink(victim, `${path}.${Deno.pid}.tmp`);
+      await write();
+      assertEquals(await Deno.readTextFile(victim), "precious");
+    }
+    assertEquals((await Deno.lstat(path)).isFile, true);
+  }));
