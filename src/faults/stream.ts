@@ -18,8 +18,8 @@ const LINGER_MS = 30_000;
 export interface FaultyOptions {
   /** Is told that the session has to be reset, both sides of it. */
   readonly onReset: () => void;
-  /** Keeps what was closed while its target is still to get something. */
-  readonly lingering: Set<Stream>;
+  /** Keeps what cuts short one that was closed while its target is still to get something. */
+  readonly lingering: Set<() => void>;
 }
 
 /** A connection whose bytes come late, in part, or never. */
@@ -167,12 +167,13 @@ export class FaultyStream implements Stream {
     if (this.#failure !== undefined || this.#config.blackhole) return this.#drop();
     if (!this.#ended) this.#up.end();
     const { lingering } = this.#options;
-    lingering.add(this);
+    const cut = () => this.reset();
+    lingering.add(cut);
     const left = Math.max(0, this.#up.last - performance.now());
     const timer = setTimeout(() => this.#drop(), left + LINGER_MS);
     this.#pumping.then(() => {
       clearTimeout(timer);
-      lingering.delete(this);
+      lingering.delete(cut);
       this.#inner.close();
     });
   }

@@ -19,6 +19,7 @@ import { type Arrival, Head } from "./head.ts";
 import { limitError } from "./limits.ts";
 import { sessionPreface } from "./preface.ts";
 import { startRelay } from "./relay.ts";
+import type { Lingering } from "./linger.ts";
 import type { ListenerState, Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -31,8 +32,8 @@ export interface ServeParts extends ConnectParts {
   readonly sessions: Sessions;
   /** Bytes that all detections together may hold. */
   readonly budget: Budget;
-  /** Connections with faults that were closed and still have something for their targets. */
-  readonly lingering: Set<Stream>;
+  /** Connections of ended sessions whose last bytes are on their way. */
+  readonly lingering: Lingering;
   /** Ends a session: {@linkcode Sessions.end}, bound. */
   readonly end: Sessions["end"];
 }

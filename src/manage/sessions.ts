@@ -11,6 +11,7 @@ import type { CloseReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
 import { TICK_MS } from "./clock.ts";
 import { limitError } from "./limits.ts";
+import { closeGently, type Lingering } from "./linger.ts";
 import { type ListenerState, Session } from "./session.ts";
 
 /** Is told of each session once, at its end. */
@@ -20,6 +21,8 @@ export type SessionEnd = (session: Session, reason: CloseReason, error: unknown)
 export class Sessions {
   readonly #live = new Set<Session>();
   readonly #onEnd: SessionEnd;
+  /** Connections of ended sessions whose last bytes are on their way. */
+  readonly lingering: Lingering = new Set();
   #idle: (() => void) | undefined;
   /** Set while no new session is taken. */
   draining = false;
@@ -80,7 +83,8 @@ export class Sessions {
     session.cancel?.();
     const { client, target } = session;
     if (target?.address.kind === "builtin" && target.address.name === "reset") client.reset?.();
-    client.close();
+    if (reason === "target_reset") closeGently(client, this.lingering);
+    else client.close();
     session.server?.close();
     this.#live.delete(session);
     const { counters, limits } = session.listener;

@@ -11,7 +11,7 @@ import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
-import type { DatagramSocket, Io, SocketShare, Stream, StreamListener } from "../io/mod.ts";
+import type { DatagramSocket, Io, SocketShare, StreamListener } from "../io/mod.ts";
 import {
   bindKey,
   bindListeners,
@@ -78,7 +78,6 @@ export class Plane {
   readonly #budget: Budget;
   readonly #serveParts: ServeParts;
   readonly #flowParts: FlowParts;
-  readonly #lingering = new Set<Stream>();
   readonly #loops = new Set<Promise<void>>();
   #shared: SharedView;
   #states: States | undefined;
@@ -108,7 +107,7 @@ export class Plane {
     this.#serveParts = {
       ...common,
       sessions: this.#sessions,
-      lingering: this.#lingering,
+      lingering: this.#sessions.lingering,
       end: (session, reason, error) => this.#sessions.end(session, reason, error),
       builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
     };
@@ -381,6 +380,6 @@ export class Plane {
     for (const flows of this.#bindings.flows()) this.#cut += flows.size;
     this.#sessions.endAll("shutdown");
     for (const flows of this.#bindings.flows()) flows.endAll("shutdown");
-    for (const stream of this.#lingering) stream.reset?.();
+    for (const cut of this.#sessions.lingering) cut();
   }
 }

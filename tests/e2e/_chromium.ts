@@ -167,10 +167,20 @@ export class Page implements AsyncDisposable {
   /** Waits until an expression is true in the page. */
   async until(expression: string, what: string): Promise<void> {
     try {
-      await until(() => this.value<boolean>(`Boolean(${expression})`), what, 15_000);
+      await until(() => this.#holds(expression), what, 15_000);
     } catch (error) {
       const seen = await this.value("document.body?.innerText").catch(String);
       throw new Error(`${String(error)}\n${this.errors.join("\n")}\n--- the page ---\n${seen}`);
+    }
+  }
+
+  async #holds(expression: string): Promise<boolean> {
+    try {
+      return await this.value<boolean>(`Boolean(${expression})`);
+    } catch (error) {
+      // The page is just being loaded again.
+      if (String(error).includes("navigated")) return false;
+      throw error;
     }
   }
 

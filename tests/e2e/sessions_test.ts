@@ -296,6 +296,37 @@ Deno.test("session: an early answer of a target that takes no more still reaches
   await shunt.ended();
 });
 
+Deno.test("session: a long answer of a target that is gone arrives at a client that reads late and still sends", async () => {
+  const answer = new Uint8Array(1_000_000).map((_, i) => i * 31);
+  const gate = Promise.withResolvers<void>();
+  await using server = serveTcp(async (conn) => {
+    await conn.read(new Uint8Array(1000));
+    await writeAll(conn, answer);
+    await gate.promise;
+  });
+  await using shunt = await startShunt(
+    config({ routes: ALL, upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"] }` } }),
+  );
+  const client = await connect(shunt.port());
+  let over = false;
+  const upload = (async () => {
+    while (!over) await writeAll(client, new Uint8Array(10_000));
+  })().catch(() => {});
+  await until(
+    () => shunt.proxy.totals().bytesDown === answer.length,
+    "the answer to be on its way",
+  );
+  gate.resolve();
+  const { reason, down } = await shunt.ended();
+  assertEquals([reason, down], ["target_reset", answer.length]);
+  const heard = await readAll(client);
+  assertEquals(heard.length, answer.length);
+  assert(heard.every((byte, i) => byte === answer[i]));
+  over = true;
+  client.close();
+  await upload;
+});
+
 Deno.test("session: a PROXY header of a trusted peer tells the source, and the target is told", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(config({
