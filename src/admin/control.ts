@@ -53,6 +53,8 @@ export type ReloadResult =
 export interface Control {
   readonly state: RunState;
   readonly startedAt: Date;
+  /** Milliseconds since then, whatever has been done to the clock. */
+  readonly uptime: number;
   /** What runs. */
   readonly config: Config;
   /** What each listener is bound to. */

@@ -35,8 +35,7 @@ export function processOf(control: Control) {
     pid: Deno.pid,
     state: control.state,
     started_at: control.startedAt.toISOString(),
-    // Not by the clock, which may be set meanwhile.
-    uptime_s: Math.round(performance.now() / 1000),
+    uptime_s: Math.round(control.uptime / 1000),
     io: control.io,
     workers: control.workers,
   };

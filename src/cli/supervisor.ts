@@ -55,6 +55,7 @@ export type ReloadCause = "signal" | "file" | "admin";
 export class Supervisor implements Control {
   state: RunState = "starting";
   readonly startedAt: Date = new Date();
+  readonly #began = performance.now();
   readonly #parts: SupervisorParts;
   /** What the file says. */
   #configured: Config;
@@ -257,6 +258,10 @@ export class Supervisor implements Control {
     if (handOver && this.state === "draining") void this.#admin?.close();
     this.state = "draining";
     this.#drainAsked.resolve();
+  }
+
+  get uptime(): number {
+    return performance.now() - this.#began;
   }
 
   get config(): Config {

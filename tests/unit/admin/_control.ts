@@ -45,6 +45,7 @@ function record(i: number): LiveRecord {
 export class FakeControl implements Control {
   state: RunState = "ready";
   readonly startedAt: Date = new Date(Date.now() - 90_061_000);
+  readonly uptime = 90_061_000;
   readonly config = CONTROL_CONFIG;
   readonly addresses = { edge: { tcp: ["127.0.0.1:4001"], udp: ["127.0.0.1:4001"] } };
   readonly io = "deno";
