@@ -5,15 +5,18 @@
  * @module
  */
 
+import { z } from "zod";
 import { DrainingSchema, StatusSchema } from "../admin/answers.ts";
 import type { AdminConfig } from "../config/check_admin.ts";
+import { isThere } from "../io/process.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import { adminOf, expectBody, NobodyAnswers } from "./admin_client.ts";
 
 /** Milliseconds between looks at whether the process is gone. */
 const LOOK_MS = 500;
-/** Milliseconds for which it is believed to be there although it cannot be seen, as in another container. */
-const UNSEEN_MS = 3000;
+/** Milliseconds that it may take beyond its `drain_timeout`. */
+const LATE_MS = 5000;
+const ConfigSchema = z.object({ drain_timeout: z.number() });
 
 /** A shunt that runs and is to be taken over from. */
 export interface Predecessor {
@@ -51,6 +54,7 @@ export async function findPredecessor(
     const { pid, workers } = status;
     // Once its addresses are shared, clients come here that a refusal would cut off.
     expectBody(await admin.ask("POST", "/api/drain?handover=ask"), DrainingSchema);
+    const { drain_timeout } = expectBody(await admin.ask("GET", "/api/config"), ConfigSchema);
     const listeners = Object.values(status.listeners);
     return {
       pid,
@@ -62,7 +66,7 @@ export async function findPredecessor(
       async handOver() {
         expectBody(await admin.ask("POST", "/api/drain?handover=true"), DrainingSchema);
       },
-      ended: (signal) => untilEnded(pid, signal),
+      ended: (signal) => untilEnded(pid, drain_timeout + LATE_MS, signal),
     };
   } catch (error) {
     if (error instanceof NobodyAnswers) return undefined;
@@ -70,9 +74,11 @@ export async function findPredecessor(
   }
 }
 
-async function untilEnded(pid: number, signal: AbortSignal): Promise<void> {
-  const unseen = performance.now() + UNSEEN_MS;
-  while (!signal.aborted && (await isThere(pid) || performance.now() < unseen)) {
+async function untilEnded(pid: number, latest: number, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + latest;
+  // One in another container has a number that says nothing here, or is somebody else's.
+  const visible = pid !== Deno.pid && await isThere(pid);
+  while (!signal.aborted && performance.now() < end && !(visible && !await isThere(pid))) {
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -82,14 +88,5 @@ async function untilEnded(pid: number, signal: AbortSignal): Promise<void> {
       const timer = setTimeout(done, LOOK_MS);
       signal.addEventListener("abort", done);
     });
-  }
-}
-
-async function isThere(pid: number): Promise<boolean> {
-  try {
-    await Deno.stat(`/proc/${pid}`);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -196,6 +196,7 @@ export class Resolver implements NameResolver {
     promise.catch(() => {});
     entry.pending = promise;
     const records: DnsRecord[] = [];
+    const failed = new Map<4 | 6, unknown>();
     let error: unknown;
     const old = entry.addresses;
     const slow = old && setTimeout(() => resolve(old), Math.min(STALE_WAIT_MS, this.#timeout / 2));
@@ -205,6 +206,7 @@ export class Resolver implements NameResolver {
         records.push(...await this.#bounded(this.#query(name, family)));
       } catch (reason) {
         error = reason;
+        failed.set(family, reason);
         return;
       }
       // Name servers that never answer one of the families must not hold up the other.
@@ -225,7 +227,11 @@ export class Resolver implements NameResolver {
       }
       clearTimeout(slow);
       entry.pending = undefined;
-      if (records.length > 0) return resolve(this.#keep(name, entry, records));
+      if (records.length > 0) {
+        const { kept, inDoubt } = missing(old, failed);
+        records.push(...kept);
+        return resolve(this.#keep(name, entry, records, inDoubt ? FAILURE_MS : undefined));
+      }
       this.#fail(name, entry, error);
       if (old !== undefined) resolve(old);
       else reject(entry.error);
@@ -234,9 +240,9 @@ export class Resolver implements NameResolver {
     return promise;
   }
 
-  #keep(name: string, entry: Entry, records: readonly DnsRecord[]): Addresses {
+  #keep(name: string, entry: Entry, records: readonly DnsRecord[], most = Infinity): Addresses {
     const { minTtl, maxTtl, now } = this.#options;
-    let ttl = Infinity;
+    let ttl = most;
     for (const record of records) ttl = Math.min(ttl, record.ttl * 1000);
     const addresses = {
       list: arrange(records.map(({ address }) => address)),
@@ -283,4 +289,29 @@ function failure(name: string, cause: unknown): ResolveError {
     context: { name },
     cause,
   });
+}
+
+/**
+ * Judges what one family did not give though the other answered. Where nobody answered for it, what it had
+ * is kept. Where it is said to have none and had some, that may have been a failure of the name server's,
+ * which looks the same. Either is in doubt, and asked for again soon.
+ */
+function missing(
+  old: Addresses | undefined,
+  failed: ReadonlyMap<4 | 6, unknown>,
+): { readonly kept: readonly DnsRecord[]; readonly inDoubt: boolean } {
+  const kept: DnsRecord[] = [];
+  let inDoubt = false;
+  for (const [family, reason] of failed) {
+    const had = old?.list.filter((address) => address.includes(":") === (family === 6)) ?? [];
+    const unanswered = !isNotFound(reason);
+    inDoubt ||= unanswered || had.length > 0;
+    if (unanswered) { for (const address of had) kept.push({ address, ttl: Infinity }); }
+  }
+  return { kept, inDoubt };
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && "code" in error &&
+    (error.code === "ENOTFOUND" || error.code === "ENODATA");
 }

@@ -49,10 +49,13 @@ export function openDns(timeoutMs: number, servers?: readonly string[]): DnsSyst
   const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs * FIRST_SHARE), tries: TRIES });
   if (servers !== undefined) resolver.setServers([...servers]);
   return {
-    query: (name, family) =>
-      family === 4
-        ? resolver.resolve4(name, { ttl: true })
-        : resolver.resolve6(name, { ttl: true }),
+    query(name, family) {
+      // Search domains would be tried for each family by itself, and where one has a wildcard, the family
+      // that the name lacks be somebody else's. Names that need them are left to `lookup`.
+      const whole = name.includes(".") && !name.endsWith(".") ? `${name}.` : name;
+      const options = { ttl: true } as const;
+      return family === 4 ? resolver.resolve4(whole, options) : resolver.resolve6(whole, options);
+    },
     lookup: servers === undefined
       ? async (name) => (await dns.lookup(name, { all: true })).map(({ address }) => address)
       : undefined,

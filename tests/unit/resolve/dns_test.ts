@@ -7,7 +7,7 @@ interface Question {
   readonly name: string;
   readonly family: 4 | 6;
   answer(records: readonly DnsRecord[]): void;
-  fail(): void;
+  fail(error?: Error): void;
 }
 
 class World {
@@ -26,7 +26,7 @@ class World {
             name,
             family,
             answer: resolve,
-            fail: () => reject(new Error("SERVFAIL")),
+            fail: (error = new Error("SERVFAIL")) => reject(error),
           })
         ),
       ...options,
@@ -221,6 +221,25 @@ for (
     assertEquals(world.resolver.failures, 0);
   });
 }
+
+Deno.test("resolve dns: keeps a family that nobody answers for, doubts one that is said to be gone", async () => {
+  const world = new World();
+  await world.filled(["10.0.0.1"], ["2001:db8::1"]);
+  const refresh = async (error: Error) => {
+    world.now += 3_600_000;
+    const found = world.resolver.resolve("web.test");
+    const [four, six] = world.asked.splice(0);
+    four!.fail(error);
+    six!.answer([{ address: "2001:db8::2", ttl: 3600 }]);
+    const { list, expires } = await found;
+    return [list, expires - world.now];
+  };
+  const silence = new Error("no answer within 5000 ms");
+  assertEquals(await refresh(silence), [["2001:db8::2", "10.0.0.1"], 30_000]);
+  const none = Object.assign(new Error("none"), { code: "ENOTFOUND" });
+  assertEquals(await refresh(none), [["2001:db8::2"], 30_000]);
+  assertEquals(await refresh(none), [["2001:db8::2"], 3_600_000]);
+});
 
 Deno.test("resolve dns: does not wait for a family that never answers", async () => {
   const world = new World({ timeout: 2_000 });
