@@ -91,9 +91,13 @@ upstreams:
     balance: maglev
     targets:
     {{- range nomadService "web" }}
-      - "{{ .Address }}:{{ .Port }}"
+      - "{{ if regexMatch ":" .Address }}[{{ .Address }}]{{ else }}{{ .Address }}{{ end }}:{{ .Port }}"
+    {{- else }}
+      - "builtin:reset" # until one is registered
     {{- end }}
 drain_timeout: 30s
+# As many as the resources below are for; "auto" takes one for each of the machine's cores but one.
+workers: 2
 log: { format: json }
 admin:
   bind: "0.0.0.0:9901"

@@ -76,6 +76,8 @@ async function readText(file: string): Promise<string> {
   } catch (error) {
     const hint = error instanceof Deno.errors.NotFound
       ? `it does not exist; "shunt init > ${file}" writes one to start from`
+      : error instanceof Deno.errors.NotCapable
+      ? "device files cannot be opened"
       : messageOf(error);
     throw new InputError(`Cannot read "${file}": ${hint}`);
   }

@@ -5,7 +5,7 @@
  */
 
 import type { Config, ListenerConfig, Transport } from "../config/schema.ts";
-import { type Detected, PROTOCOLS } from "../detect/mod.ts";
+import { type Detected, PROTOCOLS, SILENT } from "../detect/mod.ts";
 import { Router } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
@@ -28,6 +28,12 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (router.needs(transport, source.host) === "bytes") {
     detected = client.detected;
     if (options.rest.length > 0) terminal.out(`detect: ${formatFinding(client)}`);
+    if (endsUndetected(listener, client)) {
+      terminal.out(
+        "no more comes in time: shunt closes it (detect_timeout), as detect.on_timeout says",
+      );
+      return 0;
+    }
   } else {
     terminal.out("detect: not needed, no route needs a byte of the client's");
   }
@@ -51,6 +57,11 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   terminal.out(`upstream: ${chosen.upstream} (balance: ${upstream.balance})`);
   terminal.out(`target: ${target?.name ?? "none is usable"}`);
   return 0;
+}
+
+/** Whether detection would wait for more, and give up. */
+function endsUndetected({ detect }: ListenerConfig, { detected, complete }: Finding): boolean {
+  return detect.on_timeout === "close" && (!complete || detected.protocol === SILENT.protocol);
 }
 
 function chooseListener(config: Config, name: string | undefined): ListenerConfig {

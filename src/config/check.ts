@@ -139,13 +139,15 @@ function checkUpstream(
   const by = reached.get(name);
   const first = new Map<string, Path>();
   targets.forEach(({ address }, index) => {
-    const target = formatTarget(address).toLowerCase();
+    const text = formatTarget(address);
+    // Paths differ by case, names do not.
+    const target = address.kind === "inet" ? text.toLowerCase() : text;
     const here = [...path, "targets", index];
     const earlier = first.get(target);
     if (earlier === undefined) first.set(target, here);
     else {
       report.error("duplicate", here, {
-        message: `Target ${quote(formatTarget(address))} appears twice; ` +
+        message: `Target ${quote(text)} appears twice; ` +
           `the first is ${report.refer(earlier)}`,
         hint: "remove one; a weight gives a target a greater share",
       });

@@ -10,6 +10,9 @@ import { isHostName, isIpLiteral, parseSocketAddress } from "../wire/address.ts"
 import { quote } from "./problem.ts";
 import type { Fault } from "./scalars.ts";
 
+/** Bits of the prefix of IPv4-mapped addresses (RFC 4291 §2.5.5.2). */
+const MAPPED_BITS = 96;
+
 /**
  * Checks a name pattern: exact, `*.suffix` or `*`.
  *
@@ -93,7 +96,13 @@ export interface Network {
 export function toNetwork(text: string): Network {
   const [host = "", digits] = text.split("/");
   const address = ipaddr.parse(host);
-  return { address, bits: digits === undefined ? address.toByteArray().length * 8 : +digits };
+  const bits = digits === undefined ? address.toByteArray().length * 8 : +digits;
+  // Mapped IPv4 counts as IPv4, as it does for sources; a network of more than that is IPv6.
+  if (address.kind() === "ipv6" && bits >= MAPPED_BITS) {
+    const v6 = address as ipaddr.IPv6;
+    if (v6.isIPv4MappedAddress()) return { address: v6.toIPv4Address(), bits: bits - MAPPED_BITS };
+  }
+  return { address, bits };
 }
 
 /**

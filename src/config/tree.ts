@@ -136,7 +136,12 @@ export function readTree(text: string, file: string): Tree {
   for (const { code, message, pos } of document.errors.slice(0, MAX_SYNTAX_PROBLEMS)) {
     reader.report("syntax", pos[0], { path: [], message: syntaxMessage(code, message) });
   }
-  if (document.errors.length > 0) return { places, problems: reader.problems };
+  if (document.directives !== undefined && document.directives.yaml.version !== "1.2") {
+    const message =
+      'Remove the line "%YAML": shunt reads YAML 1.2, in which 010 is ten and off a word';
+    reader.report("syntax", 0, { path: [], message });
+  }
+  if (reader.problems.length > 0) return { places, problems: reader.problems };
   const value = reader.read(document.contents as Node | null, []);
   const problems = reader.problems;
   const whole = !problems.some(({ code }) => code === "too_large");
@@ -255,7 +260,8 @@ class Reader {
         this.report("wrong_type", key?.range?.[0] ?? 0, { path, message });
         continue;
       }
-      const name = String(key.value);
+      // As written: "010" and "1e3" are names.
+      const name = typeof key.value === "string" ? key.value : key.source ?? String(key.value);
       const keyPath = [...path, name];
       if (name === "__proto__") {
         const message = `Key ${quote(name)} cannot be used`;

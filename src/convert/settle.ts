@@ -207,14 +207,21 @@ function takeListeners(
   });
 }
 
-/** Takes out what has become useless: upstreams without targets, their routes, empty listeners. */
+/**
+ * An upstream without a usable target closes what comes to it: without it, its routes' clients would be
+ * taken for others'. Listeners without address or route are taken out.
+ */
 function dropEmpty(plan: Plan): void {
-  takeUpstreams(plan, ({ targets }) => targets.length > 0 ? undefined : "it has no usable target");
+  for (const { targets, notes, from } of plan.upstreams) {
+    if (targets.length > 0) continue;
+    notes.push(unconverted(from, "it has no usable target; builtin:reset closes what comes to it"));
+    targets.push({ value: { address: "builtin:reset" }, from });
+  }
   const names = new Set(plan.upstreams.map(({ name }) => name));
   for (const listener of plan.listeners) {
     takeRoutes(
       listener,
-      ({ upstream }) => names.has(upstream) ? undefined : "its upstream has no usable target",
+      ({ upstream }) => names.has(upstream) ? undefined : "its upstream is gone",
     );
   }
   takeListeners(plan, ({ bind, routes }) => {

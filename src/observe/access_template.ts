@@ -43,14 +43,17 @@ export function parseTemplate(template: string): readonly TemplatePart[] | strin
   const parts: TemplatePart[] = [];
   let text = "";
   let end = 0;
+  let quoted = false;
   for (const match of template.matchAll(TOKEN)) {
     const [token, field] = match;
-    text += template.slice(end, match.index);
+    const between = template.slice(end, match.index);
+    text += between;
+    // A backslash before it makes a quote a part of the text.
+    if ((between.match(/(?<!\\)"/g)?.length ?? 0) % 2 === 1) quoted = !quoted;
     end = match.index + token.length;
     if (field !== undefined) {
       if (text !== "") parts.push(text);
       text = "";
-      const quoted = template[match.index - 1] === '"' && template[end] === '"';
       parts.push({ field, quoted });
     } else if (token.length === 2) text += token[0];
     else return `"${token}" stands alone; "${token}${token}" writes one`;

@@ -23,13 +23,17 @@ export async function openLogFile(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path, { append: true, create: true, mode: MODE });
   } catch (error) {
-    throw unusable(path, messageOf(error).replace(/: open '.*'$/, ""), error);
+    // Deno opens what is in /dev, /proc and /sys to nobody who was not allowed all.
+    const why = error instanceof Deno.errors.NotCapable
+      ? "device files cannot be opened"
+      : messageOf(error).replace(/: open '.*'$/, "");
+    throw unusable(path, why, error);
   }
 }
 
 function unusable(path: string, why: string, cause?: unknown): ShuntError {
   return new ShuntError(
-    `Cannot open log file "${path}": ${why}; make it writable, or set another "log.file"`,
+    `Cannot open log file "${path}": ${why}; make it writable, set another "log.file", or none for standard error`,
     { code: "log_file", context: { path }, cause },
   );
 }

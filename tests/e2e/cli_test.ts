@@ -182,11 +182,12 @@ Deno.test("cli: explain names route, upstream and target, and why each earlier r
   const [ssh] = await writeCaptures(folder.path, "ssh_openssh_client");
   const [quic] = await writeCaptures(folder.path, "quic_v1_initial_deno");
 
-  const [tls, byFile, elsewhere, flow] = await Promise.all([
+  const [tls, byFile, elsewhere, flow, silent] = await Promise.all([
     explain("--protocol", "tls", "--sni", "A.Example.com", "--alpn", "http/1.1", "--alpn", "h2"),
     explain("--listener", "edge", "--source", "10.1.2.3:4711", ssh!),
     explain("--source", "192.0.2.9", "--protocol", "ssh"),
     explain("--udp", quic!),
+    explain("--protocol", "silent", "--set", "listeners.edge.detect.on_timeout=close"),
   ]);
   assertEquals(
     succeeded(tls),
@@ -199,6 +200,7 @@ Deno.test("cli: explain names route, upstream and target, and why each earlier r
   assertMatch(succeeded(elsewhere), /^routes\[1\] -> bastion: .*192\.0\.2\.9/m);
   assertMatch(succeeded(elsewhere), /^no route matches: shunt closes it$/m);
   assertMatch(succeeded(flow), /^routes\[2\] -> web: matches$/m);
+  assertMatch(succeeded(silent), /^no more comes in time: shunt closes it \(detect_timeout\)/);
 });
 
 Deno.test("cli: explain takes a fingerprint, whole and as clients have it", async () => {

@@ -124,13 +124,19 @@ Deno.test("nomad: the configuration loads once Nomad has filled in the targets",
   const job = await Deno.readTextFile(`${ROOT}deploy/nomad/shunt.nomad.hcl`);
   const template = /<<YAML\n(.*?)\nYAML\n/s.exec(job)?.[1];
   assert(template !== undefined);
-  const yaml = template
-    .replace(/\n *\{\{- range .*?\}\}(.*?)\n *\{\{- end \}\}/s, "$1$1")
-    .replace("{{ .Address }}", "10.0.0.5").replace("{{ .Address }}", "10.0.0.6")
-    .replaceAll("{{ .Port }}", "443");
-  assert(!yaml.includes("{{"), yaml);
-  const { config, problems } = load(yaml);
-  assertEquals(problems.map(formatProblem), []);
+  const loaded = (instead: string) => {
+    const yaml = template
+      .replace(/\n *\{\{- range .*?\}\}(.*?)\n *\{\{- else \}\}(.*?)\n *\{\{- end \}\}/s, instead)
+      .replace(/\{\{ if regexMatch ":" \.Address \}\}.*?\{\{ end \}\}/, "10.0.0.5")
+      .replace(/\{\{ if regexMatch ":" \.Address \}\}.*?\{\{ end \}\}/, "[2001:db8::1]")
+      .replaceAll("{{ .Port }}", "443");
+    assert(!yaml.includes("{{"), yaml);
+    const { config, problems } = load(yaml);
+    assertEquals(problems.map(formatProblem), []);
+    return config;
+  };
+  assertEquals(loaded("$2")?.upstreams.web?.targets.length, 1);
+  const config = loaded("$1$1");
   assertEquals(config?.upstreams.web?.targets.length, 2);
   const seconds = (key: string) => Number(new RegExp(`${key} += "(\\d+)s"`).exec(job)?.[1]);
   assert(seconds("kill_timeout") > (config?.drain_timeout ?? Infinity) / 1000);

@@ -243,6 +243,13 @@ testCases([
     ],
   },
   {
+    name: "a file of YAML 1.1",
+    yaml: `%YAML 1.1\n---\nlisteners: {}\n`,
+    lines: [
+      'c.yaml:1:1: error: Remove the line "%YAML": shunt reads YAML 1.2, in which 010 is ten and off a word',
+    ],
+  },
+  {
     name: "names that JavaScript has taken",
     yaml:
       `listeners:\n  constructor: { bind: "127.0.0.1:80", routes: [{ upstream: toString }] }\nupstreams:\n  toString: { targets: [10.0.0.5:443] }\n`,

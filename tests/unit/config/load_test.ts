@@ -9,6 +9,18 @@ function lines(yaml: string, set: readonly string[] = []): string[] {
   return load(yaml, set).problems.map(formatProblem);
 }
 
+Deno.test("config load: takes names as they are written, and paths by their case", () => {
+  const { config, problems } = load(`listeners:
+  0x1F: { bind: "127.0.0.1:80", routes: [{ upstream: "010" }, { upstream: "1e3" }] }
+upstreams:
+  010: { targets: ["unix:/tmp/A", "unix:/tmp/a"] }
+  1e3: { targets: [10.0.0.5:443] }
+`);
+  assertEquals(problems.filter(({ severity }) => severity === "error"), []);
+  assertEquals(Object.keys(config?.listeners ?? {}), ["0x1F"]);
+  assertEquals(Object.keys(config?.upstreams ?? {}).sort(), ["010", "1e3"]);
+});
+
 Deno.test("config load: gives every key that is not written its default", () => {
   const { config, problems } = load(withTop(""));
   assertEquals(problems, []);

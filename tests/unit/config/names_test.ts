@@ -38,6 +38,10 @@ const NETWORKS: readonly (readonly [wide: string, narrow: string, covers: boolea
   ["2001:db8::/32", "2001:db8:1::/48", true],
   ["2001:db8::/32", "2001:db9::1", false],
   ["::/0", "10.0.0.1", false],
+  ["::/0", "::ffff:10.0.0.0/104", false],
+  ["0.0.0.0/0", "::ffff:10.0.0.0/104", true],
+  ["::ffff:0:0/96", "10.0.0.1", true],
+  ["::/0", "::ffff:0:0/90", true],
 ];
 
 for (const [wide, narrow, covers] of NETWORKS) {

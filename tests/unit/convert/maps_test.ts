@@ -171,3 +171,17 @@ stream {
   const [listener = ""] = Object.keys(nginx.config.listeners);
   assertEquals(targetOf(nginx.config, { listener, sni: "b.test" }), "127.0.0.1:443");
 });
+
+Deno.test("convert nginx: clients of an upstream without a usable server are closed, not given to others", () => {
+  const { config, yaml } = convertAndLoad(`
+stream {
+  upstream d { server 10.0.0.1:443; }
+  upstream y { server 10.0.0.3:443 down; }
+  map $ssl_preread_server_name $to { hostnames; default d; *.example.com y; }
+  server { listen 443; ssl_preread on; proxy_pass $to; }
+}`);
+  const [listener = ""] = Object.keys(config.listeners);
+  assertEquals(targetOf(config, { listener, sni: "a.example.com" }), "reset");
+  assertEquals(targetOf(config, { listener, sni: "b.test" }), "10.0.0.1:443");
+  assertStringIncludes(yaml, "it has no usable target; builtin:reset closes what comes to it");
+});
