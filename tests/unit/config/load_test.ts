@@ -11,7 +11,7 @@ function lines(yaml: string, set: readonly string[] = []): string[] {
 
 Deno.test("config load: takes names as they are written, and paths by their case", () => {
   const { config, problems } = load(`listeners:
-  0x1F: { bind: "127.0.0.1:80", routes: [{ upstream: "010" }, { upstream: "1e3" }] }
+  0x1F: { bind: "127.0.0.1:80", routes: [{ match: { protocol: tls }, upstream: "010" }, { upstream: "1e3" }] }
 upstreams:
   010: { targets: ["unix:/tmp/A", "unix:/tmp/a"] }
   1e3: { targets: [10.0.0.5:443] }
