@@ -44,6 +44,8 @@ export async function writeReadyFile(
 export async function tryReadyFile(path: string): Promise<void> {
   const unfinished = unfinishedFile(path);
   try {
+    const old = await Deno.lstat(path).catch(() => undefined);
+    if (old?.isDirectory) throw new Error("it is a directory");
     await writeAnew(unfinished, "");
     await Deno.remove(unfinished);
   } catch (error) {

@@ -60,7 +60,8 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const { config } = loaded;
   if (config === undefined) return 2;
   const readyFile = options.get("ready-file");
-  if (readyFile !== undefined) await removeReadyFile(readyFile);
+  const upgrade = options.has("upgrade");
+  if (readyFile !== undefined && !upgrade) await removeReadyFile(readyFile);
   await using log = await openLog(config, terminal);
   if (log === undefined) return 1;
   await using notifier = openNotifier();
@@ -75,12 +76,12 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   });
   // Whoever sees a port open may send a signal at once: it must not kill.
   const signals = new Signals(log);
-  const predecessor = options.has("upgrade")
-    ? await findPredecessor(config.admin, loaded.file)
-    : undefined;
+  const predecessor = upgrade ? await findPredecessor(config.admin, loaded.file) : undefined;
+  // Until it is written over, it may be the other one's.
+  if (readyFile !== undefined && predecessor === undefined) await removeReadyFile(readyFile);
   const source = new ConfigSource(options, loaded);
   let proxy: Proxy | undefined;
-  let supervisor: Supervisor;
+  let supervisor: Supervisor | undefined;
   try {
     // What can fail has to before addresses are shared with the other one, or it is told to go.
     if (readyFile !== undefined) await tryReadyFile(readyFile);
@@ -98,17 +99,19 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     telemetry?.openMetrics(supervisor);
     // Who was told to end before it had begun must not have the other one end too.
     if (signals.came) {
+      signals.supervisor = supervisor;
       await proxy.drain();
       return 0;
     }
     if (predecessor === undefined) await supervisor.openAdmin();
     else await takeOverFrom(predecessor, supervisor, proxy);
   } catch (error) {
-    if (error instanceof ShuntError) terminal.err(`error: ${error.message}`);
+    if (proxy === undefined && !(error instanceof ShuntError)) throw error;
+    terminal.err(`error: ${messageOf(error)}`);
+    signals.supervisor = supervisor;
     // Clients that have come here instead of to the other one may finish.
     if (predecessor === undefined) await proxy?.close();
     else await proxy?.drain();
-    if (!(error instanceof ShuntError)) throw error;
     return 1;
   }
   const { io, workers } = proxy;

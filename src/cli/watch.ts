@@ -51,7 +51,7 @@ export interface FileWatch extends AsyncDisposable {
   /** Settles once every later change is noticed; never rejects. */
   readonly started: Promise<void>;
   /**
-   * Reads the file once nobody is writing it; what it gives is not told as a change any more.
+   * Reads the file once nobody is writing it; it need not be told as a change then.
    *
    * @returns The whole file, or `undefined` where there is none
    * @throws {Error} when it is still being written after some time, or cannot be read
@@ -132,8 +132,13 @@ class Watch implements FileWatch {
       await this.#snapshots;
       const text = await this.#read();
       if (text === undefined) return undefined;
-      const open = LINUX && this.#open.size > 0 && text !== this.#closedText;
-      if (text !== "" && !open) return this.#text = text;
+      if (this.#closed) throw new Error(`"${this.#path}" is watched no more`);
+      const fresh = text !== this.#text && left === WAITING_QUIETS;
+      const open = LINUX && text !== this.#closedText && (this.#open.size > 0 || fresh);
+      if (text !== "" && !open) {
+        if (!this.#telling) this.#text = text;
+        return text;
+      }
       // It may be another file by now, of which nothing was told.
       this.#queue(() => this.#follow());
       await this.#checking;

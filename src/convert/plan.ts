@@ -152,7 +152,7 @@ export class Names {
   free(wanted: string): string {
     const legal = wanted.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 55)
       .replace(/-+$/, "");
-    const base = NAME.test(legal) ? legal : "unnamed";
+    const base = NAME.test(legal) && !(legal in Object.prototype) ? legal : "unnamed";
     for (let i = (this.#wanted.get(base) ?? 0) + 1;; i++) {
       const name = i === 1 ? base : `${base}-${i}`;
       if (this.#taken.has(name)) continue;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ListenerConfig } from "../config/schema.ts";
+import type { ListenerConfig, Transport } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import type { DatagramSocket, Endpoint, Io, IoFailure, StreamListener } from "../io/mod.ts";
 import { boundHost, formatAddress, overlaps, parseSocketAddress } from "../wire/address.ts";
@@ -38,7 +38,7 @@ export interface BindOptions extends Look {
   /** Whether others bind the same addresses: workers, or a shunt that takes over. */
   readonly shared: boolean;
   /** The sockets that are bound already, by {@linkcode bindKey}. */
-  readonly known?: Known;
+  readonly known: Known;
 }
 
 /** Sockets that are bound already, by {@linkcode bindKey}. */
@@ -57,9 +57,6 @@ export function bindKey({ host, port }: Endpoint): string {
   return formatAddress(boundHost(host), port);
 }
 
-/** Sockets that are bound already, and nothing else: for those that bind none. */
-const NOTHING_KNOWN: Known = { tcp: () => undefined, udp: () => undefined };
-
 /**
  * Binds all addresses of listeners. All that are new are looked at before the first is bound: one that
  * is shared takes clients from then on, which a failure later on would cut off.
@@ -73,7 +70,6 @@ export function bindListeners(
   listeners: Readonly<Record<string, ListenerConfig>>,
   options: BindOptions,
 ): Map<string, Bound> {
-  const { known = NOTHING_KNOWN } = options;
   const bound = new Map<string, Bound>();
   const fresh: { close(): void }[] = [];
   const attempt = (name: string, config: ListenerConfig, work: (ends: Endpoint[]) => void) => {
@@ -90,11 +86,15 @@ export function bindListeners(
     }
   };
   for (const [name, config] of Object.entries(listeners)) {
-    attempt(name, config, (ends) => look(ends, config, { ...options, known }));
+    attempt(name, config, (ends) => {
+      for (const at of ends) {
+        for (const transport of config.transports) look(at, transport, options);
+      }
+    });
   }
   for (const [name, config] of Object.entries(listeners)) {
     attempt(name, config, (ends) => {
-      bound.set(name, bindListener(ends, config, { ...options, known, fresh }));
+      bound.set(name, bindListener(ends, config, { ...options, fresh }));
     });
   }
   return bound;
@@ -108,39 +108,39 @@ function endpointOf(text: string): Endpoint {
 
 /** A port that is shared could be somebody else's as well, and nobody would notice. */
 function look(
-  ends: readonly Endpoint[],
-  { transports }: ListenerConfig,
-  { io, shared, exclusive, own, known }: BindOptions & { readonly known: Known },
+  at: Endpoint,
+  transport: Transport,
+  { io, shared, exclusive, own, known }: BindOptions,
 ): void {
-  if (!shared || exclusive !== true) return;
-  for (const at of ends) {
-    if (at.port === 0) continue;
-    const key = bindKey(at);
-    if (transports.includes("tcp") && known.tcp(key) === undefined && !isOwn(at, own?.tcp ?? [])) {
-      io.listen(at, false).close();
-    }
-    if (transports.includes("udp") && known.udp(key) === undefined && !isOwn(at, own?.udp ?? [])) {
-      io.bind(at, false).close();
-    }
-  }
+  if (!shared || exclusive !== true || at.port === 0 || isOwn(at, own?.[transport] ?? [])) return;
+  if (known[transport](bindKey(at)) !== undefined) return;
+  if (transport === "tcp") io.listen(at, false).close();
+  else io.bind(at, false).close();
 }
 
 function bindListener(
   ends: readonly Endpoint[],
   { transports }: ListenerConfig,
-  { io, shared, known, fresh }: BindOptions & {
-    readonly known: Known;
-    readonly fresh: { close(): void }[];
-  },
+  options: BindOptions & { readonly fresh: { close(): void }[] },
 ): Bound {
+  const { io, shared, known, fresh } = options;
   const tcp: StreamListener[] = [];
   const udp: DatagramSocket[] = [];
-  const opened = <T extends { close(): void }>(socket: T) => {
+  const open = <T extends { close(): void }>(
+    at: Endpoint,
+    transport: Transport,
+    bind: () => T,
+  ) => {
+    // Again, for somebody may have come since.
+    look(at, transport, options);
+    const socket = bind();
     fresh.push(socket);
     return socket;
   };
-  const listen = (at: Endpoint) => known.tcp(bindKey(at)) ?? opened(io.listen(at, shared));
-  const bind = (at: Endpoint) => known.udp(bindKey(at)) ?? opened(io.bind(at, shared));
+  const listen = (at: Endpoint) =>
+    known.tcp(bindKey(at)) ?? open(at, "tcp", () => io.listen(at, shared));
+  const bind = (at: Endpoint) =>
+    known.udp(bindKey(at)) ?? open(at, "udp", () => io.bind(at, shared));
   for (const at of ends) {
     if (transports.includes("tcp") && transports.includes("udp") && at.port === 0) {
       const pair = bindBoth({ listen, bind }, at);

@@ -98,8 +98,8 @@ export class RemotePlane {
   prepare(assignment: Assignment): Promise<Addresses> {
     if (this.#over) return Promise.reject(workerDied("it has ended"));
     this.#preparing = Promise.withResolvers<Addresses>();
-    this.#unanswered++;
     this.#tell({ type: "prepare", ...assignment });
+    this.#unanswered++;
     return this.#preparing.promise;
   }
 

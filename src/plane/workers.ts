@@ -107,7 +107,15 @@ export class Workers implements Planes {
         const assigned = this.#configFor(i + 1, prepared);
         return plane.prepare({ config: assigned, memory, look: {} });
       }));
-      this.#prepared = { ...prepared, planes: new Set([first!, ...others]) };
+      const planes = new Set([first!, ...others]);
+      for (;;) {
+        const late = this.#planes.findIndex((plane) => !planes.has(plane));
+        if (late < 0) break;
+        const plane = this.#planes[late]!;
+        planes.add(plane);
+        await plane.prepare({ config: this.#configFor(late, prepared), memory, look: {} });
+      }
+      this.#prepared = { ...prepared, planes };
     } catch (error) {
       this.abort();
       throw error;

@@ -288,6 +288,7 @@ for (const spare of [10, 11]) {
 listeners:
   edge: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] }
   flows: { bind: 127.0.0.1:0, transports: udp, routes: [{ upstream: flows }] }
+workers: 1 # each warns by itself
 upstreams:
   up: { targets: ["127.0.0.1:${server.port}"], health: { interval: 200ms, timeout: 200ms } }
   flows: { targets: ["127.0.0.1:${peer.port}"] }

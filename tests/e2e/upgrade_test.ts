@@ -117,6 +117,8 @@ Deno.test("upgrade: one that cannot write its ready file leaves the other alone"
   await withShunt(config(port, admin, 1), async (old) => {
     const said = await failToUpgrade(old, "--ready-file", `${old.readyFile}.none/ready.json`);
     assertStringIncludes(said, "Cannot write ready file");
+    await failToUpgrade(old, "--ready-file", old.readyFile, "--set", "admin.token_file=/none");
+    assertEquals(JSON.parse(await Deno.readTextFile(old.readyFile)).pid, old.pid);
     assertEquals(await pidAt(admin), old.pid);
     using client = await connect(port);
     await converse(client, "hello");
