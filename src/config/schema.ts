@@ -200,7 +200,7 @@ export const UpstreamSchema = z.strictObject({
   }),
   limits: z.strictObject({
     sessions_per_target: field.count({ min: 0, max: MAX_SESSIONS }).prefault(0).meta({
-      description: "Sessions at once with one target; 0 = no limit",
+      description: "Sessions at once with one target, flows not counted; 0 = no limit",
     }),
   }).prefault({}).meta({ description: "What each target gets at most" }),
   faults: FaultsSchema.exactOptional().meta({

@@ -7,6 +7,7 @@
 
 import { isIPv6 } from "node:net";
 import { type Attempt, givenUp } from "./attempt.ts";
+import { whenRoom } from "./queue.ts";
 import { giveDatagramBuffer, takeDatagramBuffer } from "./buffers.ts";
 import type {
   DatagramAddress,
@@ -232,7 +233,8 @@ function classify(error: unknown): IoFailure {
 async function connect(to: StreamAddress, attempt: Attempt): Promise<Stream> {
   if (attempt.givenUp) throw givenUp();
   if (to.kind === "unix") {
-    return new DenoStream(await Deno.connect({ transport: "unix", path: to.path }));
+    const once = () => Deno.connect({ transport: "unix", path: to.path });
+    return new DenoStream(await whenRoom(once, isQueueFull, attempt));
   }
   const controller = new AbortController();
   attempt.onGiveUp = () => controller.abort();
@@ -242,6 +244,11 @@ async function connect(to: StreamAddress, attempt: Attempt): Promise<Stream> {
   } finally {
     attempt.onGiveUp = undefined;
   }
+}
+
+function isQueueFull(error: unknown): boolean {
+  return error instanceof Deno.errors.WouldBlock ||
+    error instanceof Error && "code" in error && error.code === "EAGAIN";
 }
 
 /** Deno's own sockets. */

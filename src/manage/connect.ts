@@ -67,7 +67,8 @@ export function connectUpstream(
       const target = upstream.pick(session.source, tried);
       if (target === undefined) break;
       tried.push(target);
-      target.sessions.add(1);
+      // Another worker's session may have been faster.
+      if (!upstream.take(target)) continue;
       session.target = target;
       try {
         const server = connectTarget(session, upstream, target, parts);

@@ -51,7 +51,7 @@ export function dialUpstream(
   // Without a wait where no name has to be resolved: a burst that begins a flow need not be held.
   const next = (): TargetSocket | undefined | Promise<TargetSocket | undefined> => {
     while (tried.length <= upstream.config.retries) {
-      const target = upstream.pick(client, tried);
+      const target = upstream.pickForFlow(client, tried);
       if (target === undefined) break;
       tried.push(target);
       target.flows.add(1);

@@ -36,6 +36,10 @@ export class Upstream {
   readonly targets: readonly Target[];
   /** How long connecting took. */
   readonly times: ConnectTimes;
+  /** Sessions that a target may have. */
+  readonly #mostSessions: number;
+  /** Whether a flow's target is being chosen. */
+  #forFlow = false;
   readonly #primary: Policy | undefined;
   readonly #backup: Policy | undefined;
 
@@ -47,6 +51,7 @@ export class Upstream {
   constructor(name: string, config: UpstreamConfig, options: UpstreamOptions = {}) {
     this.name = name;
     this.config = config;
+    this.#mostSessions = config.limits.sessions_per_target || Infinity;
     this.targets = config.targets.map((target, i) => new Target(target, options.cells?.[i]));
     this.times = options.times ?? new ConnectTimes();
     this.#primary = this.#policy(false, options.random ?? Math.random);
@@ -57,23 +62,28 @@ export class Upstream {
     const targets = this.targets.filter((target) => target.backup === backup);
     if (targets.length === 0) return undefined;
     const free = (target: Target, tried: readonly Target[]): boolean =>
-      this.usable(target) && !tried.includes(target);
+      this.#usable(target) && !tried.includes(target);
     return POLICIES[this.config.balance]({ targets, free, random });
   }
 
-  /**
-   * Tells whether a target takes another session or flow.
-   *
-   * @param target One of this upstream's targets
-   * @returns `false` while it drains, is down or ejected, or has `limits.sessions_per_target` sessions
-   */
-  usable(target: Target): boolean {
-    const most = this.config.limits.sessions_per_target;
-    return target.standing.usable && (most === 0 || target.sessions.total < most);
+  /** Whether a target is neither drained, down nor ejected, and may have another session. */
+  #usable(target: Target): boolean {
+    return target.standing.usable &&
+      (this.#forFlow || target.sessions.total < this.#mostSessions);
   }
 
   /**
-   * Chooses the target to try next. Backups come only where no other target is usable and untried.
+   * Takes a session's place at a target.
+   *
+   * @param target One of this upstream's targets
+   * @returns Whether there was one; `limits.sessions_per_target` bounds them
+   */
+  take(target: Target): boolean {
+    return target.sessions.take(this.#mostSessions);
+  }
+
+  /**
+   * Chooses the target of a session to try next. Backups come only where no other target is usable and untried.
    *
    * @param client The client's address
    * @param tried The targets that this session or flow has tried already
@@ -81,5 +91,19 @@ export class Upstream {
    */
   pick(client: SocketAddress, tried: readonly Target[] = NONE): Target | undefined {
     return this.#primary?.(client, tried) ?? this.#backup?.(client, tried);
+  }
+
+  /**
+   * Chooses the target of a flow: like {@linkcode pick}, but limits of sessions are none of flows.
+   *
+   * @param client The client's address
+   * @param tried The targets that this flow has tried already
+   * @returns The target, or `undefined` where none is left
+   */
+  pickForFlow(client: SocketAddress, tried: readonly Target[] = NONE): Target | undefined {
+    this.#forFlow = true;
+    const target = this.pick(client, tried);
+    this.#forFlow = false;
+    return target;
   }
 }

@@ -6,9 +6,10 @@
  */
 
 import { type Attempt, givenUp } from "../attempt.ts";
+import { whenRoom } from "../queue.ts";
 import type { Endpoint, Stream, StreamAddress } from "../mod.ts";
 import * as abi from "./abi.ts";
-import { closedError, isSocketError, libcError } from "./errors.ts";
+import { closedError, isSocketError, LibcError, libcError } from "./errors.ts";
 import type { Poller, PollHandler } from "./poller.ts";
 import { encodeInet, encodeUnix } from "./sockaddr.ts";
 import {
@@ -239,6 +240,7 @@ export class LibcStream implements Stream, PollHandler {
  * @param poller The thread's loop
  * @param to IP literal and port, or path of a Unix socket
  * @param attempt Lets the caller give up
+ * @param again Whether it is for the caller to try again where a Unix socket's queue is full
  * @returns The connection, at once where it stands at once
  * @throws {LibcError} when it fails; the promise may reject likewise
  */
@@ -246,6 +248,7 @@ export function connectLibc(
   poller: Poller,
   to: StreamAddress,
   attempt: Attempt,
+  again = false,
 ): Stream | Promise<Stream> {
   if (attempt.givenUp) throw givenUp();
   const { libc, errno } = openLibc();
@@ -260,6 +263,9 @@ export function connectLibc(
   }
   if (code !== 0 && code !== abi.EALREADY) {
     libc.close(fd);
+    if (code === abi.EAGAIN && !again) {
+      return whenRoom(() => connectLibc(poller, to, attempt, true), isQueueFull, attempt);
+    }
     throw libcError("connect", code);
   }
   const remote = unix ? NOWHERE : to;
@@ -267,4 +273,8 @@ export function connectLibc(
   // What comes from a target comes with an event: it can hardly have answered yet.
   stream.readable = false;
   return code === 0 ? stream : stream.connected(attempt);
+}
+
+function isQueueFull(error: unknown): boolean {
+  return error instanceof LibcError && error.failure === "not_sent";
 }

@@ -27,7 +27,19 @@ Deno.test("resolve upstream: passes over a target at limits.sessions_per_target"
 Deno.test("resolve upstream: has no limit where sessions_per_target is 0", () => {
   const web = upstream("first", hosts(1));
   web.targets[0]!.sessions.add(1_000_000);
-  assert(web.usable(web.targets[0]!));
+  assertEquals(web.pick(client(1)), web.targets[0]);
+  assert(web.take(web.targets[0]!));
+});
+
+Deno.test("resolve upstream: a place for a session is taken once, and flows need none", () => {
+  const web = upstream("first", hosts(2), { sessionsPerTarget: 1 });
+  const [a, b] = web.targets;
+  assert(web.take(a!));
+  assert(!web.take(a!));
+  assertEquals(a!.sessions.total, 1);
+  assertEquals(web.pick(client(1)), b);
+  assertEquals(web.pickForFlow(client(1)), a);
+  assertEquals(web.pick(client(1)), b);
 });
 
 Deno.test("resolve upstream: uses backups only where no other target is usable and untried", () => {
