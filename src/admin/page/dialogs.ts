@@ -22,7 +22,13 @@ function open(dialog: HTMLDialogElement): Promise<boolean> {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    const onClose = () => {
+      // The browser tells late: this may be the end of the question before.
+      if (dialog.open) return;
+      dialog.removeEventListener("close", onClose);
+      resolve(dialog.returnValue === "yes");
+    };
+    dialog.addEventListener("close", onClose);
   });
 }
 
