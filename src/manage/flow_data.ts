@@ -10,6 +10,7 @@ import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import type { Flow } from "./flow.ts";
 import type { ListenerState } from "./session.ts";
+import { NOTHING } from "./preface.ts";
 
 /** What the steps of a flow's life leave behind. */
 export class FlowData {
@@ -21,6 +22,8 @@ export class FlowData {
   route: Route | undefined;
   upstream: Upstream | undefined;
   target: Target | undefined;
+  /** What the first datagram that can be sent is to carry before it: a PROXY header. */
+  preface: Uint8Array = NOTHING;
   server: TargetSocket | undefined;
   /** What keeps hearing the client after the listener's socket was handed over. */
   pin: { close(): void } | undefined;

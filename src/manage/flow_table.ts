@@ -338,7 +338,8 @@ export class FlowTable<D> {
   /** Tells why a datagram cannot be held; where it can, its memory is taken. */
   #refusal(heldBytes: number, heldDatagrams: number, bytes: number): DropReason | undefined {
     if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
-    if (heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
+    // One is held whatever its size: where nothing has to be detected, it goes on at once.
+    if (heldDatagrams > 0 && heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
     return this.#options.budget.take(bytes + HELD_OVERHEAD) ? undefined : "detect_memory";
   }
 

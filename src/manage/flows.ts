@@ -8,7 +8,7 @@
 import { monotonicUlid } from "@std/ulid";
 import { type Detected, Detection } from "../detect/mod.ts";
 import { ConnectError, ResolveError } from "../errors.ts";
-import type { DatagramAddress, DatagramSocket, TargetSocket } from "../io/mod.ts";
+import type { DatagramAddress, DatagramSocket } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import type { Upstream } from "../resolve/upstream.ts";
 import { unmapHost } from "../wire/address.ts";
@@ -322,33 +322,27 @@ export class Flows {
     data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
     upstream.times.udp.observe(data.connectMs / 1000);
     data.target?.totals.addFlow();
-    await this.#flush(flow, upstream, server);
+    data.preface = flowPreface(flow, upstream, this.#socket.local);
+    for (let held = this.#table.nextHeld(flow); held; held = this.#table.nextHeld(flow)) {
+      const sent = this.#send(flow, held);
+      if (sent !== undefined) await sent;
+    }
     // A reload that came meanwhile has not asked about a flow without a target.
     if (data.listener !== this.#listener && isGone(data, this.#listener.upstreams)) {
       this.#table.expire(flow);
     }
   }
 
-  async #flush(flow: Flow<FlowData>, upstream: Upstream, server: TargetSocket): Promise<void> {
-    let header = flowPreface(flow, upstream, this.#socket.local);
-    for (;;) {
-      const held = this.#table.nextHeld(flow);
-      if (held === undefined) return;
-      try {
-        const sent = server.send(concatenate(header, held));
-        if (sent !== undefined) await sent;
-      } catch (error) {
-        this.#sendFailed(flow, "target_reset", error);
-      }
-      header = NOTHING;
-    }
-  }
-
   #send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
+    const { data } = flow;
+    const { preface } = data;
+    // It goes with the first datagram that can be sent.
+    data.preface = NOTHING;
     try {
-      const sent = flow.data.server?.send(bytes);
-      return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset");
+      const sent = data.server?.send(preface === NOTHING ? bytes : concatenate(preface, bytes));
+      return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset", preface);
     } catch (error) {
+      data.preface = preface;
       this.#sendFailed(flow, "target_reset", error);
     }
   }
@@ -374,10 +368,12 @@ export class Flows {
     flow: Flow<FlowData>,
     sent: Promise<unknown>,
     reason: CloseReason,
+    preface = NOTHING,
   ): Promise<void> {
     try {
       await sent;
     } catch (error) {
+      if (preface !== NOTHING) flow.data.preface = preface;
       this.#sendFailed(flow, reason, error);
     }
   }

@@ -130,6 +130,23 @@ Deno.test("flow: datagrams that came while a name resolved arrive in order", asy
   );
 });
 
+Deno.test("flow: a PROXY header that did not go through goes with the next datagram", async () => {
+  await using target = new UdpPeer();
+  await using client = new UdpPeer();
+  await using shunt = await startShunt(config(
+    ALL,
+    `  up: { targets: ["127.0.0.1:${target.port}"], send_proxy_protocol: v2 }`,
+  ));
+  // With a header it is longer than any datagram.
+  await client.send(new Uint8Array(65_500), shunt.port());
+  await until(() => shunt.counters().drops.send_failed === 1, "the first to fail");
+  for (const word of ["second", "third"]) await client.send(bytes(word), shunt.port());
+  await until(() => target.heard.length === 2, "the others");
+  const [second, third] = target.heard.map(({ data }) => data);
+  assertEquals([...second!.subarray(12, 16)], [0x21, 0x12, 0, 12]);
+  assertEquals([text(second!.subarray(28)), text(third!)], ["second", "third"]);
+});
+
 Deno.test("flow: the first datagram carries a PROXY header where the upstream asks for one", async () => {
   await using target = new UdpPeer((data) => data.subarray(0, 1));
   await using client = new UdpPeer();

@@ -145,7 +145,7 @@ export class World {
   #holdRefusal(held: readonly Uint8Array[], bytes: number): string | undefined {
     const sum = held.reduce((total, datagram) => total + datagram.length, bytes);
     if (held.length + 1 > this.#limits.heldDatagrams) return "held_datagrams";
-    if (sum > this.#limits.heldBytes) return "held_bytes";
+    if (held.length > 0 && sum > this.#limits.heldBytes) return "held_bytes";
     return this.#taken + bytes + HELD_OVERHEAD > this.#memory ? "detect_memory" : undefined;
   }
 

@@ -176,8 +176,8 @@ const HOLD_CASES: readonly HoldCase[] = [
   {
     name: "whose first datagram is larger than heldBytes",
     limits: { heldBytes: 10 },
-    sizes: [11, 10],
-    arrivals: ["refused", "new"],
+    sizes: [11, 1],
+    arrivals: ["new", "full"],
     reason: "held_bytes",
   },
   {
