@@ -3,15 +3,22 @@ import { shunt as command, type ShuntProcess, spawnShunt, withShunt } from "./_p
 import { bytes, connect, readExactly, TEST_IO, text, until, writeAll } from "./_shunt.ts";
 import { UdpPeer } from "./_udp.ts";
 
-/** Numbers that are free now, for two processes to share. */
+/**
+ * Numbers that are free now, for two processes to share: none of those that the kernel gives to whoever
+ * asks for any, for between now and their use it could.
+ */
 function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const ports = listeners.map(({ addr }) => addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      ports.add(port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  return [...ports];
 }
 
 function config(port: number, admin: number, workers: number): string {
