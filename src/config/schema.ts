@@ -258,7 +258,8 @@ export const ConfigSchema = z.strictObject({
   }),
   io: field.choice(["auto", "deno", "libc"]).prefault("auto").meta({
     description: "Whose sockets carry the data; `auto` takes libc only where it is proven and " +
-      "permitted",
+      "permitted. UDP on a wildcard address is answered from the address that was written to by " +
+      "libc's sockets only: with Deno's, bind each address",
   }),
   dns: z.strictObject({
     min_ttl: field.duration("0s", "168h").prefault("30s").meta({

@@ -222,7 +222,7 @@ export class Flows {
     server?.close();
     pin?.close();
     target?.flows.add(-1);
-    if (reason === "target_reset" && !flow.data.answered) target?.failed();
+    if (reason === "target_reset" && !flow.data.answered) target?.flowFailed();
     countBytes(flow);
     const counters = flow.data.listener.counters.flows;
     counters.seconds.observe((performance.now() - flow.data.started) / 1000);

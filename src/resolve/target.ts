@@ -68,6 +68,15 @@ export class Target {
     this.totals.addFailure();
   }
 
+  /**
+   * Reports that a flow's first datagram was refused. A target that has had sessions is judged by those:
+   * that it serves no UDP says nothing against them, and any client could have it ejected.
+   */
+  flowFailed(): void {
+    if (this.totals.sessions === 0) this.standing.failed();
+    this.totals.addFailure();
+  }
+
   /** Its weight as it counts now: less while it starts slowly. */
   get weightNow(): number {
     const { share } = this.standing;

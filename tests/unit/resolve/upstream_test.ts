@@ -59,3 +59,15 @@ Deno.test("resolve upstream: balances among backups, and works with nothing but 
   const picked = [1, 2, 3, 4].map((i) => web.pick(client(i))?.name);
   assertEquals(picked, ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.1:80", "10.0.0.2:80"]);
 });
+
+Deno.test("resolve upstream: refused flows count against a target only where it has had no session", () => {
+  const [target] = upstream("first", hosts(1)).targets;
+  target!.flowFailed();
+  assertEquals([target!.standing.failures, target!.totals.failures], [1, 1]);
+  target!.standing.answered();
+  target!.totals.addSession();
+  target!.flowFailed();
+  assertEquals([target!.standing.failures, target!.totals.failures], [0, 2]);
+  target!.failed();
+  assertEquals(target!.standing.failures, 1);
+});
