@@ -61,6 +61,20 @@ export function messageOf(error: unknown): string {
 }
 
 /**
+ * Why a file could not be opened, for people. Deno opens what is in /dev, /proc and /sys to nobody who was
+ * not allowed everything, which its own words advise.
+ *
+ * @param error What was thrown
+ * @returns Its message
+ */
+export function fileFault(error: unknown): string {
+  const message = messageOf(error);
+  return error instanceof Deno.errors.NotCapable && message.startsWith("Requires all access")
+    ? "device files cannot be opened"
+    : message;
+}
+
+/**
  * Where anything thrown came from, for the log of a bug.
  *
  * @param error What was thrown

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOf } from "../errors.ts";
+import { fileFault } from "../errors.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
@@ -76,9 +76,7 @@ async function readText(file: string): Promise<string> {
   } catch (error) {
     const hint = error instanceof Deno.errors.NotFound
       ? `it does not exist; "shunt init > ${file}" writes one to start from`
-      : error instanceof Deno.errors.NotCapable
-      ? "device files cannot be opened"
-      : messageOf(error);
+      : fileFault(error);
     throw new InputError(`Cannot read "${file}": ${hint}`);
   }
 }

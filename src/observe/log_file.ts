@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOf, ShuntError } from "../errors.ts";
+import { fileFault, ShuntError } from "../errors.ts";
 
 /** The owner writes, the group reads, as logs on Debian are: lines name clients. */
 const MODE = 0o640;
@@ -23,11 +23,7 @@ export async function openLogFile(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path, { append: true, create: true, mode: MODE });
   } catch (error) {
-    // Deno opens what is in /dev, /proc and /sys to nobody who was not allowed all.
-    const why = error instanceof Deno.errors.NotCapable
-      ? "device files cannot be opened"
-      : messageOf(error).replace(/: open '.*'$/, "");
-    throw unusable(path, why, error);
+    throw unusable(path, fileFault(error).replace(/: open '.*'$/, ""), error);
   }
 }
 

@@ -173,6 +173,7 @@ Deno.test("log file: one that cannot be opened keeps shunt from starting", async
     [`${folder}/no/such.log`, /^error: Cannot open log file ".*such.log": No such file/],
     [folder, /^error: Cannot open log file ".*": Is a directory/],
     [pipe, /^error: Cannot open log file ".*": it is a pipe or socket; make it writable/],
+    ["/dev/stdout", /^error: Cannot open log file ".*": device files cannot be opened;/],
   ];
   for (const [file, expected] of cases) {
     const { code, err } = await command("run", "-c", config, "--set", `log.file=${file}`);
