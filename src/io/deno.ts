@@ -7,7 +7,6 @@
 
 import { isIPv6 } from "node:net";
 import { type Attempt, givenUp } from "./attempt.ts";
-import { whenRoom } from "./queue.ts";
 import { giveDatagramBuffer, takeDatagramBuffer } from "./buffers.ts";
 import type {
   DatagramAddress,
@@ -22,6 +21,7 @@ import type {
   TargetOptions,
   TargetSocket,
 } from "./mod.ts";
+import { whenRoom } from "./queue.ts";
 
 const BACKLOG = 4096;
 /** Receive loops of one listening UDP socket: 2 to 4 are best, one alone waits for each send. */

@@ -99,21 +99,19 @@ export class Workers implements Planes {
   }
 
   async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
-    const [first, ...others] = this.#planes;
+    const first = this.#planes[0]!;
     try {
-      const addresses = await first!.prepare({ config, memory, look: { exclusive: true, own } });
+      const addresses = await first.prepare({ config, memory, look: { exclusive: true, own } });
       const prepared = { config, memory, addresses };
-      await Promise.all(others.map((plane, i) => {
-        const assigned = this.#configFor(i + 1, prepared);
-        return plane.prepare({ config: assigned, memory, look: {} });
-      }));
-      const planes = new Set([first!, ...others]);
-      for (;;) {
-        const late = this.#planes.findIndex((plane) => !planes.has(plane));
-        if (late < 0) break;
-        const plane = this.#planes[late]!;
-        planes.add(plane);
-        await plane.prepare({ config: this.#configFor(late, prepared), memory, look: {} });
+      const planes = new Set([first]);
+      // More than one round only where a worker was replaced meanwhile.
+      while (this.#planes.some((plane) => !planes.has(plane))) {
+        await Promise.all(this.#planes.map(async (plane, worker) => {
+          if (planes.has(plane)) return;
+          planes.add(plane);
+          const assigned = this.#configFor(worker, prepared);
+          await plane.prepare({ config: assigned, memory, look: {} });
+        }));
       }
       this.#prepared = { ...prepared, planes };
     } catch (error) {

@@ -36,7 +36,7 @@ export class Upstream {
   readonly targets: readonly Target[];
   /** How long connecting took. */
   readonly times: ConnectTimes;
-  /** Sessions that a target may have. */
+  /** Sessions that a target may have; 0 for any number, which then need not be summed. */
   readonly #mostSessions: number;
   /** Whether a flow's target is being chosen. */
   #forFlow = false;
@@ -51,7 +51,7 @@ export class Upstream {
   constructor(name: string, config: UpstreamConfig, options: UpstreamOptions = {}) {
     this.name = name;
     this.config = config;
-    this.#mostSessions = config.limits.sessions_per_target || Infinity;
+    this.#mostSessions = config.limits.sessions_per_target;
     this.targets = config.targets.map((target, i) => new Target(target, options.cells?.[i]));
     this.times = options.times ?? new ConnectTimes();
     this.#primary = this.#policy(false, options.random ?? Math.random);
@@ -69,7 +69,7 @@ export class Upstream {
   /** Whether a target is neither drained, down nor ejected, and may have another session. */
   #usable(target: Target): boolean {
     return target.standing.usable &&
-      (this.#forFlow || target.sessions.total < this.#mostSessions);
+      (this.#forFlow || this.#mostSessions === 0 || target.sessions.total < this.#mostSessions);
   }
 
   /**
@@ -79,7 +79,9 @@ export class Upstream {
    * @returns Whether there was one; `limits.sessions_per_target` bounds them
    */
   take(target: Target): boolean {
-    return target.sessions.take(this.#mostSessions);
+    if (this.#mostSessions > 0) return target.sessions.take(this.#mostSessions);
+    target.sessions.add(1);
+    return true;
   }
 
   /**

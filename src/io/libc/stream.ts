@@ -6,8 +6,8 @@
  */
 
 import { type Attempt, givenUp } from "../attempt.ts";
-import { whenRoom } from "../queue.ts";
 import type { Endpoint, Stream, StreamAddress } from "../mod.ts";
+import { whenRoom } from "../queue.ts";
 import * as abi from "./abi.ts";
 import { closedError, isSocketError, LibcError, libcError } from "./errors.ts";
 import type { Poller, PollHandler } from "./poller.ts";
@@ -240,7 +240,6 @@ export class LibcStream implements Stream, PollHandler {
  * @param poller The thread's loop
  * @param to IP literal and port, or path of a Unix socket
  * @param attempt Lets the caller give up
- * @param again Whether it is for the caller to try again where a Unix socket's queue is full
  * @returns The connection, at once where it stands at once
  * @throws {LibcError} when it fails; the promise may reject likewise
  */
@@ -248,7 +247,19 @@ export function connectLibc(
   poller: Poller,
   to: StreamAddress,
   attempt: Attempt,
-  again = false,
+): Stream | Promise<Stream> {
+  try {
+    return connectOnce(poller, to, attempt);
+  } catch (error) {
+    if (to.kind !== "unix" || !isQueueFull(error)) throw error;
+    return whenRoom(() => connectOnce(poller, to, attempt), isQueueFull, attempt);
+  }
+}
+
+function connectOnce(
+  poller: Poller,
+  to: StreamAddress,
+  attempt: Attempt,
 ): Stream | Promise<Stream> {
   if (attempt.givenUp) throw givenUp();
   const { libc, errno } = openLibc();
@@ -263,9 +274,6 @@ export function connectLibc(
   }
   if (code !== 0 && code !== abi.EALREADY) {
     libc.close(fd);
-    if (code === abi.EAGAIN && !again) {
-      return whenRoom(() => connectLibc(poller, to, attempt, true), isQueueFull, attempt);
-    }
     throw libcError("connect", code);
   }
   const remote = unix ? NOWHERE : to;
