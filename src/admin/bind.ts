@@ -70,13 +70,12 @@ function explain(error: unknown): string {
   return messageOf(error);
 }
 
-function bindTcp(bind: string, { takeOver, own = "" }: BindOptions): BoundAdmin {
+function bindTcp(bind: string, { takeOver, own }: BindOptions): BoundAdmin {
   const parsed = parseSocketAddress(bind);
   if (typeof parsed === "string") throw new TypeError(parsed);
   const { port } = parsed;
   const hostname = boundHost(parsed.host);
-  const known = parseSocketAddress(own);
-  const isOwn = typeof known !== "string" && overlaps(parsed, known);
+  const isOwn = own !== undefined && overlaps(parsed, [own]);
   // The port is shared so that another shunt can take over; without this look it would be shared
   // with anybody's, and nobody would notice.
   if (!takeOver && !isOwn && port !== 0) Deno.listen({ hostname, port }).close();

@@ -87,9 +87,7 @@ class RunningAdmin implements Admin {
 
   async prepare(config: AdminConfig | null): Promise<AdminChange> {
     const before = this.#running;
-    const token = config === null || config.token_file === null
-      ? undefined
-      : await readToken(config.token_file);
+    const token = await readToken(config?.token_file);
     if (config !== null && before !== undefined && isSameBind(config.bind, before.config.bind)) {
       return {
         commit: () => before.guard = { bind: config.bind, token },

@@ -17,11 +17,12 @@ const MAX_LENGTH = 1024;
 /**
  * Reads a token.
  *
- * @param path The file
- * @returns What it holds, without space around it
+ * @param path The file, where there is one
+ * @returns What it holds, without space around it; `undefined` without a file
  * @throws {ShuntError} with code `bad_token_file` when it cannot be read or holds no usable token
  */
-export async function readToken(path: string): Promise<string> {
+export async function readToken(path: string | null | undefined): Promise<string | undefined> {
+  if (path === null || path === undefined) return undefined;
   const fail = (why: string, cause?: unknown) =>
     new ShuntError(`Cannot use admin.token_file ${JSON.stringify(path)}: ${why}`, {
       code: "bad_token_file",

@@ -58,7 +58,7 @@ export class NobodyAnswers extends Error {}
 /** Where to ask, and with which token; the reason where one is named that cannot be read. */
 interface Place {
   readonly address: string;
-  readonly token?: string;
+  readonly token?: string | undefined;
   readonly noToken?: string;
 }
 
@@ -122,7 +122,6 @@ async function findPlace(options: Options): Promise<Place> {
 }
 
 async function withToken(address: string, file: string | null | undefined): Promise<Place> {
-  if (file === null || file === undefined) return { address };
   try {
     return { address, token: await readToken(file) };
   } catch (error) {

@@ -11,6 +11,7 @@ import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS } from "../
 import { isSocketError, libcError } from "../io/libc/errors.ts";
 import { encodeUnix } from "../io/libc/sockaddr.ts";
 import { missingForLibc, openLibc } from "../io/libc/symbols.ts";
+import { within } from "../within.ts";
 
 const logger = getLogger(["shunt", "notify"]);
 
@@ -225,10 +226,7 @@ class Lines implements Notifier {
   async [Symbol.asyncDispose](): Promise<void> {
     const sender = this.#sender;
     if (sender === undefined) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
-    await Promise.race([this.#idle, late]);
-    clearTimeout(timer);
+    await within(CLOSE_MS, this.#idle);
     this.#sender = undefined;
     sender.close();
   }

@@ -24,15 +24,16 @@ export interface Ready {
  *
  * @param path Where
  * @param ready What to say
- * @throws {Error} when it cannot be written
+ * @throws {ShuntError} with code `bad_ready_file`
  */
 export async function writeReadyFile(
   path: string,
   { pid, admin, listeners }: Ready,
 ): Promise<void> {
-  const unfinished = unfinishedFile(path);
-  await writeAnew(unfinished, `${JSON.stringify({ pid, admin, listeners })}\n`);
-  await Deno.rename(unfinished, path);
+  await writing(path, async (unfinished) => {
+    await writeAnew(unfinished, `${JSON.stringify({ pid, admin, listeners })}\n`);
+    await Deno.rename(unfinished, path);
+  });
 }
 
 /**
@@ -42,12 +43,18 @@ export async function writeReadyFile(
  * @throws {ShuntError} with code `bad_ready_file`
  */
 export async function tryReadyFile(path: string): Promise<void> {
-  const unfinished = unfinishedFile(path);
-  try {
+  await writing(path, async (unfinished) => {
     const old = await Deno.lstat(path).catch(() => undefined);
     if (old?.isDirectory) throw new Error("it is a directory");
     await writeAnew(unfinished, "");
     await Deno.remove(unfinished);
+  });
+}
+
+/** Does something with the file that becomes the ready file. */
+async function writing(path: string, work: (unfinished: string) => Promise<void>): Promise<void> {
+  try {
+    await work(`${path}.${Deno.pid}.tmp`);
   } catch (error) {
     throw new ShuntError(`Cannot write ready file "${path}": ${messageOf(error)}`, {
       code: "bad_ready_file",
@@ -72,10 +79,6 @@ export async function removeReadyFile(path: string, pid?: number): Promise<void>
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-function unfinishedFile(path: string): string {
-  return `${path}.${Deno.pid}.tmp`;
 }
 
 /** Its name is known before it is there: what somebody has put in its place is not written through. */

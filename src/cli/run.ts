@@ -78,14 +78,16 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const signals = new Signals(log);
   const predecessor = upgrade ? await findPredecessor(config.admin, loaded.file) : undefined;
   // Until it is written over, it may be the other one's.
-  if (readyFile !== undefined && predecessor === undefined) await removeReadyFile(readyFile);
+  if (readyFile !== undefined && upgrade && predecessor === undefined) {
+    await removeReadyFile(readyFile);
+  }
   const source = new ConfigSource(options, loaded);
   let proxy: Proxy | undefined;
   let supervisor: Supervisor | undefined;
   try {
     // What can fail has to before addresses are shared with the other one, or it is told to go.
     if (readyFile !== undefined) await tryReadyFile(readyFile);
-    if (predecessor !== undefined) await tryToken(config);
+    if (predecessor !== undefined) await readToken(config.admin?.token_file);
     const inherited = findInherited();
     const telemetry = await openTelemetry(() => (proxy?.config ?? config).log.access_rate);
     proxy = await startProxy(config, {
@@ -124,13 +126,12 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
       await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners });
     }
   } catch (error) {
-    const problem = `Cannot write ready file "${readyFile}": ${messageOf(error)}`;
     if (predecessor === undefined) {
-      terminal.err(`error: ${problem}`);
+      terminal.err(`error: ${messageOf(error)}`);
       await supervisor.close();
       return 1;
     }
-    logger.error(problem);
+    logger.error(messageOf(error));
   }
   supervisor.ready();
   const over = new AbortController();
@@ -212,8 +213,6 @@ function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
 class Signals {
   /** Settles with the first. */
   readonly first: Promise<void>;
-  /** Whether it has come. */
-  came = false;
   /** Whether there was a second. */
   forced = false;
   /** Who is to act; unset while shunt starts. */
@@ -240,6 +239,11 @@ class Signals {
     Deno.addSignalListener("SIGHUP", () => this.supervisor?.reload("signal"));
   }
 
+  /** Whether the first has come. */
+  get came(): boolean {
+    return this.#onFirst === undefined;
+  }
+
   #interrupt(): void {
     const again = performance.now() - this.#interruptedAt < SAME_INTERRUPT_MS;
     this.#interruptedAt = performance.now();
@@ -247,8 +251,7 @@ class Signals {
   }
 
   #end(): void {
-    this.came = true;
-    if (this.#onFirst === undefined) {
+    if (this.came) {
       this.forced = true;
       this.supervisor?.close();
       // A worker that hangs must not keep what was told to end at once.
@@ -291,11 +294,6 @@ function summary(proxy: Proxy): Record<string, number> {
     flows: totals.flowsTotal,
     ...Object.fromEntries(dropped),
   };
-}
-
-/** That the admin address can be guarded is known before the other process leaves it. */
-async function tryToken({ admin }: Config): Promise<void> {
-  if (admin !== null && admin.token_file !== null) await readToken(admin.token_file);
 }
 
 /** The verb `run`. */

@@ -26,6 +26,7 @@ import type { RunningLog } from "../observe/log.ts";
 import type { Active, Proxy } from "../proxy.ts";
 import { FULL_SHARE } from "../resolve/standing.ts";
 import type { Target } from "../resolve/upstream.ts";
+import { within } from "../within.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { Notifier } from "./notify.ts";
 import { ProcessBook } from "./process_measures.ts";
@@ -344,10 +345,4 @@ export class Supervisor implements Control {
 /** The wall-clock time of a time that `performance.now()` gave. */
 function at(time: number): string {
   return new Date(Date.now() - (performance.now() - time)).toISOString();
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([work, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  clearTimeout(timer);
 }

@@ -10,7 +10,7 @@ import { checkHealth } from "./check_health.ts";
 import { checkLoops } from "./check_loops.ts";
 import { checkRoutes } from "./check_routes.ts";
 import type { Draft, DraftListener, DraftUpstream } from "./draft.ts";
-import { NAME } from "./fields.ts";
+import { nameFault } from "./fields.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
 import { type Path, quote, thereAre } from "./problem.ts";
 import type { Report } from "./report.ts";
@@ -34,20 +34,9 @@ export function checkDraft(
   },
 ): void {
   for (const { name, path } of [...draft.listeners, ...draft.upstreams]) {
-    if (name in Object.prototype) {
-      report.error("bad_value", path, {
-        message: `Name ${quote(name)} cannot be used: every object of JavaScript has it`,
-        hint: "use another",
-        at: "key",
-      });
-      continue;
-    }
-    if (NAME.test(name)) continue;
-    report.error("bad_value", path, {
-      message: `Name ${quote(name)} cannot be used`,
-      hint: 'use up to 63 letters, digits, "-" and "_", the first a letter or digit',
-      at: "key",
-    });
+    const wrong = nameFault(name);
+    if (wrong === undefined) continue;
+    report.error("bad_value", path, { message: wrong.fault, hint: wrong.hint, at: "key" });
   }
   checkBinds(draft.listeners, report);
   checkLoops(draft, report);

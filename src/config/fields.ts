@@ -182,7 +182,25 @@ export function list<T>(
 }
 
 /** Characters that a name may have: it becomes a label in logs and metrics and a part of key paths. */
-export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+/**
+ * Tells what is wrong with a name of a listener or upstream.
+ *
+ * @param name The name
+ * @returns What is wrong, or `undefined` where nothing is
+ */
+export function nameFault(name: string): Fault | undefined {
+  const fault = `Name ${quote(name)} cannot be used`;
+  if (name in Object.prototype) {
+    return { fault: `${fault}: every object of JavaScript has it`, hint: "use another" };
+  }
+  if (NAME.test(name)) return undefined;
+  return {
+    fault,
+    hint: 'use up to 63 letters, digits, "-" and "_", the first a letter or digit',
+  };
+}
 
 /**
  * The name of a listener or upstream, where it is given. zod would not look at what stands under a

@@ -5,10 +5,9 @@
  */
 
 import type { Transport } from "../config/schema.ts";
-import { isIpLiteral } from "../wire/address.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Item, type Note, unconverted } from "./plan.ts";
-import { hostAndPort, joinWildcards, PLACEHOLDER_HOST, unbracket } from "./shared.ts";
+import { bindableHost, hostAndPort, joinWildcards, unbracket } from "./shared.ts";
 
 /** Addresses that are treated the same. */
 export interface Listen {
@@ -64,12 +63,10 @@ function addressesOf(address: string): readonly [found: readonly string[], why?:
   if (first === undefined) return [[], "it is no address with a port"];
   const count = Number(last) - Number(first) + 1;
   if (count < 1 || count > MAX_RANGE) return [[], `ranges have 1 to ${MAX_RANGE} ports`];
-  const host = name === "*" ? "0.0.0.0" : unbracket(name);
-  const usable = isIpLiteral(host) || host === "localhost";
+  const { host, why } = bindableHost(name === "*" ? "0.0.0.0" : unbracket(name));
   const all = Array.from(
     { length: count },
-    (_, i) => hostAndPort(usable ? host : PLACEHOLDER_HOST, String(Number(first) + i)),
+    (_, i) => hostAndPort(host, String(Number(first) + i)),
   );
-  if (usable) return [all];
-  return [all, `shunt listens on addresses; put that of "${host}" in place of ${PLACEHOLDER_HOST}`];
+  return why === undefined ? [all] : [all, why];
 }

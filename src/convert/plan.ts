@@ -6,7 +6,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
-import { NAME } from "../config/fields.ts";
+import { nameFault } from "../config/fields.ts";
 import { quote } from "../config/problem.ts";
 import type { Transport } from "../config/schema.ts";
 
@@ -152,7 +152,7 @@ export class Names {
   free(wanted: string): string {
     const legal = wanted.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 55)
       .replace(/-+$/, "");
-    const base = NAME.test(legal) && !(legal in Object.prototype) ? legal : "unnamed";
+    const base = nameFault(legal) === undefined ? legal : "unnamed";
     for (let i = (this.#wanted.get(base) ?? 0) + 1;; i++) {
       const name = i === 1 ? base : `${base}-${i}`;
       if (this.#taken.has(name)) continue;

@@ -7,7 +7,7 @@
 
 import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "../config/json_schema.ts";
 import type { Transport } from "../config/schema.ts";
-import { parseSocketAddress } from "../wire/address.ts";
+import { isIpLiteral, parseSocketAddress } from "../wire/address.ts";
 import { type Item, type Note, remark, unconverted } from "./plan.ts";
 
 /**
@@ -127,7 +127,19 @@ export function unbracket(host: string): string {
 }
 
 /** Stands for a name to listen on: an address for documentation (RFC 5737 §3), which no target has. */
-export const PLACEHOLDER_HOST = "192.0.2.1";
+const PLACEHOLDER_HOST = "192.0.2.1";
+
+/**
+ * Finds what to listen on in the place of a host, for shunt resolves no names there.
+ *
+ * @param host The host without brackets
+ * @returns What to bind, and what has to be done where that is a placeholder
+ */
+export function bindableHost(host: string): { readonly host: string; readonly why?: string } {
+  if (isIpLiteral(host) || host === "localhost") return { host };
+  const why = `shunt listens on addresses; put that of "${host}" in place of ${PLACEHOLDER_HOST}`;
+  return { host: PLACEHOLDER_HOST, why };
+}
 
 /**
  * Joins a host and a port that has not been checked.

@@ -5,7 +5,6 @@
  */
 
 import type { Transport } from "../config/schema.ts";
-import { isIpLiteral } from "../wire/address.ts";
 import {
   type Item,
   Names,
@@ -15,10 +14,10 @@ import {
   unconverted,
 } from "./plan.ts";
 import {
+  bindableHost,
   hostAndPort,
   joinWildcards,
   LOOPBACK,
-  PLACEHOLDER_HOST,
   portNumber,
   unbracket,
 } from "./shared.ts";
@@ -59,14 +58,9 @@ export function readListeners(groups: readonly SslhGroup[], notes: Note[]): Plan
       alike.set(key, known);
       listeners.push(known.listener);
     }
-    const bare = unbracket(host);
-    const usable = isIpLiteral(bare) || bare === "localhost";
-    if (!usable) {
-      const why =
-        `shunt listens on addresses; put that of "${host}" in place of ${PLACEHOLDER_HOST}`;
-      known.listener.notes.push(unconverted(from, why));
-    }
-    known.all.push({ value: hostAndPort(usable ? bare : PLACEHOLDER_HOST, port), from });
+    const bindable = bindableHost(unbracket(host));
+    if (bindable.why !== undefined) known.listener.notes.push(unconverted(from, bindable.why));
+    known.all.push({ value: hostAndPort(bindable.host, port), from });
     known.listener.notes.push(...leftOver(group));
   }
   for (const { listener, all } of alike.values()) {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { within } from "../within.ts";
 import { delayOf, type FaultDirection } from "./plan.ts";
 
 /** Bytes that wait at the most; whoever puts more in has to wait. */
@@ -106,9 +107,6 @@ export class DelayLine {
   /** Waits until something changes, or for some milliseconds. */
   async #change(ms = Infinity): Promise<void> {
     if (ms === Infinity) return await this.#changed.promise;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const later = new Promise<void>((resolve) => timer = setTimeout(resolve, Math.ceil(ms)));
-    await Promise.race([this.#changed.promise, later]);
-    clearTimeout(timer);
+    await within(Math.ceil(ms), this.#changed.promise);
   }
 }

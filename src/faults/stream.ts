@@ -6,6 +6,7 @@
  */
 
 import type { FaultsConfig } from "../config/schema.ts";
+import type { Lingering } from "../io/linger.ts";
 import type { Endpoint, Stream } from "../io/mod.ts";
 import { DelayLine } from "./delay_line.ts";
 import type { FaultPlan } from "./plan.ts";
@@ -19,7 +20,7 @@ export interface FaultyOptions {
   /** Is told that the session has to be reset, both sides of it. */
   readonly onReset: () => void;
   /** Keeps what cuts short one that was closed while its target is still to get something. */
-  readonly lingering: Set<() => void>;
+  readonly lingering: Lingering;
 }
 
 /** A connection whose bytes come late, in part, or never. */

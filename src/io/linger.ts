@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type BufferClass, giveBuffer, takeSmallBuffer } from "../io/buffers.ts";
-import type { Stream } from "../io/mod.ts";
+import { type BufferClass, giveBuffer, takeSmallBuffer } from "./buffers.ts";
+import type { Stream } from "./mod.ts";
 
 /** Connections at once; the rest is closed at once. They hold descriptors that no limit counts. */
 const MAX_LINGERING = 32;

@@ -112,7 +112,8 @@ function look(
   transport: Transport,
   { io, shared, exclusive, own, known }: BindOptions,
 ): void {
-  if (!shared || exclusive !== true || at.port === 0 || isOwn(at, own?.[transport] ?? [])) return;
+  if (!shared || exclusive !== true || at.port === 0) return;
+  if (overlaps(at, own?.[transport] ?? [])) return;
   if (known[transport](bindKey(at)) !== undefined) return;
   if (transport === "tcp") io.listen(at, false).close();
   else io.bind(at, false).close();
@@ -152,13 +153,6 @@ function bindListener(
     if (transports.includes("udp")) udp.push(bind(at));
   }
   return { tcp, udp };
-}
-
-function isOwn(at: Endpoint, own: readonly string[]): boolean {
-  return own.some((text) => {
-    const known = parseSocketAddress(text);
-    return typeof known !== "string" && overlaps(at, known);
-  });
 }
 
 function explain(failure: IoFailure, error: unknown): string {

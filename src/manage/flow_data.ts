@@ -9,8 +9,8 @@ import type { DatagramAddress, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import type { Flow } from "./flow.ts";
-import type { ListenerState } from "./session.ts";
 import { NOTHING } from "./preface.ts";
+import type { ListenerState } from "./session.ts";
 
 /** What the steps of a flow's life leave behind. */
 export class FlowData {

@@ -8,6 +8,7 @@
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../errors.ts";
 import { faultsOf, FaultyStream } from "../faults/mod.ts";
+import type { Lingering } from "../io/linger.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
@@ -19,7 +20,6 @@ import { type Arrival, Head } from "./head.ts";
 import { limitError } from "./limits.ts";
 import { sessionPreface } from "./preface.ts";
 import { startRelay } from "./relay.ts";
-import type { Lingering } from "./linger.ts";
 import type { ListenerState, Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 

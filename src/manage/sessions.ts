@@ -6,12 +6,12 @@
  */
 
 import { monotonicUlid } from "@std/ulid";
+import { closeGently, type Lingering } from "../io/linger.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
 import { TICK_MS } from "./clock.ts";
 import { limitError } from "./limits.ts";
-import { closeGently, type Lingering } from "./linger.ts";
 import { type ListenerState, Session } from "./session.ts";
 
 /** Is told of each session once, at its end. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { within } from "../within.ts";
+
 /** Milliseconds that a line may wait. */
 const FLUSH_MS = 50;
 /** Characters that are written at once at the latest. */
@@ -140,10 +142,7 @@ export class LineSink implements AsyncDisposable {
 
   /** Writes what waits; a reader that does not take it within a second does without. */
   async [Symbol.asyncDispose](): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WRITE_MS));
-    await Promise.race([this.#drain(), late]);
-    clearTimeout(timer);
+    await within(LAST_WRITE_MS, this.#drain());
   }
 
   async #drain(): Promise<void> {

@@ -31,6 +31,7 @@ import { Sessions } from "../manage/sessions.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
+import { within } from "../within.ts";
 import { Bindings, type TcpBinding, type UdpBinding } from "./bindings.ts";
 import type { DrainOptions } from "./messages.ts";
 import type { SharedView } from "./shared.ts";
@@ -353,9 +354,7 @@ export class Plane {
     for (const one of flows) one.draining = true;
     if (timeoutMs > 0) {
       const done = Promise.all([this.#sessions.drained(), ...flows.map((one) => one.drained())]);
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await Promise.race([done, new Promise((resolve) => timer = setTimeout(resolve, timeoutMs))]);
-      clearTimeout(timer);
+      await within(timeoutMs, done);
     }
     this.#endAll();
     for (const { socket } of this.#bindings.udp.values()) socket.close();

@@ -170,16 +170,19 @@ export function boundHost(host: string): string {
 }
 
 /**
- * Tells whether two sockets would be bound to one port of one address: a wildcard takes it on all.
+ * Tells whether a socket would be bound to one port of one address with others: a wildcard takes it on all.
  *
- * @param one Host, in any spelling, and port
- * @param other The same of the other
+ * @param at Host, in any spelling, and port
+ * @param others `IP:PORT` of each; other texts overlap with nothing
  */
 export function overlaps(
-  one: { readonly host: string; readonly port: number },
-  other: { readonly host: string; readonly port: number },
+  at: { readonly host: string; readonly port: number },
+  others: readonly string[],
 ): boolean {
-  if (one.port !== other.port) return false;
-  const hosts = [boundHost(one.host), boundHost(other.host)];
-  return hosts[0] === hosts[1] || hosts.includes("0.0.0.0") || hosts.includes("::");
+  return others.some((text) => {
+    const other = parseSocketAddress(text);
+    if (typeof other === "string" || other.port !== at.port) return false;
+    const hosts = [boundHost(at.host), boundHost(other.host)];
+    return hosts[0] === hosts[1] || hosts.includes("0.0.0.0") || hosts.includes("::");
+  });
 }

@@ -3,16 +3,8 @@ import { connect, type Socket } from "node:net";
 import { MAX_CONNECTIONS } from "../../../src/admin/http.ts";
 import { startAdmin } from "../../../src/admin/server.ts";
 import { ShuntError } from "../../../src/errors.ts";
+import { inFolder } from "../_folder.ts";
 import { ask, FakeControl, startTestAdmin, TOKEN, writeToken } from "./_control.ts";
-
-async function inDir(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 async function listDir(dir: string): Promise<string[]> {
   const names = [];
@@ -37,7 +29,7 @@ Deno.test("admin server: null starts nothing until a reload asks for it", async 
 });
 
 Deno.test("admin server: a Unix socket is its owner's alone and goes with the server", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     const path = `${dir}/admin.sock`;
     const shunt = await startTestAdmin({ bind: `unix:${path}` });
     assertEquals(shunt.admin.address, `unix:${path}`);
@@ -50,7 +42,7 @@ Deno.test("admin server: a Unix socket is its owner's alone and goes with the se
 });
 
 Deno.test("admin server: a Unix socket that nobody serves is replaced, others are left alone", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     const path = `${dir}/admin.sock`;
     const bind = `unix:${path}`;
     const old = await startTestAdmin({ bind });
@@ -71,7 +63,7 @@ Deno.test("admin server: a Unix socket that nobody serves is replaced, others ar
 });
 
 Deno.test("admin server: one that takes over is reached at once, and the old one leaves its socket alone", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     for (const bind of [`unix:${dir}/admin.sock`, "127.0.0.1:0"]) {
       const old = await startTestAdmin({ bind });
       const address = old.admin.address!;
@@ -86,7 +78,7 @@ Deno.test("admin server: one that takes over is reached at once, and the old one
 });
 
 Deno.test("admin server: after a take-over, what others have is theirs again", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     await using other = await startTestAdmin({ bind: `unix:${dir}/other.sock` });
     await using third = await startTestAdmin();
     const config = { bind: `unix:${dir}/admin.sock`, token_file: null };
@@ -127,7 +119,7 @@ Deno.test("admin server: an address in use is told with what to do", async () =>
 });
 
 Deno.test("admin server: a reload reads the token again and keeps the old one where it cannot", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     const token_file = await writeToken(dir);
     await using shunt = await startTestAdmin({ token_file });
     const config = { bind: "127.0.0.1:0", token_file };
@@ -148,7 +140,7 @@ Deno.test("admin server: a reload reads the token again and keeps the old one wh
 });
 
 Deno.test("admin server: tokens that are no tokens are refused", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     const table = [
       ["short", "it holds 5 characters, fewer than 16"],
       ["", "it holds 0 characters"],

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:http";
 import { startTestAdmin, writeToken } from "../admin/_control.ts";
 import { main } from "../../../src/cli/mod.ts";
+import { inFolder } from "../_folder.ts";
 
 interface Ran {
   readonly code: number;
@@ -16,15 +17,6 @@ async function shunt(...args: readonly string[]): Promise<Ran> {
     err: (line) => err.push(line),
   });
   return { code, out: out.join("\n"), err: err.join("\n") };
-}
-
-async function inDir(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
 }
 
 Deno.test("status: shows listeners, targets, sessions and flows as a table", async () => {
@@ -90,7 +82,7 @@ Deno.test("drain: begins and does not wait", async () => {
 });
 
 Deno.test("admin verbs: find the address and the token in the configuration", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     const token_file = await writeToken(dir);
     const bind = `unix:${dir}/admin.sock`;
     const file = `${dir}/c.yaml`;
@@ -120,7 +112,7 @@ Deno.test("admin verbs: find the address and the token in the configuration", as
 });
 
 Deno.test("admin verbs: a public address is asked on loopback, with its token", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     const token_file = await writeToken(dir);
     await using running = await startTestAdmin({ bind: "0.0.0.0:0", token_file });
     const bind = running.admin.address!;
@@ -135,7 +127,7 @@ Deno.test("admin verbs: a public address is asked on loopback, with its token", 
 });
 
 Deno.test("admin verbs: configurations without an address are told", async () => {
-  await inDir(async (dir) => {
+  await inFolder(async (dir) => {
     const file = `${dir}/c.yaml`;
     const table = [
       ["admin: null\n", "The admin address is off"],

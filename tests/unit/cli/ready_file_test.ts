@@ -1,17 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { tryReadyFile, writeReadyFile } from "../../../src/cli/ready_file.ts";
 import { ShuntError } from "../../../src/errors.ts";
+import { inFolder } from "../_folder.ts";
 
 const READY = { pid: 7, admin: null, listeners: { edge: { tcp: ["127.0.0.1:1"], udp: [] } } };
-
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("ready file: is written whole, and nothing is left beside it", () =>
   inFolder(async (folder) => {

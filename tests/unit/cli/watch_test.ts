@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { watchFile, type WatchOptions } from "../../../src/cli/watch.ts";
+import { dirname } from "node:path";
+import { type FileWatch, watchFile, type WatchOptions } from "../../../src/cli/watch.ts";
+import { inFolder } from "../_folder.ts";
 
 const linux = Deno.build.os === "linux";
 /** Long enough for a loaded machine to deliver events that belong together. */
@@ -36,13 +38,30 @@ class Told {
   }
 }
 
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+/** What a test has of a file that is watched. */
+interface Watching {
+  /** A folder of the test's own, which the file is in. */
+  readonly folder: string;
+  readonly path: string;
+  readonly told: Told;
+  readonly watch: FileWatch;
+}
+
+/** Watches a file, which says something, while a test does something with it. */
+function watching(
+  text: string,
+  test: (at: Watching) => Promise<void>,
+  name = "config.yaml",
+): Promise<void> {
+  return inFolder(async (folder) => {
+    const path = `${folder}/${name}`;
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeTextFile(path, text);
+    const told = new Told();
+    await using watch = watchFile(path, told.options);
+    await watch.started;
+    await test({ folder, path, told, watch });
+  });
 }
 
 async function replace(path: string, text: string): Promise<void> {
@@ -107,20 +126,14 @@ const WRITERS: Readonly<Record<string, (folder: string, path: string) => Promise
 
 for (const [name, write] of Object.entries(WRITERS)) {
   Deno.test(`watch: sees ${name}, once, and goes on`, () =>
-    withFolder(async (folder) => {
-      const path = `${folder}/conf/config.yaml`;
-      await Deno.mkdir(`${folder}/conf`);
-      await Deno.writeTextFile(path, "old");
-      const told = new Told();
-      await using watch = watchFile(path, told.options);
-      await watch.started;
+    watching("old", async ({ folder, path, told }) => {
       await write(folder, path);
       assertEquals(await told.next(), "changed new");
       await replace(path, "renamed");
       assertEquals(await told.next(), "changed renamed");
       await Deno.writeTextFile(path, "written");
       assertEquals(await told.next(), "changed written");
-    }));
+    }, "conf/config.yaml"));
 }
 
 const EDITORS: readonly (readonly [string, ...string[]])[] = [
@@ -134,12 +147,7 @@ for (const [command, ...args] of EDITORS) {
     name: `watch: sees ${command} ${args.join(" ")}`,
     ignore: !linux || !await has(command),
   }, () =>
-    withFolder(async (folder) => {
-      const path = `${folder}/config.yaml`;
-      await Deno.writeTextFile(path, "old\n");
-      const told = new Told();
-      await using watch = watchFile(path, told.options);
-      await watch.started;
+    watching("old\n", async ({ path, told }) => {
       await runs(command, ...args, path);
       assertEquals(await told.next(), "changed new\n");
     }));
@@ -148,12 +156,7 @@ for (const [command, ...args] of EDITORS) {
 Deno.test(
   { name: "watch: waits for a writer that pauses, in place or anew", ignore: !linux },
   () =>
-    withFolder(async (folder) => {
-      const path = `${folder}/config.yaml`;
-      await Deno.writeTextFile(path, "old");
-      const told = new Told();
-      await using watch = watchFile(path, told.options);
-      await watch.started;
+    watching("old", async ({ path, told }) => {
       for (const round of [1, 2]) {
         {
           using file = await Deno.open(path, { write: true, truncate: true, create: true });
@@ -172,7 +175,7 @@ Deno.test(
 Deno.test(
   { name: "watch: waits for a writer in a folder that was not there", ignore: !linux },
   () =>
-    withFolder(async (folder) => {
+    inFolder(async (folder) => {
       const path = `${folder}/a/b/config.yaml`;
       const told = new Told();
       await using watch = watchFile(path, told.options);
@@ -190,13 +193,7 @@ Deno.test(
 );
 
 Deno.test("watch: what comes after what was read on demand is told, a change back too", () =>
-  withFolder(async (folder) => {
-    const path = `${folder}/conf/config.yaml`;
-    await Deno.mkdir(`${folder}/conf`);
-    await Deno.writeTextFile(path, "old");
-    const told = new Told();
-    await using watch = watchFile(path, told.options);
-    await watch.started;
+  watching("old", async ({ folder, path, told, watch }) => {
     assertEquals(await watch.read(), "old");
     await replace(path, "new");
     assertEquals(await watch.read(), "new");
@@ -212,17 +209,12 @@ Deno.test("watch: what comes after what was read on demand is told, a change bac
     assertEquals(await watch.read(), undefined);
     await Deno.mkdir(path);
     await assertRejects(() => watch.read(), Error, "is not a file");
-  }));
+  }, "conf/config.yaml"));
 
 Deno.test(
   { name: "watch: what is being written is not read on demand", ignore: !linux },
   () =>
-    withFolder(async (folder) => {
-      const path = `${folder}/config.yaml`;
-      await Deno.writeTextFile(path, "old");
-      const told = new Told();
-      await using watch = watchFile(path, told.options);
-      await watch.started;
+    watching("old", async ({ path, told, watch }) => {
       {
         using file = await Deno.open(path, { write: true, truncate: true });
         await file.write(new TextEncoder().encode("half "));
@@ -236,7 +228,7 @@ Deno.test(
 );
 
 Deno.test("watch: follows a volume of Kubernetes", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const publish = async (version: string) => {
       await Deno.mkdir(`${folder}/..${version}`);
       await Deno.writeTextFile(`${folder}/..${version}/config.yaml`, version);
@@ -256,7 +248,7 @@ Deno.test("watch: follows a volume of Kubernetes", () =>
   }));
 
 Deno.test("watch: follows links to folders and files, whatever replaces them", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     for (const release of ["1", "2"]) {
       await Deno.mkdir(`${folder}/releases/${release}/etc`, { recursive: true });
       await Deno.writeTextFile(`${folder}/releases/${release}/etc/real`, release);
@@ -284,12 +276,7 @@ Deno.test("watch: follows links to folders and files, whatever replaces them", (
   }));
 
 Deno.test("watch: says nothing of a file that says the same, or of others", () =>
-  withFolder(async (folder) => {
-    const path = `${folder}/config.yaml`;
-    await Deno.writeTextFile(path, "same");
-    const told = new Told();
-    await using watch = watchFile(path, told.options);
-    await watch.started;
+  watching("same", async ({ folder, path, told }) => {
     await Deno.utime(path, 1, 1);
     await Deno.chmod(path, 0o600);
     await Deno.writeTextFile(path, "same");
@@ -303,7 +290,7 @@ Deno.test("watch: says nothing of a file that says the same, or of others", () =
   }));
 
 Deno.test("watch: compares with the text in use, read before", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/config.yaml`, "newer");
     const told = new Told();
     await using _watch = watchFile(`${folder}/config.yaml`, { ...told.options, text: "older" });
@@ -311,7 +298,7 @@ Deno.test("watch: compares with the text in use, read before", () =>
   }));
 
 Deno.test("watch: goes on after whom it tells has failed", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
     const told = new Told();
     await using watch = watchFile(path, {
@@ -335,7 +322,7 @@ Deno.test("watch: goes on after whom it tells has failed", () =>
   }));
 
 Deno.test("watch: calls again only once a call has ended, with the last text", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
     const told = new Told();
     let finish: (() => void) | undefined;
@@ -357,7 +344,7 @@ Deno.test("watch: calls again only once a call has ended, with the last text", (
   }));
 
 Deno.test("watch: ends where it is disposed of, while it calls as well", () =>
-  withFolder(async (folder) => {
+  inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
     const ended = Promise.withResolvers<void>();
     const watch = watchFile(path, {

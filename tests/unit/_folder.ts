@@ -1,0 +1,15 @@
+/** A folder for one test. */
+
+/**
+ * Gives a test a folder of its own, which is gone after it.
+ *
+ * @param test Gets the folder's path
+ */
+export async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
