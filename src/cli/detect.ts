@@ -50,7 +50,10 @@ export function detectStream(bytes: Uint8Array): Finding {
   const detection = new Detection("tcp", true);
   if (bytes.length === 0) return { detected: SILENT, complete: false };
   const detected = detection.stream(bytes);
-  return { detected: detected ?? detection.conclude(), complete: detected !== undefined };
+  return {
+    detected: detected ?? detection.conclude("client_end"),
+    complete: detected !== undefined,
+  };
 }
 
 /**
@@ -67,7 +70,7 @@ export function detectFlow(datagrams: readonly Uint8Array[]): Finding {
     const detected = detection.datagrams(soFar);
     if (detected !== undefined) return { detected, complete: true };
   }
-  return { detected: detection.conclude(), complete: false };
+  return { detected: detection.conclude("deadline"), complete: false };
 }
 
 /**
@@ -77,7 +80,7 @@ export function detectFlow(datagrams: readonly Uint8Array[]): Finding {
  * @returns The line
  */
 export function formatFinding({ detected, complete }: Finding): string {
-  const { protocol, facts } = detected;
+  const { protocol, facts, end } = detected;
   const words = [protocol];
   if (facts.version !== undefined) words.push(`version=${facts.version}`);
   if (facts.sni !== undefined) words.push(`sni=${JSON.stringify(facts.sni)}`);
@@ -86,6 +89,7 @@ export function formatFinding({ detected, complete }: Finding): string {
   if (facts.tls_version !== undefined) words.push(`tls_version=${facts.tls_version}`);
   if (facts.hello_bytes !== undefined) words.push(`hello_bytes=${facts.hello_bytes}`);
   if (facts.host !== undefined) words.push(`host=${JSON.stringify(facts.host)}`);
+  if (complete && end !== undefined) words.push(`detect_end=${end}`);
   if (!complete) words.push("(incomplete: more bytes could tell more)");
   return words.join(" ");
 }

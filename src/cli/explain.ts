@@ -6,7 +6,8 @@
 
 import type { Config, ListenerConfig, Transport } from "../config/schema.ts";
 import { type Detected, PROTOCOLS, SILENT } from "../detect/mod.ts";
-import { Router } from "../resolve/router.ts";
+import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
+import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
 import { isJa4 } from "../wire/ja4.ts";
@@ -37,12 +38,19 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   } else {
     terminal.out("detect: not needed, no route needs a byte of the client's");
   }
-  const explained = router.explain({
+  const seen: Seen = {
     transport,
     protocol: detected?.protocol ?? "",
     source: source.host,
     ...detected?.facts,
-  });
+  };
+  const unread = detected !== undefined &&
+    closesUnreadable({ config: listener, router }, detected, seen);
+  if (unread) {
+    terminal.out(`${UNREADABLE} (${detected?.end}): shunt closes it (unreadable)`);
+    return 0;
+  }
+  const explained = router.explain(seen);
   for (const { route, matched, why } of explained) {
     terminal.out(`${route.name} -> ${route.upstream}: ${matched ? "matches" : why}`);
   }

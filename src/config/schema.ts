@@ -111,6 +111,14 @@ export const ListenerSchema = z.strictObject({
       description: "What then: `fallthrough` goes on with what was read, which server-first " +
         "protocols need; `close` ends the session",
     }),
+    on_unreadable: field.choice(["close", "fallthrough"]).exactOptional().meta({
+      description:
+        "What becomes of a session or flow whose protocol is certain while its name, or " +
+        "another fact that routes can ask for, could not be read: it is too long, too slow or " +
+        "contradicts itself (see `detect_end` in the access line). `close` ends it (`unreadable`), " +
+        "`fallthrough` routes it without those facts; unset: `close` if a route that asks for " +
+        "such a fact could have matched it",
+    }),
     max_bytes: field.size("1KiB", "1MiB").prefault("64KiB").meta({
       description: "What detection may hold of one session or flow",
     }),

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { DetectEnd } from "./ends.ts";
+
 /**
  * What a detector learned beside the protocol's name; keys as access lines and JSON spell them.
  */
@@ -27,12 +29,23 @@ export interface Facts {
 
 /** The answer of a detector. */
 export type Verdict =
-  | { readonly kind: "match"; readonly facts: Facts }
+  | {
+    readonly kind: "match";
+    readonly facts: Facts;
+    /**
+     * Set if the protocol is certain and facts that a route can ask for could not be read: why. With
+     * `bad_name` only the name is in doubt, else all of {@linkcode Detector.facts} are.
+     */
+    readonly end?: DetectEnd;
+  }
   | {
     readonly kind: "need_more";
     /** Total bytes (TCP) below which asking again is useless; always more than were given. */
     readonly bytes: number;
-    /** Set once the protocol is certain: what to go on with if no more comes. */
+    /**
+     * Set once the protocol is certain: what to go on with if no more comes. Facts that a route can
+     * ask for are dropped then: what is still to come could contradict them.
+     */
     readonly certain?: Facts;
     /** Set where only this fact is still missing. */
     readonly lacks?: "host";

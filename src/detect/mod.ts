@@ -6,6 +6,7 @@
  */
 
 import type { Detector, FactName, Facts } from "./detector.ts";
+import type { DetectEnd } from "./ends.ts";
 import { http } from "./http.ts";
 import { quic } from "./quic.ts";
 import { socks4, socks5 } from "./socks.ts";
@@ -37,6 +38,24 @@ export interface Detected {
   /** A detector's name, `unknown` (no detector knew the bytes) or `silent` (no byte came). */
   readonly protocol: string;
   readonly facts: Facts;
+  /** What ended detection before all was read that the first bytes say; unset if nothing did. */
+  readonly end?: DetectEnd;
+}
+
+const NAMES: readonly FactName[] = ["sni", "host"];
+const NO_FACTS: readonly FactName[] = [];
+
+/**
+ * Returns the facts that a client may have told and that could not be read: a route that asks for one
+ * of them might have matched.
+ *
+ * @param detected What detection found out
+ * @returns Their names; none unless the protocol is certain and {@linkcode Detected.end} is set
+ */
+export function inDoubt({ protocol, end }: Detected): readonly FactName[] {
+  if (end === undefined) return NO_FACTS;
+  const { facts } = PROTOCOLS.find(({ name }) => name === protocol) ?? { facts: NO_FACTS };
+  return end === "bad_name" ? facts.filter((fact) => NAMES.includes(fact)) : facts;
 }
 
 const STREAM = DETECTORS.filter((detector) => detector.tcp !== undefined);
@@ -93,10 +112,12 @@ export class Detection {
   /**
    * Ends detection where no more comes or no more may be held.
    *
-   * @returns What is certain by then, else `unknown`
+   * @param end Why no more is read
+   * @returns What is certain by then, without the facts that a route can ask for; else `unknown`
    */
-  conclude(): Detected {
-    return this.#certain ?? UNKNOWN;
+  conclude(end: DetectEnd): Detected {
+    const { protocol, facts: { version } } = this.#certain ?? UNKNOWN;
+    return { protocol, facts: version === undefined ? NOTHING : { version }, end };
   }
 
   #ask(
@@ -115,7 +136,9 @@ export class Detection {
       }
       switch (verdict.kind) {
         case "match":
-          return { protocol: detector.name, facts: verdict.facts };
+          return verdict.end === undefined
+            ? { protocol: detector.name, facts: verdict.facts }
+            : { protocol: detector.name, facts: verdict.facts, end: verdict.end };
         case "no_match":
           this.#wait[i] = Infinity;
           if (this.#certain?.protocol === detector.name) this.#certain = undefined;
@@ -128,6 +151,6 @@ export class Detection {
           if (verdict.lacks === "host" && !this.#needsHost) return this.#certain;
       }
     }
-    return open ? undefined : this.conclude();
+    return open ? undefined : UNKNOWN;
   }
 }

@@ -7,9 +7,11 @@
 
 import { monotonicUlid } from "@std/ulid";
 import { type Detected, Detection } from "../detect/mod.ts";
-import { ConnectError, ResolveError } from "../errors.ts";
+import type { DetectEnd } from "../detect/ends.ts";
+import { ConnectError, DetectError, ResolveError } from "../errors.ts";
 import type { DatagramAddress, DatagramSocket } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
+import type { Seen } from "../resolve/router.ts";
 import type { Upstream } from "../resolve/upstream.ts";
 import { unmapHost } from "../wire/address.ts";
 import { concatenate } from "../wire/bytes.ts";
@@ -23,6 +25,7 @@ import { hasDeadTargets, isGone } from "./flow_moves.ts";
 import { LocalSlots } from "./local_slots.ts";
 import { flowPreface, NOTHING } from "./preface.ts";
 import type { ListenerState } from "./session.ts";
+import { closesUnreadable, UNREADABLE } from "./unreadable.ts";
 
 /** Idle time of a flow whose upstream sets none: 30 s. */
 const IDLE_MS = 30_000;
@@ -138,7 +141,7 @@ export class Flows {
         if (flow.state === "detecting") this.#detect(flow);
         return;
       case "full":
-        this.#conclude(flow);
+        this.#conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
         return;
       case "stale":
         return this.#renew(flow, bytes, from);
@@ -188,7 +191,7 @@ export class Flows {
       else if (flow.state !== "detecting") this.end(flow, "dns_failed");
       else if (flow.data.listener.config.detect.on_timeout === "close") {
         this.end(flow, "detect_timeout");
-      } else this.#conclude(flow);
+      } else this.#conclude(flow, "deadline");
     });
     for (const flow of this.#table) countBytes(flow);
     this.#expireDead();
@@ -266,8 +269,8 @@ export class Flows {
   }
 
   /** Goes on with what is certain, where no more datagrams come or may be held. */
-  #conclude(flow: Flow<FlowData>): void {
-    this.#route(flow, flow.data.detection?.conclude());
+  #conclude(flow: Flow<FlowData>, end: DetectEnd): void {
+    this.#route(flow, flow.data.detection?.conclude(end));
   }
 
   #route(flow: Flow<FlowData>, detected?: Detected): void {
@@ -280,12 +283,19 @@ export class Flows {
       counters.detectSeconds.observe(data.detectMs / 1000);
     }
     counters.detect(detected?.protocol);
-    const route = data.listener.router.match({
+    const seen: Seen = {
       transport: "udp",
       protocol: detected?.protocol ?? "",
       source: unmapHost(flow.host),
       ...detected?.facts,
-    });
+    };
+    if (detected?.end !== undefined) {
+      counters.endDetection(detected.end);
+      if (closesUnreadable(data.listener, detected, seen)) {
+        return this.end(flow, "unreadable", new DetectError(UNREADABLE, { code: "unreadable" }));
+      }
+    }
+    const route = data.listener.router.match(seen);
     if (route === undefined) return this.end(flow, "no_route");
     data.route = route;
     counters.match(route.index);

@@ -11,6 +11,7 @@ import { faultsOf, FaultyStream } from "../faults/mod.ts";
 import type { Lingering } from "../io/linger.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
+import type { Seen } from "../resolve/router.ts";
 import { unmapHost } from "../wire/address.ts";
 import { parseProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Budget } from "./budget.ts";
@@ -20,6 +21,7 @@ import { type Arrival, Head } from "./head.ts";
 import { limitError } from "./limits.ts";
 import { sessionPreface } from "./preface.ts";
 import { startRelay } from "./relay.ts";
+import { closesUnreadable, UNREADABLE } from "./unreadable.ts";
 import type { ListenerState, Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -118,6 +120,7 @@ const DETECT_MESSAGES = {
   proxy_header: "The PROXY header is missing or malformed",
   detect_memory: "All sessions and flows together hold limits.detect_memory",
   detect_timeout: "The client's protocol was not clear within detect.timeout",
+  unreadable: UNREADABLE,
 } as const;
 
 function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
@@ -222,24 +225,29 @@ function judge(
     case "end":
       // A health check that connects and closes need not trouble a target.
       if (head.length === 0) throw new Stop("client_closed");
-      return detection.conclude();
+      return detection.conclude("client_end");
     case "full":
-      return detection.conclude();
+      return detection.conclude("max_bytes");
     case "deadline":
       if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
-      return head.length === 0 ? SILENT : detection.conclude();
+      return head.length === 0 ? SILENT : detection.conclude("deadline");
   }
 }
 
 /** Routes a session and connects it to a target. */
 function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> {
   const { listener, detected, source } = session;
-  const route = listener.router.match({
+  const seen: Seen = {
     transport: "tcp",
     protocol: detected?.protocol ?? "",
     source: source.host,
     ...detected?.facts,
-  });
+  };
+  if (detected?.end !== undefined) {
+    listener.counters.sessions.endDetection(detected.end);
+    if (closesUnreadable(listener, detected, seen)) throw detectStop("unreadable");
+  }
+  const route = listener.router.match(seen);
   if (route === undefined) throw new Stop("no_route");
   session.route = route;
   listener.counters.sessions.match(route.index);

@@ -71,6 +71,7 @@ export function accessValues(record: AccessRecord) {
     tls_version: detected?.facts.tls_version,
     hello_bytes: detected?.facts.hello_bytes,
     host: clipped(detected?.facts.host),
+    detect_end: detected?.end,
     route: record.route,
     upstream: record.upstream,
     target: record.target,

@@ -17,6 +17,7 @@ export const ACCESS_TEXTS = {
   tls_version: "The highest TLS version that the hello offers",
   hello_bytes: "Bytes of the hello",
   host: "Host of an HTTP request",
+  detect_end: "What ended detection before all was read, see below; not there if nothing did",
   route: "The route that matched, by its place: `routes[0]`",
   upstream: "The upstream that the route leads to",
   target: "The target, as the configuration spells it",

@@ -24,6 +24,7 @@ const KINDS: Readonly<Record<CloseReason, Kind>> = {
   target_reset: "served",
   detect_timeout: "refused",
   detect_memory: "refused",
+  unreadable: "refused",
   proxy_header: "refused",
   no_route: "refused",
   no_target: "failed",

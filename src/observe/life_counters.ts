@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DETECT_ENDS, type DetectEnd } from "../detect/ends.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { Histogram, histogramCells, LIFE_BOUNDS, WAIT_BOUNDS } from "./histogram.ts";
 import { CLOSE_REASONS, type CloseReason } from "./reasons.ts";
@@ -25,6 +26,9 @@ const PROTOCOL_INDEX: ReadonlyMap<string, number> = new Map(
 const REASON_INDEX = Object.fromEntries(
   CLOSE_REASONS.map((reason, i) => [reason, i]),
 ) as Record<CloseReason, number>;
+const END_INDEX = Object.fromEntries(
+  DETECT_ENDS.map((end, i) => [end, i]),
+) as Record<DetectEnd, number>;
 
 const TOTAL = 0;
 const ACTIVE = 1;
@@ -32,7 +36,8 @@ const UP = 2;
 const DOWN = 3;
 const CLOSES = 4;
 const DETECTED = CLOSES + CLOSE_REASONS.length;
-const DETECT_SECONDS = DETECTED + COUNTED_PROTOCOLS.length;
+const DETECT_ENDED = DETECTED + COUNTED_PROTOCOLS.length;
+const DETECT_SECONDS = DETECT_ENDED + DETECT_ENDS.length;
 const SECONDS = DETECT_SECONDS + histogramCells(WAIT_BOUNDS);
 
 /** Numbers that they take. */
@@ -106,6 +111,15 @@ export class LifeCounters {
   }
 
   /**
+   * Counts what ended the detection of one before all was read.
+   *
+   * @param end The cause
+   */
+  endDetection(end: DetectEnd): void {
+    this.#add(DETECT_ENDED + END_INDEX[end], 1);
+  }
+
+  /**
    * Counts which route one took.
    *
    * @param route The route's place in the list
@@ -141,7 +155,12 @@ export class LifeCounters {
 
   /** What they turned out to be, by {@linkcode COUNTED_PROTOCOLS}. */
   get detected(): Float64Array {
-    return this.#cells.subarray(DETECTED, DETECT_SECONDS);
+    return this.#cells.subarray(DETECTED, DETECT_ENDED);
+  }
+
+  /** Detections that ended before all was read, by {@linkcode DETECT_ENDS}. */
+  get detectEnds(): Float64Array {
+    return this.#cells.subarray(DETECT_ENDED, DETECT_SECONDS);
   }
 
   /** How many took each route of the listener. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DETECT_ENDS } from "../detect/ends.ts";
 import { COUNTED_PROTOCOLS, type LifeCounters } from "./life_counters.ts";
 import type { ListenerMeasures, Measures } from "./measures.ts";
 import { type AddSample, type Metric, metric } from "./metric.ts";
@@ -104,6 +105,12 @@ export const LISTENER_METRICS: readonly Metric[] = [
       "none: no route asked for any",
     collect: lives((add, { detected }, names) =>
       COUNTED_PROTOCOLS.forEach((protocol, i) => add(detected[i]!, ...names, protocol))
+    ),
+  }),
+  metric("counter", "shunt_detect_ends_total{listener,transport,cause}", {
+    help: "Detections that ended before all was read that the first bytes say, by cause",
+    collect: lives((add, { detectEnds }, names) =>
+      DETECT_ENDS.forEach((cause, i) => add(detectEnds[i]!, ...names, cause))
     ),
   }),
   metric("counter", "shunt_route_matches_total{listener,transport,route,upstream}", {

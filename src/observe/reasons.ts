@@ -14,6 +14,9 @@ export const CLOSE_TEXTS = {
   target_reset: "The target's connection broke, or a datagram could not be sent to it",
   detect_timeout: "Detection took longer than `detect.timeout` and `on_timeout` is `close`",
   detect_memory: "All sessions and flows together hold `limits.detect_memory`",
+  unreadable:
+    "The protocol is certain, but a name or fact that routes ask for could not be read: see " +
+    "`detect_end` and `detect.on_unreadable`",
   proxy_header: "A PROXY header was required or begun, and is missing or broken",
   no_route: "No route matched",
   no_target: "The upstream has no target that may be tried",

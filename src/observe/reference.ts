@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DETECT_END_TEXTS } from "../detect/ends.ts";
 import { ACCESS_TEXTS } from "./access_fields.ts";
 import { LIFE_BOUNDS, WAIT_BOUNDS } from "./histogram.ts";
 import { COUNTED_PROTOCOLS } from "./life_counters.ts";
@@ -60,6 +61,12 @@ export function observeReference(operations: readonly OperationInfo[]): string {
       head: ["reason", "meaning"],
       rows: texts(CLOSE_TEXTS),
     }),
+    ...section(
+      "Ends of detection",
+      "The values of `detect_end`, and of `cause` in `shunt_detect_ends_total`: what ended detection " +
+        "before all was read that the first bytes say.",
+      { head: ["cause", "meaning"], rows: texts(DETECT_END_TEXTS) },
+    ),
     ...section("Drop reasons", "Why a datagram was dropped: the `reason` of `shunt_drops_total`.", {
       head: ["reason", "meaning"],
       rows: texts(DROP_TEXTS),

@@ -12,6 +12,7 @@ import type {
   RouteConfig,
   Transport,
 } from "../config/schema.ts";
+import type { FactName } from "../detect/detector.ts";
 import { AddressSet } from "./cidr.ts";
 import { PrefixSet } from "./prefixes.ts";
 import { NameSet, normalizeName } from "./names.ts";
@@ -181,6 +182,26 @@ export class Router {
       if (failing(rule, seen) === undefined) return rule.route;
     }
     return undefined;
+  }
+
+  /**
+   * Reports whether the choice hinges on facts that a client may have told and that could not be read:
+   * whether a route that asks for one of them could match before one that asks for none of them does.
+   *
+   * @param seen What is known of the client, without the facts in doubt
+   * @param doubtful The facts that could not be read
+   * @returns `false` if {@linkcode match} finds the same route whatever they are
+   */
+  hinges(seen: Seen, doubtful: readonly FactName[]): boolean {
+    for (const rule of this.#rules) {
+      const condition = failing(rule, seen);
+      if (condition === undefined) return false;
+      if (!doubtful.some((fact) => fact === condition)) continue;
+      const rest = { ...rule };
+      for (const fact of doubtful) rest[fact] = undefined;
+      if (failing(rest, seen) === undefined) return true;
+    }
+    return false;
   }
 
   /**

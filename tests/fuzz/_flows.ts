@@ -157,11 +157,11 @@ export const FLOW_REGISTRY: Target = {
       detected = detection.datagrams(held);
       if (detected !== undefined) break;
     }
-    detected ??= detection.conclude();
+    detected ??= detection.conclude("deadline");
     claimProtocol(detected.protocol);
     claimFacts(detected.protocol, detected.facts);
     const again = new Detection("udp", true);
-    const whole = again.datagrams([...held]) ?? again.conclude();
+    const whole = again.datagrams([...held]) ?? again.conclude("deadline");
     if (whole.protocol !== detected.protocol) fail(`"${detected.protocol}", "${whole.protocol}"`);
     claimSameFacts(whole.facts, detected.facts, "by when the registry was asked");
   },

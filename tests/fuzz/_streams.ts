@@ -128,7 +128,7 @@ function detect(input: Input, needsHost: boolean): Detected | undefined {
     detected = detection.stream(bytes.subarray(0, end));
     return detected === undefined;
   });
-  const { protocol, facts } = detected ?? detection.conclude();
+  const { protocol, facts } = detected ?? detection.conclude("client_end");
   claimProtocol(protocol);
   claimFacts(protocol, facts);
   return detected;

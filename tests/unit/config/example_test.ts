@@ -37,7 +37,16 @@ for (const [name, yaml] of Object.entries(TEXTS)) {
       key,
       { ...upstream, ...idleOf(plain, key) },
     ]);
-    assertEquals({ ...config, upstreams: Object.fromEntries(idle) }, plain);
+    // Unset, what is unreadable is closed by what routes ask for, so that no one value is the default.
+    const listeners = Object.entries(config.listeners).map(([key, listener]) => {
+      const { on_unreadable: _, ...detect } = listener.detect;
+      return [key, { ...listener, detect }];
+    });
+    assertEquals({
+      ...config,
+      listeners: Object.fromEntries(listeners),
+      upstreams: Object.fromEntries(idle),
+    }, plain);
   });
 }
 

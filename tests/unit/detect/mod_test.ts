@@ -35,7 +35,7 @@ Deno.test("detection: concludes with what is certain", () => {
   const hello = recordize(buildClientHello({ sni: "a.example" }), [1000]);
   const detection = new Detection("tcp", true);
   assertEquals(detection.stream(hello.subarray(0, 20)), undefined);
-  assertEquals(detection.conclude().protocol, "tls");
+  assertEquals(detection.conclude("deadline").protocol, "tls");
 });
 
 Deno.test("detection: takes certainty back when the rest contradicts it", () => {
@@ -45,7 +45,7 @@ Deno.test("detection: takes certainty back when the rest contradicts it", () => 
   const broken = hello.slice();
   broken[25] = 0x17;
   assertEquals(detection.stream(broken)?.protocol, "unknown");
-  assertEquals(detection.conclude().protocol, "unknown");
+  assertEquals(detection.conclude("deadline").protocol, "unknown");
 });
 
 Deno.test("detection: a detector is not asked before its hint", () => {
