@@ -6,7 +6,8 @@
  */
 
 import ipaddr from "ipaddr.js";
-import { isHostName, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import { isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import { isHostName } from "../wire/host_name.ts";
 import { quote } from "./problem.ts";
 import type { Fault } from "./scalars.ts";
 

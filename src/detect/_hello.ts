@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { ClientHello } from "../wire/client_hello.ts";
+import type { AlpnSet } from "../wire/alpn.ts";
+import { type ClientHello, parseClientHello } from "../wire/client_hello.ts";
 import { type Carrier, ja4 } from "../wire/ja4.ts";
-import type { Facts } from "./detector.ts";
+import type { Facts, Verdict } from "./detector.ts";
 
 /** Versions as `openssl` and `curl` take them, by their numbers (RFC 8446 §4.2.1). */
 const VERSIONS: ReadonlyMap<number, string> = new Map([
@@ -16,8 +17,34 @@ const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0301, "1.0"],
 ]);
 
+/** What a message turned out to be. */
+export type HelloVerdict =
+  | Extract<Verdict, { readonly kind: "match" }>
+  | { readonly kind: "need_more"; readonly bytes: number }
+  | { readonly kind: "invalid" };
+
 /**
- * Says what a ClientHello tells.
+ * Judges handshake bytes that are certain to be a ClientHello's.
+ *
+ * @param message The bytes, from the message's first on
+ * @param asked The protocol names that routes ask for
+ * @param carrier What it came by
+ * @returns A match with its facts, and with an end if they are in doubt; else what parsing says
+ */
+export function judgeHello(
+  message: Uint8Array,
+  asked: AlpnSet | undefined,
+  carrier: Carrier,
+): HelloVerdict {
+  const hello = parseClientHello(message, asked);
+  if (hello.kind !== "hello") return hello;
+  const facts = helloFacts(message, hello, carrier);
+  const { doubt } = hello;
+  return doubt === undefined ? { kind: "match", facts } : { kind: "match", facts, end: doubt };
+}
+
+/**
+ * Says what a ClientHello tells: of one that is in doubt, what is not.
  *
  * @param message The message
  * @param hello What parsing it gave
@@ -26,11 +53,14 @@ const VERSIONS: ReadonlyMap<number, string> = new Map([
  */
 export function helloFacts(message: Uint8Array, hello: ClientHello, carrier: Carrier): Facts {
   const facts: { -readonly [K in keyof Facts]: Facts[K] } = {};
-  const fingerprint = ja4(message, hello, carrier);
+  const { sni, alpn, doubt } = hello;
   const version = VERSIONS.get(hello.version);
-  if (hello.sni !== undefined) facts.sni = hello.sni;
-  if (hello.alpn !== undefined) facts.alpn = hello.alpn;
-  if (fingerprint !== undefined) facts.ja4 = fingerprint;
+  if (doubt !== "malformed") {
+    const fingerprint = ja4(message, hello, carrier);
+    if (sni !== undefined) facts.sni = sni;
+    if (alpn !== undefined) facts.alpn = alpn;
+    if (fingerprint !== undefined) facts.ja4 = fingerprint;
+  }
   if (version !== undefined) facts.tls_version = version;
   facts.hello_bytes = hello.bytes;
   return facts;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { AlpnSet } from "../wire/alpn.ts";
 import type { DetectEnd } from "./ends.ts";
 
 /**
@@ -13,7 +14,10 @@ import type { DetectEnd } from "./ends.ts";
 export interface Facts {
   /** Server name of a ClientHello: lower case, without a trailing dot. */
   readonly sni?: string;
-  /** Protocols that a ClientHello offers, in its order. */
+  /**
+   * Protocols that a ClientHello offers, in its order: the first eight, of 32 bytes at the most with an
+   * ellipsis after what is cut, and those that a route asks for.
+   */
   readonly alpn?: readonly string[];
   /** JA4 fingerprint of a ClientHello. */
   readonly ja4?: string;
@@ -68,13 +72,15 @@ export interface Detector {
    * Judges the first bytes of a TCP session.
    *
    * @param bytes All bytes that came so far, at least one
+   * @param alpn The protocol names that routes ask for; the same at each call for one session
    */
-  readonly tcp?: (bytes: Uint8Array) => Verdict;
+  readonly tcp?: (bytes: Uint8Array, alpn?: AlpnSet) => Verdict;
   /**
    * Judges the first datagrams of a UDP flow.
    *
    * @param datagrams All datagrams that came so far in order of arrival, at least one; the array
    * grows between calls and stays the same object for one flow
+   * @param alpn The protocol names that routes ask for; the same at each call for one flow
    */
-  readonly udp?: (datagrams: readonly Uint8Array[]) => Verdict;
+  readonly udp?: (datagrams: readonly Uint8Array[], alpn?: AlpnSet) => Verdict;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type AlpnSet, NO_ALPN } from "../wire/alpn.ts";
 import type { Detector, FactName, Facts } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 import { http } from "./http.ts";
@@ -40,6 +41,11 @@ export interface Detected {
   readonly facts: Facts;
   /** What ended detection before all was read that the first bytes say; unset if nothing did. */
   readonly end?: DetectEnd;
+  /**
+   * Protocols that bytes which nobody knows for certain may still be the beginning of, if
+   * {@linkcode end} cut them short: what follows is read by the target alone.
+   */
+  readonly maybe?: readonly string[];
 }
 
 const NAMES: readonly FactName[] = ["sni", "host"];
@@ -77,16 +83,19 @@ export class Detection {
   readonly #wait: number[];
   readonly #detectors: readonly Detector[];
   readonly #needsHost: boolean;
+  readonly #alpn: AlpnSet;
   #certain: Detected | undefined;
 
   /**
    * @param transport What the bytes come by
    * @param needsHost Whether a route asks for the HTTP host, so that it is worth waiting for
+   * @param alpn The protocol names that routes ask for, which are found wherever a hello has them
    */
-  constructor(transport: "tcp" | "udp", needsHost: boolean) {
+  constructor(transport: "tcp" | "udp", needsHost: boolean, alpn: AlpnSet = NO_ALPN) {
     this.#detectors = transport === "tcp" ? STREAM : DATAGRAM;
     this.#wait = this.#detectors.map(() => 0);
     this.#needsHost = needsHost;
+    this.#alpn = alpn;
   }
 
   /**
@@ -96,7 +105,7 @@ export class Detection {
    * @returns What they are, or `undefined` while more is needed
    */
   stream(bytes: Uint8Array): Detected | undefined {
-    return this.#ask(bytes.length, (detector) => detector.tcp?.(bytes));
+    return this.#ask(bytes.length, (detector) => detector.tcp?.(bytes, this.#alpn));
   }
 
   /**
@@ -106,17 +115,23 @@ export class Detection {
    * @returns What they are, or `undefined` while more is needed
    */
   datagrams(datagrams: readonly Uint8Array[]): Detected | undefined {
-    return this.#ask(Infinity, (detector) => detector.udp?.(datagrams));
+    return this.#ask(Infinity, (detector) => detector.udp?.(datagrams, this.#alpn));
   }
 
   /**
    * Ends detection where no more comes or no more may be held.
    *
    * @param end Why no more is read
-   * @returns What is certain by then, without the facts that a route can ask for; else `unknown`
+   * @returns What is certain by then, without the facts that a route can ask for; else `unknown`, with
+   * the protocols that are still possible
    */
   conclude(end: DetectEnd): Detected {
-    const { protocol, facts: { version } } = this.#certain ?? UNKNOWN;
+    if (this.#certain === undefined) {
+      const maybe = this.#detectors.filter((_, i) => this.#wait[i] !== Infinity)
+        .map(({ name }) => name);
+      return { ...UNKNOWN, end, maybe };
+    }
+    const { protocol, facts: { version } } = this.#certain;
     return { protocol, facts: version === undefined ? NOTHING : { version }, end };
   }
 

@@ -11,12 +11,13 @@
  * @module
  */
 
-import { HANDSHAKE_HEADER, parseClientHello } from "../wire/client_hello.ts";
+import type { AlpnSet } from "../wire/alpn.ts";
+import { HANDSHAKE_HEADER } from "../wire/client_hello.ts";
 import { CryptoCoverage, CryptoStream, MAX_CRYPTO_BYTES } from "../wire/crypto_stream.ts";
 import { readFrames } from "../wire/quic_frames.ts";
 import { InitialKeys } from "../wire/quic_keys.ts";
 import { parsePacket, type QuicPacket, type QuicVersion } from "../wire/quic_packet.ts";
-import { helloFacts } from "./_hello.ts";
+import { judgeHello } from "./_hello.ts";
 import { type Detector, NO_MATCH, type Verdict } from "./detector.ts";
 
 /** Datagrams of a flow that are looked at. A hello of 64 KiB takes 56. */
@@ -33,7 +34,7 @@ const MAX_ATTEMPTS = 4;
 export const quic: Detector = {
   name: "quic",
   facts: ["sni", "alpn", "ja4"],
-  udp(datagrams) {
+  udp(datagrams, alpn) {
     let flow = FLOWS.get(datagrams);
     if (flow === undefined) {
       // Most datagrams that are not QUIC end here, before anything is kept of them.
@@ -41,7 +42,7 @@ export const quic: Detector = {
       flow = new FirstFlight();
       FLOWS.set(datagrams, flow);
     }
-    return flow.judge(datagrams);
+    return flow.judge(datagrams, alpn);
   },
 };
 
@@ -72,11 +73,11 @@ class FirstFlight {
   #payloadBytes = 0;
   #verdict: Verdict | undefined;
 
-  judge(datagrams: readonly Uint8Array[]): Verdict {
+  judge(datagrams: readonly Uint8Array[], alpn: AlpnSet | undefined): Verdict {
     while (this.#verdict === undefined && this.#judged < datagrams.length) {
       const datagram = datagrams[this.#judged++]!;
       this.#datagramBytes += datagram.length;
-      this.#verdict = this.#take(datagram);
+      this.#verdict = this.#take(datagram, alpn);
     }
     return this.#verdict ?? this.#needMore();
   }
@@ -90,7 +91,7 @@ class FirstFlight {
   }
 
   /** Judges the next datagram: an answer, or `undefined` while more is needed. */
-  #take(datagram: Uint8Array): Verdict | undefined {
+  #take(datagram: Uint8Array, alpn: AlpnSet | undefined): Verdict | undefined {
     let early = false;
     let first: QuicPacket | undefined;
     let attempt: Attempt | undefined;
@@ -114,7 +115,7 @@ class FirstFlight {
       }
       attempt = opened;
     }
-    const verdict = attempt === undefined ? undefined : readHello(attempt);
+    const verdict = attempt === undefined ? undefined : readHello(attempt, alpn);
     if (verdict !== undefined) return verdict;
     return early || this.#attempts.length > 0 ? this.#limit() : NO_MATCH;
   }
@@ -152,19 +153,17 @@ class FirstFlight {
 }
 
 /** Reads the payloads no more than twice: for the hello's length and for the hello. */
-function readHello(attempt: Attempt): Verdict | undefined {
+function readHello(attempt: Attempt, alpn: AlpnSet | undefined): Verdict | undefined {
   if (attempt.coverage.contiguous < attempt.needed) return undefined;
   STREAM.reset();
   for (const payload of attempt.payloads) {
     if (!readFrames(payload, STREAM)) return certain(attempt);
   }
   const message = STREAM.contiguous;
-  const result = parseClientHello(message);
+  const result = judgeHello(message, alpn, "q");
   switch (result.kind) {
-    case "hello": {
-      const facts = helloFacts(message, result, "q");
-      return { kind: "match", facts: { ...facts, version: attempt.version } };
-    }
+    case "match":
+      return { ...result, facts: { ...result.facts, version: attempt.version } };
     case "need_more":
       attempt.needed = result.bytes;
       return result.bytes > MAX_CRYPTO_BYTES ? certain(attempt) : undefined;

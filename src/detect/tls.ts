@@ -2,48 +2,72 @@
  * TLS over TCP (RFC 8446 §5.1): a ClientHello in any number of records. Knows how records frame
  * handshake bytes; what the hello says is the parser's business.
  *
+ * Taken is what a server takes, so that nobody gets past a route by a form that only the server reads.
+ * OpenSSL looks at neither the record's minor version nor the hello's version, Go at neither the record's
+ * major version. Both skip alerts of level "warning" before and between a hello's records, and OpenSSL
+ * empty records too; a ChangeCipherSpec is skipped by those who expect the second hello of RFC 8446 §4.1.4.
+ *
  * @module
  */
 
-import {
-  CLIENT_HELLO,
-  HANDSHAKE_HEADER,
-  isHelloLength,
-  parseClientHello,
-} from "../wire/client_hello.ts";
+import type { AlpnSet } from "../wire/alpn.ts";
+import { CLIENT_HELLO, HANDSHAKE_HEADER, isHelloLength } from "../wire/client_hello.ts";
 import { u16 } from "../wire/reader.ts";
-import { helloFacts } from "./_hello.ts";
+import { judgeHello } from "./_hello.ts";
 import { type Detector, type Facts, NO_MATCH, type Verdict } from "./detector.ts";
 
-const HANDSHAKE_RECORD = 22;
+const CHANGE_CIPHER_SPEC = 20;
+const ALERT = 21;
+const HANDSHAKE = 22;
 const RECORD_HEADER = 5;
 const MAX_FRAGMENT = 16_384; // RFC 8446 §5.1
+/** Go takes any version below 16.0 (`readRecordOrCCS`): another is not TLS. */
+const MAX_MAJOR = 15;
+/** The longest record that is skipped: an alert (RFC 8446 §6). */
+const MAX_SKIPPED = 2;
+/**
+ * Records without handshake bytes that are skipped, and a bound on how often a client can have all
+ * records walked again. OpenSSL allows 32 empty ones in a row and 4 alerts, Go 16 alerts.
+ */
+const MAX_SKIPS = 64;
 const NOTHING_YET: Facts = Object.freeze({});
+const UNREADABLE: Verdict = Object.freeze({ kind: "match", facts: NOTHING_YET, end: "malformed" });
 
 /**
  * Recognises TLS by its ClientHello.
  *
- * Bytes after the hello do not matter. A hello whose lengths contradict each other is no TLS at all:
- * no server would answer it.
+ * Bytes after the hello do not matter. A hello that contradicts itself is TLS whose facts are in doubt:
+ * most servers would not answer it, but nobody has tried all of them.
  */
 export const tls: Detector = { name: "tls", facts: ["sni", "alpn", "ja4"], tcp: detectTls };
 
-function detectTls(bytes: Uint8Array): Verdict {
+function detectTls(bytes: Uint8Array, asked?: AlpnSet): Verdict {
   const { length } = bytes;
-  if (!isRecordHeader(bytes, 0)) return NO_MATCH;
-  if (length > RECORD_HEADER && bytes[RECORD_HEADER] !== CLIENT_HELLO) return NO_MATCH;
-  // Up to the handshake type every byte can say no, so that others need not wait for this detector.
-  if (length <= RECORD_HEADER) return { kind: "need_more", bytes: length + 1 };
-
   let at = 0; // of the record's header
   let got = 0; // handshake bytes in the records before `at`, come or not
   let head = 0; // the handshake header as far as it came, as a number
   let total = 0; // handshake bytes of the hello, 0 until its header is whole
+  let skips = 0;
   while (true) {
-    if (!isRecordHeader(bytes, at)) return NO_MATCH;
-    if (length - at < RECORD_HEADER) break;
+    const there = length - at;
+    // Another type ends every handshake; so does all else, but who knows, once a hello has begun.
+    if (there > 0 && !isRecordType(bytes[at]!)) return NO_MATCH;
+    if (!isRecordHeader(bytes, at) || skips > MAX_SKIPS) {
+      if (got === 0) return NO_MATCH;
+      const more = needMore(at, got, total);
+      return length < more.bytes ? more : UNREADABLE;
+    }
+    if (there < RECORD_HEADER) break;
     const start = at + RECORD_HEADER;
     const end = start + u16(bytes, at + 3);
+    at = end;
+    if (bytes[start - RECORD_HEADER] !== HANDSHAKE || start === end) {
+      skips++;
+      continue;
+    }
+    if (got === 0 && length > start && bytes[start] !== CLIENT_HELLO) return NO_MATCH;
+    // Up to the handshake type every byte can say no, so that others need not wait for this detector.
+    if (got === 0 && length <= start) return { kind: "need_more", bytes: length + 1 };
     if (total === 0) {
       const stop = Math.min(start + HANDSHAKE_HEADER - got, end, length);
       for (let i = start; i < stop; i++) head = (head << 8) | bytes[i]!;
@@ -52,24 +76,25 @@ function detectTls(bytes: Uint8Array): Verdict {
         total = HANDSHAKE_HEADER + (head & 0xffffff);
       }
     }
-    const there = Math.min(end, length) - start;
-    if (total > 0 && got + there >= total) return judge(join(bytes, total));
+    const came = Math.min(end, length) - start;
+    if (total > 0 && got + came >= total) return judge(bytes, total, asked);
     got += end - start;
-    at = end;
     if (end > length) break;
   }
+  if (got === 0) return { kind: "need_more", bytes: length + 1 };
   return needMore(at, got, total);
 }
 
-/** Tells whether as much as there is of a record header can be a handshake record's. */
+function isRecordType(type: number): boolean {
+  return type === HANDSHAKE || type === ALERT || type === CHANGE_CIPHER_SPEC;
+}
+
+/** Reports whether as much as there is of a record header can be one that a hello comes in or after. */
 function isRecordHeader(bytes: Uint8Array, at: number): boolean {
   const there = bytes.length - at;
-  if (there > 0 && bytes[at] !== HANDSHAKE_RECORD) return false;
-  if (there > 1 && bytes[at + 1] !== 3) return false;
-  if (there > 2 && bytes[at + 2]! > 4) return false;
+  if (there > 1 && bytes[at + 1]! > MAX_MAJOR) return false;
   if (there < RECORD_HEADER) return true;
-  const fragment = u16(bytes, at + 3);
-  return fragment > 0 && fragment <= MAX_FRAGMENT;
+  return u16(bytes, at + 3) <= (bytes[at] === HANDSHAKE ? MAX_FRAGMENT : MAX_SKIPPED);
 }
 
 /**
@@ -77,7 +102,7 @@ function isRecordHeader(bytes: Uint8Array, at: number): boolean {
  * handshake bytes lie before the record at `next`. With records of one byte, each wait brings a
  * sixth of what is missing, so the number of calls grows with the logarithm of the hello's size.
  */
-function needMore(next: number, got: number, total: number): Verdict {
+function needMore(next: number, got: number, total: number): NeedMore {
   const rest = (total === 0 ? HANDSHAKE_HEADER : total) - got;
   const headers = rest > 0 ? RECORD_HEADER * Math.ceil(rest / MAX_FRAGMENT) : 0;
   const bytes = next + headers + rest;
@@ -86,28 +111,27 @@ function needMore(next: number, got: number, total: number): Verdict {
     : { kind: "need_more", bytes, certain: NOTHING_YET };
 }
 
-/** The hello's handshake bytes: a view where one record holds them, else a copy. */
+type NeedMore = Extract<Verdict, { readonly kind: "need_more" }>;
+
+/** The hello's handshake bytes: a view if the first record that has any holds them all, else a copy. */
 function join(bytes: Uint8Array, total: number): Uint8Array {
-  if (u16(bytes, 3) >= total) return bytes.subarray(RECORD_HEADER, RECORD_HEADER + total);
-  const hello = new Uint8Array(total);
+  let hello: Uint8Array | undefined;
   let filled = 0;
   for (let at = 0; filled < total;) {
     const start = at + RECORD_HEADER;
-    const end = start + Math.min(u16(bytes, at + 3), total - filled);
+    const size = u16(bytes, at + 3);
+    at = start + size;
+    if (bytes[start - RECORD_HEADER] !== HANDSHAKE) continue;
+    if (filled === 0 && size >= total) return bytes.subarray(start, start + total);
+    hello ??= new Uint8Array(total);
+    const end = start + Math.min(size, total - filled);
     // Byte by byte: a view per record costs 45 ns, which 1-byte records would multiply.
     for (let i = start; i < end; i++) hello[filled++] = bytes[i]!;
-    at = end;
   }
-  return hello;
+  return hello!;
 }
 
-function judge(hello: Uint8Array): Verdict {
-  const result = parseClientHello(hello);
-  switch (result.kind) {
-    case "hello":
-      return { kind: "match", facts: helloFacts(hello, result, "t") };
-    case "need_more":
-    case "invalid":
-      return NO_MATCH;
-  }
+function judge(bytes: Uint8Array, total: number, asked: AlpnSet | undefined): Verdict {
+  const verdict = judgeHello(join(bytes, total), asked, "t");
+  return verdict.kind === "match" ? verdict : UNREADABLE;
 }

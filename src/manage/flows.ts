@@ -258,7 +258,7 @@ export class Flows {
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#route(flow, known);
     } else {
-      flow.data.detection = new Detection("udp", router.needsHost);
+      flow.data.detection = new Detection("udp", router.needsHost, router.alpn);
       this.#detect(flow);
     }
   }

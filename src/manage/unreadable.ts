@@ -1,6 +1,6 @@
 /**
- * What becomes of a session or flow whose protocol is certain while facts that it may have told could not
- * be read. Knows the listener's policy, never what made them unreadable.
+ * What becomes of a session or flow that may have told facts which could not be read: because its protocol
+ * is certain, or because it stopped while it could still become one that has such facts. Knows the listener's policy, never what made them unreadable.
  *
  * @module
  */
@@ -19,15 +19,20 @@ export const UNREADABLE =
  * @param listener Whose client it is
  * @param detected What detection found out
  * @param seen The same, as the router takes it
- * @returns What `detect.on_unreadable` says; if it is unset, whether the route hinges on those facts
+ * @returns What `detect.on_unreadable` says; if it is unset, or the protocol is not certain, whether the
+ * route hinges on those facts
  */
 export function closesUnreadable(
   { config, router }: Pick<ListenerState, "config" | "router">,
   detected: Detected,
   seen: Seen,
 ): boolean {
-  const doubtful = inDoubt(detected);
-  if (doubtful.length === 0) return false;
   const policy = config.detect.on_unreadable;
-  return policy === undefined ? router.hinges(seen, doubtful) : policy === "close";
+  if (detected.end === undefined || policy === "fallthrough") return false;
+  const doubtful = inDoubt(detected);
+  if (doubtful.length > 0) return policy === "close" || router.hinges(seen, doubtful);
+  // Half a hello of two bytes is as good a way past a route as one of two hundred.
+  return detected.maybe?.some((protocol) =>
+    router.hinges({ ...seen, protocol }, inDoubt({ ...detected, protocol }))
+  ) ?? false;
 }

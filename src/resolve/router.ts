@@ -13,6 +13,7 @@ import type {
   Transport,
 } from "../config/schema.ts";
 import type { FactName } from "../detect/detector.ts";
+import { AlpnSet } from "../wire/alpn.ts";
 import { AddressSet } from "./cidr.ts";
 import { PrefixSet } from "./prefixes.ts";
 import { NameSet, normalizeName } from "./names.ts";
@@ -159,6 +160,8 @@ function explainMatch(match: MatchConfig = {}): string {
 export class Router {
   /** Whether a route asks for the HTTP host, so that detection has to wait for it. */
   readonly needsHost: boolean;
+  /** The protocol names that its routes ask for. */
+  readonly alpn: AlpnSet;
   readonly #rules: readonly Compiled[];
 
   /**
@@ -169,6 +172,7 @@ export class Router {
   constructor(listener: Pick<ListenerConfig, "routes">, options: RouterOptions) {
     this.#rules = listener.routes.map((route, index) => compile(route, index, options));
     this.needsHost = this.#rules.some((rule) => rule.host !== undefined);
+    this.alpn = new AlpnSet(listener.routes.flatMap(({ match }) => match?.alpn ?? []));
   }
 
   /**

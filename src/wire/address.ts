@@ -7,6 +7,7 @@
 
 import { isIP, isIPv6 } from "node:net";
 import ipaddr from "ipaddr.js";
+import { isHostName } from "./host_name.ts";
 
 /** An address of IP literal (or, for a target, host name) and port. */
 export interface SocketAddress {
@@ -28,8 +29,6 @@ export type TargetAddress =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "builtin"; readonly name: BuiltinName };
 
-const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;
-
 /**
  * Tells whether a text is an IP literal.
  *
@@ -38,18 +37,6 @@ const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;
  */
 export function isIpLiteral(host: string): boolean {
   return isIP(host) !== 0;
-}
-
-/**
- * Tells whether a text is usable as a host name (RFC 1123 §2.1, underscores allowed).
- *
- * @param host The text
- * @returns `true` for a host name that is not all digits and dots
- */
-export function isHostName(host: string): boolean {
-  if (host.length === 0 || host.length > 253 || /^[0-9.]+$/.test(host)) return false;
-  const name = host.endsWith(".") ? host.slice(0, -1) : host;
-  return name.split(".").every((label) => LABEL.test(label));
 }
 
 /**

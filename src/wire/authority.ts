@@ -4,24 +4,34 @@
  * @module
  */
 
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
+import { hostName, MAX_NAME } from "./host_name.ts";
+import { latin1 } from "./reader.ts";
 
 // No user information: RFC 9110 §4.2.4 has it treated as an error. No percent encoding: no DNS name has it.
-const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._~-]+))(?::[0-9]{0,5})?$/i;
-const LONGEST = 255 + ":65535".length; // RFC 1035 §2.3.4
+const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::[0-9]{0,5})?$/i;
+const LONGEST = MAX_NAME + ".:65535".length;
 
 /**
  * Takes the host out of an authority.
  *
  * @param text Host and perhaps port
- * @returns Lower-case host without port or trailing dot, IPv6 without brackets; `undefined` where
- * there is none that a route could name
+ * @returns Lower-case host without port or trailing dot, IPv6 without brackets, as a string of its own;
+ * `undefined` if there is none that a route could name: neither a host name ({@linkcode hostName}) nor an
+ * IP literal
  */
 export function hostOf(text: string): string | undefined {
   if (text.length > LONGEST) return undefined;
   const [, v6, name] = AUTHORITY.exec(text) ?? [];
-  if (v6 !== undefined) return isIPv6(v6) ? v6.toLowerCase() : undefined;
+  if (v6 !== undefined) return isIPv6(v6) ? copied(v6) : undefined;
   if (name === undefined) return undefined;
-  const host = name.endsWith(".") ? name.slice(0, -1) : name;
-  return host === "" || host.endsWith(".") ? undefined : host.toLowerCase();
+  return isIP(name) === 4 ? copied(name) : hostName(name);
+}
+
+const ENCODER = new TextEncoder();
+
+/** A part of a string keeps all of it alive, which may be a header line of 64 KiB. */
+function copied(text: string): string {
+  const bytes = ENCODER.encode(text.toLowerCase());
+  return latin1(bytes, 0, bytes.length);
 }

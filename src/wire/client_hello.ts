@@ -5,6 +5,9 @@
  * @module
  */
 
+import { isIP } from "node:net";
+import { type AlpnSet, NO_ALPN, readAlpn } from "./alpn.ts";
+import { readHostName } from "./host_name.ts";
 import { latin1, u16, u24, u8 } from "./reader.ts";
 
 /** What a ClientHello says, and where in the message the rest stands. */
@@ -20,8 +23,15 @@ export interface ClientHello {
   readonly extensions: number;
   /** Lower case, without a trailing dot; unset where absent or not a name. */
   readonly sni?: string;
-  /** In the client's order, one character per byte. */
+  /** What {@linkcode readAlpn} keeps of the names offered. */
   readonly alpn?: readonly string[];
+  /** Index of the first protocol name's length; set if {@linkcode alpn} is. */
+  readonly firstAlpn?: number;
+  /**
+   * Set if a server could read another server name than this: `bad_name` if one stands there that is no
+   * host name, `malformed` if several stand there or an extension is repeated.
+   */
+  readonly doubt?: "bad_name" | "malformed";
 }
 
 /** What handshake bytes turned out to be. */
@@ -51,7 +61,8 @@ export const EXTENSION_SERVER_NAME = 0;
 export const EXTENSION_ALPN = 16;
 const EXTENSION_SUPPORTED_VERSIONS = 43; // RFC 8446 §4.2.1
 const HOST_NAME = 0;
-const MAX_NAME = 255; // RFC 1035 §2.3.4
+/** Longest spelling of an IP address: IPv6 with the last 32 bits as IPv4. */
+const MAX_IP = 45;
 
 const INVALID: HelloResult = Object.freeze({ kind: "invalid" });
 
@@ -67,13 +78,15 @@ export function isHelloLength(body: number): boolean {
 
 /**
  * Parses a ClientHello handshake message (type 1, 24-bit length, body) from contiguous handshake
- * bytes, RFC 8446 §4.1.2. Lengths are held to strictly; unknown extensions, GREASE (RFC 8701) and
- * bytes after the message do not matter; of repeated extensions the first counts.
+ * bytes, RFC 8446 §4.1.2. Lengths are held to strictly; unknown extensions, GREASE (RFC 8701), the
+ * legacy version, which OpenSSL and Go do not look at, and bytes after the message do not matter; of
+ * repeated extensions the first counts, with {@linkcode ClientHello.doubt}.
  *
  * @param handshake Handshake bytes from the message's first on
+ * @param asked The protocol names that matter, see {@linkcode readAlpn}
  * @returns The hello, how many bytes it takes, or that this is none
  */
-export function parseClientHello(handshake: Uint8Array): HelloResult {
+export function parseClientHello(handshake: Uint8Array, asked: AlpnSet = NO_ALPN): HelloResult {
   const given = handshake.length;
   if (given === 0) return { kind: "need_more", bytes: 1 };
   if (handshake[0] !== CLIENT_HELLO) return INVALID;
@@ -82,14 +95,12 @@ export function parseClientHello(handshake: Uint8Array): HelloResult {
   if (!isHelloLength(body)) return INVALID;
   const end = HANDSHAKE_HEADER + body;
   if (given < end) return { kind: "need_more", bytes: end };
-  // legacy_version is 3.x in every SSL 3.0 to TLS 1.3 hello.
-  if (handshake[HANDSHAKE_HEADER] !== 3) return INVALID;
   const at = skipToExtensions(handshake, end);
   if (at < 0) return INVALID;
   // TLS 1.2 and older may leave the block out (RFC 5246 §7.4.1.2).
-  if (at === end) return readExtensions(handshake, end, end);
+  if (at === end) return readExtensions(handshake, end, end, asked);
   if (end - at < 2 || at + 2 + u16(handshake, at) !== end) return INVALID;
-  return readExtensions(handshake, at + 2, end);
+  return readExtensions(handshake, at + 2, end, asked);
 }
 
 /**
@@ -122,11 +133,17 @@ function skipToExtensions(hello: Uint8Array, end: number): number {
   return compressions === 0 || at > end ? -1 : at;
 }
 
-function readExtensions(hello: Uint8Array, start: number, end: number): HelloResult {
-  let sni: string | undefined;
+function readExtensions(
+  hello: Uint8Array,
+  start: number,
+  end: number,
+  asked: AlpnSet,
+): HelloResult {
+  let name: ServerName | undefined;
   let alpn: string[] | undefined;
+  let firstAlpn = 0;
   let version = -1;
-  let sawName = false;
+  let repeated = false;
   let at = start;
   while (at < end) {
     if (end - at < 4) return INVALID;
@@ -134,34 +151,39 @@ function readExtensions(hello: Uint8Array, start: number, end: number): HelloRes
     const from = at + 4;
     const to = from + u16(hello, at + 2);
     if (to > end) return INVALID;
-    if (type === EXTENSION_SERVER_NAME && !sawName) {
-      const name = readServerName(hello, from, to);
-      if (name === null) return INVALID;
-      sawName = true;
-      sni = name;
-    } else if (type === EXTENSION_ALPN && alpn === undefined) {
-      const names = readAlpn(hello, from, to);
-      if (names === null) return INVALID;
-      alpn = names;
+    if (type === EXTENSION_SERVER_NAME) {
+      if (name !== undefined) repeated = true;
+      else name = readServerName(hello, from, to);
+      if (name === undefined) return INVALID;
+    } else if (type === EXTENSION_ALPN) {
+      if (alpn !== undefined) repeated = true;
+      else {
+        const names = readAlpn(hello, { from, to }, asked);
+        if (names === null) return INVALID;
+        alpn = names;
+        firstAlpn = from + 2;
+      }
     } else if (type === EXTENSION_SUPPORTED_VERSIONS && version < 0) {
       version = readVersions(hello, from, to);
     }
     at = to;
   }
-  const bytes = end;
-  const suites = SESSION_AT + 1 + u8(hello, SESSION_AT) + 2;
   if (version < 0) version = u16(hello, HANDSHAKE_HEADER);
-  // Spelled out: spreading what may be absent cost 90 of 430 ns per hello.
-  const extensions = start;
-  const kind = "hello";
-  if (alpn === undefined) {
-    return sni === undefined
-      ? { kind, bytes, version, suites, extensions }
-      : { kind, bytes, version, suites, extensions, sni };
+  const result: { -readonly [K in keyof ClientHello]: ClientHello[K] } = {
+    kind: "hello",
+    bytes: end,
+    version,
+    suites: SESSION_AT + 1 + u8(hello, SESSION_AT) + 2,
+    extensions: start,
+  };
+  if (name?.sni !== undefined) result.sni = name.sni;
+  if (alpn !== undefined) {
+    result.alpn = alpn;
+    result.firstAlpn = firstAlpn;
   }
-  return sni === undefined
-    ? { kind, bytes, version, suites, extensions, alpn }
-    : { kind, bytes, version, suites, extensions, sni, alpn };
+  if (repeated) result.doubt = "malformed";
+  else if (name?.doubt !== undefined) result.doubt = name.doubt;
+  return result;
 }
 
 /** The highest of the versions that stand there whole, 0 where none does. */
@@ -175,48 +197,42 @@ function readVersions(hello: Uint8Array, from: number, to: number): number {
   return highest;
 }
 
-/** The first host_name (RFC 6066 §3), `undefined` where none is a name, `null` if malformed. */
-function readServerName(hello: Uint8Array, from: number, to: number): string | undefined | null {
+/** What a server_name extension says. */
+type ServerName = Pick<ClientHello, "sni" | "doubt">;
+
+const NO_NAME: ServerName = Object.freeze({});
+const BAD_NAME: ServerName = Object.freeze({ doubt: "bad_name" });
+
+/** The first host_name (RFC 6066 §3), `undefined` if the extension contradicts itself. */
+function readServerName(hello: Uint8Array, from: number, to: number): ServerName | undefined {
   // Servers send this extension empty; a client that does so has no name to tell.
-  if (from === to) return undefined;
-  if (to - from < 2 || from + 2 + u16(hello, from) !== to) return null;
-  let name: string | undefined;
+  if (from === to) return NO_NAME;
+  if (to - from < 2 || from + 2 + u16(hello, from) !== to) return undefined;
+  let name = NO_NAME;
   let seen = false;
   let at = from + 2;
   while (at < to) {
-    if (to - at < 3) return null;
+    if (to - at < 3) return undefined;
     const start = at + 3;
     const end = start + u16(hello, at + 1);
-    if (end > to) return null;
-    if (hello[at] === HOST_NAME && !seen) {
+    if (end > to) return undefined;
+    if (hello[at] === HOST_NAME) {
+      // One at most (RFC 6066 §3). OpenSSL and Go refuse more; others may take the last.
+      name = seen ? { ...name, doubt: "malformed" } : readName(hello, start, end);
       seen = true;
-      name = readName(hello, start, end);
     }
     at = end;
   }
   return name;
 }
 
-function readName(hello: Uint8Array, start: number, end: number): string | undefined {
-  const last = end > start && hello[end - 1] === 0x2e ? end - 1 : end;
-  if (last === start || hello[last - 1] === 0x2e || end - start > MAX_NAME) return undefined;
-  for (let i = start; i < last; i++) {
-    const c = hello[i]!;
-    if (c <= 0x20 || c >= 0x7f) return undefined;
-  }
-  return latin1(hello, start, last).toLowerCase();
-}
-
-/** The protocol names (RFC 7301 §3.1: none may be empty, nor the list), `null` if malformed. */
-function readAlpn(hello: Uint8Array, from: number, to: number): string[] | null {
-  if (to - from < 4 || from + 2 + u16(hello, from) !== to) return null;
-  const names: string[] = [];
-  let at = from + 2;
-  while (at < to) {
-    const end = at + 1 + u8(hello, at);
-    if (end === at + 1 || end > to) return null;
-    names.push(latin1(hello, at + 1, end));
-    at = end;
-  }
-  return names;
+/**
+ * An empty name is none, and so is an IP address: RFC 6066 §3 does not allow it, some clients send it, and
+ * neither a route nor a name of a certificate can mean it, so that they go where those without a name go.
+ */
+function readName(hello: Uint8Array, start: number, end: number): ServerName {
+  if (start === end) return NO_NAME;
+  const sni = readHostName(hello, start, end);
+  if (sni !== undefined) return { sni };
+  return end - start <= MAX_IP && isIP(latin1(hello, start, end)) !== 0 ? NO_NAME : BAD_NAME;
 }

@@ -16,7 +16,7 @@ import {
   EXTENSION_SERVER_NAME,
   isGrease,
 } from "./client_hello.ts";
-import { u16 } from "./reader.ts";
+import { u16, u8 } from "./reader.ts";
 
 /** What carried a hello, as a fingerprint spells it: `t` is TLS over TCP, `q` is QUIC. */
 export type Carrier = "t" | "q";
@@ -131,24 +131,27 @@ function collect(message: Uint8Array, hello: ClientHello, carrier: Carrier): num
       VALUES[at++] = algorithm;
     }
   }
-  const name = hello.alpn?.[0] ?? "";
   VALUES[0] = carrier.charCodeAt(0);
   VALUES[1] = hello.version;
-  VALUES[2] = alpnEnd(name, "first");
-  VALUES[3] = alpnEnd(name, "last");
+  VALUES[2] = alpnEnd(message, hello.firstAlpn, "first");
+  VALUES[3] = alpnEnd(message, hello.firstAlpn, "last");
   VALUES[4] = first;
   VALUES[5] = second;
   return at;
 }
 
 /**
- * Code of the character that stands for one end of an ALPN name: of the name itself where both ends
+ * Code of the character that stands for one end of the ALPN name whose length stands at an index: of the name itself where both ends
  * are letters or digits, else of its hex form.
  */
-function alpnEnd(name: string, end: "first" | "last"): number {
-  if (name === "") return ZERO;
-  const first = name.charCodeAt(0);
-  const last = name.charCodeAt(name.length - 1);
+function alpnEnd(
+  message: Uint8Array,
+  at: number | undefined,
+  end: "first" | "last",
+): number {
+  if (at === undefined) return ZERO;
+  const first = u8(message, at + 1);
+  const last = u8(message, at + u8(message, at));
   if (isAlphanumeric(first) && isAlphanumeric(last)) return end === "first" ? first : last;
   return HEX.charCodeAt(end === "first" ? first >> 4 : last & 15);
 }

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** Bytes that become text at once: arguments of one call lie on the stack. */
+const CHUNK = 4096;
+
 /**
  * Reads one byte.
  *
@@ -47,7 +50,14 @@ export function u24(bytes: Uint8Array, at: number): number {
  * @returns The text; nothing is lost, whatever the bytes
  */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  const stop = Math.min(end, bytes.length);
+  if (stop - start <= CHUNK) return chunk(bytes, start, stop);
   let text = "";
-  for (let i = start; i < end && i < bytes.length; i++) text += String.fromCharCode(bytes[i]!);
+  for (let at = start; at < stop; at += CHUNK) text += chunk(bytes, at, Math.min(at + CHUNK, stop));
   return text;
+}
+
+/** One flat string: text that grows by a character at a time is a tree of 32 bytes a character. */
+function chunk(bytes: Uint8Array, start: number, end: number): string {
+  return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
 }

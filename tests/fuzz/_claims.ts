@@ -5,18 +5,19 @@
  */
 
 import { fail } from "@std/assert";
-import { isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import type { Facts, Verdict } from "../../src/detect/detector.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
 import { isJa4 } from "../../src/wire/ja4.ts";
 
-const MAX_NAME = 255;
 /** Every vector of a hello at its longest, and its header. */
 const MAX_HELLO = 131_500;
-const NAME = /^[\x21-\x40\x5b-\x7e]+$/;
-const HOST = /^[a-z0-9._~-]+$/;
-/** One character per byte: a name may hold control characters (RFC 7301 §3.1). */
-const BYTES = /^[^\u0100-\uffff]{1,255}$/;
+/** Lower-case labels, of which the last is no number; written apart from the judge of names. */
+const NAME = /^(?=.{1,253}$)(?:(?![-.])[a-z0-9_-]{1,63}(?<!-)(?:\.(?!$)|$))+$/;
+const NUMBER = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
+/** One character per byte: a name may hold control characters (RFC 7301 §3.1). What is cut ends so. */
+const BYTES = /^[^\u0100-\uffff]{1,32}…?$/;
+const MAX_PROTOCOLS = 8;
 
 /** What each protocol may say beside its name, and how its version looks. */
 const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: RegExp }>> = {
@@ -46,14 +47,14 @@ export function claimFacts(protocol: string, facts: Facts): void {
   if (version === undefined ? says.version : !says.version?.test(version)) {
     fail(`"${protocol}" says version "${version}"`);
   }
-  if (sni !== undefined && (sni.length > MAX_NAME || !NAME.test(sni))) {
+  if (sni !== undefined && !isName(sni)) {
     fail(`Server name ${JSON.stringify(sni)} is not one`);
   }
-  if (host !== undefined && !(isHost(host) && host.length <= MAX_NAME)) {
+  if (host !== undefined && !isHost(host)) {
     fail(`Host ${JSON.stringify(host)} is not one`);
   }
   if (sni?.endsWith(".") || host?.endsWith(".")) fail(`A name ends in a dot: "${sni ?? host}"`);
-  if (alpn !== undefined && !(alpn.length > 0 && alpn.every((name) => BYTES.test(name)))) {
+  if (alpn !== undefined && !isShown(alpn)) {
     fail(`ALPN ${JSON.stringify(alpn)} has what cannot be offered`);
   }
   if (ja4 !== undefined && !(isJa4(ja4) && ja4[0] === CARRIERS[protocol])) {
@@ -66,8 +67,16 @@ export function claimFacts(protocol: string, facts: Facts): void {
 /** What begins a fingerprint, by the protocol. */
 const CARRIERS: Readonly<Record<string, string>> = { tls: "t", quic: "q" };
 
+function isName(name: string): boolean {
+  return NAME.test(name) && !NUMBER.test(name);
+}
+
 function isHost(host: string): boolean {
-  return HOST.test(host) || (isIPv6(host) && host === host.toLowerCase());
+  return isName(host) || (isIP(host) !== 0 && host === host.toLowerCase());
+}
+
+function isShown(alpn: readonly string[]): boolean {
+  return alpn.length > 0 && alpn.length <= MAX_PROTOCOLS && alpn.every((name) => BYTES.test(name));
 }
 
 /**

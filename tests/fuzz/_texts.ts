@@ -15,13 +15,13 @@ import { Upstream } from "../../src/resolve/upstream.ts";
 import {
   canonicalHost,
   formatTarget,
-  isHostName,
   isIpLiteral,
   parseSocketAddress,
   parseTargetAddress,
   unmapHost,
 } from "../../src/wire/address.ts";
 import { hostOf } from "../../src/wire/authority.ts";
+import { isHostName } from "../../src/wire/host_name.ts";
 import { latin1 } from "../../src/wire/reader.ts";
 import { claimFacts } from "./_claims.ts";
 import type { Target } from "./_target.ts";

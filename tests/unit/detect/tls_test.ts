@@ -1,7 +1,16 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import { tls } from "../../../src/detect/tls.ts";
-import { buildClientHello, bytesOf, concat, factsOf, prefixed, recordize } from "../_hello.ts";
+import type { Verdict } from "../../../src/detect/detector.ts";
+import {
+  buildClientHello,
+  bytesOf,
+  concat,
+  type Extension,
+  factsOf,
+  prefixed,
+  recordize,
+} from "../_hello.ts";
 import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
 
 const SNI = "www.example.com";
@@ -63,11 +72,20 @@ Deno.test("detect tls: finds the end of a hello inside a record that goes on", (
   assertEquals(verdict, { kind: "match", facts: { ...factsOf(hello), sni: SNI } });
 });
 
-Deno.test("detect tls: takes every record version from SSL 3.0 to TLS 1.3 and no other", () => {
+Deno.test("detect tls: takes every record version below 16.0, and every version of a hello", () => {
   const bytes = recordize(buildClientHello({ sni: SNI }));
-  for (let minor = 0; minor <= 6; minor++) {
-    bytes[2] = minor;
-    assertEquals(ask(tls, bytes).kind, minor <= 4 ? "match" : "no_match");
+  for (const [major, minor] of [[3, 0], [3, 4], [3, 5], [3, 255], [0, 0], [2, 1], [15, 3]]) {
+    bytes.set([major!, minor!], 1);
+    assertEquals(ask(tls, bytes).kind, "match", `${major}.${minor}`);
+  }
+  bytes.set([16, 0], 1);
+  assertEquals(ask(tls, bytes).kind, "no_match");
+  bytes.set([3, 1], 1);
+  for (const version of [[3, 0], [2, 0], [5, 1], [0, 0], [0xfe, 0xfd]]) {
+    bytes.set(version, 9);
+    const verdict = ask(tls, bytes);
+    assert(verdict.kind === "match");
+    assertEquals([verdict.facts.sni, verdict.end], [SNI, undefined], `${version}`);
   }
 });
 
@@ -92,9 +110,11 @@ Deno.test("detect tls: is asked a few dozen times by a client that sends bytes i
 Deno.test("detect tls: says no as soon as a byte cannot be of a hello's first record", () => {
   const cases: readonly (readonly number[])[] = [
     [0x17],
-    [0x16, 2],
-    [0x16, 3, 5],
-    [0x16, 3, 1, 0, 0],
+    [0x16, 16],
+    [0x14, 3, 3, 0, 3],
+    [0x15, 3, 1, 0, 3],
+    [0x15, 3, 1, 0, 2, 1, 0, 0x17],
+    [0x16, 3, 1, 0, 0, 0x16, 3, 1, 0, 100, 2],
     [0x16, 3, 1, 0x40, 1],
     [0x16, 3, 1, 0, 100, 2],
     [0x16, 3, 1, 0, 100, 1, 0, 0, 40],
@@ -106,17 +126,102 @@ Deno.test("detect tls: says no as soon as a byte cannot be of a hello's first re
   }
 });
 
-Deno.test("detect tls: refuses a second record that holds no handshake bytes", () => {
+Deno.test("detect tls: skips empty records, alerts and ChangeCipherSpec before and in a hello", () => {
+  const hello = buildClientHello({ sni: SNI, alpn: ALPN });
+  const facts = { ...factsOf(hello), sni: SNI, alpn: ALPN };
+  const empty = [22, 3, 1, 0, 0];
+  const alert = [21, 3, 1, 0, 2, 1, 0x29];
+  const change = [20, 3, 3, 0, 1, 1];
+  const skipped = concat(empty, alert, empty, change, alert);
+  const records = recordize(hello, [3, 60, 1, 400]);
+  assertMatches(tls, concat(skipped, records), facts);
+  const [first, second] = [records.subarray(0, 8), records.subarray(8)];
+  assertMatches(tls, concat(empty, first, skipped, second), facts);
+  assertMatches(tls, concat(first, skipped, empty, skipped, second), facts);
+  assertMatches(tls, concat(new Uint8Array(64 * 5).map((_, i) => empty[i % 5]!), records), facts);
+});
+
+Deno.test("detect tls: skips so many records and no more, however they come", () => {
+  const hello = buildClientHello({ sni: SNI });
+  const empty = (count: number) => concat(...new Array(count).fill([22, 3, 1, 0, 0]));
+  const parts = [recordize(hello).subarray(0, 0), recordize(hello.subarray(0, 50))];
+  const rest = recordize(hello.subarray(50));
+  assertEquals(ask(tls, concat(empty(65), parts[1]!, rest)).kind, "no_match");
+  const many = concat(parts[1]!, empty(65), rest, empty(9000));
+  let [calls, given, verdict] = [0, 1, ask(tls, many.subarray(0, 1))];
+  for (; verdict.kind === "need_more"; calls++) {
+    given = verdict.bytes;
+    verdict = ask(tls, many.subarray(0, given));
+  }
+  assertEquals(verdict, { kind: "match", facts: {}, end: "malformed" });
+  assertLess(calls, 80);
+  assertLess(given, 1000);
+});
+
+/** What a detector says at the end of input that it wants all of. */
+function lastOf(bytes: Uint8Array): Verdict {
+  let hint = 0;
+  for (let length = 1; length < bytes.length; length++) {
+    const verdict = ask(tls, bytes.subarray(0, length));
+    if (verdict.kind !== "need_more") return verdict;
+    assert(verdict.bytes >= hint, "the bytes asked for never shrink");
+    hint = verdict.bytes;
+  }
+  return ask(tls, bytes);
+}
+
+Deno.test("detect tls: a hello that has begun and contradicts itself is TLS in doubt", () => {
+  const malformed = { kind: "match", facts: {}, end: "malformed" } as const;
   const first = recordize(buildClientHello({ sni: SNI }), [50]).subarray(0, 55);
-  for (const second of [[22, 3, 1, 0, 0], [21, 3, 1, 0, 2], [22, 3, 1, 0x40, 1]]) {
-    assertEquals(ask(tls, concat(first, second)).kind, "no_match", `${second}`);
+  const rest = new Uint8Array(200);
+  for (const second of [[22, 3, 1, 0x40, 1], [22, 16], [21, 3, 1, 0, 3], [20, 3, 1, 9, 9]]) {
+    assertEquals(lastOf(concat(first, second, rest)), malformed, `${second}`);
+  }
+  for (const second of [[23, 3, 1, 0, 9], [0]]) {
+    assertEquals(lastOf(concat(first, second, rest)).kind, "no_match", `${second}`);
+  }
+  const name = prefixed(2, concat([0, 0, 9], bytesOf("short")));
+  assertEquals(lastOf(recordize(buildClientHello({ after: [[0, name]] }))), malformed);
+});
+
+/** Data of a server_name extension with these host names. */
+function serverNames(...names: readonly string[]): Uint8Array {
+  return prefixed(2, concat(...names.map((name) => concat([0], prefixed(2, bytesOf(name))))));
+}
+
+Deno.test("detect tls: a server name that is no name is in doubt, and alone in it", () => {
+  for (const sni of ["*.a.example", "a..example", ".a.example", "a/b.example", "a.example:443"]) {
+    const hello = buildClientHello({ sni, alpn: ALPN });
+    const facts = { ...factsOf(buildClientHello({ sni, alpn: ALPN })), alpn: ALPN };
+    assertEquals(ask(tls, recordize(hello)), { kind: "match", facts, end: "bad_name" }, sni);
+    assertEquals("sni" in facts, false);
   }
 });
 
-Deno.test("detect tls: refuses a hello whose extensions contradict their lengths", () => {
-  const name = prefixed(2, concat([0, 0, 9], bytesOf("short")));
-  const bytes = recordize(buildClientHello({ after: [[0, name]] }));
-  assertEquals(ask(tls, bytes).kind, "no_match");
+Deno.test("detect tls: an IP address in the place of a name is no name, and in no doubt", () => {
+  for (const sni of ["192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", ""]) {
+    const verdict = ask(tls, recordize(buildClientHello({ sni })));
+    assert(verdict.kind === "match");
+    assertEquals([verdict.facts.sni, verdict.end], [undefined, undefined], sni);
+  }
+});
+
+Deno.test("detect tls: several server names, or an extension twice, leave all facts in doubt", () => {
+  const one = serverNames("one.example");
+  const protocols: Extension = [16, Uint8Array.of(0, 3, 2, 0x68, 0x32)];
+  const cases: readonly (readonly Extension[])[] = [
+    [[0, serverNames("one.example", "two.example")]],
+    [[0, serverNames("one.example", "one.example")]],
+    [[0, one], [0, serverNames("two.example")]],
+    [[0, new Uint8Array(0)], [0, one]],
+    [[0, one], protocols, protocols],
+  ];
+  for (const after of cases) {
+    const verdict = ask(tls, recordize(buildClientHello({ after })));
+    assert(verdict.kind === "match");
+    const { facts: { sni, alpn, ja4 }, end } = verdict;
+    assertEquals([sni, alpn, ja4, end], [undefined, undefined, undefined, "malformed"]);
+  }
 });
 
 Deno.test("detect tls: gives the same facts for any hello in any records, whatever follows", () => {
