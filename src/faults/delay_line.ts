@@ -38,6 +38,11 @@ export class DelayLine {
     return this.#last;
   }
 
+  /** Bytes in the line. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /**
    * Takes what there is room for.
    *
@@ -96,6 +101,7 @@ export class DelayLine {
   close(): void {
     this.#closed = true;
     this.#entries.length = 0;
+    this.#waiting = 0;
     this.#notify();
   }
 

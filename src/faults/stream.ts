@@ -19,7 +19,7 @@ const LINGER_MS = 30_000;
 export interface FaultyOptions {
   /** Is told that the session has to be reset, both sides of it. */
   readonly onReset: () => void;
-  /** Keeps what cuts short one that was closed while its target is still to get something. */
+  /** Takes one that was closed while its target is still to get something. */
   readonly lingering: Lingering;
 }
 
@@ -168,15 +168,23 @@ export class FaultyStream implements Stream {
     if (this.#failure !== undefined || this.#config.blackhole) return this.#drop();
     if (!this.#ended) this.#up.end();
     const { lingering } = this.#options;
-    const cut = () => this.reset();
-    lingering.add(cut);
+    const release = lingering.hold(() => this.reset());
     const left = Math.max(0, this.#up.last - performance.now());
     const timer = setTimeout(() => this.#drop(), left + LINGER_MS);
     this.#pumping.then(() => {
       clearTimeout(timer);
-      lingering.delete(cut);
-      this.#inner.close();
+      release();
+      lingering.close(this.#inner, { sent: true });
     });
+  }
+
+  unsent(): number {
+    return this.#up.waiting + (this.#inner.unsent?.() ?? 0);
+  }
+
+  abandon(): boolean {
+    this.reset();
+    return true;
   }
 
   reset(): void {
@@ -188,8 +196,8 @@ export class FaultyStream implements Stream {
 
   #drop(): void {
     this.#up.close();
-    if (this.#inner.reset === undefined) this.#inner.close();
-    else this.#inner.reset();
+    if (this.#inner.reset !== undefined) this.#inner.reset();
+    else this.#options.lingering.drop(this.#inner);
   }
 }
 

@@ -8,6 +8,7 @@
 import { isIPv6 } from "node:net";
 import { type Attempt, givenUp } from "./attempt.ts";
 import { giveDatagramBuffer, takeDatagramBuffer } from "./buffers.ts";
+import { resetForeignOnClose, unsentOf } from "./libc/foreign.ts";
 import type {
   DatagramAddress,
   DatagramSocket,
@@ -38,6 +39,7 @@ class DenoStream implements Stream {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly #conn: Deno.Conn;
+  #closed = false;
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
@@ -66,7 +68,20 @@ class DenoStream implements Stream {
     }
   }
 
+  unsent(): number | undefined {
+    // What was written to a Unix socket is with its peer at once.
+    if (this.#closed || this.remote.host === "") return 0;
+    return unsentOf(this.local, this.remote);
+  }
+
+  abandon(): boolean {
+    if (!this.#closed && resetForeignOnClose(this.local, this.remote) === undefined) return false;
+    this.close();
+    return true;
+  }
+
   close(): void {
+    this.#closed = true;
     try {
       this.#conn.close();
     } catch {

@@ -1,46 +1,279 @@
 /**
- * Closes connections whose last bytes are still on their way. Knows no session.
+ * Connections of sessions that have ended, while the kernel still has bytes of theirs to deliver: within
+ * limits, counted, and reset if they stand still. Knows no session.
  *
  * @module
  */
 
 import { type BufferClass, giveBuffer, takeSmallBuffer } from "./buffers.ts";
+import type { LingerCounters, ResetCause } from "../observe/linger_counters.ts";
 import type { Stream } from "./mod.ts";
 
-/** Connections at once; the rest is closed at once. They hold descriptors that no limit counts. */
-const MAX_LINGERING = 32;
-const LINGER_MS = 1000;
 const SMALL: BufferClass = 0;
 
-/** What cuts short each connection that lingers. */
-export type Lingering = Set<() => void>;
-
-/**
- * Closes a connection so that what was written to it arrives. The kernel answers bytes that nobody has
- * read by a reset, which takes what is still to be sent with it: an early answer to a long upload, say
- * (RFC 9112 §9.6). So the end is sent, and what comes is read for a second, or until the other side ends.
- *
- * @param stream The connection
- * @param lingering Those that linger
- */
-export function closeGently(stream: Stream, lingering: Lingering): void {
-  stream.closeWrite().catch(() => {});
-  if (lingering.size >= MAX_LINGERING) return stream.close();
-  const end = () => {
-    clearTimeout(timer);
-    lingering.delete(end);
-    stream.close();
-  };
-  const timer = setTimeout(end, LINGER_MS);
-  lingering.add(end);
-  readToEnd(stream).then(end, end);
+/** How much may linger in one thread. */
+export interface LingerLimits {
+  /** Connections at once; one more displaces the oldest. */
+  readonly connections: number;
+  /** Bytes unsent of all of them; more displace the oldest. */
+  readonly bytes: number;
+  /** Milliseconds without an acknowledged byte after which a connection is reset. */
+  readonly stallMs: number;
+  /**
+   * Milliseconds that a client is still read from once all has arrived: bytes that nobody reads are
+   * answered by a reset, which some systems let overtake what they have received (RFC 9112 §9.6).
+   */
+  readonly graceMs: number;
 }
 
-async function readToEnd(stream: Stream): Promise<void> {
-  const buffer = takeSmallBuffer();
-  try {
-    while (await stream.read(buffer) !== null);
-  } finally {
-    giveBuffer(SMALL, buffer);
+/** How a thread's connections linger. */
+export interface LingerOptions {
+  /** {@linkcode LINGER_LIMITS} unless given. */
+  readonly limits?: LingerLimits;
+  /** The descriptors of sessions and flows, which those that linger count among. */
+  readonly sockets?: { add(change: number): void };
+}
+
+/** The limits that docs/limits.md names. */
+export const LINGER_LIMITS: LingerLimits = {
+  connections: 1024,
+  bytes: 67_108_864,
+  stallMs: 30_000,
+  graceMs: 1000,
+};
+
+/** Milliseconds between two looks at one connection, at first and at last. */
+const LOOK_MS = { least: 100, most: 1000 } as const;
+
+/** What is left once all bytes have arrived and the end has not. */
+const ONLY_END = 1;
+
+interface Entry {
+  readonly stream: Stream;
+  readonly graceful: boolean;
+  readonly since: number;
+  /** Bytes that had not arrived at the last look; `undefined` if the sockets cannot tell. */
+  unsent: number | undefined;
+  /** When bytes arrived last. */
+  moved: number;
+  nextLook: number;
+  /** Whether the other side has ended. */
+  ended: boolean;
+  /** Set once it is to be reset and the sockets could not yet. */
+  doomed: boolean;
+}
+
+/** How a connection is closed in order. */
+export interface CloseOptions {
+  /** Whether anything was written to it: if not, the kernel has nothing to deliver. */
+  readonly sent: boolean;
+  /** Whether it is read from for a while, as the other side may still send. */
+  readonly graceful?: boolean;
+}
+
+/** The connections of one thread that linger. */
+export class Lingering {
+  /** In the order in which they came. */
+  readonly #entries = new Set<Entry>();
+  /** Connections that close by themselves: what cuts each short. */
+  readonly #held = new Set<() => void>();
+  readonly #counters: LingerCounters;
+  readonly #limits: LingerLimits;
+  readonly #sockets: LingerOptions["sockets"];
+  readonly #onDelivered: (() => void)[] = [];
+
+  /**
+   * @param counters Where to count
+   * @param options How much may linger, and where descriptors are counted
+   */
+  constructor(counters: LingerCounters, { limits = LINGER_LIMITS, sockets }: LingerOptions = {}) {
+    this.#counters = counters;
+    this.#limits = limits;
+    this.#sockets = sockets;
+  }
+
+  /**
+   * Closes a connection so that what was written to it arrives: it lingers until the kernel has
+   * delivered all.
+   *
+   * @param stream The connection
+   * @param options Whether there is anything to deliver, and whether the other side may still send
+   */
+  close(stream: Stream, { sent, graceful = false }: CloseOptions): void {
+    if (!graceful && (!sent || stream.unsent === undefined || stream.unsent() === 0)) {
+      return stream.close();
+    }
+    stream.closeWrite().catch(() => {});
+    // On its own host the other side has mostly acknowledged all by now.
+    const unsent = stream.unsent?.();
+    if (!graceful && (unsent === undefined || unsent <= ONLY_END)) return stream.close();
+    this.#add(stream, unsent, graceful);
+  }
+
+  /**
+   * Closes a connection that a limit has ended: what has not arrived is dropped, and the other side sees
+   * a reset. One that has received everything sees an end.
+   *
+   * @param stream The connection
+   * @param cause What to count it as
+   */
+  drop(stream: Stream, cause: ResetCause = "limit"): void {
+    const unsent = stream.unsent?.() ?? 0;
+    if (unsent === 0 || stream.abandon === undefined) return stream.close();
+    this.#counters.reset(cause);
+    if (stream.abandon()) return;
+    if (this.#size >= this.#limits.connections) return stream.close();
+    this.#doom(this.#entry(stream, unsent, false));
+  }
+
+  /**
+   * Counts a connection that delivers and closes by itself.
+   *
+   * @param cut Ends it at once
+   * @returns Ends the counting
+   */
+  hold(cut: () => void): () => void {
+    this.#makeRoom(0);
+    this.#held.add(cut);
+    this.#count();
+    return () => {
+      if (this.#held.delete(cut)) this.#count();
+    };
+  }
+
+  /**
+   * Looks at what lingers; called at every tick.
+   *
+   * @param now The time in milliseconds since the process began
+   */
+  sweep(now: number): void {
+    for (const entry of this.#entries) if (now >= entry.nextLook) this.#look(entry, now);
+    this.#tellDelivered();
+  }
+
+  /** Waits until nothing that lingers has bytes to deliver. */
+  delivered(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDelivered.push(resolve);
+      this.#tellDelivered();
+    });
+  }
+
+  /** Ends all that lingers; what has not arrived is dropped. */
+  cutAll(): void {
+    for (const cut of this.#held) cut();
+    for (const entry of this.#entries) this.#cut(entry, "shutdown");
+    // The process is about to end: what could not be reset ends with it.
+    for (const entry of this.#entries) this.#close(entry);
+  }
+
+  #tellDelivered(): void {
+    if (this.#onDelivered.length === 0) return;
+    for (const { unsent = 0 } of this.#entries) if (unsent > ONLY_END) return;
+    for (const tell of this.#onDelivered.splice(0)) tell();
+  }
+
+  #add(stream: Stream, unsent: number | undefined, graceful: boolean): void {
+    this.#makeRoom(unsent ?? 0);
+    const entry = this.#entry(stream, unsent, graceful);
+    this.#readToEnd(entry);
+  }
+
+  #entry(stream: Stream, unsent: number | undefined, graceful: boolean): Entry {
+    const since = performance.now();
+    const entry: Entry = {
+      stream,
+      graceful,
+      since,
+      unsent,
+      moved: since,
+      nextLook: since + LOOK_MS.least,
+      ended: false,
+      doomed: false,
+    };
+    this.#entries.add(entry);
+    this.#counters.bytes += unsent ?? 0;
+    this.#count();
+    return entry;
+  }
+
+  /** The oldest have had the most time. */
+  #makeRoom(bytes: number): void {
+    const { connections, bytes: most } = this.#limits;
+    for (const cut of this.#held) {
+      if (this.#size < connections) break;
+      cut();
+    }
+    for (const entry of this.#entries) {
+      if (this.#size < connections && this.#counters.bytes + bytes <= most) break;
+      this.#cut(entry, "displaced");
+    }
+  }
+
+  get #size(): number {
+    return this.#entries.size + this.#held.size;
+  }
+
+  #count(): void {
+    this.#sockets?.add(this.#size - this.#counters.connections);
+    this.#counters.connections = this.#size;
+  }
+
+  #look(entry: Entry, now: number): void {
+    const { stream, graceful, since } = entry;
+    if (entry.doomed) return this.#doom(entry);
+    entry.nextLook = now + Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, (now - since) / 4));
+    const unsent = stream.unsent?.();
+    if (unsent === undefined) {
+      // Who cannot be asked is waited for as long as one that stands still.
+      if (entry.ended || now - since >= this.#limits.stallMs) this.#close(entry);
+      return;
+    }
+    const before = entry.unsent ?? unsent;
+    this.#counters.bytes += unsent - (entry.unsent ?? 0);
+    entry.unsent = unsent;
+    if (unsent < before) entry.moved = now;
+    if (unsent > ONLY_END) {
+      if (now - entry.moved >= this.#limits.stallMs) this.#cut(entry, "stalled");
+    } else if (!graceful || entry.ended || now - since >= this.#limits.graceMs) {
+      this.#close(entry);
+    }
+  }
+
+  /** Ends one before its time. */
+  #cut(entry: Entry, cause: ResetCause): void {
+    const { stream, doomed } = entry;
+    const unsent = stream.unsent?.() ?? 0;
+    if (unsent <= ONLY_END || stream.abandon === undefined) return this.#close(entry);
+    if (!doomed) this.#counters.reset(cause);
+    this.#doom(entry);
+  }
+
+  /** Resets one as soon as the sockets can. */
+  #doom(entry: Entry): void {
+    entry.doomed = true;
+    if (entry.stream.abandon?.() !== false) this.#close(entry);
+  }
+
+  #close(entry: Entry): void {
+    if (!this.#entries.delete(entry)) return;
+    this.#counters.bytes -= entry.unsent ?? 0;
+    this.#count();
+    entry.stream.close();
+  }
+
+  async #readToEnd(entry: Entry): Promise<void> {
+    const buffer = takeSmallBuffer();
+    try {
+      while (await entry.stream.read(buffer) !== null);
+      entry.ended = true;
+      // What has arrived by now need not wait for a tick; nor what nothing can be asked about.
+      if (entry.graceful && (entry.unsent ?? 0) <= ONLY_END) this.#look(entry, performance.now());
+    } catch {
+      // The connection broke, or was closed meanwhile: nothing more can arrive.
+      this.#close(entry);
+    } finally {
+      giveBuffer(SMALL, buffer);
+    }
   }
 }

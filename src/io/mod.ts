@@ -65,6 +65,20 @@ export interface Stream {
   close(): void;
   /** Closes so that the other side sees a reset (RST), where the implementation can. */
   reset?(): void;
+  /**
+   * Reports how much of what was written the other side has not acknowledged, if the implementation
+   * can. A sent end counts as one byte until it is acknowledged.
+   *
+   * @returns Number of bytes, 0 once nothing can arrive any more; `undefined` if it cannot be found out
+   */
+  unsent?(): number | undefined;
+  /**
+   * Closes and drops what has not been sent yet, if the implementation can: the other side sees a
+   * reset.
+   *
+   * @returns Whether it is closed; `false` if it takes another call, a little later
+   */
+  abandon?(): boolean;
 }
 
 /** Some of the sockets that share an address, in the order in which they were bound. */

@@ -59,6 +59,9 @@ export class Session {
   connectMs: number | undefined;
   /** Coarse time at which bytes moved last. */
   lastActive = 0;
+  /** Bytes that the kernel had to deliver at half of the idle time, and {@linkcode lastActive} then. */
+  queued = 0;
+  queuedSince = -1;
   /** Milliseconds without bytes after which the session ends; `Infinity` before the relay. */
   idleMs = Infinity;
   /** When {@linkcode Session.onDeadline} is called, at the next tick; `Infinity` = none is set. */

@@ -6,9 +6,10 @@
  */
 
 import { monotonicUlid } from "@std/ulid";
-import { closeGently, type Lingering } from "../io/linger.ts";
+import { Lingering } from "../io/linger.ts";
 import type { Stream } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
+import { LingerCounters } from "../observe/linger_counters.ts";
 import { unmapHost } from "../wire/address.ts";
 import { TICK_MS } from "./clock.ts";
 import { limitError } from "./limits.ts";
@@ -17,19 +18,31 @@ import { type ListenerState, Session } from "./session.ts";
 /** Is told of each session once, at its end. */
 export type SessionEnd = (session: Session, reason: CloseReason, error: unknown) => void;
 
+/** Reasons for which what has not arrived is dropped: a limit was reached, so nothing may outlast it. */
+const DROPS_UNSENT: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  "idle_timeout",
+  "fault",
+  "shutdown",
+  "internal_error",
+]);
+
 /** All TCP sessions of a process. */
 export class Sessions {
   readonly #live = new Set<Session>();
   readonly #onEnd: SessionEnd;
   /** Connections of ended sessions whose last bytes are on their way. */
-  readonly lingering: Lingering = new Set();
-  #idle: (() => void) | undefined;
+  readonly lingering: Lingering;
+  #onIdle: (() => void) | undefined;
   /** Set while no new session is taken. */
   draining = false;
 
-  /** @param onEnd Is told of each session at its end */
-  constructor(onEnd: SessionEnd) {
+  /**
+   * @param onEnd Is told of each session at its end
+   * @param lingering Takes connections whose last bytes are on their way; its own unless given
+   */
+  constructor(onEnd: SessionEnd, lingering: Lingering = new Lingering(new LingerCounters())) {
     this.#onEnd = onEnd;
+    this.lingering = lingering;
   }
 
   /** The sessions that live now. */
@@ -83,9 +96,7 @@ export class Sessions {
     session.cancel?.();
     const { client, target } = session;
     if (target?.address.kind === "builtin" && target.address.name === "reset") client.reset?.();
-    if (reason === "target_reset") closeGently(client, this.lingering);
-    else client.close();
-    session.server?.close();
+    this.#close(session, reason);
     this.#live.delete(session);
     const { counters, limits } = session.listener;
     target?.sessions.add(-1);
@@ -98,7 +109,18 @@ export class Sessions {
     this.#count(session);
     counters.sessions.end(reason);
     this.#onEnd(session, reason, error);
-    if (this.#live.size === 0) this.#idle?.();
+    if (this.#live.size === 0) this.#onIdle?.();
+  }
+
+  /** Closes both connections: what is on its way arrives, or is dropped if a limit ended the session. */
+  #close({ client, server, up, down }: Session, reason: CloseReason): void {
+    if (DROPS_UNSENT.has(reason)) {
+      this.lingering.drop(client);
+      if (server !== undefined) this.lingering.drop(server);
+      return;
+    }
+    this.lingering.close(client, { sent: down > 0, graceful: reason === "target_reset" });
+    if (server !== undefined) this.lingering.close(server, { sent: up > 0 });
   }
 
   /**
@@ -113,10 +135,21 @@ export class Sessions {
       if (now >= session.deadline) {
         session.deadline = Infinity;
         session.onDeadline?.();
-      } else if (now - session.lastActive >= session.idleMs + TICK_MS) {
-        this.end(session, "idle_timeout");
-      }
+      } else if (now - session.lastActive >= session.idleMs / 2) this.#idle(session, now);
     }
+    this.lingering.sweep(now);
+  }
+
+  /** Ends a session in which nothing has moved for its idle time, in the kernel's queues neither. */
+  #idle(session: Session, now: number): void {
+    // Half of the idle time ago, where no byte has moved since: asked once, as asking is a system call.
+    if (session.queuedSince !== session.lastActive) {
+      session.queuedSince = session.lastActive;
+      session.queued = queuedBytes(session);
+    }
+    if (now - session.lastActive < session.idleMs + TICK_MS) return;
+    if (session.queued > 0 && queuedBytes(session) < session.queued) session.lastActive = now;
+    else this.end(session, "idle_timeout");
   }
 
   /** Tells how the session's target stands, once it has sent something. */
@@ -136,10 +169,10 @@ export class Sessions {
     session.countedDown = down;
   }
 
-  /** Waits until no session lives. */
-  drained(): Promise<void> {
-    if (this.#live.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle = resolve);
+  /** Waits until no session lives, and what those that ended had sent has arrived. */
+  async drained(): Promise<void> {
+    if (this.#live.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
+    await this.lingering.delivered();
   }
 
   /**
@@ -150,4 +183,9 @@ export class Sessions {
   endAll(reason: CloseReason): void {
     for (const session of this.#live) this.end(session, reason);
   }
+}
+
+/** Bytes of a session that the kernel has still to deliver, as far as it tells. */
+function queuedBytes({ client, server }: Session): number {
+  return (client.unsent?.() ?? 0) + (server?.unsent?.() ?? 0);
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Counters } from "./counters.ts";
+import type { LingerCounters } from "./linger_counters.ts";
 import type { ConnectTimes, TargetCounters } from "./target_counters.ts";
 
 /** One listener. */
@@ -71,6 +72,8 @@ export interface ProxyMeasures {
   readonly detectMemory: Use;
   /** Descriptors of sessions and flows. */
   readonly descriptors: Use;
+  /** Connections whose sessions have ended while bytes are still to arrive. */
+  readonly lingering: LingerCounters;
   /** Ticks of each worker's clock. */
   readonly ticks: readonly number[];
 }

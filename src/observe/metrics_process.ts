@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RESET_CAUSES } from "./linger_counters.ts";
 import { RELOAD_RESULTS } from "./measures.ts";
 import { type Metric, metric } from "./metric.ts";
 
@@ -55,6 +56,20 @@ export const PROCESS_METRICS: readonly Metric[] = [
   metric("gauge", "shunt_descriptors_limit", {
     help: "Descriptors that sessions and flows may have: what the process may have, less a reserve",
     collect: ({ descriptors }, add) => add(descriptors.limit),
+  }),
+  metric("gauge", "shunt_lingering_connections", {
+    help: "Connections whose sessions have ended while the kernel still delivers their last bytes",
+    collect: ({ lingering }, add) => add(lingering.connections),
+  }),
+  metric("gauge", "shunt_lingering_bytes", {
+    help: "Bytes that the kernel still has to deliver for them, as of a second ago at the most",
+    collect: ({ lingering }, add) => add(lingering.bytes),
+  }),
+  metric("counter", "shunt_unsent_resets_total{cause}", {
+    help: "Connections that were reset with bytes that had not arrived",
+    collect: ({ lingering: { resets } }, add) => {
+      for (const cause of RESET_CAUSES) add(resets[cause], cause);
+    },
   }),
   metric("gauge", "process_start_time_seconds", {
     help: "When the process began, in seconds of the Unix epoch",

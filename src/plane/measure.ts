@@ -47,6 +47,7 @@ export function measureProxy(measured: Measured): ProxyMeasures {
     dns,
     detectMemory: { used: shared.budget(0).used, limit: config.limits.detect_memory },
     descriptors: { used: shared.sockets().count.total, limit: shared.memory.maxSockets },
+    lingering: shared.lingeringTotals(),
     ticks: shared.ticks(),
   };
 }

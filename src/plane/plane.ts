@@ -11,6 +11,7 @@ import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
+import { LINGER_LIMITS, Lingering, type LingerLimits } from "../io/linger.ts";
 import type { DatagramSocket, Io, SocketShare, StreamListener } from "../io/mod.ts";
 import {
   bindKey,
@@ -60,6 +61,15 @@ export interface PlaneOptions {
  */
 const HAND_OVER_MS = 1000;
 
+/** A part of the descriptors, and at least so many, may be of connections that linger. */
+const LINGER_SHARE = { of: 8, least: 32 } as const;
+
+function lingerLimits({ maxSockets, workers }: SharedView["memory"]): LingerLimits {
+  const share = Math.floor(maxSockets / LINGER_SHARE.of / workers);
+  const connections = Math.max(LINGER_SHARE.least, Math.min(LINGER_LIMITS.connections, share));
+  return { ...LINGER_LIMITS, connections };
+}
+
 /** A configuration whose addresses are bound, and which does not run yet. */
 export interface Prepared {
   readonly config: Config;
@@ -101,9 +111,13 @@ export class Plane {
     this.#options = options;
     this.#shared = shared;
     this.#budget = shared.budget(config.limits.detect_memory);
+    const lingering = new Lingering(shared.lingering(), {
+      limits: lingerLimits(shared.memory),
+      sockets: shared.sockets().count,
+    });
     this.#sessions = new Sessions((session, reason, error) => {
       if (options.records()) this.#tell({ ...sessionRecord(session), reason, error });
-    });
+    }, lingering);
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
     this.#serveParts = {
       ...common,
@@ -379,6 +393,6 @@ export class Plane {
     for (const flows of this.#bindings.flows()) this.#cut += flows.size;
     this.#sessions.endAll("shutdown");
     for (const flows of this.#bindings.flows()) flows.endAll("shutdown");
-    for (const cut of this.#sessions.lingering) cut();
+    this.#sessions.lingering.cutAll();
   }
 }

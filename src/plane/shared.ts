@@ -13,6 +13,7 @@ import { Budget } from "../manage/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
+import { LINGER_CELLS, LingerCounters } from "../observe/linger_counters.ts";
 import { SharedCount } from "../observe/shared_count.ts";
 import {
   CONNECT_CELLS,
@@ -47,6 +48,8 @@ export interface SharedMemory {
   readonly sockets: SharedArrayBuffer;
   /** Descriptors that sessions and flows may have together. */
   readonly maxSockets: number;
+  /** Float64: {@linkcode LINGER_CELLS} by worker. */
+  readonly lingering: SharedArrayBuffer;
   /** Int32: ticks of each worker's clock, which tell that it lives. */
   readonly ticks: SharedArrayBuffer;
   readonly listeners: Readonly<Record<string, ListenerMemory>>;
@@ -129,6 +132,7 @@ export function makeSharedMemory(
     maxSockets,
     detectMemory: previous?.detectMemory ?? new SharedArrayBuffer(8 * workers),
     sockets: previous?.sockets ?? new SharedArrayBuffer(4 * workers),
+    lingering: previous?.lingering ?? new SharedArrayBuffer(8 * LINGER_CELLS * workers),
     ticks: previous?.ticks ?? new SharedArrayBuffer(4 * workers),
     listeners: mapValues(
       config.listeners,
@@ -180,6 +184,21 @@ export class SharedView {
   sockets(): SocketLimit {
     const { sockets, maxSockets } = this.memory;
     return { count: new SharedCount(new Int32Array(sockets), this.#worker), most: maxSockets };
+  }
+
+  /** What lingers in this worker. */
+  lingering(): LingerCounters {
+    return this.#lingeringOf(this.#worker);
+  }
+
+  /** What lingers in all workers, as of now. */
+  lingeringTotals(): LingerCounters {
+    return new LingerCounters(sumRows(this.memory.lingering, this.memory.workers));
+  }
+
+  #lingeringOf(worker: number): LingerCounters {
+    const offset = 8 * LINGER_CELLS * worker;
+    return new LingerCounters(new Float64Array(this.memory.lingering, offset, LINGER_CELLS));
   }
 
   /** Tells the control plane that this worker lives. */
@@ -290,6 +309,7 @@ export class SharedView {
     }
     Atomics.store(new Int32Array(sockets), worker, 0);
     new Float64Array(detectMemory)[worker] = 0;
+    this.#lingeringOf(worker).clear();
     for (const name of Object.keys(listeners)) {
       this.sources(name, ANY_LIMITS, () => 0)?.clear(worker);
       const counters = this.#countersOf(name, worker);

@@ -24,8 +24,10 @@ export const EPOLL_CTL_MOD = 3;
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 /** `SOCK_NONBLOCK | SOCK_CLOEXEC`. */
 export const SOCK_FLAGS = 0o2004000;
 
@@ -46,6 +48,8 @@ export const IP_PKTINFO = 8;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
 
+export const SIOCOUTQ = 0x5411;
+
 export const F_SETFL = 4;
 export const F_DUPFD_CLOEXEC = 1030;
 export const O_NONBLOCK = 0o4000;
@@ -58,6 +62,7 @@ export const SHUT_WR = 1;
 export const EFD_FLAGS = 0o2004000;
 
 export const EINTR = 4;
+export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENFILE = 23;
 export const EMFILE = 24;

@@ -35,17 +35,44 @@ export function localEndpoint(fd: number): Endpoint {
   return libc.getsockname(fd, address, addressLengthBytes) < 0 ? NOWHERE : decodeSockaddr(address);
 }
 
+/** `struct linger`: on, and for no time, which makes closing a reset. */
+const LINGER_NONE = new Uint8Array(new Int32Array([1, 0]).buffer);
+
+const queued = new Int32Array(1);
+const queuedBytes = new Uint8Array(queued.buffer);
+
+/**
+ * Makes closing a TCP socket drop what was not sent, and tell the other side by a reset.
+ *
+ * @param fd The socket
+ */
+export function resetOnClose(fd: number): void {
+  openLibc().libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_LINGER, LINGER_NONE, 8);
+}
+
+/**
+ * Reports how many bytes of a TCP socket the other side has not acknowledged (tcp(7), `SIOCOUTQ`).
+ *
+ * @param fd The socket
+ * @returns Their number, a sent end counting as one
+ */
+export function unsentBytes(fd: number): number {
+  queued[0] = 0;
+  return openLibc().libc.ioctl(fd, abi.SIOCOUTQ, queuedBytes) < 0 ? 0 : queued[0];
+}
+
 /**
  * Makes a socket with an error in place of a negative number.
  *
  * @param family `AF_INET` and the like
  * @param type `SOCK_STREAM` or `SOCK_DGRAM`
+ * @param protocol The protocol's number; the family's own unless given
  * @returns The descriptor, non-blocking and closed on exec
  * @throws {LibcError} when none is left
  */
-export function openSocket(family: number, type: number): number {
+export function openSocket(family: number, type: number, protocol: number = 0): number {
   const { libc, errno } = openLibc();
-  const fd = libc.socket(family, type | abi.SOCK_FLAGS, 0);
+  const fd = libc.socket(family, type | abi.SOCK_FLAGS, protocol);
   if (fd < 0) throw libcError("socket", errno[0]!);
   return fd;
 }

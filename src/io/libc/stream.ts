@@ -20,15 +20,14 @@ import {
   NOWHERE,
   ONE,
   openSocket,
+  resetOnClose,
+  unsentBytes,
 } from "./socket.ts";
 import { openLibc } from "./symbols.ts";
 
 const READ_EVENTS = abi.EPOLLIN | abi.EPOLLPRI | abi.EPOLLRDHUP | abi.EPOLLET;
 const ENDING_EVENTS = abi.EPOLLRDHUP | abi.EPOLLPRI | abi.EPOLLERR | abi.EPOLLHUP;
 const ALL_EVENTS = READ_EVENTS | abi.EPOLLOUT;
-
-/** `struct linger`: on, and for no time, which makes closing a reset. */
-const LINGER_NONE = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 interface Waiting<T> {
   readonly bytes: Uint8Array;
@@ -211,8 +210,19 @@ export class LibcStream implements Stream, PollHandler {
 
   reset(): void {
     if (this.closed) return;
-    this.#libc.setsockopt(this.fd, abi.SOL_SOCKET, abi.SO_LINGER, LINGER_NONE, 8);
+    resetOnClose(this.fd);
     this.close();
+  }
+
+  unsent(): number {
+    // What was written to a Unix socket is with its peer at once.
+    if (this.closed || this.broken || this.remote === NOWHERE) return 0;
+    return unsentBytes(this.fd);
+  }
+
+  abandon(): boolean {
+    this.reset();
+    return true;
   }
 
   #socketError(): number {

@@ -1,6 +1,7 @@
 /** Measures of a made-up shunt, for tests of metrics. */
 
 import { Counters } from "../../../src/observe/counters.ts";
+import { LingerCounters } from "../../../src/observe/linger_counters.ts";
 import type { Measures } from "../../../src/observe/measures.ts";
 import { ConnectTimes, TargetCounters } from "../../../src/observe/target_counters.ts";
 
@@ -38,6 +39,7 @@ export function measuresOf({ listeners, targets }: Shape): Measures {
     dns: { hits: 1, stale: 2, misses: 3, failures: 4, size: 5 },
     detectMemory: { used: 6, limit: 7 },
     descriptors: { used: 8, limit: 9 },
+    lingering: new LingerCounters(),
     ticks: [10, 11],
     process: {
       version: "1.2.3",

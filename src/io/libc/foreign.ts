@@ -1,0 +1,197 @@
+/**
+ * What libc finds out and changes about TCP sockets that are not its own: Deno's, which tell neither
+ * their descriptor nor what the kernel has still to send. Knows no stream.
+ *
+ * @module
+ */
+
+import { canonicalHost, unmapHost } from "../../wire/address.ts";
+import type { Endpoint } from "../mod.ts";
+import * as abi from "./abi.ts";
+import { encodeInet, hostAt, portAt, SOCKADDR_BYTES } from "./sockaddr.ts";
+import { LibcError } from "./errors.ts";
+import { address, addressLength, addressLengthBytes, openSocket, resetOnClose } from "./socket.ts";
+import { missingForLibc, openLibc } from "./symbols.ts";
+
+const NETLINK_SOCK_DIAG = 4;
+const SOCK_DIAG_BY_FAMILY = 20;
+const NLM_F_REQUEST = 1;
+
+/** `struct nlmsghdr`, then `struct inet_diag_req_v2`. */
+const HEADER_BYTES = 16;
+const REQUEST_BYTES = HEADER_BYTES + 56;
+/** Offsets in the request. */
+const AT = { family: 16, protocol: 17, states: 20, ports: 24, source: 28, target: 44, cookie: 64 };
+/** Offsets in the answer: `struct inet_diag_msg`, whose ports and addresses lie as in the request. */
+const ANSWER = { state: 17, queued: 76 } as const;
+/** Of an address for which the kernel has a listening socket and no connection. */
+const TCP_LISTEN = 10;
+
+const request = new Uint8Array(REQUEST_BYTES);
+const requestView = new DataView(request.buffer);
+const answer = new Uint8Array(1024);
+const answerView = new DataView(answer.buffer);
+
+/** Set where there can be no socket that asks. */
+const NEVER = -1;
+/** Set while there is none for want of descriptors. */
+const LATER = -2;
+/** The socket that asks: one a thread. */
+let asking: number = LATER;
+/** Number of the request. */
+let sequence = 0;
+/** Whether the kernel has told of a connection. */
+let answers = false;
+
+function openAsking(): number {
+  if (missingForLibc() !== undefined) return NEVER;
+  try {
+    return openSocket(abi.AF_NETLINK, abi.SOCK_RAW, NETLINK_SOCK_DIAG);
+  } catch (error) {
+    return error instanceof LibcError && error.failure === "no_descriptors" ? LATER : NEVER;
+  }
+}
+
+function fill(local: Endpoint, remote: Endpoint): void {
+  request.fill(0);
+  requestView.setUint32(0, REQUEST_BYTES, true);
+  requestView.setUint16(4, SOCK_DIAG_BY_FAMILY, true);
+  requestView.setUint16(6, NLM_F_REQUEST, true);
+  request[AT.protocol] = abi.IPPROTO_TCP;
+  requestView.setUint32(AT.states, 0xffff_ffff, true);
+  // Any cookie, and any interface.
+  requestView.setUint32(AT.cookie, 0xffff_ffff, true);
+  requestView.setUint32(AT.cookie + 4, 0xffff_ffff, true);
+  for (
+    const [{ host, port }, at, portAt] of [[local, AT.source, 0], [remote, AT.target, 2]] as const
+  ) {
+    const name = encodeInet(plain(host), port);
+    request[AT.family] = name[0]!;
+    request.set(name[0] === abi.AF_INET ? name.subarray(4, 8) : name.subarray(8, 24), at);
+    requestView.setUint16(AT.ports + portAt, port);
+  }
+}
+
+/** A zone is not part of the bytes of an address. */
+function plain(host: string): string {
+  const zone = host.indexOf("%");
+  return canonicalHost(unmapHost(zone < 0 ? host : host.slice(0, zone)));
+}
+
+/**
+ * Reports how many bytes of a connection the other side has not acknowledged, by sock_diag(7).
+ *
+ * @param local This side's address
+ * @param remote The other side's
+ * @returns Their number, a sent end counting as one; 0 if the connection is gone, `undefined` if the
+ * kernel cannot be asked
+ */
+export function unsentOf(local: Endpoint, remote: Endpoint): number | undefined {
+  if (asking === LATER) asking = openAsking();
+  if (asking < 0) return undefined;
+  const { libc } = openLibc();
+  try {
+    fill(local, remote);
+  } catch {
+    return undefined;
+  }
+  requestView.setUint32(8, ++sequence, true);
+  if (libc.send(asking, request, REQUEST_BYTES, abi.MSG_DONTWAIT) < 0) return undefined;
+  do {
+    const length = libc.recv(asking, answer, answer.length, abi.MSG_DONTWAIT);
+    if (length < HEADER_BYTES + 4) return undefined;
+  } while (answerView.getUint32(8, true) !== sequence);
+  if (answerView.getUint16(4, true) === SOCK_DIAG_BY_FAMILY) {
+    answers = true;
+    return answer[ANSWER.state] === TCP_LISTEN ? 0 : answerView.getUint32(ANSWER.queued, true);
+  }
+  // The connection is gone. A kernel that has no module to ask answers likewise.
+  const error = answerView.getInt32(HEADER_BYTES, true);
+  return error === -abi.ENOENT && answers ? 0 : undefined;
+}
+
+/** Milliseconds between two looks through all descriptors: 20,000 take 12 ms. */
+const SCAN_MS = 1000;
+/** Numbers without a descriptor in a row that end a look: they are given from below. */
+const SCAN_GAP = 4096;
+
+let scanned = -Infinity;
+/** Descriptors by both ports of their connections. */
+let byPorts = new Map<number, number[]>();
+
+function portsKey(local: number, remote: number): number {
+  return local * 65_536 + remote;
+}
+
+function scan(): void {
+  const { libc, errno } = openLibc();
+  byPorts = new Map();
+  for (let fd = 3, gap = 0; gap < SCAN_GAP; fd++) {
+    addressLength[0] = SOCKADDR_BYTES;
+    if (libc.getpeername(fd, address, addressLengthBytes) < 0) {
+      gap = errno[0] === abi.EBADF ? gap + 1 : 0;
+      continue;
+    }
+    gap = 0;
+    if (hostAt(address, 0) === "") continue;
+    const remote = portAt(address, 0);
+    addressLength[0] = SOCKADDR_BYTES;
+    if (libc.getsockname(fd, address, addressLengthBytes) < 0) continue;
+    const key = portsKey(portAt(address, 0), remote);
+    const known = byPorts.get(key);
+    if (known === undefined) byPorts.set(key, [fd]);
+    else known.push(fd);
+  }
+}
+
+function isAt({ host, port }: Endpoint): boolean {
+  return portAt(address, 0) === port && plain(hostAt(address, 0)) === plain(host);
+}
+
+/** Whether a descriptor is that of a connection now. */
+function connects(fd: number, local: Endpoint, remote: Endpoint): boolean {
+  const { libc } = openLibc();
+  addressLength[0] = SOCKADDR_BYTES;
+  if (libc.getpeername(fd, address, addressLengthBytes) < 0 || !isAt(remote)) return false;
+  addressLength[0] = SOCKADDR_BYTES;
+  return libc.getsockname(fd, address, addressLengthBytes) >= 0 && isAt(local);
+}
+
+function find(local: Endpoint, remote: Endpoint): number | undefined {
+  const fds = byPorts.get(portsKey(local.port, remote.port));
+  return fds?.find((fd) => connects(fd, local, remote));
+}
+
+/**
+ * Makes closing a connection of this process drop what was not sent, and tell the other side by a
+ * reset. Its descriptor is found by its addresses, which are looked at once more before it is changed.
+ *
+ * @param local This side's address
+ * @param remote The other side's
+ * @returns Whether it was done; `undefined` if that can be found out a little later only
+ */
+export function resetForeignOnClose(local: Endpoint, remote: Endpoint): boolean | undefined {
+  if (missingForLibc() !== undefined) return false;
+  try {
+    let fd = find(local, remote);
+    if (fd === undefined) {
+      const now = performance.now();
+      if (now - scanned < SCAN_MS) return undefined;
+      scan();
+      scanned = now;
+      fd = find(local, remote);
+    }
+    if (fd === undefined) return false;
+    resetOnClose(fd);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Now and not at the first end of a session, which would wait 3 ms for it.
+try {
+  if (missingForLibc() === undefined) openLibc();
+} catch {
+  // Nothing can be asked then.
+}
