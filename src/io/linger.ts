@@ -123,7 +123,7 @@ export class Lingering {
     this.#counters.reset(cause);
     if (stream.abandon()) return;
     if (this.#size >= this.#limits.connections) return stream.close();
-    this.#doom(this.#entry(stream, unsent, false));
+    this.#entry(stream, unsent, false).doomed = true;
   }
 
   /**
@@ -174,6 +174,8 @@ export class Lingering {
   }
 
   #add(stream: Stream, unsent: number | undefined, graceful: boolean): void {
+    // One that has too much by itself displaces nobody.
+    if ((unsent ?? 0) > this.#limits.bytes) return this.drop(stream, "displaced");
     this.#makeRoom(unsent ?? 0);
     const entry = this.#entry(stream, unsent, graceful);
     this.#readToEnd(entry);

@@ -9,6 +9,7 @@ import { DETECT_END_TEXTS } from "../detect/ends.ts";
 import { ACCESS_TEXTS } from "./access_fields.ts";
 import { LIFE_BOUNDS, WAIT_BOUNDS } from "./histogram.ts";
 import { COUNTED_PROTOCOLS } from "./life_counters.ts";
+import { RESET_TEXTS } from "./linger_counters.ts";
 import { METRICS } from "./metrics.ts";
 import { CLOSE_TEXTS, DROP_TEXTS } from "./reasons.ts";
 
@@ -71,6 +72,12 @@ export function observeReference(operations: readonly OperationInfo[]): string {
       head: ["reason", "meaning"],
       rows: texts(DROP_TEXTS),
     }),
+    ...section(
+      "Resets of what had not arrived",
+      "The values of `cause` in `shunt_unsent_resets_total`: why a connection was reset while the " +
+        "kernel still had bytes for it.",
+      { head: ["cause", "meaning"], rows: texts(RESET_TEXTS) },
+    ),
   ].join("\n");
 }
 
