@@ -8,6 +8,7 @@
 import ipaddr from "ipaddr.js";
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { canonicalHost, type SocketAddress } from "./address.ts";
+import { tlvsAreSound } from "./proxy_tlvs.ts";
 import { latin1, u16 } from "./reader.ts";
 
 /** What a PROXY header says. */
@@ -67,8 +68,9 @@ const STREAM = 1;
 const DGRAM = 2;
 
 /**
- * Parses a PROXY header of version 1 or 2. TLVs are skipped, a checksum among them too, as TCP has
- * its own. Version 2 headers over 16 KiB are invalid.
+ * Parses a PROXY header of version 1 or 2. TLVs have to fill the header exactly, and a checksum among
+ * them has to be right; what else they say is skipped, and all that LOCAL or AF_UNSPEC come with.
+ * Version 2 headers over 16 KiB are invalid.
  *
  * @param bytes The first bytes of a connection
  * @returns The header, or that it is incomplete, malformed or absent
@@ -131,9 +133,10 @@ function parseV2(bytes: Uint8Array): ProxyResult {
     if (length < HEADER_V2 + size) return INVALID;
   }
   if (bytes.length < length) return { kind: "need_more", bytes: length };
-  if (command === LOCAL || (family !== INET && family !== INET6)) {
-    return { kind: "header", header: { length } };
-  }
+  // What LOCAL and AF_UNSPEC come with is to be discarded, whatever it is (§2.2).
+  if (command === LOCAL || family === 0) return { kind: "header", header: { length } };
+  if (!tlvsAreSound(bytes, HEADER_V2 + ADDRESS_BYTES[family]!, length)) return INVALID;
+  if (family !== INET && family !== INET6) return { kind: "header", header: { length } };
   const size = family === INET ? 4 : 16;
   const portsAt = HEADER_V2 + 2 * size;
   const source = { host: readHost(bytes, HEADER_V2, size), port: u16(bytes, portsAt) };

@@ -6,6 +6,7 @@
  */
 
 import { buildClientHello, bytesOf, concat, prefixed, recordize } from "../unit/_hello.ts";
+import { headerChecksum } from "../../src/wire/proxy_tlvs.ts";
 import connect from "../testdata/http1_curl_connect.hex" with { type: "text" };
 import get from "../testdata/http1_curl_get.hex" with { type: "text" };
 import absolute from "../testdata/http1_curl_proxy_absolute.hex" with { type: "text" };
@@ -103,6 +104,23 @@ export const WIREGUARD: Kin = kin(
   [hex("01000000"), hex("04000000")],
 );
 
+/** A PROXY header with a name, TLS details and, at its end, a checksum. */
+function summedHeader(): Uint8Array {
+  const header = concat(
+    hex("0d0a0d0a000d0a515549540a21110033"),
+    hex("c0000201c6336407dc0401bb"),
+    hex("02000b"),
+    bytesOf("web.example"),
+    hex("20000f0100000000210007544c5376312e33"),
+    hex("03000400000000"),
+  );
+  new DataView(header.buffer).setUint32(
+    header.length - 4,
+    headerChecksum(header, header.length, header.length - 4),
+  );
+  return header;
+}
+
 /** PROXY headers before a session. */
 export const PROXY: Kin = kin([
   "PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\nGET / HTTP/1.1\r\n\r\n",
@@ -112,6 +130,7 @@ export const PROXY: Kin = kin([
   concat(hex("0d0a0d0a000d0a515549540a21210024"), new Uint8Array(36).fill(0x20)),
   concat(hex("0d0a0d0a000d0a515549540a213100d8"), new Uint8Array(216)),
   concat(hex("0d0a0d0a000d0a515549540a20000007"), hex("03000401020304")),
+  summedHeader(),
 ], [
   "PROXY ",
   "TCP4 ",

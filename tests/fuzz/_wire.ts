@@ -85,7 +85,10 @@ export const PROXY_HEADERS: Target = {
     pieces(input, (_, end) => {
       const result = parseProxyHeader(bytes.subarray(0, end));
       if (settled !== "" && result.kind !== settled) fail(`"${settled}", then "${result.kind}"`);
-      if (result.kind === "header" && settled === "") claimHeader(result.header, end);
+      if (result.kind === "header" && settled === "") {
+        claimHeader(result.header, end);
+        claimFilled(bytes, result.header);
+      }
       if (result.kind !== "need_more") settled = result.kind;
       else if (!(result.bytes > end)) fail(`${end} bytes ask for ${result.bytes}`);
     });
@@ -108,6 +111,18 @@ function claimHeader(header: ProxyHeader, given: number): void {
       again.header.destination?.host === destination.host;
     if (!same) fail(`Reads back otherwise: ${JSON.stringify([header, again])}`);
   }
+}
+
+/** What follows the addresses fills the header, read backwards from every place that it can end at. */
+function claimFilled(bytes: Uint8Array, { length, source }: ProxyHeader): void {
+  if (bytes[0] !== 0x0d || source === undefined) return;
+  const ends = Array<boolean>(length + 1).fill(false);
+  ends[length] = true;
+  const from = 16 + (bytes[13]! >> 4 === 1 ? 12 : 36);
+  for (let at = length - 3; at >= from; at--) {
+    ends[at] = ends[at + 3 + bytes[at + 1]! * 256 + bytes[at + 2]!] ?? false;
+  }
+  if (!ends[from]) fail(`Values that do not fill ${length} bytes`);
 }
 
 /** Long headers, and the packets after the first in a datagram. */

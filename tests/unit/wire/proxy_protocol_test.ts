@@ -24,7 +24,41 @@ const V6 = [
   ...[0, 1, 0xff, 0xff],
 ];
 /** A TLV of type 3, CRC-32c, that does not fit, and one of type 2, authority. */
-const TLVS = [3, 0, 4, 1, 2, 3, 4, 2, 0, 3, 97, 98, 99];
+const WRONG_TLVS = [3, 0, 4, 1, 2, 3, 4, 2, 0, 3, 97, 98, 99];
+/** A TLV of type 2, authority, one of type 4, no operation, one of a type that has no meaning yet. */
+const TLVS = [...tlv(2, [97, 98, 99]), ...tlv(4, [0, 0]), ...tlv(0xe7, [1, 2, 3])];
+
+function tlv(type: number, value: readonly number[], length = value.length): number[] {
+  return [type, length >> 8, length & 255, ...value];
+}
+
+/** A TLV of type 0x20, with TLVs within. */
+function ssl(...inner: number[]): number[] {
+  return tlv(0x20, [1, 0, 0, 0, 0, ...inner]);
+}
+
+/** CRC-32C by bits (RFC 3720 §B.4): not as the code does it. */
+function crc32c(bytes: Uint8Array): number[] {
+  let crc = 0xffff_ffff;
+  for (const byte of bytes) {
+    for (let bit = 0; bit < 8; bit++) {
+      const odd = (crc ^ byte >> bit) & 1;
+      crc = (crc >>> 1 ^ (odd === 1 ? 0x82f63b78 : 0)) >>> 0;
+    }
+  }
+  return [24, 16, 8, 0].map((shift) => ~crc >>> shift & 255);
+}
+
+/** A header whose TLVs have the right checksum in the place of the first one of four zeros. */
+function summed(family: number, block: readonly number[]): Uint8Array {
+  const header = v2(0x21, family, block);
+  const at = header.findIndex((_, i) =>
+    i > 27 && [3, 0, 4, 0, 0, 0, 0].every((byte, j) => header[i + j] === byte)
+  );
+  header.set(crc32c(header), at + 3);
+  return header;
+}
+const ZERO_SUM = tlv(3, [0, 0, 0, 0]);
 
 /** A version 2 header; `length` lies where it is given. */
 function v2(command: number, family: number, block: readonly number[], length = block.length) {
@@ -104,13 +138,23 @@ Deno.test("proxy protocol: parses version 2", () => {
     [v2(0x21, 0x22, V6), V6_ADDRESSES],
     [v2(0x21, 0x21, bothMapped), V4_ADDRESSES],
     [v2(0x21, 0x11, [...V4, ...TLVS]), V4_ADDRESSES],
-    [v2(0x21, 0x21, [...V6, ...TLVS, 9]), V6_ADDRESSES],
-    [v2(0x21, 0x11, [...V4, ...Array(1500).fill(4)]), V4_ADDRESSES],
+    [v2(0x21, 0x21, [...V6, ...TLVS]), V6_ADDRESSES],
+    [v2(0x21, 0x11, [...V4, ...tlv(4, Array(1500).fill(4))]), V4_ADDRESSES],
+    [v2(0x21, 0x11, [...V4, ...tlv(4, []), ...tlv(4, []), ...tlv(1, [104, 50])]), V4_ADDRESSES],
+    [v2(0x21, 0x11, [...V4, ...tlv(5, Array(128).fill(9))]), V4_ADDRESSES],
+    [v2(0x21, 0x11, [...V4, ...ssl()]), V4_ADDRESSES],
+    [v2(0x21, 0x21, [...V6, ...ssl(...tlv(0x21, [84]), ...tlv(0x22, []))]), V6_ADDRESSES],
+    [summed(0x11, [...V4, ...ZERO_SUM]), V4_ADDRESSES],
+    [summed(0x21, [...V6, ...TLVS, ...ZERO_SUM, ...ssl()]), V6_ADDRESSES],
+    [summed(0x12, [...V4, ...tlv(4, Array(15_000).fill(7)), ...ZERO_SUM]), V4_ADDRESSES],
+    [summed(0x31, [...Array(216).fill(47), ...ZERO_SUM]), {}],
     [v2(0x20, 0x00, []), {}],
     [v2(0x20, 0x11, V4), {}],
     [v2(0x20, 0xff, [1, 2, 3]), {}],
+    [v2(0x20, 0x11, [...V4, ...WRONG_TLVS, 9]), {}],
     [v2(0x21, 0x00, []), {}],
     [v2(0x21, 0x00, TLVS), {}],
+    [v2(0x21, 0x00, WRONG_TLVS), {}],
     [v2(0x21, 0x31, Array(216).fill(47)), {}],
     [v2(0x21, 0x32, Array(216).fill(47)), {}],
   ];
@@ -138,6 +182,58 @@ Deno.test("proxy protocol: refuses malformed headers of version 2 as soon as the
   }
   const longest = v2(0x21, 0x11, V4, 16_368);
   assertEquals(parseProxyHeader(longest), { kind: "need_more", bytes: 16_384 });
+});
+
+Deno.test("proxy protocol: the checksum is CRC-32C", () => {
+  // The check value of the catalogue of CRCs.
+  assertEquals(crc32c(bytesOf("123456789")), [0xe3, 0x06, 0x92, 0x83]);
+});
+
+Deno.test("proxy protocol: refuses values that contradict themselves or the header", () => {
+  const good = summed(0x11, [...V4, ...TLVS, ...ZERO_SUM]);
+  const flipped = (at: number) => {
+    const bytes = good.slice();
+    bytes[at]! ^= 1;
+    return bytes;
+  };
+  const table: Record<string, readonly number[] | Uint8Array> = {
+    "a value that overruns by one": tlv(2, [97, 98], 3),
+    "a value that overruns by far": tlv(0xee, [1, 2], 65_535),
+    "an overrun after good ones": [...TLVS, ...tlv(4, [], 1)],
+    "a stump of one byte": [2],
+    "a stump of two bytes": [2, 0],
+    "a byte left over": [...TLVS, 9],
+    "two bytes left over": [...TLVS, 4, 0],
+    "a byte left over after no operation": [...tlv(4, []), 4],
+    "a checksum that is wrong": WRONG_TLVS,
+    "a checksum of zeros": ZERO_SUM,
+    "a checksum of three bytes": tlv(3, [1, 2, 3]),
+    "a checksum of five bytes": tlv(3, [1, 2, 3, 4, 5]),
+    "a checksum of none": tlv(3, []),
+    "two checksums": summed(0x11, [...V4, ...ZERO_SUM, ...ZERO_SUM]),
+    "an address that is changed": flipped(16),
+    "a port that is changed": flipped(27),
+    "a value that is changed": flipped(31),
+    "a checksum that is changed": flipped(good.length - 1),
+    "a unique ID that is too long": tlv(5, Array(129).fill(9)),
+    "TLS details that are too short": tlv(0x20, [1, 0, 0, 0]),
+    "TLS details of nothing": tlv(0x20, []),
+    "an overrun within TLS details": ssl(...tlv(0x21, [84], 2)),
+    "a stump within TLS details": ssl(0x21, 0),
+    "a byte left over within TLS details": ssl(...tlv(0x21, [84]), 1),
+    "TLS details that reach into what follows": [...ssl(...tlv(0x21, [], 4)), ...tlv(4, [0])],
+  };
+  for (const [name, tlvs] of Object.entries(table)) {
+    const bytes = tlvs instanceof Uint8Array ? tlvs : v2(0x21, 0x11, [...V4, ...tlvs]);
+    for (const tail of ["", "GET / HTTP/1.1\r\n\r\n"]) {
+      assertEquals(parseProxyHeader(concat(bytes, bytesOf(tail))), { kind: "invalid" }, name);
+    }
+    if (tlvs instanceof Uint8Array) continue;
+    const wide = v2(0x21, 0x21, [...V6, ...tlvs]);
+    assertEquals(parseProxyHeader(wide), { kind: "invalid" }, `${name}, IPv6`);
+    const unix = v2(0x21, 0x31, [...Array(216).fill(47), ...tlvs]);
+    assertEquals(parseProxyHeader(unix), { kind: "invalid" }, `${name}, unix`);
+  }
 });
 
 Deno.test("proxy protocol: says none at the first byte that cannot be a header's", () => {
@@ -238,6 +334,8 @@ Deno.test("proxy protocol: never throws on noise, nor changes its mind about lon
     SIGNATURE,
     v2(0x21, 0x11, V4),
     v2(0x21, 0x21, V6),
+    v2(0x21, 0x11, [...V4, ...TLVS, ...ssl(...tlv(0x21, [84]))]),
+    summed(0x11, [...V4, ...TLVS, ...ZERO_SUM]),
   ];
   const input = fc.tuple(
     fc.constantFrom(new Uint8Array(0), ...seeds),
