@@ -7,7 +7,7 @@
 
 import type { Endpoint } from "../io/mod.ts";
 import type { Upstream } from "../resolve/upstream.ts";
-import { unmapHost } from "../wire/address.ts";
+import { isWildcard, unmapHost } from "../wire/address.ts";
 import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./flow_data.ts";
@@ -46,14 +46,12 @@ export function flowPreface(
   local: Endpoint,
 ): Uint8Array {
   if (upstream.config.send_proxy_protocol !== "v2") return NOTHING;
-  // The address written to, where a wildcard socket can tell.
+  // The address written to, if a wildcard socket can tell. What it is bound to is nobody's address.
   const written = flow.data.client?.local;
+  const host = written === undefined || written === "" ? local.host : written;
   return encodeProxyHeader("v2", {
     source: { host: unmapHost(flow.host), port: flow.port },
-    destination: {
-      host: written === undefined || written === "" ? local.host : written,
-      port: local.port,
-    },
+    destination: isWildcard(host) ? undefined : { host, port: local.port },
     transport: "udp",
   });
 }

@@ -70,7 +70,7 @@ export async function serve(
   let head: Head | undefined;
   try {
     const { proxied } = session;
-    if (!proxied && proxy_protocol.accept === "required") throw detectStop("proxy_header");
+    if (!proxied && proxy_protocol.accept === "required") throw untrusted(session);
     if (proxied || needsBytes(session)) {
       head = new Head(client, limits.max_bytes, parts.budget);
       const deadline = session.started + limits.timeout;
@@ -107,8 +107,11 @@ export async function serve(
       end: parts.end,
     });
   } catch (error) {
-    if (error instanceof Stop) sessions.end(session, error.reason, error.cause);
-    else if (error instanceof ConnectError || error instanceof ResolveError) {
+    if (error instanceof Stop) {
+      const unnamed = error.reason === "no_route" && bringsHeader(session, head);
+      const stop = unnamed ? untrusted(session) : error;
+      sessions.end(session, stop.reason, stop.cause);
+    } else if (error instanceof ConnectError || error instanceof ResolveError) {
       sessions.end(session, error.code as CloseReason, error);
     } else sessions.end(session, "internal_error", error);
   } finally {
@@ -125,6 +128,19 @@ const DETECT_MESSAGES = {
 
 function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
   return new Stop(reason, new DetectError(DETECT_MESSAGES[reason], { code: reason }));
+}
+
+/** Why a peer ends here that may send no PROXY header: none of its bytes need be read for that. */
+function untrusted({ source }: Session): Stop {
+  const message = `A PROXY header has to come from who proxy_protocol.trusted names; ` +
+    `${source.host} is not among them`;
+  return new Stop("proxy_untrusted", new DetectError(message, { code: "proxy_untrusted" }));
+}
+
+/** Whether a peer that is not trusted begins with a PROXY header, which is no more than bytes then. */
+function bringsHeader({ proxied, listener }: Session, head: Head | undefined): boolean {
+  return !proxied && listener.config.proxy_protocol.accept === "optional" && head !== undefined &&
+    parseProxyHeader(head.bytes).kind === "header";
 }
 
 function needsBytes(session: Session): boolean {

@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<CloseReason, Kind>> = {
   detect_memory: "refused",
   unreadable: "refused",
   proxy_header: "refused",
+  proxy_untrusted: "refused",
   no_route: "refused",
   no_target: "failed",
   dns_failed: "failed",

@@ -18,6 +18,9 @@ export const CLOSE_TEXTS = {
     "The protocol is certain, but a name or fact that routes ask for could not be read: see " +
     "`detect_end` and `detect.on_unreadable`",
   proxy_header: "A PROXY header was required or begun, and is missing or broken",
+  proxy_untrusted:
+    "The listener requires a PROXY header, or was sent one that no route takes, and " +
+    "`proxy_protocol.trusted` does not name the sender",
   no_route: "No route matched",
   no_target: "The upstream has no target that may be tried",
   dns_failed: "A target's name could not be resolved",

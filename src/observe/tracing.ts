@@ -64,6 +64,7 @@ const FAILED: Readonly<
   detect_memory: "detect",
   unreadable: "detect",
   proxy_header: "session",
+  proxy_untrusted: "session",
   no_route: "session",
   no_target: "connect",
   dns_failed: "resolve",

@@ -157,6 +157,16 @@ export function boundHost(host: string): string {
 }
 
 /**
+ * Reports whether a host stands for all addresses of a machine: a place to bind to, and nobody's address.
+ *
+ * @param host IP literal in any spelling
+ */
+export function isWildcard(host: string): boolean {
+  const canonical = canonicalHost(host);
+  return canonical === "0.0.0.0" || canonical === "::";
+}
+
+/**
  * Tells whether a socket would be bound to one port of one address with others: a wildcard takes it on all.
  *
  * @param at Host, in any spelling, and port

@@ -34,7 +34,8 @@ export type ProxyResult =
 /** What to tell in a PROXY header. */
 export interface ProxyAddresses {
   readonly source: SocketAddress;
-  readonly destination: SocketAddress;
+  /** What the client wrote to; unset if that is not known. */
+  readonly destination: SocketAddress | undefined;
   readonly transport: "tcp" | "udp";
 }
 
@@ -154,49 +155,73 @@ function readHost(bytes: Uint8Array, at: number, size: number): string {
 
 /**
  * Writes a PROXY header. If just one address is IPv4, it is written as an IPv4-mapped IPv6 address.
- * Where an address is no IP literal, and for UDP in version 1, the header says "unknown".
+ * If an address is not known or no IP literal, and for UDP in version 1, the header says "unknown".
  *
  * @param version The version of the format
  * @param addresses What to tell
  * @returns The header
  */
 export function encodeProxyHeader(version: "v1" | "v2", addresses: ProxyAddresses): Uint8Array {
-  const from = addressBytes(addresses.source.host);
-  const to = addressBytes(addresses.destination.host);
-  const known = from !== undefined && to !== undefined;
-  const size = known && from.length === 4 && to.length === 4 ? 4 : 16;
-  const hosts = known ? [widen(from, size), widen(to, size)] as const : undefined;
-  return version === "v1" ? encodeV1(hosts, addresses) : encodeV2(hosts, addresses);
+  const known = knownAddresses(addresses);
+  return version === "v1" ? encodeV1(known) : encodeV2(known);
 }
 
-type Hosts = readonly [source: readonly number[], destination: readonly number[]];
+/**
+ * Writes the header of a connection that shunt makes for itself, a check of a target say: version 1 has
+ * no other word for it than UNKNOWN, version 2 has LOCAL (§2.1, §2.2).
+ *
+ * @param version The version of the format
+ * @returns The header
+ */
+export function encodeOwnHeader(version: "v1" | "v2"): Uint8Array {
+  if (version === "v1") return encodeV1(undefined);
+  const header = encodeV2(undefined);
+  header[12] = 0x20 | LOCAL;
+  return header;
+}
 
-function encodeV1(hosts: Hosts | undefined, addresses: ProxyAddresses): Uint8Array {
-  const { source, destination, transport } = addresses;
+/** Addresses of one family, in 4 or 16 bytes each. */
+interface Known {
+  readonly transport: "tcp" | "udp";
+  readonly hosts: readonly [source: readonly number[], destination: readonly number[]];
+  readonly ports: readonly [source: number, destination: number];
+}
+
+function knownAddresses({ source, destination, transport }: ProxyAddresses): Known | undefined {
+  const from = addressBytes(source.host);
+  const to = destination === undefined ? undefined : addressBytes(destination.host);
+  if (destination === undefined || from === undefined || to === undefined) return undefined;
+  const size = from.length === 4 && to.length === 4 ? 4 : 16;
+  const hosts = [widen(from, size), widen(to, size)] as const;
+  return { transport, hosts, ports: [source.port, destination.port] };
+}
+
+function encodeV1(known: Known | undefined): Uint8Array {
   let line = UNKNOWN_V1;
-  if (hosts !== undefined && transport === "tcp") {
+  if (known?.transport === "tcp") {
+    const { hosts, ports } = known;
     const [from, to] = hosts.map((host) => ipaddr.fromByteArray([...host]).toString());
     const family = hosts[0].length === 4 ? "TCP4" : "TCP6";
-    line = `PROXY ${family} ${from} ${to} ${source.port} ${destination.port}\r\n`;
+    line = `PROXY ${family} ${from} ${to} ${ports[0]} ${ports[1]}\r\n`;
   }
   return new TextEncoder().encode(line);
 }
 
-function encodeV2(hosts: Hosts | undefined, addresses: ProxyAddresses): Uint8Array {
-  const { source, destination, transport } = addresses;
-  const family = hosts === undefined ? 0 : hosts[0].length === 4 ? INET : INET6;
+function encodeV2(known: Known | undefined): Uint8Array {
+  const family = known === undefined ? 0 : known.hosts[0].length === 4 ? INET : INET6;
   const header = new Uint8Array(HEADER_V2 + ADDRESS_BYTES[family]);
   header.set(SIGNATURE_V2);
   header[12] = 0x20 | PROXY;
   header[15] = ADDRESS_BYTES[family];
-  if (hosts === undefined) return header;
+  if (known === undefined) return header;
+  const { hosts, ports, transport } = known;
   header[13] = (family << 4) | (transport === "tcp" ? STREAM : DGRAM);
   const size = hosts[0].length;
   header.set(hosts[0], HEADER_V2);
   header.set(hosts[1], HEADER_V2 + size);
-  const ports = new DataView(header.buffer, HEADER_V2 + 2 * size);
-  ports.setUint16(0, source.port);
-  ports.setUint16(2, destination.port);
+  const portView = new DataView(header.buffer, HEADER_V2 + 2 * size);
+  portView.setUint16(0, ports[0]);
+  portView.setUint16(2, ports[1]);
   return header;
 }
 

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { denoIo } from "../../src/io/deno.ts";
 import type { Io } from "../../src/io/mod.ts";
+import { parseProxyHeader } from "../../src/wire/proxy_protocol.ts";
 import { UdpPeer } from "./_udp.ts";
 import { bytes, startShunt, text, until } from "./_shunt.ts";
 
@@ -164,6 +165,47 @@ Deno.test("flow: the first datagram carries a PROXY header where the upstream as
   assertEquals([...first!.subarray(12, 16)], [0x21, 0x12, 0, 12]);
   assertEquals(text(second!), "second");
 });
+
+const BINDS = [
+  { bind: "0.0.0.0:0", to: "127.0.0.1", wildcard: true },
+  { bind: "0.0.0.0:0", to: "127.9.8.7", wildcard: true },
+  { bind: "[::]:0", to: "127.0.0.1", wildcard: true },
+  { bind: "[::]:0", to: "::1", wildcard: true },
+  { bind: "127.9.8.7:0", to: "127.9.8.7", wildcard: false },
+  { bind: "[::1]:0", to: "::1", wildcard: false },
+];
+
+for (const { bind, to, wildcard } of BINDS) {
+  Deno.test(`flow: a PROXY header says where a datagram to ${to} was sent, or that it is not known (${bind})`, async () => {
+    await using target = new UdpPeer((data) => data.subarray(0, 1));
+    await using shunt = await startShunt(
+      config(
+        ALL,
+        `  up: { targets: ["127.0.0.1:${target.port}"], send_proxy_protocol: v2 }`,
+      ).replace("127.0.0.1:0", `"${bind}"`),
+    );
+    const hostname = to.includes(":") ? "::" : "0.0.0.0";
+    const client = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    await client.send(bytes("first"), { transport: "udp", hostname: to, port: shunt.port() });
+    await until(() => target.heard.length > 0, "a datagram");
+    const { data } = target.heard[0]!;
+    const result = parseProxyHeader(data);
+    assert(result.kind === "header");
+    const { length, source, destination } = result.header;
+    assertEquals(text(data.subarray(length)), "first");
+    if (wildcard && shunt.proxy.io === "deno") {
+      // Deno's sockets do not tell: AF_UNSPEC, no addresses.
+      assertEquals([...data.subarray(12, 16)], [0x21, 0, 0, 0]);
+    } else {
+      const six = to.includes(":");
+      assertEquals([...data.subarray(12, 16)], [0x21, six ? 0x22 : 0x12, 0, six ? 36 : 12]);
+      assertEquals(source?.port, (client.addr as Deno.NetAddr).port);
+      assertEquals(source?.host, six ? "::1" : "127.0.0.1");
+      assertEquals(destination, { host: to, port: shunt.port() });
+    }
+    client.close();
+  });
+}
 
 Deno.test("flow: a datagram that cannot be sent is lost, and its flow goes on", async () => {
   await using target = new UdpPeer((data) => data.subarray(0, 1));

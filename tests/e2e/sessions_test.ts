@@ -357,6 +357,66 @@ Deno.test("session: a required PROXY header that is missing ends the session", a
   assertEquals((await shunt.ended()).reason, "proxy_header");
 });
 
+const HEADER = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\nGET / HTTP/1.1\r\n\r\n";
+
+for (const accept of ["required", "optional"]) {
+  Deno.test(`session: a PROXY header of a peer that is not trusted has a reason of its own (${accept})`, async () => {
+    await using shunt = await startShunt(config({
+      listener: `    proxy_protocol: { accept: ${accept}, trusted: [192.0.2.0/24] }`,
+      routes: "      - match: { protocol: http }\n        upstream: up",
+      upstreams: { up: "{ targets: [builtin:echo] }" },
+    }));
+    const client = await connect(shunt.port());
+    await writeAll(client, bytes(HEADER));
+    assertEquals(await client.read(new Uint8Array(1)).catch(() => null), null);
+    client.close();
+    const { reason, source, error } = await shunt.ended();
+    assertEquals(reason, "proxy_untrusted");
+    // Not what the header says.
+    assert(source.startsWith("127.0.0.1:"), source);
+    assert(String(error).includes("127.0.0.1 is not among them"), String(error));
+    assertEquals(shunt.counters().closes.proxy_untrusted, 1);
+  });
+}
+
+Deno.test("session: behind accept optional, bytes of a peer that is not trusted are the target's, a header too", async () => {
+  await using server = serveTcp(echo);
+  await using shunt = await startShunt(config({
+    listener: "    proxy_protocol: { accept: optional, trusted: [192.0.2.0/24] }",
+    routes: "      - match: { source: 127.0.0.0/8 }\n        upstream: up",
+    upstreams: { up: `{ targets: ["127.0.0.1:${server.port}"], send_proxy_protocol: v1 }` },
+  }));
+  const client = await connect(shunt.port());
+  await writeAll(client, bytes(HEADER));
+  const { port } = client.localAddr;
+  const expected = `PROXY TCP4 127.0.0.1 127.0.0.1 ${port} ${shunt.port()}\r\n${HEADER}`;
+  // shunt's own goes first, and is the only one that a target reads.
+  assertEquals(text(await readExactly(client, expected.length)), expected);
+  client.close();
+  await shunt.ended();
+});
+
+Deno.test("session: a PROXY header whose values contradict themselves ends the session", async () => {
+  await using shunt = await startShunt(config({
+    listener: "    proxy_protocol: { accept: optional, trusted: [127.0.0.0/8] }",
+    routes: ALL,
+    upstreams: { up: "{ targets: [builtin:echo] }" },
+  }));
+  const signature = [13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10];
+  const addresses = [192, 0, 2, 7, 198, 51, 100, 1, 18, 103, 1, 187];
+  for (const tlvs of [[4], [4, 0, 9, 0], [3, 0, 4, 1, 2, 3, 4]]) {
+    const client = await connect(shunt.port());
+    const length = addresses.length + tlvs.length;
+    await writeAll(
+      client,
+      Uint8Array.from([...signature, 0x21, 0x11, 0, length, ...addresses, ...tlvs]),
+    );
+    assertEquals(await client.read(new Uint8Array(1)).catch(() => null), null);
+    client.close();
+    assertEquals((await shunt.ended()).reason, "proxy_header");
+  }
+});
+
 Deno.test("session: reaches a target by its Unix socket", async () => {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/app.sock`;

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
+  encodeOwnHeader,
   encodeProxyHeader,
   parseProxyHeader,
   type ProxyAddresses,
@@ -301,7 +302,15 @@ Deno.test("proxy protocol: says unknown where an address is no IP literal", () =
       assertEquals(encodeProxyHeader("v1", each), bytesOf("PROXY UNKNOWN\r\n"));
       assertEquals(encodeProxyHeader("v2", each), v2(0x21, 0, []));
     }
+    const nowhere = { source: V4_ADDRESSES.source, destination: undefined, transport };
+    assertEquals(encodeProxyHeader("v1", nowhere), bytesOf("PROXY UNKNOWN\r\n"));
+    assertEquals(encodeProxyHeader("v2", nowhere), v2(0x21, 0, []));
   }
+});
+
+Deno.test("proxy protocol: connections of its own say UNKNOWN and LOCAL", () => {
+  assertEquals(encodeOwnHeader("v1"), bytesOf("PROXY UNKNOWN\r\n"));
+  assertEquals(encodeOwnHeader("v2"), v2(0x20, 0, []));
 });
 
 Deno.test("proxy protocol: reads back what it writes, and truncations as incomplete", () => {
