@@ -11,6 +11,7 @@ import type { HealthChange, HealthReport, TargetHealth } from "./health.ts";
 import { HealthGroup } from "./health_group.ts";
 import { type Probe, type ProbeOutcome, probeTarget } from "./probe.ts";
 import type { Upstream } from "./upstream.ts";
+import { encodeOwnHeader } from "../wire/proxy_protocol.ts";
 
 const logger = getLogger(["shunt", "health"]);
 
@@ -20,6 +21,8 @@ const MAX_PROBES = 64;
 const SPREAD_MS = 1_000;
 /** Checks of targets that were started together drift apart by this part of their interval. */
 const JITTER = 0.1;
+
+const NO_HEADER = new Uint8Array();
 
 /** What the checks need. */
 export interface HealthOptions {
@@ -36,6 +39,8 @@ export interface HealthOptions {
 /** When a target is checked. */
 interface Schedule {
   readonly upstream: string;
+  /** What its checks say first, as traffic does. */
+  header: Uint8Array;
   /** When its next check begins. */
   due: number;
   /** Ends the check under way. */
@@ -85,7 +90,7 @@ export class HealthChecks {
       const group = new HealthGroup(upstream, this.#groups.get(name), { now, onChange });
       groups.set(name, group);
       for (const book of group.targets) {
-        if (book.isChecked) schedules.set(book, this.#schedule(name, book, now));
+        if (book.isChecked) schedules.set(book, this.#schedule(upstream, book, now));
       }
     }
     for (const [book, { running }] of this.#schedules) {
@@ -138,12 +143,16 @@ export class HealthChecks {
     return this.#time;
   }
 
-  #schedule(upstream: string, book: TargetHealth, now: number): Schedule {
+  #schedule({ name, config }: Upstream, book: TargetHealth, now: number): Schedule {
     const { interval } = book.config;
+    const { send_proxy_protocol: version } = config;
+    const header = version === "off" ? NO_HEADER : encodeOwnHeader(version);
     const known = this.#schedules.get(book);
     if (known === undefined) {
-      return { upstream, due: now + this.#random() * Math.min(interval, SPREAD_MS) };
+      const due = now + this.#random() * Math.min(interval, SPREAD_MS);
+      return { upstream: name, header, due };
     }
+    known.header = header;
     // A shorter interval counts from now on, not from when the longer one would have been over.
     known.due = Math.min(known.due, now + this.#jitter(interval));
     return known;
@@ -175,6 +184,7 @@ export class HealthChecks {
       probe,
       timeout,
       resolver,
+      header: schedule.header,
       signal: running.signal,
     });
     this.#running--;

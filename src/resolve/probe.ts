@@ -32,6 +32,8 @@ export type ProbeAddress = Exclude<TargetAddress, { readonly kind: "builtin" }>;
 export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
   /** Tells the addresses of names. */
   readonly resolver: NameResolver;
+  /** Goes to the target first: the PROXY header of a connection that is shunt's own, or nothing. */
+  readonly header?: Uint8Array;
   /** Gives the check up; what it answers then is of no use. */
   readonly signal: AbortSignal;
 }
@@ -45,6 +47,7 @@ export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
  */
 export type Probe = (address: ProbeAddress, options: ProbeOptions) => Promise<ProbeOutcome>;
 
+const NO_HEADER = new Uint8Array();
 /** Milliseconds at most between attempts on the addresses of one name (RFC 8305 §5). */
 const ATTEMPT_DELAY_MS = 250;
 /** A timer that is later than this tells of shunt's own load, or of a machine that was suspended. */
@@ -101,14 +104,14 @@ function judge(error: unknown): ProbeOutcome {
 
 async function probe(
   address: ProbeAddress,
-  { probe, resolver, timeout }: ProbeOptions,
+  { probe, resolver, timeout, header = NO_HEADER }: ProbeOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  if (address.kind === "unix") return await probeAddress(address, { probe, signal });
+  if (address.kind === "unix") return await probeAddress(address, { probe, header, signal });
   const { host, port } = address;
   const { list } = isIpLiteral(host) ? { list: [host] } : await resolver.resolve(host);
   const attempt = (ip: string, signal: AbortSignal) =>
-    probeAddress({ kind: "inet", host: ip, port }, { probe, host, signal });
+    probeAddress({ kind: "inet", host: ip, port }, { probe, header, host, signal });
   // However many the addresses are, the last one still has half of the time to answer.
   const delay = Math.min(ATTEMPT_DELAY_MS, timeout / 2 / list.length);
   await anyOf(list, attempt, { delay, signal });
@@ -117,12 +120,13 @@ async function probe(
 interface AttemptOptions extends Pick<HealthConfig, "probe"> {
   /** The target's name; a Unix socket has none. */
   readonly host?: string;
+  readonly header: Uint8Array;
   readonly signal: AbortSignal;
 }
 
 async function probeAddress(address: StreamAddress, options: AttemptOptions): Promise<void> {
-  const { probe, host, signal } = options;
-  if (probe === "tls") return await tlsHandshake(address, { host, signal });
+  const { probe, header, host, signal } = options;
+  if (probe === "tls") return await tlsHandshake(address, { header, host, signal });
   const attempt = new Attempt();
   const giveUp = () => attempt.giveUp();
   signal.addEventListener("abort", giveUp, { once: true });
@@ -137,6 +141,8 @@ async function probeAddress(address: StreamAddress, options: AttemptOptions): Pr
   signal.addEventListener("abort", close, { once: true });
   try {
     signal.throwIfAborted();
+    // A target that traffic is introduced to may take offence at who says nothing.
+    await writeAll(stream, header);
     if (probe === "tcp") return;
     const port = address.kind === "inet" ? address.port : 80;
     await getStatus(stream, port === 80 ? host ?? "localhost" : formatAddress(host ?? "", port));
@@ -146,11 +152,15 @@ async function probeAddress(address: StreamAddress, options: AttemptOptions): Pr
   }
 }
 
+async function writeAll(stream: Stream, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await stream.write(bytes.subarray(sent));
+}
+
 async function getStatus(stream: Stream, host: string): Promise<void> {
   const request = new TextEncoder().encode(
     `GET / HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: shunt\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
   );
-  for (let sent = 0; sent < request.length;) sent += await stream.write(request.subarray(sent));
+  await writeAll(stream, request);
   const bytes = new Uint8Array(STATUS_BYTES);
   let length = 0;
   while (length < bytes.length) {

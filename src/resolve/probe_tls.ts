@@ -5,6 +5,7 @@
  * @module
  */
 
+import { connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
 import type { StreamAddress } from "../io/mod.ts";
 import { isIpLiteral } from "../wire/address.ts";
@@ -22,27 +23,36 @@ const WORDS: Readonly<Record<string, string>> = {
  * Shakes hands and closes.
  *
  * @param address Where to connect to
- * @param options The target's host, which is asked for by SNI where it is a name (RFC 6066 §3), and
- * what gives up
+ * @param options The target's host, which is asked for by SNI where it is a name (RFC 6066 §3), what the
+ * target hears before the handshake, and what gives up
  * @returns A promise that resolves once the handshake is complete
  * @throws {Error} when it cannot be completed
  */
 export function tlsHandshake(
   address: StreamAddress,
-  { host, signal }: { readonly host: string | undefined; readonly signal: AbortSignal },
+  { host, header, signal }: {
+    readonly host: string | undefined;
+    readonly header: Uint8Array;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
+    const to = address.kind === "unix"
+      ? { path: address.path }
+      : { host: address.host, port: address.port };
+    const plain = header.length === 0 ? undefined : connectTcp(to);
+    // It goes as soon as the connection stands, and so before the hello.
+    plain?.write(header);
     const socket = connect({
-      ...(address.kind === "unix"
-        ? { path: address.path }
-        : { host: address.host, port: address.port }),
+      ...(plain === undefined ? to : { socket: plain }),
       ...(host === undefined || isIpLiteral(host) ? {} : { servername: host.replace(/\.$/, "") }),
       rejectUnauthorized: false,
     });
     const stop = () => {
       signal.removeEventListener("abort", stop);
       socket.destroy();
+      plain?.destroy();
     };
     signal.addEventListener("abort", stop, { once: true });
     socket.once("secureConnect", () => {
@@ -50,11 +60,15 @@ export function tlsHandshake(
       stop();
     });
     // Stays for errors that come after: without a listener they would end the process.
-    socket.on("error", (error: NodeJS.ErrnoException) => {
+    const failed = (error: NodeJS.ErrnoException) => {
       const words = WORDS[error.code ?? ""];
       reject(words === undefined ? error : new Error(words, { cause: error }));
       stop();
-    });
-    socket.once("close", () => reject(new Error(WORDS["ECONNRESET"])));
+    };
+    plain?.on("error", failed);
+    socket.on("error", failed);
+    const closed = () => reject(new Error(WORDS["ECONNRESET"]));
+    plain?.once("close", closed);
+    socket.once("close", closed);
   });
 }

@@ -25,9 +25,14 @@ function names(...list: readonly string[]): NameResolver {
 function check(
   address: ProbeAddress,
   probe: HealthConfig["probe"],
-  { timeout = 5_000, resolver = NO_NAMES, signal = new AbortController().signal } = {},
+  {
+    timeout = 5_000,
+    resolver = NO_NAMES,
+    signal = new AbortController().signal,
+    header = new Uint8Array(),
+  } = {},
 ): Promise<ProbeOutcome> {
-  return probeTarget(address, { probe, timeout, resolver, signal });
+  return probeTarget(address, { probe, timeout, resolver, header, signal });
 }
 
 interface Case {
@@ -137,6 +142,32 @@ for (const probe of ["tcp", "tls", "http"] as const) {
       assert(outcome.kind === "hindered" && outcome.by === "permission", JSON.stringify(outcome));
       assertMatch(outcome.why, /--allow-net/);
     },
+  });
+}
+
+const HEADER = new TextEncoder().encode("PROXY UNKNOWN\r\n");
+
+for (const probe of ["tcp", "tls", "http"] as const) {
+  Deno.test(`resolve probe ${probe}: says a PROXY header first, and fails as without one`, async () => {
+    const options = { header: HEADER, timeout: 300 };
+    await using server = serve(answer("no"));
+    await check(server.address, probe, options);
+    // A check by TCP does not wait for the target to read it.
+    while (server.heard.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    const [heard = ""] = server.heard;
+    assert(heard.startsWith("PROXY UNKNOWN\r\n"), heard);
+    assertEquals(await check(refusing(), probe, options), failed("connection refused"));
+    await using gone = serve(hangUp);
+    const outcome = await check(gone.address, probe, options);
+    // A connection alone passes a check by TCP, unless its end came before the header.
+    if (probe !== "tcp") assertEquals(outcome.kind, "failed");
+    await using quiet = serve(silent);
+    const late = await check(quiet.address, probe, options);
+    assertEquals(late, probe === "tcp" ? OK : failed("no answer within 300 ms"));
+    const controller = new AbortController();
+    const pending = check(quiet.address, probe, { ...options, signal: controller.signal });
+    controller.abort();
+    await pending;
   });
 }
 
