@@ -126,11 +126,14 @@ export const ListenerSchema = z.strictObject({
   proxy_protocol: z.strictObject({
     accept: field.choice(["off", "optional", "required"]).prefault("off").meta({
       description: "Whether TCP sessions begin with a PROXY protocol header: never, perhaps, or " +
-        "always",
+        "always. `optional` lets clients of a trusted peer that adds no header write one " +
+        "themselves, with any source. A header has at most 107 bytes (v1) or 16 KiB (v2), and no " +
+        "more than `detect.max_bytes`",
     }),
     trusted: field.list(field.network, { what: "an IP address or CIDR block", empty: true })
       .prefault([]).meta({
-        description: "Who may send such a header; needed unless `accept` is `off`",
+        description: "Who may send such a header; needed unless `accept` is `off`. Who is not " +
+          "named is refused as `proxy_untrusted` if headers are `required`",
       }),
   }).prefault({}).meta({ description: "PROXY protocol from whom connects to shunt; TCP only" }),
   limits: z.strictObject({
@@ -200,8 +203,9 @@ export const UpstreamSchema = z.strictObject({
     description: "Other targets tried when connecting fails; nothing of the client's is lost",
   }),
   send_proxy_protocol: field.choice(["off", "v1", "v2"]).prefault("off").meta({
-    description: "PROXY protocol header sent first to the target; `v2` also on UDP, on a flow's " +
-      "first datagram",
+    description:
+      "PROXY protocol header sent first to the target, by checks too; `v2` also on UDP, " +
+      "on a flow's first datagram (`AF_UNSPEC` on a wildcard address with `io: deno`)",
   }),
   idle_timeout: field.duration("1ms", "168h").exactOptional().meta({
     description: "How long nothing may pass either way; unset: `1h` for sessions, `30s` for flows",

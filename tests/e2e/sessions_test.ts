@@ -417,6 +417,44 @@ Deno.test("session: a PROXY header whose values contradict themselves ends the s
   }
 });
 
+/** A v2 header of so many bytes, most of them padding. */
+function longHeader(length: number): Uint8Array {
+  const header = new Uint8Array(length);
+  header.set([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11]);
+  header.set([192, 0, 2, 7, 198, 51, 100, 1, 18, 103, 1, 187, 4], 16);
+  const view = new DataView(header.buffer);
+  view.setUint16(14, length - 16);
+  view.setUint16(29, length - 31);
+  return header;
+}
+
+for (
+  const { maxBytes, length, taken } of [
+    { maxBytes: "64KiB", length: 16_384, taken: true },
+    { maxBytes: "64KiB", length: 16_385, taken: false },
+    { maxBytes: "1KiB", length: 1024, taken: true },
+    { maxBytes: "1KiB", length: 1025, taken: false },
+  ]
+) {
+  Deno.test(`session: a PROXY header of ${length} bytes is ${taken ? "" : "not "}taken with max_bytes ${maxBytes}`, async () => {
+    await using shunt = await startShunt(config({
+      listener: `    proxy_protocol: { accept: required, trusted: [127.0.0.0/8] }\n` +
+        `    detect: { max_bytes: ${maxBytes} }`,
+      routes: ALL,
+      upstreams: { up: "{ targets: [builtin:echo] }" },
+    }));
+    const client = await connect(shunt.port());
+    await writeAll(client, longHeader(length));
+    await writeAll(client, bytes("hello")).catch(() => {});
+    if (taken) assertEquals(text(await readExactly(client, 5)), "hello");
+    else assertEquals(await client.read(new Uint8Array(1)).catch(() => null), null);
+    client.close();
+    const { reason, source } = await shunt.ended();
+    assertEquals(source.startsWith("192.0.2.7:"), taken);
+    if (!taken) assertEquals(reason, "proxy_header");
+  });
+}
+
 Deno.test("session: reaches a target by its Unix socket", async () => {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/app.sock`;
