@@ -119,8 +119,10 @@ export class Sessions {
       if (server !== undefined) this.lingering.drop(server);
       return;
     }
-    this.lingering.close(client, { sent: down > 0, graceful: reason === "target_reset" });
-    if (server !== undefined) this.lingering.close(server, { sent: up > 0 });
+    // To the side that broke nothing can be delivered.
+    const [toClient, toServer] = [reason !== "client_reset", reason !== "target_reset"];
+    this.lingering.close(client, { sent: down > 0 && toClient, graceful: !toServer });
+    if (server !== undefined) this.lingering.close(server, { sent: up > 0 && toServer });
   }
 
   /**

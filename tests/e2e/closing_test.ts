@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import type { AccessRecord } from "../../src/observe/access.ts";
 import {
   connect,
@@ -62,9 +62,9 @@ function assertWhole(heard: Uint8Array): void {
   assert(heard.every((byte, i) => byte === ANSWER[i]));
 }
 
-/** Waits until a session has had all of the answer, as far as shunt can tell. */
-async function answered(shunt: TestShunt): Promise<void> {
-  const { length } = ANSWER;
+/** Waits until so many sessions have had all of the answer, as far as shunt can tell. */
+async function answered(shunt: TestShunt, times = 1): Promise<void> {
+  const length = ANSWER.length * times;
   await until(() => shunt.proxy.totals().bytesDown === length, "the answer to be on its way");
 }
 
@@ -281,6 +281,32 @@ Deno.test("closing: sessions that end in order leave nothing that lingers", asyn
     assertEquals((await shunt.ended()).reason, "done");
   }
   await until(() => lingering(shunt).connections === 0, "nothing to linger");
+  const { limit, stalled, displaced } = shunt.proxy.measures().lingering.resets;
+  assertEquals([limit, stalled, displaced], [0, 0, 0]);
+});
+
+Deno.test("closing: clients that reset linger no longer, before their session has ended or after", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using server = serveTcp(async (conn) => {
+    await writeAll(conn, ANSWER);
+    await gate.promise;
+  });
+  await using shunt = await startShunt(config(server.port));
+  for (const reason of ["client_reset", "done"]) {
+    const client = createConnection({ host: "127.0.0.1", port: shunt.port() });
+    client.on("error", () => {});
+    client.pause();
+    await answered(shunt, reason === "done" ? 2 : 1);
+    if (reason === "done") {
+      client.end();
+      gate.resolve();
+      await until(() => lingering(shunt).connections === 1, "one to linger");
+    }
+    client.resetAndDestroy();
+    assertEquals((await shunt.ended()).reason, reason);
+    await until(() => lingering(shunt).connections === 0, "nothing to linger", 5_000);
+    assertEquals(await unsentOf(shunt.port()), 0);
+  }
   const { limit, stalled, displaced } = shunt.proxy.measures().lingering.resets;
   assertEquals([limit, stalled, displaced], [0, 0, 0]);
 });
