@@ -13,9 +13,9 @@ const SMALL: BufferClass = 0;
 
 /** How much may linger in one thread. */
 export interface LingerLimits {
-  /** Connections at once; one more displaces the oldest. */
+  /** Connections at once; one more displaces the one whose bytes have stood still for longest. */
   readonly connections: number;
-  /** Bytes unsent of all of them; more displace the oldest. */
+  /** Bytes unsent of all of them; more displace likewise. */
   readonly bytes: number;
   /** Milliseconds without an acknowledged byte after which a connection is reset. */
   readonly stallMs: number;
@@ -37,7 +37,7 @@ export interface LingerOptions {
 /** The limits that docs/limits.md names. */
 export const LINGER_LIMITS: LingerLimits = {
   connections: 1024,
-  bytes: 67_108_864,
+  bytes: 268_435_456,
   stallMs: 30_000,
   graceMs: 1000,
 };
@@ -81,6 +81,8 @@ export class Lingering {
   readonly #limits: LingerLimits;
   readonly #sockets: LingerOptions["sockets"];
   readonly #onDelivered: (() => void)[] = [];
+  /** How many are to be reset. */
+  #doomed = 0;
 
   /**
    * @param counters Where to count
@@ -122,8 +124,8 @@ export class Lingering {
     if (unsent === 0 || stream.abandon === undefined) return stream.close();
     this.#counters.reset(cause);
     if (stream.abandon()) return;
-    if (this.#size >= this.#limits.connections) return stream.close();
-    this.#entry(stream, unsent, false).doomed = true;
+    if (this.#doomed >= this.#limits.connections) return stream.close();
+    this.#mark(this.#entry(stream, unsent, false));
   }
 
   /**
@@ -161,7 +163,11 @@ export class Lingering {
 
   /** Ends all that lingers; what has not arrived is dropped. */
   cutAll(): void {
-    for (const cut of this.#held) cut();
+    for (const cut of this.#held) {
+      this.#held.delete(cut);
+      cut();
+    }
+    this.#count();
     for (const entry of this.#entries) this.#cut(entry, "shutdown");
     // The process is about to end: what could not be reset ends with it.
     for (const entry of this.#entries) this.#close(entry);
@@ -199,31 +205,43 @@ export class Lingering {
     return entry;
   }
 
-  /** The oldest have had the most time. */
+  /** Whose bytes have stood still for longest goes first. */
   #makeRoom(bytes: number): void {
     const { connections, bytes: most } = this.#limits;
     for (const cut of this.#held) {
       if (this.#size < connections) break;
+      this.#held.delete(cut);
       cut();
     }
-    for (const entry of this.#entries) {
-      if (this.#size < connections && this.#counters.bytes + bytes <= most) break;
-      this.#cut(entry, "displaced");
+    while (this.#size >= connections || this.#counters.bytes + bytes > most) {
+      const stillest = this.#stillest();
+      if (stillest === undefined) break;
+      this.#cut(stillest, "displaced");
     }
   }
 
+  #stillest(): Entry | undefined {
+    let stillest: Entry | undefined;
+    for (const entry of this.#entries) {
+      if (!entry.doomed && entry.moved < (stillest?.moved ?? Infinity)) stillest = entry;
+    }
+    return stillest;
+  }
+
+  /** Those that are to be reset are as good as gone. */
   get #size(): number {
-    return this.#entries.size + this.#held.size;
+    return this.#entries.size + this.#held.size - this.#doomed;
   }
 
   #count(): void {
-    this.#sockets?.add(this.#size - this.#counters.connections);
-    this.#counters.connections = this.#size;
+    const all = this.#entries.size + this.#held.size;
+    this.#sockets?.add(all - this.#counters.connections);
+    this.#counters.connections = all;
   }
 
   #look(entry: Entry, now: number): void {
     const { stream, graceful, since } = entry;
-    if (entry.doomed) return this.#doom(entry);
+    if (entry.doomed) return this.#reset(entry);
     entry.nextLook = now + Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, (now - since) / 4));
     const unsent = stream.unsent?.();
     if (unsent === undefined) {
@@ -244,21 +262,31 @@ export class Lingering {
 
   /** Ends one before its time. */
   #cut(entry: Entry, cause: ResetCause): void {
-    const { stream, doomed } = entry;
+    const { stream } = entry;
     const unsent = stream.unsent?.() ?? 0;
     if (unsent <= ONLY_END || stream.abandon === undefined) return this.#close(entry);
-    if (!doomed) this.#counters.reset(cause);
-    this.#doom(entry);
+    if (!entry.doomed) {
+      this.#counters.reset(cause);
+      this.#mark(entry);
+    }
+    this.#reset(entry);
+  }
+
+  #mark(entry: Entry): void {
+    entry.doomed = true;
+    this.#doomed++;
+    this.#counters.bytes -= entry.unsent ?? 0;
+    entry.unsent = 0;
   }
 
   /** Resets one as soon as the sockets can. */
-  #doom(entry: Entry): void {
-    entry.doomed = true;
+  #reset(entry: Entry): void {
     if (entry.stream.abandon?.() !== false) this.#close(entry);
   }
 
   #close(entry: Entry): void {
     if (!this.#entries.delete(entry)) return;
+    if (entry.doomed) this.#doomed--;
     this.#counters.bytes -= entry.unsent ?? 0;
     this.#count();
     entry.stream.close();

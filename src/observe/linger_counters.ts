@@ -9,7 +9,8 @@
 export const RESET_TEXTS = {
   limit: "A limit ended its session: `idle_timeout`, `drain_timeout` or a fault",
   stalled: "Nothing of it arrived for 30 s after its session had ended",
-  displaced: "It was the oldest that lingered, and another needed its place",
+  displaced:
+    "Of all that lingered its bytes had stood still for longest, and another needed its place",
   shutdown: "It still lingered when shunt ended",
 } as const;
 

@@ -164,6 +164,33 @@ Deno.test("io linger: an end of the other side does not end what is still to arr
   lingering.cutAll();
 });
 
+Deno.test("io linger: who takes nothing is displaced before who takes little", () => {
+  const { lingering, counters } = make();
+  const streams = [10, 10, 10].map((bytes) => new FakeStream(bytes));
+  for (const stream of streams) lingering.close(stream, SENT);
+  // The second takes none.
+  streams[0]!.queue = 9;
+  streams[2]!.queue = 9;
+  lingering.sweep(performance.now() + 150);
+  lingering.close(new FakeStream(10), SENT);
+  assertEquals(streams.map(({ state }) => state), ["ended", "reset", "ended"]);
+  assertEquals([counters.connections, counters.bytes], [3, 28]);
+  lingering.cutAll();
+});
+
+Deno.test("io linger: what cannot be reset yet takes no other's place", () => {
+  const { lingering, counters } = make();
+  const streams = [10, 10, 10, 10].map((bytes) => new FakeStream(bytes));
+  streams[0]!.notYet = 1;
+  for (const stream of streams) lingering.close(stream, SENT);
+  assertEquals(streams.map(({ state }) => state), ["ended", "ended", "ended", "ended"]);
+  assertEquals([counters.connections, counters.bytes, counters.resets.displaced], [4, 30, 1]);
+  lingering.sweep(performance.now() + 150);
+  assertEquals(streams.map(({ state }) => state), ["reset", "ended", "ended", "ended"]);
+  assertEquals([counters.connections, counters.resets.displaced], [3, 1]);
+  lingering.cutAll();
+});
+
 Deno.test("io linger: one more than may linger displaces the oldest", () => {
   const { lingering, counters } = make();
   const streams = Array.from({ length: 5 }, () => new FakeStream(10));
@@ -196,10 +223,7 @@ Deno.test("io linger: connections that close by themselves are counted, and disp
   const cuts: number[] = [];
   const releases: (() => void)[] = [];
   for (let i = 0; i < 5; i++) {
-    releases.push(lingering.hold(() => {
-      cuts.push(i);
-      releases[i]!();
-    }));
+    releases.push(lingering.hold(() => cuts.push(i)));
   }
   assertEquals([cuts, counters.connections, sockets.total], [[0, 1], 3, 3]);
   releases[2]!();
@@ -221,7 +245,7 @@ Deno.test("io linger: a limit drops what has not arrived, and asks again if the 
   const late = new FakeStream(500);
   late.notYet = 2;
   lingering.drop(late);
-  assertEquals([counters.connections, counters.bytes, late.state], [1, 500, "open"]);
+  assertEquals([counters.connections, counters.bytes, late.state], [1, 0, "open"]);
   lingering.sweep(performance.now() + 150);
   assertEquals(late.state, "open");
   lingering.sweep(performance.now() + 250);
