@@ -7,9 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { Dice } from "../fuzz/mutate.ts";
 import { type Form, type Kind, missing, type Server, tryForm } from "./_kind.ts";
-import { tls } from "./tls.ts";
-
-const KINDS: readonly Kind[] = [tls];
+import { KINDS } from "./kinds.ts";
 
 const USAGE = `Look for openings for which a server serves a name that shunt does not see.
 
