@@ -35,6 +35,8 @@ export interface ServerKind {
 /** One kind of openings. */
 export interface Kind {
   readonly name: string;
+  /** The conditions of a route that refuses the name, as YAML. */
+  readonly match: string;
   readonly servers: readonly ServerKind[];
   /** Forms that every run tries. */
   readonly table: readonly Form[];

@@ -97,23 +97,25 @@ async function main({ seconds, seed, only, server: wanted }: Options): Promise<n
   const pairs = kinds.flatMap((kind) => kind.servers.map((server) => ({ kind, server })))
     .filter(({ server }) => wanted === undefined || server.name === wanted);
   print(`Seed ${seed}`);
-  let [tried, missed] = [0, 0];
+  let [tried, left, missed] = [0, 0, 0];
   for (const [i, { kind, server: { name, needs, start } }] of pairs.entries()) {
     const lacks = await missing(needs);
     if (lacks !== undefined) {
       print(`${kind.name}: ${name} is left out, "${lacks}" is not installed`);
+      left++;
       continue;
     }
     await using server = await start();
-    tried++;
     const end = performance.now() + seconds * 1000 / pairs.length;
     const tally = await attack(kind, server, { seed: seed + i, end });
     missed += tally.missed;
+    // Else nothing was compared.
+    if (tally.served > 0) tried++;
     print(
       `${kind.name}: ${name}: ${tally.forms} forms, ${tally.served} served, ${tally.missed} missed`,
     );
   }
-  return missed > 0 || tried === 0 ? 1 : 0;
+  return missed > 0 || tried === 0 || tried + left < pairs.length ? 1 : 0;
 }
 
 const options = readOptions(Deno.args);

@@ -332,6 +332,7 @@ function isSeen(bytes: Uint8Array): boolean {
 /** TLS over TCP. */
 export const tls: Kind = {
   name: "tls",
+  match: `{ protocol: tls, sni: ${REFUSED} }`,
   servers: TLS_SERVERS,
   table: table(),
   make,
