@@ -121,7 +121,7 @@ const nginx: ServerKind = {
       `${folder}/nginx.conf`,
       `daemon off; master_process off; error_log /dev/null; pid ${folder}/pid;
 events {}
-http { access_log off; ${paths}
+http { access_log off; ssl_protocols TLSv1.2 TLSv1.3; ${paths}
   server { listen 127.0.0.1:${port} ssl default_server; ssl_reject_handshake on; }
   server { listen 127.0.0.1:${port} ssl; server_name ${REFUSED};
     ssl_certificate ${cert}; ssl_certificate_key ${key}; }
