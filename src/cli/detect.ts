@@ -6,6 +6,7 @@
 
 import { messageOf } from "../errors.ts";
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
+import type { AlpnSet } from "../wire/alpn.ts";
 import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
 /** What captured bytes are. */
@@ -44,10 +45,11 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
  * Asks the detectors about the first bytes of a session.
  *
  * @param bytes The bytes
+ * @param asked The protocol names that routes ask for; of the others the first eight are shown
  * @returns What they are
  */
-export function detectStream(bytes: Uint8Array): Finding {
-  const detection = new Detection("tcp", true);
+export function detectStream(bytes: Uint8Array, asked?: AlpnSet): Finding {
+  const detection = new Detection("tcp", true, asked);
   if (bytes.length === 0) return { detected: SILENT, complete: false };
   const detected = detection.stream(bytes);
   return {
@@ -60,10 +62,11 @@ export function detectStream(bytes: Uint8Array): Finding {
  * Asks the detectors about the first datagrams of a flow.
  *
  * @param datagrams The datagrams, in order
+ * @param asked The protocol names that routes ask for; of the others the first eight are shown
  * @returns What they are
  */
-export function detectFlow(datagrams: readonly Uint8Array[]): Finding {
-  const detection = new Detection("udp", true);
+export function detectFlow(datagrams: readonly Uint8Array[], asked?: AlpnSet): Finding {
+  const detection = new Detection("udp", true, asked);
   const soFar: Uint8Array[] = [];
   for (const datagram of datagrams) {
     soFar.push(datagram);
@@ -104,10 +107,11 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     ? [{ file: files.join(" "), ...detectFlow(captures) }]
     : captures.map((bytes, i) => ({ file: files[i] ?? "", ...detectStream(bytes) }));
   for (const finding of findings) {
-    const { file, detected, complete } = finding;
+    const { file, detected: { protocol, facts, end }, complete } = finding;
+    const detect_end = complete ? end : undefined;
     terminal.out(
       options.has("json")
-        ? JSON.stringify({ file, protocol: detected.protocol, ...detected.facts, complete })
+        ? JSON.stringify({ file, protocol, ...facts, detect_end, complete })
         : `${file}: ${formatFinding(finding)}`,
     );
   }

@@ -10,6 +10,8 @@ import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
 import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
+import type { AlpnSet } from "../wire/alpn.ts";
+import { hostName } from "../wire/host_name.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
 import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
@@ -22,9 +24,9 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   if (config === undefined) return 2;
   const listener = chooseListener(config, options.get("listener"));
   const transport = chooseTransport(listener, options);
-  const client = await describeClient(options, transport);
-  const source = readSource(options.get("source") ?? DEFAULT_SOURCE);
   const router = new Router(listener, { protocols: PROTOCOLS });
+  const client = await describeClient(options, transport, router.alpn);
+  const source = readSource(options.get("source") ?? DEFAULT_SOURCE);
   let detected: Detected | undefined;
   if (router.needs(transport, source.host) === "bytes") {
     detected = client.detected;
@@ -117,7 +119,11 @@ function chooseTransport(listener: ListenerConfig, options: Options): Transport 
   return possible.includes("tcp") ? "tcp" : first;
 }
 
-async function describeClient(options: Options, transport: Transport): Promise<Finding> {
+async function describeClient(
+  options: Options,
+  transport: Transport,
+  asked: AlpnSet,
+): Promise<Finding> {
   const protocol = options.get("protocol");
   if (options.rest.length > 0) {
     if (protocol !== undefined) throw new UsageError("Give either files or --protocol, not both");
@@ -125,7 +131,7 @@ async function describeClient(options: Options, transport: Transport): Promise<F
       throw new UsageError('Give one file for a TCP session; with "--udp" each is a datagram');
     }
     const captures = await readCaptures(options.rest);
-    return transport === "udp" ? detectFlow(captures) : detectStream(captures[0]!);
+    return transport === "udp" ? detectFlow(captures, asked) : detectStream(captures[0]!, asked);
   }
   if (protocol === undefined) {
     throw new UsageError("Name files of captured bytes, or a protocol with --protocol");
@@ -141,8 +147,8 @@ async function describeClient(options: Options, transport: Transport): Promise<F
       throw new UsageError(`Protocol "${protocol}" has no ${fact}; leave out "--${fact}"`);
     }
   }
-  const sni = options.get("sni")?.toLowerCase();
-  const host = options.get("host")?.toLowerCase();
+  const sni = readName(options.get("sni"));
+  const host = readName(options.get("host"));
   const alpn = options.all("alpn");
   const ja4 = options.get("ja4");
   if (ja4 !== undefined && !isJa4(ja4)) {
@@ -152,12 +158,20 @@ async function describeClient(options: Options, transport: Transport): Promise<F
     );
   }
   const facts = {
-    ...(sni === undefined ? {} : { sni }),
-    ...(host === undefined ? {} : { host }),
+    ...(sni.name === undefined || isIpLiteral(sni.name) ? {} : { sni: sni.name }),
+    ...(host.name === undefined ? {} : { host: host.name }),
     ...(alpn.length === 0 ? {} : { alpn }),
     ...(ja4 === undefined ? {} : { ja4 }),
   };
-  return { detected: { protocol, facts }, complete: true };
+  const end = sni.bad || host.bad ? "bad_name" as const : undefined;
+  return { detected: { protocol, facts, ...(end && { end }) }, complete: true };
+}
+
+/** Judges a name as detection does: what is none is not there, and in doubt. */
+function readName(text: string | undefined): { readonly name?: string; readonly bad: boolean } {
+  if (text === undefined || text === "") return { bad: false };
+  const name = isIpLiteral(text) ? text.toLowerCase() : hostName(text);
+  return name === undefined ? { bad: true } : { name, bad: false };
 }
 
 /** The verb `explain`. */

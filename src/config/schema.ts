@@ -27,10 +27,14 @@ export const MatchSchema = z.strictObject({
   sni: field.list(field.sni, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
     description:
       "Server name of a TLS or QUIC ClientHello, in any letter case; `*.suffix` is one " +
-      "or more labels before the suffix, `*` any name, but there must be one",
+      "or more labels before the suffix, `*` any name, but there must be one. A name is labels of " +
+      "letters, digits, `-` and `_`, and no IP address: what is none matches nothing (docs/names.md, " +
+      "also on what a route by name can promise)",
   }),
   alpn: field.list(field.alpn, { what: 'a protocol name such as "h2"' }).exactOptional().meta({
-    description: "Application protocol that a TLS or QUIC ClientHello offers, among others",
+    description:
+      "Application protocol that a TLS or QUIC ClientHello offers, among others, at any " +
+      "place of its list",
   }),
   ja4: field.list(field.ja4, { what: "a JA4 fingerprint" }).exactOptional().meta({
     description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or the beginning of " +
@@ -38,7 +42,7 @@ export const MatchSchema = z.strictObject({
   }),
   host: field.list(field.host, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
     description: "Host of an HTTP request, in any letter case and without its port; patterns as " +
-      "in `sni`",
+      "in `sni`, and IP addresses",
   }),
   source: field.list(field.network, { what: "an IP address or CIDR block" }).exactOptional().meta({
     description: "Where the client comes from",
@@ -117,7 +121,8 @@ export const ListenerSchema = z.strictObject({
         "another fact that routes can ask for, could not be read: it is too long, too slow or " +
         "contradicts itself (see `detect_end` in the access line). `close` ends it (`unreadable`), " +
         "`fallthrough` routes it without those facts; unset: `close` if a route that asks for " +
-        "such a fact could have matched it",
+        "such a fact could have matched it. The same holds, if such a route could still match, for " +
+        "fewer bytes than make a protocol certain; a client that sends none is `silent`",
     }),
     max_bytes: field.size("1KiB", "1MiB").prefault("64KiB").meta({
       description: "What detection may hold of one session or flow",

@@ -127,6 +127,8 @@ export class Detection {
    */
   conclude(end: DetectEnd): Detected {
     if (this.#certain === undefined) {
+      // The target gets no more than was looked at.
+      if (end === "client_end") return { ...UNKNOWN, end };
       const maybe = this.#detectors.filter((_, i) => this.#wait[i] !== Infinity)
         .map(({ name }) => name);
       return { ...UNKNOWN, end, maybe };

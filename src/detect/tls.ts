@@ -3,9 +3,9 @@
  * handshake bytes; what the hello says is the parser's business.
  *
  * Taken is what a server takes, so that nobody gets past a route by a form that only the server reads.
- * OpenSSL looks at neither the record's minor version nor the hello's version, Go at neither the record's
- * major version. Both skip alerts of level "warning" before and between a hello's records, and OpenSSL
- * empty records too; a ChangeCipherSpec is skipped by those who expect the second hello of RFC 8446 §4.1.4.
+ * OpenSSL and Go look at neither a record's minor version nor the hello's version, Go not at the major
+ * one either. Before and between a hello's records OpenSSL skips empty ones and Go alerts of level
+ * "warning"; a ChangeCipherSpec is skipped by some in a second hello (RFC 8446 §4.1.4, appendix D.4).
  *
  * @module
  */
@@ -27,7 +27,7 @@ const MAX_MAJOR = 15;
 const MAX_SKIPPED = 2;
 /**
  * Records without handshake bytes that are skipped, and a bound on how often a client can have all
- * records walked again. OpenSSL allows 32 empty ones in a row and 4 alerts, Go 16 alerts.
+ * records walked again. OpenSSL allows 32 empty ones in a row, Go 16 alerts.
  */
 const MAX_SKIPS = 64;
 const NOTHING_YET: Facts = Object.freeze({});

@@ -114,15 +114,37 @@ function anyOf(set: ReadonlySet<string>, values: readonly string[]): boolean {
   return false;
 }
 
-/** The first condition that does not hold, cheapest first. */
-function failing(rule: Compiled, seen: Seen): Condition | undefined {
+/** The first condition that does not hold, cheapest first; some facts may be left out of account. */
+function failing(
+  rule: Compiled,
+  seen: Seen,
+  ignored?: readonly FactName[],
+): Condition | undefined {
   const { protocol, sni, alpn, ja4, host, source } = rule;
   if (!rule[seen.transport]) return "transport";
   if (protocol !== undefined && !protocol.has(seen.protocol)) return "protocol";
-  if (sni !== undefined && (seen.sni === undefined || !sni.has(seen.sni))) return "sni";
-  if (alpn !== undefined && (seen.alpn === undefined || !anyOf(alpn, seen.alpn))) return "alpn";
-  if (ja4 !== undefined && (seen.ja4 === undefined || !ja4.has(seen.ja4))) return "ja4";
-  if (host !== undefined && (seen.host === undefined || !host.has(seen.host))) return "host";
+  if (
+    sni !== undefined && (seen.sni === undefined || !sni.has(seen.sni)) && !ignored?.includes("sni")
+  ) {
+    return "sni";
+  }
+  if (
+    alpn !== undefined && (seen.alpn === undefined || !anyOf(alpn, seen.alpn)) &&
+    !ignored?.includes("alpn")
+  ) {
+    return "alpn";
+  }
+  if (
+    ja4 !== undefined && (seen.ja4 === undefined || !ja4.has(seen.ja4)) && !ignored?.includes("ja4")
+  ) {
+    return "ja4";
+  }
+  if (
+    host !== undefined && (seen.host === undefined || !host.has(seen.host)) &&
+    !ignored?.includes("host")
+  ) {
+    return "host";
+  }
   if (source !== undefined && !source.has(seen.source)) return "source";
   return undefined;
 }
@@ -198,12 +220,8 @@ export class Router {
    */
   hinges(seen: Seen, doubtful: readonly FactName[]): boolean {
     for (const rule of this.#rules) {
-      const condition = failing(rule, seen);
-      if (condition === undefined) return false;
-      if (!doubtful.some((fact) => fact === condition)) continue;
-      const rest = { ...rule };
-      for (const fact of doubtful) rest[fact] = undefined;
-      if (failing(rest, seen) === undefined) return true;
+      if (failing(rule, seen) === undefined) return false;
+      if (failing(rule, seen, doubtful) === undefined) return true;
     }
     return false;
   }

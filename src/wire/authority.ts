@@ -25,7 +25,8 @@ export function hostOf(text: string): string | undefined {
   const [, v6, name] = AUTHORITY.exec(text) ?? [];
   if (v6 !== undefined) return isIPv6(v6) ? copied(v6) : undefined;
   if (name === undefined) return undefined;
-  return isIP(name) === 4 ? copied(name) : hostName(name);
+  const v4 = name.endsWith(".") ? name.slice(0, -1) : name;
+  return isIP(v4) === 4 ? copied(v4) : hostName(name);
 }
 
 const ENCODER = new TextEncoder();

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Detection, DETECTORS, PROTOCOLS } from "../../../src/detect/mod.ts";
+import type { DetectEnd } from "../../../src/detect/ends.ts";
+import { Detection, DETECTORS, inDoubt, PROTOCOLS } from "../../../src/detect/mod.ts";
 import { buildClientHello, recordize } from "../_hello.ts";
 
 const ENCODER = new TextEncoder();
@@ -56,4 +57,41 @@ Deno.test("detection: a detector is not asked before its hint", () => {
   const other = hello.slice(0, 12);
   other.fill(0);
   assertEquals(detection.stream(other), undefined);
+});
+
+Deno.test("detection: what is in doubt is what the protocol could have told", () => {
+  const doubt = (protocol: string, end?: DetectEnd) =>
+    inDoubt({ protocol, facts: {}, ...(end === undefined ? {} : { end }) });
+  assertEquals(doubt("tls"), []);
+  assertEquals(doubt("tls", "malformed"), ["sni", "alpn", "ja4"]);
+  assertEquals(doubt("tls", "deadline"), ["sni", "alpn", "ja4"]);
+  assertEquals(doubt("tls", "bad_name"), ["sni"]);
+  assertEquals(doubt("quic", "datagrams"), ["sni", "alpn", "ja4"]);
+  assertEquals(doubt("http", "bad_name"), ["host"]);
+  assertEquals(doubt("http", "fields"), ["host"]);
+  assertEquals(doubt("ssh", "deadline"), []);
+  assertEquals(doubt("unknown", "max_bytes"), []);
+});
+
+Deno.test("detection: names what bytes may still become that are cut short", () => {
+  const cut = (bytes: readonly number[], end: DetectEnd) => {
+    const detection = new Detection("tcp", true);
+    assertEquals(detection.stream(Uint8Array.from(bytes)), undefined);
+    return detection.conclude(end);
+  };
+  const unknown = { protocol: "unknown", facts: {} };
+  assertEquals(cut([0x16], "deadline"), { ...unknown, end: "deadline", maybe: ["tls"] });
+  assertEquals(cut([0x16, 3, 1, 2, 0, 1], "deadline").maybe, ["tls"]);
+  assertEquals(cut([0x53], "deadline").maybe, ["ssh", "http"]);
+  assertEquals(cut([0x47, 0x45], "max_bytes").maybe, ["http"]);
+  // Nothing follows, so that a target gets no more than was looked at.
+  assertEquals(cut([0x16], "client_end"), { ...unknown, end: "client_end" });
+});
+
+Deno.test("detection: drops what was read before the end", () => {
+  const detection = new Detection("tcp", true);
+  const head = ENCODER.encode("GET / HTTP/1.1\r\nHost: a.example\r\n");
+  detection.stream(head);
+  const { facts, end } = detection.conclude("deadline");
+  assertEquals([facts, end], [{ version: "1.1" }, "deadline"]);
 });

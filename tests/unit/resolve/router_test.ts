@@ -238,3 +238,41 @@ Deno.test("resolve router: where nothing is needed, no bytes change the route", 
     { numRuns: 500 },
   );
 });
+
+Deno.test("router: hinges on a fact in doubt if a route that asks for it could come first", () => {
+  const tls = seen({});
+  const cases: readonly (readonly [RouteConfig[], boolean])[] = [
+    [[{ match: { sni: ["a"] }, upstream: "x" }, { upstream: "y" }], true],
+    [[{ match: { sni: ["*"] }, upstream: "x" }], true],
+    [[{ upstream: "y" }, { match: { sni: ["a"] }, upstream: "x" }], false],
+    [[{ upstream: "y" }], false],
+    [[], false],
+    [[{ match: { protocol: ["http"], sni: ["a"] }, upstream: "x" }], false],
+    [[{ match: { sni: ["a"], source: ["198.51.100.0/24"] }, upstream: "x" }], false],
+    [[{ match: { sni: ["a"], source: ["192.0.2.0/24"] }, upstream: "x" }], true],
+    [[{ match: { host: ["a"] }, upstream: "x" }, { upstream: "y" }], false],
+    [[{ match: { sni: ["a"], alpn: ["h3"] }, upstream: "x" }, { upstream: "y" }], true],
+    [[{ match: { sni: ["a"], host: ["a"] }, upstream: "x" }, { upstream: "y" }], false],
+  ];
+  for (const [routes, expected] of cases) {
+    const router = new Router({ routes }, { protocols: PROTOCOLS });
+    assertEquals(router.hinges(tls, ["sni", "alpn", "ja4"]), expected, JSON.stringify(routes));
+  }
+});
+
+Deno.test("router: a fact that was read is not in doubt", () => {
+  const routes = [{ match: { sni: ["a"], alpn: ["h3"] }, upstream: "x" }, { upstream: "y" }];
+  const router = new Router({ routes }, { protocols: PROTOCOLS });
+  const tls = seen({});
+  assertEquals(router.hinges({ ...tls, alpn: ["h2"] }, ["sni"]), false);
+  assertEquals(router.hinges({ ...tls, alpn: ["h3"] }, ["sni"]), true);
+  assertEquals(router.match({ ...tls, alpn: ["h3"] })?.upstream, "y");
+});
+
+Deno.test("router: knows the protocol names that its routes ask for", () => {
+  const routes = [{ match: { alpn: ["h2", "x"] }, upstream: "x" }, { upstream: "y" }];
+  const { alpn } = new Router({ routes }, { protocols: PROTOCOLS });
+  const bytes = new TextEncoder().encode("h2xy");
+  assertEquals([alpn.find(bytes, 0, 2), alpn.find(bytes, 2, 3)], ["h2", "x"]);
+  assertEquals(alpn.find(bytes, 3, 4), undefined);
+});

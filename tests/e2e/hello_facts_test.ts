@@ -1,0 +1,48 @@
+/**
+ * What sessions keep of hellos that say as much as they can.
+ *
+ * @module
+ */
+
+import { assertEquals, assertLess } from "@std/assert";
+import { buildClientHello, recordize } from "../unit/_hello.ts";
+import { connect, echo, readAll, serveTcp, startShunt, writeAll } from "./_shunt.ts";
+
+const CONFIG = (port: number) => `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: tcp
+    routes:
+      - match: { alpn: acme-tls/1 }
+        upstream: asked
+      - match: { sni: a.example }
+        upstream: named
+upstreams:
+  asked: { targets: ["127.0.0.1:${port}"] }
+  named: { targets: ["127.0.0.1:${port}"] }
+`;
+
+Deno.test("hello facts: of thousands of protocol names a session keeps eight and what routes ask for", async () => {
+  await using server = serveTcp(echo);
+  await using shunt = await startShunt(CONFIG(server.port));
+  for (const [count, size] of [[235, 255], [15_000, 3], [30_000, 1]]) {
+    for (const asked of [[], ["acme-tls/1"]]) {
+      const names = new Array<string>(count!).fill("x".repeat(size!));
+      const alpn = [...names.slice(asked.length * 11), ...asked];
+      const hello = recordize(buildClientHello({ sni: "a.example", alpn }));
+      const client = await connect(shunt.port());
+      const [, echoed] = await Promise.all([
+        writeAll(client, hello).then(() => client.closeWrite()),
+        readAll(client),
+      ]);
+      client.close();
+      assertEquals(echoed, hello);
+      const { upstream, detected } = await shunt.ended();
+      assertEquals([upstream, detected?.end], [asked.length > 0 ? "asked" : "named", undefined]);
+      const kept = detected?.facts.alpn ?? [];
+      assertEquals([kept.length, kept.slice(8)], [8 + asked.length, asked]);
+      assertLess(Math.max(...kept.map(({ length }) => length)), 34);
+    }
+  }
+});
