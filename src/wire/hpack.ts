@@ -18,15 +18,17 @@ const MAX_INTEGER_SHIFT = 21;
  * Decodes the first header block of a connection.
  *
  * Time and memory are bounded by the block's length: a field costs at least one byte of it, and
- * fields that refer to the table share its strings.
+ * fields that refer to the table share its strings. What is done with a field costs as often as a
+ * block of single bytes refers to it, so `visit` has to stop decoding at some number of them. Sizes of
+ * the table are taken after a field, too (RFC 7541 §4.2 has none there), as nginx and Go take them.
  *
  * @param block The whole block, fragments joined
- * @param visit Called with each field in order
- * @returns `false` where the block is malformed; fields before the fault have been visited
+ * @param visit Called with each field in order; `false` stops decoding
+ * @returns `false` if the block is malformed or decoding was stopped
  */
 export function decodeHeaderBlock(
   block: Uint8Array,
-  visit: (name: string, value: string) => void,
+  visit: (name: string, value: string) => boolean | void,
 ): boolean {
   return new BlockDecoder(block).run(visit);
 }
@@ -45,21 +47,18 @@ class BlockDecoder {
     this.#block = block;
   }
 
-  run(visit: (name: string, value: string) => void): boolean {
-    let fields = 0;
+  run(visit: (name: string, value: string) => boolean | void): boolean {
     while (this.#at < this.#block.length) {
       const first = this.#block[this.#at]!;
-      // Size updates come before the first field only (RFC 7541 §4.2).
       if ((first & 0xe0) === 0x20) {
         const limit = this.#integer(5);
-        if (fields > 0 || limit > MAX_TABLE_SIZE) return false;
+        if (limit > MAX_TABLE_SIZE) return false;
         this.#tableLimit = limit;
         this.#evict(limit);
       } else {
         const field = this.#field(first);
         if (field === undefined || this.#failed) return false;
-        fields++;
-        visit(field[0], field[1]);
+        if (visit(field[0], field[1]) === false) return false;
       }
       if (this.#failed) return false;
     }
