@@ -5,10 +5,8 @@
  * @module
  */
 
-    return this.#ask(bytes.length, (detector, i) => {
-      if (detector.session === undefined) return detector.tcp?.(bytes, this.#alpn);
-      return (this.#judges[i] ??= detector.session()).judge(bytes);
-    });
+import { type AlpnSet, NO_ALPN } from "../wire/alpn.ts";
+import type { Detector, FactName, Facts, StreamJudge, Verdict } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 import { http } from "./http.ts";
 import { quic } from "./quic.ts";
@@ -109,14 +107,10 @@ export class Detection {
    * @returns What they are, or `undefined` while more is needed
    */
   stream(bytes: Uint8Array): Detected | undefined {
-<<<<<<< HEAD
-    return this.#ask(bytes.length, (detector) => detector.tcp?.(bytes, this.#alpn));
-=======
     return this.#ask(bytes.length, (detector, i) => {
-      if (detector.session === undefined) return detector.tcp?.(bytes);
+      if (detector.session === undefined) return detector.tcp?.(bytes, this.#alpn);
       return (this.#judges[i] ??= detector.session()).judge(bytes);
     });
->>>>>>> 98da370 (HTTP heads are read once however they are cut, in every form that nginx, Node or Go serve; what is HTTP without doubt and names no host readably says why)
   }
 
   /**

@@ -28,7 +28,7 @@ const MAX_INTEGER_SHIFT = 21;
  */
 export function decodeHeaderBlock(
   block: Uint8Array,
-  visit: (name: string, value: string) => boolean | void,
+  visit: (name: string, value: string) => unknown,
 ): boolean {
   return new BlockDecoder(block).run(visit);
 }
@@ -47,7 +47,7 @@ class BlockDecoder {
     this.#block = block;
   }
 
-  run(visit: (name: string, value: string) => boolean | void): boolean {
+  run(visit: (name: string, value: string) => unknown): boolean {
     while (this.#at < this.#block.length) {
       const first = this.#block[this.#at]!;
       if ((first & 0xe0) === 0x20) {

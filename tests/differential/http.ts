@@ -1,11 +1,11 @@
 /**
  * Holds detection of HTTP against servers: if one serves the refused name, detection has told that
- * name, or that HTTP is certain and its name is not.
+ * name, or that it could not read one.
  *
  * @module
  */
 
-import { type Detected, Detection } from "../../src/detect/mod.ts";
+import { type Detected, Detection, inDoubt } from "../../src/detect/mod.ts";
 import { REFUSED, type Server, servesRefused } from "./http_servers.ts";
 
 /** `detect.max_bytes` unless set. */
@@ -48,7 +48,7 @@ export async function findWalk(
     if (cut !== said) return `${said} as a whole, ${cut} in pieces of ${size}`;
   }
   if (whole.facts.host === REFUSED && whole.end === undefined) return undefined;
-  if (whole.protocol === "http" && whole.end !== undefined) return undefined;
+  if (inDoubt(whole).includes("host") || whole.maybe?.includes("http")) return undefined;
   const serve = await Promise.all(servers.map((one) => servesRefused(one, version, bytes)));
   const who = servers.filter((_, i) => serve[i]).map(({ name }) => name);
   return who.length === 0 ? undefined : `${said}, and ${who.join(", ")} serve it`;
