@@ -138,9 +138,16 @@ function sizeOf(field: HeaderField): number {
   return field[0].length + field[1].length + ENTRY_OVERHEAD;
 }
 
+/** The shortest code has five bits (RFC 7541, appendix B). */
+const LEAST_BITS = 5;
+/** Shared by all strings: it is filled and read within one call. */
+let symbols = new Uint8Array(256);
+
 /** The text, or `undefined` where the padding is not at most seven ones (RFC 7541 §5.2). */
 function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | undefined {
-  let text = "";
+  const most = Math.floor((end - start) * 8 / LEAST_BITS);
+  if (symbols.length < most) symbols = new Uint8Array(most);
+  let length = 0;
   let node = 0;
   let pending = 0; // bits since the last symbol
   let ones = true; // and whether all of them were ones
@@ -151,7 +158,7 @@ function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | 
       const next = HUFFMAN_TREE[node + bit]!;
       if (next < 0) {
         if (next === ~END_OF_STRING) return undefined;
-        text += String.fromCharCode(~next);
+        symbols[length++] = ~next;
         node = 0;
         pending = 0;
         ones = true;
@@ -162,5 +169,5 @@ function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | 
       }
     }
   }
-  return pending < 8 && ones ? text : undefined;
+  return pending < 8 && ones ? latin1(symbols, 0, length) : undefined;
 }
