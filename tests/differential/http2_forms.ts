@@ -6,7 +6,7 @@
  */
 
 import { bytesOf, concat, prefixed } from "../unit/_hello.ts";
-import { REFUSED } from "./http_servers.ts";
+import { REFUSED } from "./_kind.ts";
 
 type Bytes = Uint8Array | readonly number[];
 

@@ -6,7 +6,7 @@
  */
 
 import { bytesOf } from "../unit/_hello.ts";
-import { REFUSED } from "./http_servers.ts";
+import { REFUSED } from "./_kind.ts";
 
 const R = REFUSED;
 const HOST = `Host: ${R}`;

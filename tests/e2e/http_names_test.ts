@@ -6,10 +6,11 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { BLOCKS, frame, PREFACE, SETTINGS } from "../differential/http2_forms.ts";
+import { REFUSED } from "../differential/_kind.ts";
+import { BLOCKS, frame, HTTP2_FORMS, PREFACE, SETTINGS } from "../differential/http2_forms.ts";
 import { HTTP1_FORMS } from "../differential/http_forms.ts";
 import { detect } from "../differential/http.ts";
-import { REFUSED } from "../differential/http_servers.ts";
+
 import { bytesOf, concat } from "../unit/_hello.ts";
 import { connect, readAll, serveTcp, startShunt, TestShunt, writeAll } from "./_shunt.ts";
 
@@ -120,7 +121,7 @@ Deno.test("http names: what ended detection is counted, logged and closed by pol
 });
 
 Deno.test("http names: a form is detected as its client sends it, byte by byte or at once", () => {
-  for (const form of HTTP1_FORMS.filter(({ length }) => length < 2000)) {
+  for (const form of [...HTTP1_FORMS, ...HTTP2_FORMS].filter(({ length }) => length < 2000)) {
     const said = [1, 3, form.length].map((size) => JSON.stringify(detect(form, size)));
     assertEquals(new Set(said).size, 1, said.join());
   }

@@ -1,4 +1,4 @@
-// Serves HTTP/1 and HTTP/2 in the clear on one Unix socket and answers with the host it goes by.
+// Serves HTTP/1 and HTTP/2 in the clear on one port and answers with the hosts that it goes by.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	listener, err := net.Listen("unix", os.Args[1])
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,29 +1,30 @@
-// Serves HTTP/1 and HTTP/2 in the clear on two Unix sockets and answers with the host it goes by.
+// Serves HTTP/1 or HTTP/2 in the clear and answers with the hosts that an application may go by. A
+// child serves: what crashes it must not end the test.
+import cluster from "node:cluster";
 import http from "node:http";
 import http2 from "node:http2";
 
-// Some errors of HTTP/2's streams reach nobody else.
-process.on("uncaughtException", () => {});
-
-const [, , one, two] = process.argv;
+const [, , version, port] = process.argv;
 
 function hostname(text) {
   return (text ?? "").split(":")[0].toLowerCase().replace(/\.$/, "");
 }
 
-http.createServer((request, response) => {
-  const names = [hostname(request.headers.host)];
-  try {
-    names.push(new URL(request.url).hostname);
-  } catch {
-    // It is in origin form.
-  }
+function answer(request, response) {
+  const { headers, url } = request;
+  const names = [headers[":authority"], headers.host].map(hostname);
+  if (version === "1" && URL.canParse(url)) names.push(new URL(url).hostname);
   const served = names.join("|");
-  response.setHeader("served", served);
+  if (version === "1") response.setHeader("served", served);
   response.end(`served: ${served}\r\n`);
-}).listen(one, () => {
-  http2.createServer((request, response) => {
-    const { headers } = request;
-    response.end(`served: ${[headers[":authority"], headers.host].map(hostname).join("|")}\r\n`);
-  }).listen(two, () => console.log("ready"));
-});
+}
+
+if (cluster.isPrimary) {
+  cluster.on("exit", () => cluster.fork());
+  cluster.fork();
+} else {
+  // Some errors of HTTP/2's streams reach nobody else.
+  process.on("uncaughtException", () => {});
+  const server = version === "1" ? http.createServer(answer) : http2.createServer(answer);
+  server.listen(Number(port), "127.0.0.1");
+}
