@@ -26,9 +26,12 @@ const MAX_VERSION = 8;
 /** What stands before the slash of a version. Node serves RTSP's and Icecast's requests as HTTP. */
 const PROTOCOLS = ["HTTP/", "RTSP/", "ICE/"];
 
-/** Methods that Node takes, even if no version follows: it then reads fields as of HTTP/1. */
+/**
+ * Methods that Node takes even if no version follows: it then reads fields as of HTTP/1. Others are
+ * commands of other protocols, and so is CONNECT: NATS's.
+ */
 const METHODS = new Set(
-  ("ACL ANNOUNCE BIND CHECKOUT CONNECT COPY DELETE DESCRIBE FLUSH GET GET_PARAMETER HEAD LINK LOCK " +
+  ("ACL ANNOUNCE BIND CHECKOUT COPY DELETE DESCRIBE FLUSH GET GET_PARAMETER HEAD LINK LOCK " +
     "M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH PAUSE PLAY POST PRI " +
     "PROPFIND PROPPATCH PURGE PUT QUERY REBIND RECORD REDIRECT REPORT SEARCH SET_PARAMETER SETUP " +
     "SOURCE SUBSCRIBE TEARDOWN TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE").split(" "),
@@ -124,12 +127,8 @@ export class RequestLine {
    * @returns Where it begins, without user information, and ends; `undefined` if the target has none
    */
   authority(bytes: Uint8Array): readonly [start: number, end: number] | undefined {
-    let start = this.#target;
-    if (!this.isConnect(bytes)) {
-      const colon = this.#scheme(bytes);
-      if (colon < 0 || bytes[colon + 1] !== SLASH || bytes[colon + 2] !== SLASH) return undefined;
-      start = colon + 3;
-    }
+    let start = this.isConnect(bytes) ? this.#target : this.#authorityAt(bytes);
+    if (start < 0) return undefined;
     let end = start;
     for (; end < this.#targetEnd; end++) {
       const byte = bytes[end];
@@ -211,10 +210,21 @@ export class RequestLine {
     return bytes[at] === COLON && at < this.#targetEnd ? at : -1;
   }
 
-  /** Whether this is a request though it has no version (RFC 1945 §4.1). */
+  /**
+   * Whether this is a request though it has no version (RFC 1945 §4.1). Of the targets with a scheme
+   * it takes those with an authority: `GET user:1` is Redis's.
+   */
   #isSimple(bytes: Uint8Array): boolean {
-    return this.#methodEnd - this.#method <= LONGEST_METHOD &&
+    const first = bytes[this.#target];
+    return (first === SLASH || first === ASTERISK || this.#authorityAt(bytes) > 0) &&
+      this.#methodEnd - this.#method <= LONGEST_METHOD &&
       METHODS.has(latin1(bytes, this.#method, this.#methodEnd));
+  }
+
+  /** Index after the `//` of a target with an authority, or -1. */
+  #authorityAt(bytes: Uint8Array): number {
+    const colon = this.#scheme(bytes);
+    return colon > 0 && bytes[colon + 1] === SLASH && bytes[colon + 2] === SLASH ? colon + 3 : -1;
   }
 
   #methodIs(bytes: Uint8Array, method: string): boolean {

@@ -130,7 +130,18 @@ Deno.test("detect http: says that a request without a version names no host that
   ) {
     assertEquals(ask(http, text), verdict, text);
   }
-  for (const text of ["JOIN /a\r\n", "get /a\r\n", "GET a\r\n", `GET /\rHost`]) {
+  const others = [
+    ...[
+      "JOIN /a\r\n",
+      "get /a\r\n",
+      "GET a\r\n",
+      "GET /\rHost",
+      "GET user:1\r\n",
+      "COPY /a /b\r\n",
+    ],
+    ...['CONNECT {"verbose":false}\r\n', "CONNECT a:1\r\n", "JDWP-Handshake\n", "SEARCH a:b:c\n"],
+  ];
+  for (const text of others) {
     assertEquals(ask(http, text).kind, "no_match", text);
   }
 });
