@@ -9,7 +9,7 @@ import { bytesOf, concat } from "../unit/_hello.ts";
 import { type Dice, type Kin, kin, vary } from "../fuzz/mutate.ts";
 import { HTTP1_SERVERS, HTTP2_SERVERS } from "./_http_servers.ts";
 import { type Form, type Kind, REFUSED } from "./_kind.ts";
-import { HTTP1_FORMS } from "./http_forms.ts";
+import { composeHead, HTTP1_FORMS } from "./http_forms.ts";
 import { BETWEEN, BLOCKS, frame, HTTP2_FORMS, PREFACE, SETTINGS } from "./http2_forms.ts";
 
 /** Seeds that are longer are slow and say no more. */
@@ -150,7 +150,7 @@ export const http1: Kind = {
   name: "http1",
   servers: HTTP1_SERVERS,
   table: forms(HTTP1_FORMS),
-  make: (dice) => named(vary(dice, HEADS)),
+  make: (dice) => named(dice.once(2) ? composeHead(dice) : vary(dice, HEADS)),
   isServed,
   isSeen,
 };

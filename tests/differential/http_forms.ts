@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Dice } from "../fuzz/mutate.ts";
 import { bytesOf } from "../unit/_hello.ts";
 import { REFUSED } from "./_kind.ts";
 
@@ -158,3 +159,40 @@ export const HTTP1_FORMS: readonly Uint8Array[] = [
   ],
   `${GET}\r\n${HOST}\r\n\r\r\n`,
 ].map(bytesOf);
+
+const SHORT = 700;
+/** One part in so many is odd: with more, servers refuse nearly all. */
+const ODD = 6;
+const LINE_ENDS = ["\r\n", "\r\n", "\r\n", "\n", "\r\r\n", "\r"];
+
+function short(list: readonly string[]): readonly string[] {
+  return list.filter(({ length }) => length < SHORT);
+}
+
+const WORDS = {
+  before: short(BEFORE),
+  methods: short(METHODS),
+  targets: [
+    ...short(TARGETS),
+    ...short(AUTHORITIES).flatMap((one) => [`http://${one}/`, `a:${one}`]),
+  ],
+  versions: short([...VERSIONS, ...OTHER_VERSIONS]),
+  fields: short([...new Set(FIELDS.flat())]),
+};
+
+/**
+ * Puts a head together out of the parts that the table's forms have, several odd ones at a time.
+ *
+ * @param dice Chance
+ * @returns The head
+ */
+export function composeHead(dice: Dice): Uint8Array {
+  const odd = (list: readonly string[], plain: string) => dice.once(ODD) ? dice.pick(list) : plain;
+  const end = () => odd(LINE_ENDS, "\r\n");
+  const blank = () => odd(["  ", "\t", "", "   "], " ");
+  const line = odd(WORDS.methods, "GET") + blank() + odd(WORDS.targets, "/") + blank() +
+    odd(WORDS.versions, "HTTP/1.1");
+  const fields = Array.from({ length: 1 + dice.below(3) }, () => odd(WORDS.fields, HOST) + end());
+  const before = dice.once(8) ? dice.pick(WORDS.before) : "";
+  return bytesOf(before + line + end() + fields.join("") + end());
+}

@@ -1,5 +1,5 @@
-// Serves HTTP/1 or HTTP/2 in the clear and answers with the hosts that an application may go by. A
-// child serves: what crashes it must not end the test.
+// Serves HTTP/1 or HTTP/2 in the clear and answers with the hosts that an application may go by. Two
+// children serve: what crashes one must not end the test, and without any the port is closed.
 import cluster from "node:cluster";
 import http from "node:http";
 import http2 from "node:http2";
@@ -21,6 +21,7 @@ function answer(request, response) {
 
 if (cluster.isPrimary) {
   cluster.on("exit", () => cluster.fork());
+  cluster.fork();
   cluster.fork();
 } else {
   // Some errors of HTTP/2's streams reach nobody else.
