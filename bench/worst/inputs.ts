@@ -119,7 +119,8 @@ const HTTP1: readonly Worst[] = streams("http", {
     concat(repeated("GET http://", "@")(size - 60), bytesOf(" HTTP/1.1\r\nHost: a\r\n\r\n")),
 });
 
-const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/** The preface and empty SETTINGS (RFC 9113 §3.4). */
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 function frame(type: number, flags: number, payload: Uint8Array): Uint8Array {
   return concat(prefixed(3, payload).subarray(0, 3), [type, flags, 0, 0, 0, 1], payload);
@@ -140,7 +141,8 @@ function block(head: Uint8Array | string, piece: Uint8Array | string): Make {
   return (size) => request(make(size - 100));
 }
 
-const HOST_250 = concat([0x66], prefixed(2, bytesOf("a".repeat(250))).subarray(1));
+/** A host of 250 bytes that goes into the table. */
+const HOST_250 = concat([0x66, 0x7f, 250 - 127], bytesOf(`${"a.".repeat(124)}aa`));
 const HTTP2: readonly Worst[] = streams("http", {
   "empty frames": repeated(PREFACE, "\0\0\0\x04\x01\0\0\0\0"),
   "empty CONTINUATIONs": repeated(`${PREFACE}\0\0\0\x01\0\0\0\0\x01`, "\0\0\0\x09\0\0\0\0\x01"),

@@ -12,7 +12,7 @@ import { HTTP1_FORMS } from "../differential/http_forms.ts";
 import { detect } from "../differential/http.ts";
 
 import { bytesOf, concat } from "../unit/_hello.ts";
-import { connect, readAll, serveTcp, startShunt, TestShunt, writeAll } from "./_shunt.ts";
+import { connect, readAll, serveTcp, startShunt, type TestShunt, writeAll } from "./_shunt.ts";
 
 const HOST = `Host: ${REFUSED}\r\n`;
 

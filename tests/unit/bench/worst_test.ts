@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { costOfTwice, CUTS, type Worst } from "../../../bench/worst/feed.ts";
+import { costOfTwice, CUTS, Meter, type Worst } from "../../../bench/worst/feed.ts";
 import { WORST } from "../../../bench/worst/inputs.ts";
 import { DETECTORS } from "../../../src/detect/mod.ts";
 
@@ -46,6 +46,22 @@ for (const parser of new Set(WORST.map((worst) => worst.parser))) {
     assertEquals(dear, []);
   });
 }
+
+Deno.test("bench worst: references to a host cost no more than references to any field", () => {
+  const [host, field] = ["references to a host", "references to a field"].map((name) =>
+    WORST.find((one) => one.name === name)!
+  );
+  let least = Infinity;
+  for (let i = 0; i < TRIES && least > MOST; i++) {
+    const [dear, cheap] = [host!, field!].map((worst) => new Meter(worst, worst.cap, Infinity));
+    for (const meter of [dear!, cheap!]) meter.warmUp();
+    for (let round = 0; round < 3; round++) {
+      for (const meter of [dear!, cheap!]) meter.round();
+    }
+    least = Math.min(least, dear!.best / cheap!.best);
+  }
+  assert(least <= MOST, `${least.toFixed(1)} times`);
+});
 
 Deno.test("bench worst: the table has every protocol, and no protocol twice by one name", () => {
   const parsers = new Set(WORST.map(({ parser }) => parser));
