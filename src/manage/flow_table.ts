@@ -8,7 +8,7 @@
 import type { DropReason } from "../observe/counters.ts";
 import { FlowIndex } from "./flow_index.ts";
 import { FlowList } from "./flow_list.ts";
-import type { FlowTableOptions, Shortage } from "./flow_table_options.ts";
+import { type FlowTableOptions, isShortage } from "./flow_table_options.ts";
 import {
   type Arrival,
   type Expiry,
@@ -34,10 +34,6 @@ const MOST_DISPLACED = 2;
 
 /** Silence after which a flow that had an answer to its only datagram may have to make room. */
 const QUIET_MS = 2000;
-
-function isShortage(reason: DropReason): reason is Shortage {
-  return reason === "limit_flows" || reason === "no_descriptors";
-}
 
 /**
  * The flows of one listener. No method throws, whatever the order of calls; on a closed flow, or
@@ -74,20 +70,12 @@ export class FlowTable<D> {
     this.counts = this.#counts;
   }
 
-  /**
-   * Tells how many flows live.
-   *
-   * @returns The number of flows
-   */
+  /** How many flows live. */
   get size(): number {
     return this.#all.length;
   }
 
-  /**
-   * Tells how much of the budget held datagrams take: payload and {@linkcode HELD_OVERHEAD} each.
-   *
-   * @returns Bytes
-   */
+  /** Bytes of the budget that held datagrams take: payload and {@linkcode HELD_OVERHEAD} each. */
   get held(): number {
     return this.#held;
   }
@@ -116,8 +104,6 @@ export class FlowTable<D> {
   /**
    * Walks over all flows. The flow it stands on may be closed; where others close meanwhile, one
    * may be seen twice, none is missed.
-   *
-   * @returns Every flow
    */
   *[Symbol.iterator](): Generator<Flow<D>> {
     for (let i = this.#all.length - 1; i >= 0; i--) {
@@ -312,7 +298,7 @@ export class FlowTable<D> {
   }
 
   #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
-    const refusal = this.#isFull() && !this.#hasRoomToMake()
+    const refusal = this.#isFull && !this.#hasDisplaceable
       ? "limit_flows"
       : this.#refusal(0, 0, datagram.length) ?? this.#admit(host, port, datagram.length);
     if (refusal !== undefined) {
@@ -339,13 +325,13 @@ export class FlowTable<D> {
     return "new";
   }
 
-  #isFull(): boolean {
-    return this.#all.length >= this.limits.flows;
+  get #hasDisplaceable(): boolean {
+    const found = this.oldestUnanswered ?? this.oldestQuiet;
+    return found !== undefined && this.#options.makeRoom !== undefined;
   }
 
-  #hasRoomToMake(): boolean {
-    const { oldestUnanswered, oldestQuiet } = this;
-    return this.#options.makeRoom !== undefined && (oldestUnanswered ?? oldestQuiet) !== undefined;
+  get #isFull(): boolean {
+    return this.#all.length >= this.limits.flows;
   }
 
   /**
@@ -354,7 +340,7 @@ export class FlowTable<D> {
    */
   #admit(host: string, port: number, bytes: number): DropReason | undefined {
     for (let displaced = 0;; displaced++) {
-      const refusal = this.#isFull() ? "limit_flows" : this.#options.admit(host, port);
+      const refusal = this.#isFull ? "limit_flows" : this.#options.admit(host, port);
       if (refusal === undefined) return undefined;
       const again = isShortage(refusal) && displaced < MOST_DISPLACED &&
         this.#options.makeRoom?.(refusal, host) === true;

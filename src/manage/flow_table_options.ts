@@ -10,6 +10,15 @@ import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
 /** What a newcomer may lack that the end of another flow gives. */
 export type Shortage = "limit_flows" | "no_descriptors";
 
+/**
+ * Reports whether a newcomer was refused for something that the end of another flow gives.
+ *
+ * @param reason Why it was refused
+ */
+export function isShortage(reason: DropReason): reason is Shortage {
+  return reason === "limit_flows" || reason === "no_descriptors";
+}
+
 /** What a table needs from outside; none of these functions may throw or, but for one, call the table. */
 export interface FlowTableOptions<D> {
   /** What the flows may take. */

@@ -7,33 +7,26 @@
 
 import { monotonicUlid } from "@std/ulid";
 import { type Detected, Detection } from "../detect/mod.ts";
-import type { DetectEnd } from "../detect/ends.ts";
-import { ConnectError, DetectError, ResolveError } from "../errors.ts";
 import type { DatagramAddress, DatagramSocket } from "../io/mod.ts";
 import type { CloseReason, DropReason } from "../observe/counters.ts";
-import type { Route, Seen } from "../resolve/router.ts";
-import type { Upstream } from "../resolve/upstream.ts";
 import { unmapHost } from "../wire/address.ts";
 import { mayBeginQuic } from "../wire/quic_ids.ts";
 import type { Budget } from "./budget.ts";
 import { type Clock, TICK_MS } from "./clock.ts";
 import type { Crowd } from "./crowd.ts";
-import { type DialParts, dialUpstream } from "./dial.ts";
+import type { DialParts } from "./dial.ts";
 import type { Flow, FlowLimits } from "./flow.ts";
 import { countBytes, FlowData } from "./flow_data.ts";
+import { FlowSteps } from "./flow_steps.ts";
 import { FlowTable, type Shortage } from "./flow_table.ts";
 import { FlowTraffic } from "./flow_traffic.ts";
 import { hasDeadTargets, isGone } from "./flow_moves.ts";
 import { LocalSlots } from "./local_slots.ts";
 import type { OwnEndpoints } from "./own_endpoints.ts";
-import { flowPreface } from "./preface.ts";
 import { QuicClients } from "./quic_clients.ts";
-import { ConnectionIds, goingTo, LANES } from "./quic_lanes.ts";
+import { ConnectionIds, LANES } from "./quic_lanes.ts";
 import type { ListenerState } from "./session.ts";
-import { closesUnreadable, UNREADABLE } from "./unreadable.ts";
 
-/** Idle time of a flow whose upstream sets none: 30 s. */
-const IDLE_MS = 30_000;
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
 
@@ -69,6 +62,7 @@ export class Flows {
   #listener: ListenerState;
   readonly #slots = new LocalSlots();
   readonly #clients: QuicClients;
+  readonly #steps: FlowSteps;
   readonly #onIdle: (() => void)[] = [];
   #handedOver = false;
   #nextSweep = 0;
@@ -96,10 +90,18 @@ export class Flows {
       ...parts,
       end: (flow, reason, error) => this.end(flow, reason, error),
     });
+    this.#steps = new FlowSteps({
+      ...parts,
+      table: this.#table,
+      traffic: this.#traffic,
+      local: socket.local,
+      listener: () => this.#listener,
+      end: (flow, reason, error) => this.end(flow, reason, error),
+    });
     this.#clients = new QuicClients(this.#table, {
       detect: (datagram) =>
         new Detection("udp", false, this.#listener.router.alpn).datagrams([datagram]),
-      routeOf: (detected, host) => this.#routeOf(detected, host),
+      routeOf: (detected, host) => this.#steps.routeOf(detected, host),
       displace: (flow) => this.end(flow, "displaced"),
     });
     parts.crowd.add(this);
@@ -194,11 +196,11 @@ export class Flows {
         this.#begin(flow, from, known);
         return;
       case "held":
-        if (flow.state === "detecting") this.#detect(flow);
+        if (flow.state === "detecting") this.#steps.detect(flow);
         // Whoever received it waits, or a burst would fill what a flow may hold before it is sent.
         return flow.data.flushing;
       case "full":
-        this.#conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
+        this.#steps.conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
         return;
       case "stale":
         return this.#renew(flow, bytes, from);
@@ -260,7 +262,7 @@ export class Flows {
       else if (flow.state !== "detecting") this.end(flow, "dns_failed");
       else if (flow.data.listener.config.detect.on_timeout === "close") {
         this.end(flow, "detect_timeout");
-      } else this.#conclude(flow, "deadline");
+      } else this.#steps.conclude(flow, "deadline");
     });
     for (const flow of this.#table) countBytes(flow);
     this.#expireDead();
@@ -328,115 +330,12 @@ export class Flows {
     // Begun before the other one gets what is new, it has to keep its client as well.
     if (this.#handedOver) this.#pin(flow.data);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
-      this.#route(flow, known);
+      this.#steps.route(flow, known);
     } else {
       flow.data.detection = new Detection("udp", router.needsHost, router.alpn);
-      this.#detect(flow);
+      this.#steps.detect(flow);
     }
   }
-
-  #detect(flow: Flow<FlowData>): void {
-    const detected = flow.data.detection?.datagrams(flow.held);
-    if (detected !== undefined) this.#route(flow, detected);
-  }
-
-  /** Goes on with what is certain, where no more datagrams come or may be held. */
-  #conclude(flow: Flow<FlowData>, end: DetectEnd): void {
-    this.#route(flow, flow.data.detection?.conclude(end));
-  }
-
-  #route(flow: Flow<FlowData>, detected?: Detected): void {
-    const { data } = flow;
-    const counters = data.listener.counters.flows;
-    if (detected !== undefined) {
-      data.detected = detected;
-      data.detection = undefined;
-      data.detectMs = performance.now() - data.started;
-      counters.detectSeconds.observe(data.detectMs / 1000);
-    }
-    counters.detect(detected?.protocol);
-    const seen = seenOf(flow.host, detected);
-    if (detected?.end !== undefined) {
-      counters.endDetection(detected.end);
-      if (closesUnreadable(data.listener, detected, seen)) {
-        return this.end(flow, "unreadable", new DetectError(UNREADABLE, { code: "unreadable" }));
-      }
-    }
-    const route = data.listener.router.match(seen);
-    if (route === undefined) return this.end(flow, "no_route");
-    data.route = route;
-    counters.match(route.index);
-    const others = data.lanes?.flows.filter((one) => one !== flow);
-    const twin = others && goingTo(route, others);
-    if (twin?.data.server !== undefined) return this.#join(flow, twin);
-    const upstream = data.listener.upstreams.get(route.upstream);
-    if (upstream === undefined) return this.end(flow, "internal_error");
-    data.upstream = upstream;
-    this.#table.resolving(flow, upstream.config.connect_timeout + TICK_MS);
-    this.#open(flow, upstream).catch((error: unknown) => {
-      if (error instanceof ConnectError || error instanceof ResolveError) {
-        this.end(flow, error.code as CloseReason, error);
-      } else {
-        this.end(flow, "internal_error", error);
-      }
-    });
-  }
-
-  /** Finds a target that can be sent to, and sends what is held. */
-  async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
-    const { data } = flow;
-    const dialed = dialUpstream(flow, upstream, {
-      ...this.#parts,
-      onReply: (bytes) => this.#traffic.reply(flow, bytes),
-      onStranger: () => {
-        data.listener.counters.drops.not_target++;
-      },
-      onError: (error) => this.#traffic.targetBroke(flow, error),
-    });
-    // No await where there is nothing to wait for: the rest of a batch is not held, but forwarded.
-    const server = dialed instanceof Promise ? await dialed : dialed;
-    if (server === undefined) return;
-    const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
-    if (!this.#table.opened(flow, idleMs)) return server.close();
-    data.server = server;
-    data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
-    upstream.times.udp.observe(data.connectMs / 1000);
-    data.target?.totals.addFlow();
-    data.preface = flowPreface(flow, upstream, this.#socket.local);
-    data.flushing = this.#traffic.flush(flow);
-    if (data.flushing !== undefined) await data.flushing;
-    data.flushing = undefined;
-    // A reload that came meanwhile has not asked about a flow without a target.
-    if (data.listener !== this.#listener && isGone(data, this.#listener.upstreams)) {
-      this.#table.expire(flow);
-    }
-  }
-
-  /** Hands what a flow holds to another of its client's, which goes the same way, and ends it. */
-  #join(flow: Flow<FlowData>, twin: Flow<FlowData>): void {
-    if (flow.data.ids !== undefined) (twin.data.ids ??= new ConnectionIds()).addAll(flow.data.ids);
-    this.#table.resolving(flow, 0);
-    this.#table.opened(flow, IDLE_MS);
-    const sent = this.#traffic.flush(flow, twin);
-    if (sent === undefined) this.end(flow, "joined");
-    else sent.then(() => this.end(flow, "joined"));
-  }
-
-  /** Where a new flow would go; `undefined` if it would end. */
-  #routeOf(detected: Detected, host: string): Route | undefined {
-    const seen = seenOf(host, detected);
-    if (detected.end !== undefined && closesUnreadable(this.#listener, detected, seen)) return;
-    return this.#listener.router.match(seen);
-  }
-}
-
-function seenOf(host: string, detected: Detected | undefined): Seen {
-  return {
-    transport: "udp",
-    protocol: detected?.protocol ?? "",
-    source: unmapHost(host),
-    ...detected?.facts,
-  };
 }
 
 /** Waits for all that takes time. */
