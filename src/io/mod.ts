@@ -200,7 +200,10 @@ export interface TargetSocket {
 /** What a failed socket call means to shunt. */
 export type IoFailure =
   | "refused"
+  /** There is no way to the network that it lies in. */
   | "unreachable"
+  /** There is one, and the host does not answer there. */
+  | "host_unreachable"
   | "timed_out"
   | "reset"
   | "closed"

@@ -6,13 +6,18 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { answerDatagram, connectBuiltin } from "../builtin/mod.ts";
+import {
+  answerDatagram,
+  ANSWERS_PER_FLOW,
+  ANSWERS_PER_THREAD,
+  connectBuiltin,
+} from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
 import { LINGER_LIMITS, Lingering, type LingerLimits } from "../io/linger.ts";
-import type { DatagramSocket, Io, SocketShare, StreamListener } from "../io/mod.ts";
+import type { DatagramSocket, Endpoint, Io, SocketShare, StreamListener } from "../io/mod.ts";
 import {
   bindKey,
   bindListeners,
@@ -24,8 +29,11 @@ import {
 import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
 import type { Budget } from "../manage/budget.ts";
 import { Clock } from "../manage/clock.ts";
+import { Crowd } from "../manage/crowd.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
 import { type FlowParts, Flows } from "../manage/flows.ts";
+import { OwnEndpoints } from "../manage/own_endpoints.ts";
+import { Rate } from "../manage/rate.ts";
 import { serve, type ServeParts } from "../manage/serve.ts";
 import type { ListenerState } from "../manage/session.ts";
 import { Sessions } from "../manage/sessions.ts";
@@ -85,6 +93,8 @@ export class Plane {
   readonly clock: Clock = new Clock();
   readonly #options: PlaneOptions;
   readonly #bindings = new Bindings();
+  readonly #crowd = new Crowd(this.clock);
+  readonly #own = new OwnEndpoints(() => this.clock.now);
   readonly #sessions: Sessions;
   readonly #budget: Budget;
   readonly #serveParts: ServeParts;
@@ -126,7 +136,7 @@ export class Plane {
       end: (session, reason, error) => this.#sessions.end(session, reason, error),
       builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
     };
-    this.#flowParts = { ...common, ...this.#flowEnds() };
+    this.#flowParts = { ...common, crowd: this.#crowd, own: this.#own, ...this.#flowEnds() };
     try {
       this.commit(this.prepare(config, shared, options.look));
     } catch (error) {
@@ -191,6 +201,7 @@ export class Plane {
     for (const binding of this.#bindings.udp.values()) {
       if (!kept.has(binding.socket)) this.#retire(binding);
     }
+    this.#own.set(this.#udpAddresses());
     this.addresses = addresses;
   }
 
@@ -278,6 +289,10 @@ export class Plane {
     }
   }
 
+  *#udpAddresses(): Generator<Endpoint> {
+    for (const { socket } of this.#bindings.udp.values()) yield socket.local;
+  }
+
   #serve(socket: StreamListener, state: ListenerState): void {
     const known = this.#bindings.tcpOf(socket);
     if (known !== undefined) {
@@ -299,19 +314,27 @@ export class Plane {
 
   #flowEnds(): Pick<FlowParts, "onEnd" | "builtin"> {
     const { records } = this.#options;
+    const all = new Rate(ANSWERS_PER_THREAD, this.clock);
     return {
       onEnd: (flow, reason, error) => {
         if (records()) this.#tell({ ...flowRecord(flow), reason, error });
       },
-      builtin: (flow, name, options) => ({
-        send(bytes) {
-          const answer = answerDatagram(name, bytes, flowInfo(flow));
-          if (answer === "reset") options.onError(new Error("The built-in target reset the flow"));
-          else if (answer !== undefined) return options.onReply(answer);
-          return undefined;
-        },
-        close() {},
-      }),
+      builtin: (flow, name, options) => {
+        const rate = new Rate(ANSWERS_PER_FLOW, this.clock);
+        return {
+          send(bytes) {
+            const answer = answerDatagram(name, bytes, flowInfo(flow));
+            if (answer === "reset") {
+              options.onError(new Error("The built-in target reset the flow"));
+            } else if (answer !== undefined) {
+              if (rate.take() && all.take()) return options.onReply(answer);
+              flow.data.listener.counters.drops.builtin_rate++;
+            }
+            return undefined;
+          },
+          close() {},
+        };
+      },
     };
   }
 
@@ -352,7 +375,9 @@ export class Plane {
       // Another reload may have taken it up again.
       if (!flows.draining || this.#ending !== undefined) return;
       socket.close();
+      this.#crowd.delete(flows);
       this.#bindings.udp.delete(bindKey(socket.local));
+      this.#own.set(this.#udpAddresses());
     });
   }
 

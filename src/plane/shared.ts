@@ -50,6 +50,10 @@ export interface SharedMemory {
   readonly maxSockets: number;
   /** Float64: {@linkcode LINGER_CELLS} by worker. */
   readonly lingering: SharedArrayBuffer;
+  /** Int32: descriptors of flows by worker. */
+  readonly flowSockets: SharedArrayBuffer;
+  /** How many of {@linkcode maxSockets} may be flows'. */
+  readonly maxFlowSockets: number;
   /** Int32: ticks of each worker's clock, which tell that it lives. */
   readonly ticks: SharedArrayBuffer;
   readonly listeners: Readonly<Record<string, ListenerMemory>>;
@@ -61,6 +65,17 @@ export interface SharedMemory {
   readonly targets: Readonly<Record<string, Readonly<Record<string, SharedArrayBuffer>>>>;
   /** By upstream. Float64: {@linkcode CONNECT_CELLS} by worker. */
   readonly upstreams: Readonly<Record<string, SharedArrayBuffer>>;
+}
+
+/**
+ * Of the descriptors, what flows may have where there is TCP too: a datagram that claims any source
+ * address begins a flow, a session takes a handshake.
+ */
+const FLOWS_SHARE = 0.75;
+
+function flowShare({ listeners }: Config, maxSockets: number): number {
+  const tcp = Object.values(listeners).some(({ transports }) => transports.includes("tcp"));
+  return tcp ? Math.max(1, Math.floor(maxSockets * FLOWS_SHARE)) : maxSockets;
 }
 
 /** What memory is made for. */
@@ -133,6 +148,8 @@ export function makeSharedMemory(
     detectMemory: previous?.detectMemory ?? new SharedArrayBuffer(8 * workers),
     sockets: previous?.sockets ?? new SharedArrayBuffer(4 * workers),
     lingering: previous?.lingering ?? new SharedArrayBuffer(8 * LINGER_CELLS * workers),
+    flowSockets: previous?.flowSockets ?? new SharedArrayBuffer(4 * workers),
+    maxFlowSockets: flowShare(config, maxSockets),
     ticks: previous?.ticks ?? new SharedArrayBuffer(4 * workers),
     listeners: mapValues(
       config.listeners,
@@ -155,7 +172,13 @@ export function makeSharedMemory(
 }
 
 /** For a ledger that is only cleared. */
-const ANY_LIMITS = { sessions: 0, flows: 0, per_source: 0, new_per_source: 0 };
+const ANY_LIMITS = {
+  sessions: 0,
+  flows: 0,
+  per_source: 0,
+  new_per_source: 0,
+  unanswered_flow_timeout: 0,
+};
 
 /** The shared memory as one worker, or the control plane, sees it. */
 export class SharedView {
@@ -182,8 +205,14 @@ export class SharedView {
 
   /** The descriptors that sessions and flows may have together. */
   sockets(): SocketLimit {
-    const { sockets, maxSockets } = this.memory;
-    return { count: new SharedCount(new Int32Array(sockets), this.#worker), most: maxSockets };
+    const { sockets, maxSockets, flowSockets, maxFlowSockets } = this.memory;
+    const count = (memory: SharedArrayBuffer) =>
+      new SharedCount(new Int32Array(memory), this.#worker);
+    return {
+      count: count(sockets),
+      most: maxSockets,
+      flows: { count: count(flowSockets), most: maxFlowSockets },
+    };
   }
 
   /** What lingers in this worker. */
@@ -297,7 +326,7 @@ export class SharedView {
 
   /** Forgets what a worker that is gone has counted as being there now; its totals stay. */
   clear(worker: number): void {
-    const { workers, listeners, targets, sockets, detectMemory } = this.memory;
+    const { workers, listeners, targets, sockets, flowSockets, detectMemory } = this.memory;
     const counts = [
       ...Object.values(listeners).map((listener) => listener.counts),
       ...Object.values(targets).flatMap((upstream) => Object.values(upstream)),
@@ -308,6 +337,7 @@ export class SharedView {
       Atomics.store(cells, workers + worker, 0);
     }
     Atomics.store(new Int32Array(sockets), worker, 0);
+    Atomics.store(new Int32Array(flowSockets), worker, 0);
     new Float64Array(detectMemory)[worker] = 0;
     this.#lingeringOf(worker).clear();
     for (const name of Object.keys(listeners)) {

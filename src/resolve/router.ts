@@ -114,6 +114,12 @@ function anyOf(set: ReadonlySet<string>, values: readonly string[]): boolean {
   return false;
 }
 
+/** Whether a route asks for nothing that the client's bytes tell. */
+function isBlind({ protocol, sni, alpn, ja4, host }: Compiled): boolean {
+  return protocol === undefined && sni === undefined && alpn === undefined && ja4 === undefined &&
+    host === undefined;
+}
+
 /** The first condition that does not hold, cheapest first; some facts may be left out of account. */
 function failing(
   rule: Compiled,
@@ -184,6 +190,8 @@ export class Router {
   readonly needsHost: boolean;
   /** The protocol names that its routes ask for. */
   readonly alpn: AlpnSet;
+  /** Whether the route of a flow may depend on its datagrams. */
+  readonly readsDatagrams: boolean;
   readonly #rules: readonly Compiled[];
 
   /**
@@ -195,6 +203,7 @@ export class Router {
     this.#rules = listener.routes.map((route, index) => compile(route, index, options));
     this.needsHost = this.#rules.some((rule) => rule.host !== undefined);
     this.alpn = new AlpnSet(listener.routes.flatMap(({ match }) => match?.alpn ?? []));
+    this.readsDatagrams = this.#rules.some((rule) => rule.udp && !isBlind(rule));
   }
 
   /**
@@ -265,9 +274,7 @@ export class Router {
   needs(transport: Transport, source: string): "nothing" | "bytes" {
     for (const rule of this.#rules) {
       if (!rule[transport] || (rule.source !== undefined && !rule.source.has(source))) continue;
-      const blind = rule.protocol === undefined && rule.sni === undefined &&
-        rule.alpn === undefined && rule.ja4 === undefined && rule.host === undefined;
-      return blind ? "nothing" : "bytes";
+      return isBlind(rule) ? "nothing" : "bytes";
     }
     return "nothing";
   }

@@ -5,7 +5,13 @@ import { SharedSources, sharedSourcesBytes } from "../../../src/manage/shared_so
 import { LocalSources } from "../../../src/manage/sources.ts";
 
 function config(perSource: number, rate: number): ListenerConfig["limits"] {
-  return { sessions: 1000, flows: 1000, per_source: perSource, new_per_source: rate };
+  return {
+    sessions: 1000,
+    flows: 1000,
+    unanswered_flow_timeout: 5000,
+    per_source: perSource,
+    new_per_source: rate,
+  };
 }
 
 /** Ledgers of as many workers over one memory. */
