@@ -337,7 +337,8 @@ export class Supervisor implements Control {
     const measures = this.#parts.proxy.measures();
     const { io, startedAt, state } = this;
     const { ticks } = measures;
-    const process = this.#book.measures({ io, startedAt, ticks, ready: state === "ready" });
+    const ready = state === "ready";
+    const process = this.#book.measures({ io, startedAt, ticks, ready, admin: this.#admin });
     return { ...measures, process };
   }
 }
