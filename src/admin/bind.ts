@@ -133,7 +133,8 @@ async function isAnswered(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Its queue is full.
+    return error instanceof Deno.errors.WouldBlock;
   }
 }
