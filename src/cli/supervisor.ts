@@ -253,6 +253,11 @@ export class Supervisor implements Control {
       "once it has ended";
   }
 
+  async prepareHandOver(): Promise<void> {
+    // Several workers would have their flows dealt out anew.
+    if (this.workers === 1) await this.#parts.proxy.steer({ first: 0, count: 1 });
+  }
+
   drain(handOver: boolean): void {
     this.#handOver ||= handOver;
     // One that drains already is to free its address now; the answer to this is still given.

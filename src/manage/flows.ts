@@ -168,6 +168,17 @@ export class Flows {
     for (const flow of this.#table) this.#pin(flow.data);
   }
 
+  /** What clients send from now on is the other shunt's; answers to what came before still reach them. */
+  leave(): void {
+    for (const flow of this.#table) this.#leave(flow.data);
+  }
+
+  #leave(data: FlowData): void {
+    const { pin } = data;
+    data.pin = undefined;
+    pin?.leave();
+  }
+
   #pin(data: FlowData): void {
     if (data.client === undefined) return;
     try {
@@ -208,6 +219,9 @@ export class Flows {
   /** A flow has no end of its own: while draining, a short silence is one. */
   #endQuiet(now: number): void {
     for (const flow of this.#table) {
+      if (now - flow.lastSeen < DRAIN_IDLE_MS) continue;
+      this.#leave(flow.data);
+      // Something may have come that instant.
       if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "drained");
     }
   }

@@ -60,6 +60,8 @@ export interface PlaneOptions {
  * take a round trip, and the kernel resets those of a closed socket.
  */
 const HAND_OVER_MS = 1000;
+/** Milliseconds in which answers still reach the clients of flows that another shunt goes on with. */
+const ANSWERS_MS = 1000;
 
 /** A part of the descriptors, and at least so many, may be of connections that linger. */
 const LINGER_SHARE = { of: 8, least: 32 } as const;
@@ -369,6 +371,10 @@ export class Plane {
     if (timeoutMs > 0) {
       const done = Promise.all([this.#sessions.drained(), ...flows.map((one) => one.drained())]);
       await within(timeoutMs, done);
+    }
+    if (handOver && timeoutMs > 0 && flows.some(({ size }) => size > 0)) {
+      for (const one of flows) one.leave();
+      await this.#wait(ANSWERS_MS);
     }
     this.#endAll();
     for (const { socket } of this.#bindings.udp.values()) socket.close();
