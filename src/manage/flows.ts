@@ -59,7 +59,7 @@ export class Flows {
   #listener: ListenerState;
   readonly #slots = new LocalSlots();
   readonly #onIdle: (() => void)[] = [];
-  #handedOver = false;
+  #holding = false;
   #nextSweep = 0;
 
   /**
@@ -162,9 +162,13 @@ export class Flows {
     }
   }
 
-  /** Another shunt is about to get what is new at the address: flows keep hearing their clients. */
-  handOver(): void {
-    this.#handedOver = true;
+  /**
+   * Has each flow keep its client: others are about to get what is new at the address.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  hold(on: boolean): void {
+    this.#holding = on;
     for (const flow of this.#table) this.#pin(flow.data);
   }
 
@@ -268,7 +272,7 @@ export class Flows {
     counters.flows.begin();
     flow.data.client = this.#socket.keep(client);
     // Begun before the other one gets what is new, it has to keep its client as well.
-    if (this.#handedOver) this.#pin(flow.data);
+    if (this.#holding) this.#pin(flow.data);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#route(flow, known);
     } else {

@@ -216,6 +216,15 @@ export class Plane {
   }
 
   /**
+   * Has each flow keep its client, whoever gets what is new.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  hold(on: boolean): void {
+    for (const flows of this.#bindings.flows()) flows.hold(on);
+  }
+
+  /**
    * Has some of the sockets that share its addresses get all that is new: those of a shunt that takes
    * over.
    *
@@ -360,7 +369,7 @@ export class Plane {
 
   async #end({ timeoutMs, handOver }: DrainOptions): Promise<number> {
     if (handOver) {
-      for (const flows of this.#bindings.flows()) flows.handOver();
+      this.hold(true);
       // Whoever has begun to connect to this one is still taken.
       await this.#wait(HAND_OVER_MS);
     }
@@ -368,6 +377,12 @@ export class Plane {
     this.#sessions.draining = true;
     const flows = [...this.#bindings.flows()];
     for (const one of flows) one.draining = true;
+    if (handOver) {
+      // Should the other shunt die, the next one needs the address.
+      for (const { socket, flows } of this.#bindings.udp.values()) {
+        void flows.drained().then(() => socket.close());
+      }
+    }
     if (timeoutMs > 0) {
       const done = Promise.all([this.#sessions.drained(), ...flows.map((one) => one.drained())]);
       await within(timeoutMs, done);

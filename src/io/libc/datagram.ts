@@ -248,7 +248,9 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
     const at = { host: peer.local === "" ? this.local.host : peer.local, port };
     const fd = openSocket(familyOf(at), abi.SOCK_DGRAM);
     this.#prepare(fd, at);
-    this.#bind(fd, at, true);
+    // Not by SO_REUSEPORT: among the sockets that the kernel counts off it would move the others' places.
+    this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
+    bindSocket(fd, at, false);
     if (this.#libc.connect(fd, peer.name, peer.name.length) < 0) {
       const errno = this.#errno[0]!;
       this.#libc.close(fd);
