@@ -118,7 +118,6 @@ for (const [before, after] of [[1, 1], [2, 2]] as const) {
     const lost = `lost ${sent - received} of ${sent}, answers ${answered - answers} of ` +
       `${answered}; ${drops.sum} by full queues; ports changed ${Math.min(...changes)} to ` +
       `${Math.max(...changes)} times`;
-    if (Deno.env.has("SHUNT_TELL")) console.error(lost);
     assert(sent > RATE, lost);
     assert(sent - received + answered - answers <= drops.sum, lost);
     assert(changes.every((count) => count === 1), lost);

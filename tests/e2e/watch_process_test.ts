@@ -58,7 +58,7 @@ const BESIDE: Readonly<Record<string, (folder: string) => Promise<void>>> = {
     await Deno.rename(`${folder}/socket`, `${folder}/renamed`);
   },
   "10,000 files": async (folder) => {
-    for (let i = 0; i < 10_000; i++) Deno.writeTextFileSync(`${folder}/file${i}`, "");
+    for (let i = 0; i < 10_000; i++) await Deno.writeTextFile(`${folder}/file${i}`, "");
   },
   "a loop of links": async (folder) => {
     await Deno.symlink("loop", `${folder}/loop`);
