@@ -5,6 +5,7 @@
  */
 
 import { fileFault } from "../errors.ts";
+import { readTextFile } from "../text_file.ts";
 import { formatProblem, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
@@ -72,7 +73,7 @@ export async function readConfig(options: Options, terminal: Terminal): Promise<
 
 async function readText(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file, { pipe: true });
   } catch (error) {
     const hint = error instanceof Deno.errors.NotFound
       ? `it does not exist; "shunt init > ${file}" writes one to start from`

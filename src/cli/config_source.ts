@@ -52,6 +52,12 @@ export class ConfigSource implements AsyncDisposable {
       },
       onWaiting: () =>
         logger.info("The configuration is being written; waiting for its end", { file }),
+      onMissed: () =>
+        logger.warn(
+          "A change of the configuration was seen by looking at the file alone: nothing tells of " +
+            "changes there",
+          { file },
+        ),
       onError: (error) =>
         logger.warn("Cannot watch the configuration", { file, error: messageOf(error) }),
     });

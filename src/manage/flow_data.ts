@@ -5,7 +5,7 @@
  */
 
 import type { Detected, Detection } from "../detect/mod.ts";
-import type { DatagramAddress, TargetSocket } from "../io/mod.ts";
+import type { DatagramAddress, Pin, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import type { Flow } from "./flow.ts";
@@ -33,7 +33,7 @@ export class FlowData {
   /** The flows of the same client address, if there are several. */
   lanes: QuicLanes | undefined;
   /** What keeps hearing the client after the listener's socket was handed over. */
-  pin: { close(): void } | undefined;
+  pin: Pin | undefined;
   readonly started: number = performance.now();
   detectMs: number | undefined;
   /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset where none had to be. */

@@ -64,7 +64,7 @@ export class Flows {
   readonly #clients: QuicClients;
   readonly #steps: FlowSteps;
   readonly #onIdle: (() => void)[] = [];
-  #handedOver = false;
+  #holding = false;
   #nextSweep = 0;
 
   /**
@@ -233,10 +233,25 @@ export class Flows {
     }
   }
 
-  /** Another shunt is about to get what is new at the address: flows keep hearing their clients. */
-  handOver(): void {
-    this.#handedOver = true;
+  /**
+   * Has each flow keep its client: others are about to get what is new at the address.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  hold(on: boolean): void {
+    this.#holding = on;
     for (const flow of this.#table) this.#pin(flow.data);
+  }
+
+  /** What clients send from now on is the other shunt's; answers to what came before still reach them. */
+  leave(): void {
+    for (const flow of this.#table) this.#leave(flow.data);
+  }
+
+  #leave(data: FlowData): void {
+    const { pin } = data;
+    data.pin = undefined;
+    pin?.leave();
   }
 
   #pin(data: FlowData): void {
@@ -279,6 +294,9 @@ export class Flows {
   /** A flow has no end of its own: while draining, a short silence is one. */
   #endQuiet(now: number): void {
     for (const flow of this.#table) {
+      if (now - flow.lastSeen < DRAIN_IDLE_MS) continue;
+      this.#leave(flow.data);
+      // Something may have come that instant.
       if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "drained");
     }
   }
@@ -328,7 +346,7 @@ export class Flows {
     this.#clients.began(flow);
     if (router.readsDatagrams) flow.data.ids = ConnectionIds.of(flow.held[0]);
     // Begun before the other one gets what is new, it has to keep its client as well.
-    if (this.#handedOver) this.#pin(flow.data);
+    if (this.#holding) this.#pin(flow.data);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#steps.route(flow, known);
     } else {

@@ -67,6 +67,7 @@ export type ToWorker =
   | { readonly type: "commit" }
   | { readonly type: "abort" }
   | { readonly type: "live"; readonly question: number; readonly query: LiveQuery }
+  | { readonly type: "hold"; readonly on: boolean }
   /** Of worker 0 alone: its sockets speak for all that share their addresses. */
   | { readonly type: "steer"; readonly share: SocketShare | undefined }
   | ({ readonly type: "drain" } & DrainOptions)
@@ -102,6 +103,7 @@ export type FromWorker =
     readonly question: number;
     readonly records: readonly LiveRecord[];
   }
+  | { readonly type: "held" }
   | { readonly type: "steered"; readonly failure: string | undefined }
   | ({ readonly type: "ended" } & Batch)
   | { readonly type: "left_out"; readonly lines: LeftOut }

@@ -68,6 +68,8 @@ export interface PlaneOptions {
  * take a round trip, and the kernel resets those of a closed socket.
  */
 const HAND_OVER_MS = 1000;
+/** Milliseconds in which answers still reach the clients of flows that another shunt goes on with. */
+const ANSWERS_MS = 1000;
 
 /** A part of the descriptors, and at least so many, may be of connections that linger. */
 const LINGER_SHARE = { of: 8, least: 32 } as const;
@@ -222,6 +224,15 @@ export class Plane {
     for (const flows of this.#bindings.flows()) {
       for (const flow of flows.live) yield flowRecord(flow);
     }
+  }
+
+  /**
+   * Has each flow keep its client, whoever gets what is new.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  hold(on: boolean): void {
+    for (const flows of this.#bindings.flows()) flows.hold(on);
   }
 
   /**
@@ -383,7 +394,7 @@ export class Plane {
 
   async #end({ timeoutMs, handOver }: DrainOptions): Promise<number> {
     if (handOver) {
-      for (const flows of this.#bindings.flows()) flows.handOver();
+      this.hold(true);
       // Whoever has begun to connect to this one is still taken.
       await this.#wait(HAND_OVER_MS);
     }
@@ -391,9 +402,19 @@ export class Plane {
     this.#sessions.draining = true;
     const flows = [...this.#bindings.flows()];
     for (const one of flows) one.draining = true;
+    if (handOver) {
+      // Should the other shunt die, the next one needs the address.
+      for (const { socket, flows } of this.#bindings.udp.values()) {
+        void flows.drained().then(() => socket.close());
+      }
+    }
     if (timeoutMs > 0) {
       const done = Promise.all([this.#sessions.drained(), ...flows.map((one) => one.drained())]);
       await within(timeoutMs, done);
+    }
+    if (handOver && timeoutMs > 0 && flows.some(({ size }) => size > 0)) {
+      for (const one of flows) one.leave();
+      await this.#wait(ANSWERS_MS);
     }
     this.#endAll();
     for (const { socket } of this.#bindings.udp.values()) socket.close();

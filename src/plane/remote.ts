@@ -51,6 +51,7 @@ export class RemotePlane {
   readonly #started = Promise.withResolvers<void>();
   #preparing: PromiseWithResolvers<Addresses> | undefined;
   #committing: PromiseWithResolvers<void> | undefined;
+  #holding: PromiseWithResolvers<void> | undefined;
   #steering: PromiseWithResolvers<string | undefined> | undefined;
   /** Configurations to prepare that it has not answered for. */
   #unanswered = 0;
@@ -132,6 +133,18 @@ export class RemotePlane {
   }
 
   /**
+   * Has each flow keep its client, whoever gets what is new.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  async hold(on: boolean): Promise<void> {
+    if (this.#over) return;
+    this.#holding = Promise.withResolvers<void>();
+    this.#tell({ type: "hold", on });
+    await this.#holding.promise;
+  }
+
+  /**
    * Has some of the sockets that share the worker's addresses get all that is new.
    *
    * @param share Which; `undefined` lets all have their share again
@@ -190,6 +203,8 @@ export class RemotePlane {
         return this.#isLast() ? this.#preparing?.resolve(message.addresses) : undefined;
       case "committed":
         return this.#committing?.resolve();
+      case "held":
+        return this.#holding?.resolve();
       case "steered":
         return this.#steering?.resolve(message.failure);
       case "live":
@@ -234,6 +249,7 @@ export class RemotePlane {
     this.#preparing?.reject(workerDied("it has ended"));
     this.#committing?.resolve();
     this.#steering?.resolve("the worker has ended");
+    this.#holding?.resolve();
     for (const answer of this.#questions.values()) answer([]);
     this.#questions.clear();
     this.#ended.resolve(rest);

@@ -104,6 +104,9 @@ class DataWorker {
       case "drain":
         this.#plane.drain(message).then((rest) => this.#leave(rest));
         return;
+      case "hold":
+        this.#plane.hold(message.on);
+        return scope.postMessage({ type: "held" });
       case "steer":
         return scope.postMessage({ type: "steered", failure: this.#plane.steer(message.share) });
       case "close":

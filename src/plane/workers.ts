@@ -140,6 +140,10 @@ export class Workers implements Planes {
   }
 
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
+    // By another rule flows' datagrams would come to other workers.
+    if (this.#planes.length > 1) {
+      await Promise.all(this.#planes.map((plane) => plane.hold(share !== undefined)));
+    }
     return await this.#planes[0]?.steer(share);
   }
 
