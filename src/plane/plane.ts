@@ -40,11 +40,12 @@ import { Sessions } from "../manage/sessions.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
+import { atOnce, type Steps } from "../slices.ts";
 import { within } from "../within.ts";
 import { Bindings, type TcpBinding, type UdpBinding } from "./bindings.ts";
 import type { DrainOptions } from "./messages.ts";
 import type { SharedView } from "./shared.ts";
-import { makeStates, type States } from "./states.ts";
+import { type PreparedStates, prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
@@ -86,6 +87,7 @@ export interface Prepared {
   readonly shared: SharedView;
   readonly bound: ReadonlyMap<string, Bound>;
   readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  readonly states: PreparedStates;
 }
 
 /** A running data plane. */
@@ -140,7 +142,7 @@ export class Plane {
     };
     this.#flowParts = { ...common, crowd: this.#crowd, own: this.#own, ...this.#flowEnds() };
     try {
-      this.commit(this.prepare(config, shared, options.look));
+      atOnce(this.commit(atOnce(this.prepare(config, shared, options.look))));
     } catch (error) {
       this.clock[Symbol.dispose]();
       throw error;
@@ -148,8 +150,14 @@ export class Plane {
     this.clock.onTick((time) => this.#tick(time));
   }
 
+  /** Whether it drains or is closed. */
+  get ending(): boolean {
+    return this.#ending !== undefined;
+  }
+
   /**
-   * Binds what a configuration has and this one has not. Nothing of what runs changes.
+   * Binds what a configuration has and this one has not, and makes ready what takes time, so that
+   * {@linkcode commit} takes none. Nothing of what runs changes.
    *
    * @param config A checked configuration
    * @param shared Its memory
@@ -157,15 +165,18 @@ export class Plane {
    * @returns What {@linkcode commit} or {@linkcode abort} takes
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(config: Config, shared: SharedView, look: Look): Prepared {
+  *prepare(config: Config, shared: SharedView, look: Look): Steps<Prepared> {
     const { io, reusePort } = this.#options;
     const { known } = this.#bindings;
-    const bound = bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
+    const now = () => this.clock.now;
+    // First, for what is bound is to be let go of where anything after it fails.
+    const states = yield* prepareStates(config, { shared, now, previous: this.#states });
+    const bound = yield* bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
     const addresses: Record<string, BoundAddresses> = {};
     for (const [name, { tcp, udp }] of bound) {
       addresses[name] = { tcp: boundAddresses(tcp), udp: boundAddresses(udp) };
     }
-    return { config, shared, bound, addresses };
+    return { config, shared, bound, addresses, states };
   }
 
   /** Forgets a prepared configuration, and closes what was bound for it. */
@@ -174,37 +185,55 @@ export class Plane {
   }
 
   /**
-   * Makes a prepared configuration the one that new sessions and flows meet. What runs goes on as it
-   * began; sockets that the configuration has no more take nothing new.
+   * Makes a prepared configuration the one that new sessions and flows meet, in its first step; sockets
+   * are taken up and closed in those that follow. What runs goes on as it began; sockets that the
+   * configuration has no more take nothing new.
    *
    * @param prepared What {@linkcode prepare} gave
    */
-  commit({ config, shared, bound, addresses }: Prepared): void {
+  *commit({ config, shared, bound, addresses, states }: Prepared): Steps<void> {
     this.#shared = shared;
     this.#drainTimeout = config.drain_timeout;
     this.#budget.limit = config.limits.detect_memory;
     const { workers } = shared.memory;
     limitLargeBuffers(config.limits.relay_memory / workers);
     limitRests(config.limits.relay_memory / workers);
-    const now = () => this.clock.now;
-    this.#states = makeStates(config, { shared, now, previous: this.#states });
+    this.#states = states();
+    this.addresses = addresses;
     const kept = new Set<StreamListener | DatagramSocket>();
+    const fresh: { readonly socket: { close(): void }; readonly take: () => void }[] = [];
     for (const [name, { tcp, udp }] of bound) {
       const state = this.#states.listeners.get(name)!;
-      for (const socket of tcp) this.#serve(socket, state);
-      for (const socket of udp) this.#receive(socket, state);
-      for (const socket of [...tcp, ...udp]) kept.add(socket);
+      for (const socket of tcp) {
+        kept.add(socket);
+        const take = () => this.#serve(socket, state);
+        if (this.#bindings.tcpOf(socket) === undefined) fresh.push({ socket, take });
+        else take();
+      }
+      for (const socket of udp) {
+        kept.add(socket);
+        const take = () => this.#receive(socket, state);
+        if (this.#bindings.udpOf(socket) === undefined) fresh.push({ socket, take });
+        else take();
+      }
     }
-    for (const [key, { socket }] of this.#bindings.tcp) {
-      if (kept.has(socket)) continue;
+    const gone = [...this.#bindings.tcp].filter(([, { socket }]) => !kept.has(socket));
+    for (const { socket, take } of fresh) {
+      yield;
+      if (this.ending) socket.close();
+      else take();
+    }
+    this.#own.set(this.#udpAddresses());
+    for (const [key, { socket }] of gone) {
+      yield;
+      // Whoever ends meanwhile closes all that there is.
+      if (this.ending) return;
       socket.close();
       this.#bindings.tcp.delete(key);
     }
     for (const binding of this.#bindings.udp.values()) {
       if (!kept.has(binding.socket)) this.#retire(binding);
     }
-    this.#own.set(this.#udpAddresses());
-    this.addresses = addresses;
   }
 
   /**

@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { BUILD } from "../build.ts";
+import type { PackedConfig } from "../config/packed.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
 import type { SocketShare } from "../io/mod.ts";
@@ -19,8 +20,15 @@ import type { DrainOptions } from "./messages.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
-/** In a build the one file is the worker's too. */
-const WORKER = new URL(BUILD === undefined ? "./worker.ts" : "", import.meta.url).href;
+/**
+ * Finds the module of a worker. In a build the one file is the worker's too.
+ *
+ * @param path Where it is, seen from here
+ * @returns Its URL
+ */
+export function workerModule(path: string): string {
+  return new URL(BUILD === undefined ? path : "", import.meta.url).href;
+}
 
 /** One bit each: as many descriptors as a process may have by the usual hard limit of Linux. */
 const MAX_DESCRIPTORS = 1_048_576;
@@ -68,7 +76,7 @@ export class RemotePlane {
   constructor(message: Omit<StartMessage, "type" | "descriptors">, options: RemoteOptions) {
     this.#options = options;
     this.#libc = message.io === "libc";
-    this.#worker = new Worker(WORKER, {
+    this.#worker = new Worker(workerModule("./worker.ts"), {
       type: "module",
       name: `shunt worker ${message.worker}`,
     });
@@ -96,7 +104,7 @@ export class RemotePlane {
    * @returns What the worker would be bound to
    * @throws {ShuntError} with code `bind_failed`, or `worker_died`
    */
-  prepare(assignment: Assignment): Promise<Addresses> {
+  prepare(assignment: Assignment<PackedConfig>): Promise<Addresses> {
     if (this.#over) return Promise.reject(workerDied("it has ended"));
     this.#preparing = Promise.withResolvers<Addresses>();
     this.#tell({ type: "prepare", ...assignment });

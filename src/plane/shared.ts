@@ -23,6 +23,7 @@ import {
 } from "../observe/target_counters.ts";
 import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
 import type { TargetCells } from "../resolve/upstream.ts";
+import { atOnce, type Steps } from "../slices.ts";
 import { formatTarget } from "../wire/address.ts";
 
 /** The buffers of one listener. */
@@ -118,13 +119,13 @@ function sumRows(memory: SharedArrayBuffer, workers: number): Float64Array {
   return sum;
 }
 
-function mapValues<T, U>(
+function* mapValues<T, U>(
   record: Readonly<Record<string, T>>,
-  change: (value: T, key: string) => U,
-): Record<string, U> {
-  return Object.fromEntries(
-    Object.entries(record).map(([key, value]) => [key, change(value, key)]),
-  );
+  change: (value: T, key: string) => Steps<U>,
+): Steps<Record<string, U>> {
+  const mapped: Record<string, U> = {};
+  for (const [key, value] of Object.entries(record)) mapped[key] = yield* change(value, key);
+  return mapped;
 }
 
 /**
@@ -139,6 +140,20 @@ export function makeSharedMemory(
   config: Config,
   options: MemoryOptions | SharedMemory,
 ): SharedMemory {
+  return atOnce(makeMemory(config, options));
+}
+
+/**
+ * Makes the memory for a configuration in steps.
+ *
+ * @param config The configuration
+ * @param options As for {@linkcode makeSharedMemory}
+ * @returns The memory
+ */
+export function* makeMemory(
+  config: Config,
+  options: MemoryOptions | SharedMemory,
+): Steps<SharedMemory> {
   const { workers, maxSockets } = options;
   const previous = "ticks" in options ? options : undefined;
   const targetBytes = totalsOffset(workers) + 8 * TARGET_CELLS * workers;
@@ -151,22 +166,32 @@ export function makeSharedMemory(
     flowSockets: previous?.flowSockets ?? new SharedArrayBuffer(4 * workers),
     maxFlowSockets: flowShare(config, maxSockets),
     ticks: previous?.ticks ?? new SharedArrayBuffer(4 * workers),
-    listeners: mapValues(
+    listeners: yield* mapValues(
       config.listeners,
-      (listener, name) => listenerMemory(listener, workers, previous?.listeners[name]),
+      function* (listener, name) {
+        yield;
+        return listenerMemory(listener, workers, previous?.listeners[name]);
+      },
     ),
-    targets: mapValues(
+    targets: yield* mapValues(
       config.upstreams,
-      ({ targets }, upstream) =>
-        Object.fromEntries(targets.map(({ address }) => {
+      function* ({ targets }, upstream) {
+        const memory: Record<string, SharedArrayBuffer> = {};
+        for (const { address } of targets) {
           const name = formatTarget(address);
           const known = previous?.targets[upstream]?.[name];
-          return [name, known ?? new SharedArrayBuffer(targetBytes)];
-        })),
+          memory[name] = known ?? new SharedArrayBuffer(targetBytes);
+          yield;
+        }
+        return memory;
+      },
     ),
-    upstreams: mapValues(
+    upstreams: yield* mapValues(
       config.upstreams,
-      (_, name) => previous?.upstreams[name] ?? new SharedArrayBuffer(8 * CONNECT_CELLS * workers),
+      function* (_, name) {
+        yield;
+        return previous?.upstreams[name] ?? new SharedArrayBuffer(8 * CONNECT_CELLS * workers);
+      },
     ),
   };
 }
@@ -294,12 +319,15 @@ export class SharedView {
   }
 
   /**
-   * What is known of an upstream's targets, in the configuration's order.
+   * What is known of targets of an upstream, in the order in which they are given.
    *
    * @param upstream The upstream's name
-   * @param config Its part of the configuration
+   * @param config Its part of the configuration, with those targets alone
    */
-  targetCells(upstream: string, { targets }: Config["upstreams"][string]): TargetCells[] {
+  targetCells(
+    upstream: string,
+    { targets }: Pick<Config["upstreams"][string], "targets">,
+  ): TargetCells[] {
     return targets.map(({ address }) => {
       const memory = this.memory.targets[upstream]![formatTarget(address)]!;
       const standing = new Int32Array(memory, 8 * this.memory.workers, STANDING_CELLS);
