@@ -5,10 +5,14 @@
  * @module
  */
 
-import type { ListenerConfig } from "../config/schema.ts";
 import { LimitError } from "../errors.ts";
 import { SharedCount } from "../observe/shared_count.ts";
-import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
+import {
+  type AdmissionLimits,
+  LocalSources,
+  type SourceLedger,
+  type SourceReason,
+} from "./sources.ts";
 
 /** Which limit refused a session or flow. */
 export type LimitReason = "limit_sessions" | "limit_flows" | "no_descriptors" | SourceReason;
@@ -66,13 +70,13 @@ export interface LimitsOptions {
  * @param config The listener's limits
  * @returns Whether it does
  */
-export function limitsSources(config: ListenerConfig["limits"]): boolean {
+export function limitsSources(config: AdmissionLimits): boolean {
   return config.per_source > 0 || config.new_per_source > 0;
 }
 
 /** Admission to one listener. */
 export class Limits {
-  readonly #config: ListenerConfig["limits"];
+  readonly #config: AdmissionLimits;
   readonly #sessions: SharedCount;
   readonly #flows: SharedCount;
   readonly #sources: SourceLedger | undefined;
@@ -82,7 +86,7 @@ export class Limits {
    * @param config The listener's limits
    * @param options The clock, and where to count
    */
-  constructor(config: ListenerConfig["limits"], options: LimitsOptions) {
+  constructor(config: AdmissionLimits, options: LimitsOptions) {
     this.#config = config;
     this.#sessions = options.counts?.sessions ?? new SharedCount();
     this.#flows = options.counts?.flows ?? new SharedCount();
