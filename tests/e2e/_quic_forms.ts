@@ -177,6 +177,17 @@ export const CONTRADICTIONS: Readonly<Record<string, Form>> = {
     seal(cryptoFrame(good), { size: 9000 }),
     seal(cryptoFrame(evil), { number: 1 }),
   ],
+  "a first datagram that is too small": (seal, { good, evil }) => [
+    seal(cryptoFrame(good), { size: 1190 }),
+    seal(cryptoFrame(evil), { number: 1 }),
+  ],
+  "a coalesced packet with a number used twice": (
+    seal,
+    { good, evil },
+  ) => [
+    concat(seal(headOf(evil), small), seal(tailOf(good))),
+    seal(tailOf(evil), { number: 1 }),
+  ],
   "a token that no server made": (seal, { good, evil }) => [
     seal(cryptoFrame(good), { token: new Uint8Array(60).fill(3) }),
     seal(cryptoFrame(evil), { number: 1 }),
