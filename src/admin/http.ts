@@ -43,8 +43,8 @@ const TICK_MS = 100;
 const BACKOFF_MS = 200;
 /** Of the places, as many as may be given between two turns of the event loop: half, and 64 at most. */
 const MAX_BATCH = 64;
-/** Milliseconds in which nobody loses a place. */
-const GRACE_MS = 10;
+/** Milliseconds in which nobody loses a place, and of them as many for each: 2000 connections a second. */
+const [MAX_GRACE_MS, GRACE_MS_PER_PLACE] = [100, 0.5] as const;
 /** Who may lose a place. */
 const LOSERS: readonly Phase[] = ["request", "answer"];
 /** Connections at once, and at least. */
@@ -98,6 +98,7 @@ export class HttpServer {
   readonly #work = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
   readonly #most = maxConnections();
+  readonly #graceMs = Math.min(MAX_GRACE_MS, this.#most * GRACE_MS_PER_PLACE);
   readonly #batch = Math.min(MAX_BATCH, this.#most / 2);
   /** Connections whose requests wait for their turn or are worked on. */
   #inHand = 0;
@@ -159,8 +160,8 @@ export class HttpServer {
 
   /** Gives whoever came last the time to have sent a request, as all do who mean to. */
   async #makeRoom(): Promise<void> {
-    const age = this.#places.oldest(LOSERS)?.age ?? GRACE_MS;
-    if (age < GRACE_MS) await pause(GRACE_MS - age);
+    const age = this.#places.oldest(LOSERS)?.age ?? Infinity;
+    if (age < this.#graceMs) await pause(this.#graceMs - age);
     if (this.#isFull) this.#displace(LOSERS);
   }
 
