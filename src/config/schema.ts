@@ -148,8 +148,11 @@ export const ListenerSchema = z.strictObject({
     flows: field.count({ min: 1, max: MAX_SESSIONS }).prefault(20_000).meta({
       description: "UDP flows at once",
     }),
-    per_source: field.count({ min: 0, max: MAX_SESSIONS }).prefault(0).meta({
-      description: "Sessions and flows at once of one source address (IPv6: its /64); 0 = no limit",
+    per_source: field.autoCount({ min: 0, max: MAX_SESSIONS }).prefault("auto").meta({
+      description: "Sessions and flows at once of one source address (IPv6: its /64); `auto` = a " +
+        "tenth of `sessions` (of `flows` if the listener has UDP alone), 100 at least; 0 = no " +
+        "limit. Raise it if many clients come from one address: a NAT, or a proxy that sends no " +
+        "PROXY header",
     }),
     new_per_source: field.rate(1_000_000).prefault("0/s").meta({
       description: "New sessions and flows of one source address, as a token bucket; 0/s = no " +
@@ -287,6 +290,11 @@ export const ConfigSchema = z.strictObject({
     }),
   }).prefault({}).meta({ description: "Names of targets" }),
   limits: z.strictObject({
+    memory: field.autoSize("64MiB", "16384GiB").prefault("auto").meta({
+      description: "Resident memory of the process: at 90% of it nothing new is taken, reason " +
+        "`no_memory`, until it is below 80%; `auto` = three quarters of what the machine or its " +
+        "control group has",
+    }),
     detect_memory: field.size("1MiB", "64GiB").prefault("64MiB").meta({
       description: "What all sessions and flows together may hold while their protocols are found",
     }),

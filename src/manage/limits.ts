@@ -5,13 +5,19 @@
  * @module
  */
 
-import type { ListenerConfig } from "../config/schema.ts";
+import type { ListenerLimits } from "../config/per_source.ts";
 import { LimitError } from "../errors.ts";
 import { SharedCount } from "../observe/shared_count.ts";
+import type { Pressure } from "./pressure.ts";
 import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
 
 /** Which limit refused a session or flow. */
-export type LimitReason = "limit_sessions" | "limit_flows" | "no_descriptors" | SourceReason;
+export type LimitReason =
+  | "limit_sessions"
+  | "limit_flows"
+  | "no_descriptors"
+  | "no_memory"
+  | SourceReason;
 
 const MESSAGES: Readonly<Record<LimitReason, string>> = {
   limit_sessions: "The listener has limits.sessions sessions",
@@ -20,6 +26,7 @@ const MESSAGES: Readonly<Record<LimitReason, string>> = {
   limit_rate: "The source opens more than limits.new_per_source",
   no_descriptors: "The process has no descriptors left for sessions and flows; raise its limit " +
     "(ulimit -n, LimitNOFILE=)",
+  no_memory: "The process nears limits.memory, or a thread the limit of its heap",
 };
 
 /**
@@ -54,6 +61,8 @@ export interface LimitsOptions {
   readonly sources?: SourceLedger | undefined;
   /** The descriptors of all listeners; without a limit unless given. */
   readonly sockets?: SocketLimit;
+  /** Whether memory is short; never unless given. */
+  readonly pressure?: Pick<Pressure, "refuses">;
   /** The limits of the configuration before, whose sources are remembered. */
   readonly previous?: Limits | undefined;
 }
@@ -64,27 +73,29 @@ export interface LimitsOptions {
  * @param config The listener's limits
  * @returns Whether it does
  */
-export function limitsSources(config: ListenerConfig["limits"]): boolean {
+export function limitsSources(config: ListenerLimits): boolean {
   return config.per_source > 0 || config.new_per_source > 0;
 }
 
 /** Admission to one listener. */
 export class Limits {
-  readonly #config: ListenerConfig["limits"];
+  readonly #config: ListenerLimits;
   readonly #sessions: SharedCount;
   readonly #flows: SharedCount;
   readonly #sources: SourceLedger | undefined;
   readonly #sockets: SocketLimit | undefined;
+  readonly #pressure: Pick<Pressure, "refuses"> | undefined;
 
   /**
    * @param config The listener's limits
    * @param options The clock, and where to count
    */
-  constructor(config: ListenerConfig["limits"], options: LimitsOptions) {
+  constructor(config: ListenerLimits, options: LimitsOptions) {
     this.#config = config;
     this.#sessions = options.counts?.sessions ?? new SharedCount();
     this.#flows = options.counts?.flows ?? new SharedCount();
     this.#sockets = options.sockets;
+    this.#pressure = options.pressure;
     if (limitsSources(config)) {
       const { previous } = options;
       const known = previous === undefined ? undefined : previous.#sources;
@@ -120,6 +131,7 @@ export class Limits {
   admit(kind: "flow", source?: string): Exclude<LimitReason, "limit_sessions"> | undefined;
   admit(kind: LimitKind, source?: string): LimitReason | undefined {
     const { sessions, flows } = this.#config;
+    if (this.#pressure?.refuses()) return "no_memory";
     if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
     if (kind === "flow" && !this.#flows.take(flows)) return "limit_flows";
     const sockets = this.#sockets;

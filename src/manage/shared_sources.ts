@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ListenerConfig } from "../config/schema.ts";
+import type { ListenerLimits } from "../config/per_source.ts";
 import { hashText } from "../resolve/hash.ts";
 import { type SourceKey, sourceKey, type SourceLedger, type SourceReason } from "./sources.ts";
 
@@ -35,7 +35,7 @@ export function sharedSourcesBytes(workers: number): number {
 
 /** The ledger of several workers. */
 export class SharedSources implements SourceLedger {
-  readonly #config: ListenerConfig["limits"];
+  readonly #config: ListenerLimits;
   readonly #now: () => number;
   readonly #worker: number;
   readonly #workers: number;
@@ -53,7 +53,7 @@ export class SharedSources implements SourceLedger {
    * @param options The memory, all zero at first, whose cells to count in, and a clock that all
    * workers share, in milliseconds
    */
-  constructor(config: ListenerConfig["limits"], options: {
+  constructor(config: ListenerLimits, options: {
     readonly memory: SharedArrayBuffer;
     readonly worker: number;
     readonly workers: number;

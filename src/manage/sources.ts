@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ListenerConfig } from "../config/schema.ts";
+import type { ListenerLimits } from "../config/per_source.ts";
 import { readIp } from "../resolve/ip.ts";
 
 /** Which limit of a source's refused a session or flow. */
@@ -74,7 +74,7 @@ interface Source {
 
 /** The ledger of a single worker. */
 export class LocalSources implements SourceLedger {
-  #config: ListenerConfig["limits"];
+  #config: ListenerLimits;
   readonly #now: () => number;
   /** Tokens that a bucket holds: one second's worth, and one at least. */
   #burst: number;
@@ -91,7 +91,7 @@ export class LocalSources implements SourceLedger {
    * @param config The listener's limits
    * @param now The time in milliseconds; need not be exact
    */
-  constructor(config: ListenerConfig["limits"], now: () => number) {
+  constructor(config: ListenerLimits, now: () => number) {
     this.#config = config;
     this.#now = now;
     this.#burst = Math.max(1, config.new_per_source);
@@ -107,7 +107,7 @@ export class LocalSources implements SourceLedger {
    *
    * @param config The new ones
    */
-  limit(config: ListenerConfig["limits"]): void {
+  limit(config: ListenerLimits): void {
     this.#config = config;
     this.#burst = Math.max(1, config.new_per_source);
   }

@@ -37,6 +37,7 @@ const KINDS: Readonly<Record<CloseReason, Kind>> = {
   limit_source: "refused",
   limit_rate: "refused",
   no_descriptors: "refused",
+  no_memory: "refused",
   target_gone: "served",
   fault: "served",
   drained: "served",

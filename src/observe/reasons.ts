@@ -31,6 +31,9 @@ export const CLOSE_TEXTS = {
   limit_source: "The source has `limits.per_source` sessions and flows",
   limit_rate: "The source opens more than `limits.new_per_source`",
   no_descriptors: "All descriptors that sessions and flows may have are taken",
+  no_memory:
+    "The process nears `limits.memory`, or a thread the limit of its heap: nothing new is " +
+    "taken until there is less",
   target_gone:
     "The flow's target was taken out of the configuration, or found dead: its next datagram " +
     "begins another flow",
@@ -53,6 +56,7 @@ export const DROP_TEXTS = {
   limit_source: "The source has `limits.per_source` sessions and flows",
   limit_rate: "The source opens more than `limits.new_per_source`",
   no_descriptors: "All descriptors that sessions and flows may have are taken",
+  no_memory: "The process nears `limits.memory`, or a thread the limit of its heap",
   held_bytes: "The flow holds `detect.max_bytes`",
   held_datagrams: "The flow holds as many datagrams as may wait",
   detect_memory: "All sessions and flows together hold `limits.detect_memory`",

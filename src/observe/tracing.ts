@@ -75,6 +75,7 @@ const FAILED: Readonly<
   limit_source: "session",
   limit_rate: "session",
   no_descriptors: "session",
+  no_memory: "session",
   target_gone: undefined,
   fault: undefined,
   drained: undefined,

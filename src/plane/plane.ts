@@ -9,6 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { answerDatagram, connectBuiltin } from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
+import { collectGarbage, heapUse } from "../io/heap.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
 import { LINGER_LIMITS, Lingering, type LingerLimits } from "../io/linger.ts";
@@ -24,6 +25,7 @@ import {
 import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
 import type { Budget } from "../manage/budget.ts";
 import { Clock } from "../manage/clock.ts";
+import { HeapGuard } from "../manage/memory_guard.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
 import { type FlowParts, Flows } from "../manage/flows.ts";
 import { serve, type ServeParts } from "../manage/serve.ts";
@@ -90,6 +92,11 @@ export class Plane {
   readonly #serveParts: ServeParts;
   readonly #flowParts: FlowParts;
   readonly #loops = new Set<Promise<void>>();
+  readonly #heap = new HeapGuard({
+    read: heapUse,
+    collect: collectGarbage,
+    now: () => performance.now(),
+  });
   #shared: SharedView;
   #states: States | undefined;
   #drainTimeout = 0;
@@ -169,6 +176,7 @@ export class Plane {
    */
   commit({ config, shared, bound, addresses }: Prepared): void {
     this.#shared = shared;
+    shared.pressure.onMany(() => this.#lookAtHeap());
     this.#drainTimeout = config.drain_timeout;
     this.#budget.limit = config.limits.detect_memory;
     const { workers } = shared.memory;
@@ -260,6 +268,14 @@ export class Plane {
     }
     for (const { limits } of this.#states?.listeners.values() ?? []) limits.sweep();
     this.#shared.tick();
+    if (this.#shared.pressure.collects()) this.#heap.collect();
+    this.#lookAtHeap();
+  }
+
+  #lookAtHeap(): void {
+    const { pressure } = this.#shared;
+    this.#heap.tick();
+    pressure.refuse(this.#heap.refusing, this.#heap.use);
   }
 
   #tell(record: AccessRecord): void {

@@ -9,8 +9,10 @@
  */
 
 import type { Config, ListenerConfig } from "../config/schema.ts";
+import { type ListenerLimits, listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits.ts";
+import { Pressure, pressureBytes } from "../manage/pressure.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
 import { LINGER_CELLS, LingerCounters } from "../observe/linger_counters.ts";
@@ -50,6 +52,8 @@ export interface SharedMemory {
   readonly maxSockets: number;
   /** Float64: {@linkcode LINGER_CELLS} by worker. */
   readonly lingering: SharedArrayBuffer;
+  /** Whether memory is short, of {@linkcode pressureBytes}. */
+  readonly pressure: SharedArrayBuffer;
   /** Int32: ticks of each worker's clock, which tell that it lives. */
   readonly ticks: SharedArrayBuffer;
   readonly listeners: Readonly<Record<string, ListenerMemory>>;
@@ -74,7 +78,6 @@ function listenerMemory(
   workers: number,
   previous: ListenerMemory | undefined,
 ): ListenerMemory {
-  const { limits } = config;
   const routes = JSON.stringify(config.routes);
   return {
     counters: previous?.counters ?? new SharedArrayBuffer(8 * COUNTER_CELLS * workers),
@@ -83,7 +86,7 @@ function listenerMemory(
       : new SharedArrayBuffer(16 * config.routes.length * workers),
     routes,
     counts: previous?.counts ?? new SharedArrayBuffer(8 * workers),
-    sources: workers > 1 && limitsSources(limits)
+    sources: workers > 1 && limitsSources(listenerLimits(config))
       ? previous?.sources ?? new SharedArrayBuffer(sharedSourcesBytes(workers))
       : undefined,
   };
@@ -133,6 +136,7 @@ export function makeSharedMemory(
     detectMemory: previous?.detectMemory ?? new SharedArrayBuffer(8 * workers),
     sockets: previous?.sockets ?? new SharedArrayBuffer(4 * workers),
     lingering: previous?.lingering ?? new SharedArrayBuffer(8 * LINGER_CELLS * workers),
+    pressure: previous?.pressure ?? new SharedArrayBuffer(pressureBytes(workers)),
     ticks: previous?.ticks ?? new SharedArrayBuffer(4 * workers),
     listeners: mapValues(
       config.listeners,
@@ -160,6 +164,8 @@ const ANY_LIMITS = { sessions: 0, flows: 0, per_source: 0, new_per_source: 0 };
 /** The shared memory as one worker, or the control plane, sees it. */
 export class SharedView {
   readonly memory: SharedMemory;
+  /** Whether memory is short, of the process and of each worker. */
+  readonly pressure: Pressure;
   readonly #worker: number;
 
   /**
@@ -168,6 +174,7 @@ export class SharedView {
    */
   constructor(memory: SharedMemory, worker: number) {
     this.memory = memory;
+    this.pressure = new Pressure(memory.pressure, memory.workers, worker);
     this.#worker = worker;
   }
 
@@ -250,7 +257,7 @@ export class SharedView {
    */
   sources(
     listener: string,
-    limits: ListenerConfig["limits"],
+    limits: ListenerLimits,
     now: () => number,
   ): SharedSources | undefined {
     const memory = this.memory.listeners[listener]?.sources;
@@ -310,6 +317,7 @@ export class SharedView {
     Atomics.store(new Int32Array(sockets), worker, 0);
     new Float64Array(detectMemory)[worker] = 0;
     this.#lingeringOf(worker).clear();
+    this.pressure.clear(worker);
     for (const name of Object.keys(listeners)) {
       this.sources(name, ANY_LIMITS, () => 0)?.clear(worker);
       const counters = this.#countersOf(name, worker);

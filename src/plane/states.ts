@@ -6,6 +6,7 @@
  */
 
 import type { Config, ListenerConfig, UpstreamConfig } from "../config/schema.ts";
+import { listenerLimits } from "../config/per_source.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { Limits } from "../manage/limits.ts";
 import type { ListenerState } from "../manage/session.ts";
@@ -79,17 +80,19 @@ function listenerState(
 ): ListenerState {
   const { shared, now, previous, upstreams } = options;
   const { accept, trusted } = config.proxy_protocol;
+  const limits = listenerLimits(config);
   const proxies = new AddressSet(accept === "off" ? [] : trusted);
   return {
     name,
     config,
     upstreams,
     router: new Router(config, { protocols: PROTOCOLS }),
-    limits: new Limits(config.limits, {
+    limits: new Limits(limits, {
       now,
       counts: shared.listenerCounts(name),
-      sources: shared.sources(name, config.limits, now),
+      sources: shared.sources(name, limits, now),
       sockets: shared.sockets(),
+      pressure: shared.pressure,
       previous: previous?.listeners.get(name)?.limits,
     }),
     counters: shared.counters(name),

@@ -31,7 +31,7 @@ Deno.test("config load: gives every key that is not written its default", () => 
         transports: ["tcp", "udp"],
         detect: { timeout: 3000, on_timeout: "fallthrough", max_bytes: 65536 },
         proxy_protocol: { accept: "off", trusted: [] },
-        limits: { sessions: 10000, flows: 20000, per_source: 0, new_per_source: 0 },
+        limits: { sessions: 10000, flows: 20000, per_source: "auto", new_per_source: 0 },
         routes: [{ upstream: "web" }],
       },
     },
@@ -64,7 +64,11 @@ Deno.test("config load: gives every key that is not written its default", () => 
     workers: "auto",
     io: "auto",
     dns: { min_ttl: 30000, max_ttl: 3600000 },
-    limits: { detect_memory: 64 * 1024 * 1024, relay_memory: 128 * 1024 * 1024 },
+    limits: {
+      memory: "auto",
+      detect_memory: 64 * 1024 * 1024,
+      relay_memory: 128 * 1024 * 1024,
+    },
     log: {
       level: "info",
       format: "text",

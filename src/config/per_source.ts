@@ -1,0 +1,32 @@
+/**
+ * What `limits.per_source: auto` means. Knows one listener.
+ *
+ * @module
+ */
+
+import type { ListenerConfig } from "./schema.ts";
+
+/** One source may have a tenth of a listener, so that ten are needed to fill it. */
+const SHARE = 0.1;
+/** A small listener is no smaller for those behind one NAT. */
+const LEAST = 100;
+
+/** A listener's limits with all numbers known. */
+export type ListenerLimits = Omit<ListenerConfig["limits"], "per_source"> & {
+  /** 0 = no limit. */
+  readonly per_source: number;
+};
+
+/**
+ * Finds a listener's limits.
+ *
+ * @param listener The listener
+ * @returns The limits, `auto` replaced
+ */
+export function listenerLimits(
+  { limits, transports }: Pick<ListenerConfig, "limits" | "transports">,
+): ListenerLimits {
+  if (limits.per_source !== "auto") return { ...limits, per_source: limits.per_source };
+  const most = transports.includes("tcp") ? limits.sessions : limits.flows;
+  return { ...limits, per_source: Math.max(LEAST, Math.floor(most * SHARE)) };
+}
