@@ -22,8 +22,9 @@ const MAX_BYTES = 65_536;
 export function readSystemFile(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path).slice(0, MAX_BYTES);
-  } catch {
-    return missingForLibc() === undefined ? readByLibc(path) : undefined;
+  } catch (error) {
+    const denied = error instanceof Deno.errors.NotCapable;
+    return denied && missingForLibc() === undefined ? readByLibc(path) : undefined;
   }
 }
 
