@@ -8,12 +8,13 @@ import type { Detected, Detection } from "../detect/mod.ts";
 import type { DatagramAddress, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
+import { Holder } from "./budget.ts";
 import type { Flow } from "./flow.ts";
 import { NOTHING } from "./preface.ts";
 import type { ListenerState } from "./session.ts";
 
 /** What the steps of a flow's life leave behind. */
-export class FlowData {
+export class FlowData extends Holder {
   /** Whose flow it is, as it was when the flow began. */
   readonly listener: ListenerState;
   client: DatagramAddress | undefined;
@@ -27,7 +28,6 @@ export class FlowData {
   server: TargetSocket | undefined;
   /** What keeps hearing the client after the listener's socket was handed over. */
   pin: { close(): void } | undefined;
-  readonly started: number = performance.now();
   detectMs: number | undefined;
   /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset where none had to be. */
   resolveMs: number | undefined;
@@ -38,9 +38,23 @@ export class FlowData {
   /** Whether the target has answered. */
   answered = false;
 
-  /** @param listener Whose flow it is */
-  constructor(listener: ListenerState) {
+  /** Set once it holds something. */
+  flow: Flow<FlowData> | undefined;
+  readonly #onShed: (flow: Flow<FlowData>) => void;
+
+  /**
+   * @param listener Whose flow it is
+   * @param onShed Ends the flow, whose memory others need more
+   */
+  constructor(listener: ListenerState, onShed: (flow: Flow<FlowData>) => void) {
+    super();
     this.listener = listener;
+    this.#onShed = onShed;
+  }
+
+  /** Gives what it holds up to others, and ends. */
+  override shed(): void {
+    if (this.flow !== undefined) this.#onShed(this.flow);
   }
 }
 

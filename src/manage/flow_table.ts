@@ -29,12 +29,12 @@ export const HELD_OVERHEAD = 400;
  */
 const CLOSED_KEPT = 1024;
 
-/** What a table needs from outside; none of these functions may throw or call the table. */
+/** What a table needs from outside; none of these functions may throw or, unless it says so, call the table. */
 export interface FlowTableOptions<D> {
   /** What the flows may take. */
   readonly limits: FlowLimits;
   /** Memory for held datagrams, shared with whatever else holds bytes. */
-  readonly budget: MemoryBudget;
+  readonly budget: MemoryBudget<D>;
   /** Counts dropped datagrams; may count what others drop as well. */
   readonly drops: Record<DropReason, number>;
   /** Makes the id of a new flow. */
@@ -146,7 +146,7 @@ export class FlowTable<D> {
       flow.upBytes += datagram.length;
       return "forward";
     }
-    const refusal = this.#refusal(flow.heldBytes, flow.held.length, datagram.length);
+    const refusal = this.#refusal(datagram.length, flow);
     if (refusal === undefined) {
       this.#hold(flow, datagram);
       return "held";
@@ -215,6 +215,7 @@ export class FlowTable<D> {
       record.sending = false;
       const sent = record.held.shift();
       if (sent !== undefined) this.#letGo(record, sent.length, 1);
+      this.#note(record);
     }
     const next = record.held[0];
     if (next === undefined) {
@@ -270,6 +271,7 @@ export class FlowTable<D> {
     this.drops.flow_closed += lost;
     this.#letGo(record, record.heldBytes, record.held.length);
     record.held.length = 0;
+    this.#note(record);
     record.sending = false;
     this.#enter(record, "closed");
     record.reason = reason;
@@ -302,7 +304,7 @@ export class FlowTable<D> {
   #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
     const refusal = this.#all.length >= this.limits.flows
       ? "limit_flows"
-      : this.#refusal(0, 0, datagram.length) ?? this.#admit(host, datagram.length);
+      : this.#refusal(datagram.length) ?? this.#admit(host, datagram.length);
     if (refusal !== undefined) {
       this.flow = undefined;
       this.drops[refusal]++;
@@ -336,11 +338,13 @@ export class FlowTable<D> {
   }
 
   /** Tells why a datagram cannot be held; where it can, its memory is taken. */
-  #refusal(heldBytes: number, heldDatagrams: number, bytes: number): DropReason | undefined {
+  #refusal(bytes: number, flow?: FlowRecord<D>): DropReason | undefined {
+    const heldDatagrams = flow?.held.length ?? 0;
+    const heldBytes = flow?.heldBytes ?? 0;
     if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
     // One is held whatever its size: where nothing has to be detected, it goes on at once.
     if (heldDatagrams > 0 && heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
-    return this.#options.budget.take(bytes + HELD_OVERHEAD) ? undefined : "detect_memory";
+    return this.#options.budget.take(bytes + HELD_OVERHEAD, flow) ? undefined : "detect_memory";
   }
 
   #hold(flow: FlowRecord<D>, datagram: Uint8Array): void {
@@ -348,6 +352,7 @@ export class FlowTable<D> {
     flow.held.push(new Uint8Array(datagram));
     flow.heldBytes += datagram.length;
     this.#held += datagram.length + HELD_OVERHEAD;
+    this.#note(flow);
   }
 
   #letGo(flow: FlowRecord<D>, bytes: number, datagrams: number): void {
@@ -355,6 +360,10 @@ export class FlowTable<D> {
     flow.heldBytes -= bytes;
     this.#held -= taken;
     this.#options.budget.give(taken);
+  }
+
+  #note(flow: FlowRecord<D>): void {
+    this.#options.budget.note?.(flow, flow.heldBytes + flow.held.length * HELD_OVERHEAD);
   }
 
   #enter(flow: FlowRecord<D>, state: FlowState): void {

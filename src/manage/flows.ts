@@ -18,7 +18,7 @@ import { concatenate } from "../wire/bytes.ts";
 import type { Budget } from "./budget.ts";
 import { type Clock, TICK_MS } from "./clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
-import type { Flow, FlowLimits } from "./flow.ts";
+import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
 import { countBytes, FlowData } from "./flow_data.ts";
 import { FlowTable } from "./flow_table.ts";
 import { hasDeadTargets, isGone } from "./flow_moves.ts";
@@ -59,6 +59,7 @@ export class Flows {
   #listener: ListenerState;
   readonly #slots = new LocalSlots();
   readonly #onIdle: (() => void)[] = [];
+  readonly #shed = (flow: Flow<FlowData>) => this.end(flow, "detect_memory");
   #handedOver = false;
   #nextSweep = 0;
 
@@ -73,10 +74,10 @@ export class Flows {
     this.#parts = parts;
     this.#table = new FlowTable<FlowData>({
       limits: limitsOf(listener),
-      budget: parts.budget,
+      budget: memoryOf(parts.budget),
       drops: listener.counters.drops,
       newId: () => monotonicUlid(),
-      newData: () => new FlowData(this.#listener),
+      newData: () => new FlowData(this.#listener, this.#shed),
       admit: (host) =>
         this.draining ? "draining" : this.#listener.limits.admit("flow", unmapHost(host)),
       release: ({ host, data }) => data.listener.limits.release("flow", unmapHost(host)),
@@ -394,6 +395,18 @@ export class Flows {
       flow.data.listener.counters.drops.send_failed++;
     } else this.end(flow, reason, error);
   }
+}
+
+/** The memory of all detections, as a flow table asks for it. */
+function memoryOf(budget: Budget): MemoryBudget<FlowData> {
+  return {
+    take: (bytes, flow) => budget.claim(bytes, flow?.data),
+    give: (bytes) => budget.give(bytes),
+    note: (flow, bytes) => {
+      flow.data.flow = flow;
+      budget.note(flow.data, bytes);
+    },
+  };
 }
 
 function limitsOf({ config }: ListenerState): FlowLimits {

@@ -7,14 +7,14 @@
 
 import { BUFFER_BYTES, giveBuffer, takeSmallBuffer } from "../io/buffers.ts";
 import type { Stream } from "../io/mod.ts";
-import type { Budget } from "./budget.ts";
+import { type Budget, Holder } from "./budget.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
 
 /** Why {@linkcode Head.more} came back. */
 export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
 
 /** Holds what a client sent before its target was known, in the buffer that the relay goes on with. */
-export class Head {
+export class Head extends Holder {
   buffer: Uint8Array = takeSmallBuffer();
   /** Number of bytes held, from the start of the buffer. */
   length = 0;
@@ -28,13 +28,19 @@ export class Head {
   readonly #client: Stream;
   readonly #limit: number;
   readonly #budget: Budget;
+  readonly #onShed: () => void;
+  /** Whether it had to give its memory to others. */
+  #isShed = false;
 
   /**
    * @param client The client's connection
    * @param limit Bytes that may be held
    * @param budget What all heads together may hold
+   * @param onShed Ends the session, whose memory others need more
    */
-  constructor(client: Stream, limit: number, budget: Budget) {
+  constructor(client: Stream, limit: number, budget: Budget, onShed: () => void = () => {}) {
+    super();
+    this.#onShed = onShed;
     this.#client = client;
     this.#limit = limit;
     this.#budget = budget;
@@ -84,8 +90,9 @@ export class Head {
       this.ended = true;
       return "end";
     }
-    if (!this.#budget.take(got)) return "no_memory";
+    if (this.#isShed || !this.#budget.claim(got, this)) return "no_memory";
     this.length += got;
+    this.#budget.note(this, this.length);
     return "bytes";
   }
 
@@ -116,6 +123,7 @@ export class Head {
     this.buffer.copyWithin(0, count, this.length);
     this.length -= count;
     this.#budget.give(count);
+    this.#budget.note(this, this.length);
   }
 
   /**
@@ -136,6 +144,14 @@ export class Head {
   release(): void {
     this.#budget.give(this.length);
     this.length = 0;
+    this.#budget.note(this, 0);
+  }
+
+  /** Gives its memory up to others, and ends its session. */
+  override shed(): void {
+    this.#isShed = true;
+    this.release();
+    this.#onShed();
   }
 
   /** Ends the holding where there will be no relay: gives the buffer back once it is unused. */

@@ -1,4 +1,4 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { collectGarbage, heapUse, oldGenerationLimit } from "../../../src/io/heap.ts";
 import { machineMemory } from "../../../src/io/machine_memory.ts";
 import { readSystemFile } from "../../../src/io/system_file.ts";
@@ -78,7 +78,7 @@ const HEAPS: readonly [flags: string, total: number, old: number][] = [
 
 for (const [flags, total, old] of HEAPS) {
   Deno.test(`heap: the old generation of ${total} MiB with ${JSON.stringify(flags)}`, () => {
-    assertAlmostEquals(oldGenerationLimit(total * MIB, flags) / MIB, old, 0.01);
+    assertEquals(Math.round(oldGenerationLimit(total * MIB, flags) / MIB), old);
   });
 }
 
