@@ -1,7 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { each, Opened } from "./_flood.ts";
 import { type ShuntProcess, withShunt } from "./_process.ts";
-import { bytes, connect, readExactly, writeAll } from "./_shunt.ts";
+import { bytes, connect, readExactly, startShunt, until, writeAll } from "./_shunt.ts";
 
 /** As many as a heap of 32 MiB cannot hold: a session takes 3 KiB of it. */
 const SESSIONS = 8000;
@@ -79,9 +79,7 @@ Deno.test("memory: sessions that fill the heap are refused, and the process live
 });
 
 Deno.test("memory: sessions that fill limits.memory are refused, and the process lives", async () => {
-  // A TLS record that is never complete: detection holds it.
-  const half = new Uint8Array(16_000);
-  half.set([22, 3, 1, 0x40, 0x80, 1, 0, 0x3e, 0x7c, 3, 3]);
+  const half = halfHello(15_000);
   const limits = "limits: { memory: 192MiB, detect_memory: 1GiB }";
   await withShunt(config("tcp", limits), (shunt) => assertSurvives(shunt, half));
 });
@@ -110,4 +108,78 @@ Deno.test("memory: a limit that shunt itself fills is told at the start", async 
       "limits.memory is hardly more than what shunt takes with no session; raise it",
     );
   });
+});
+
+/** The first bytes of a TLS record that is never complete: detection holds them. */
+function halfHello(length: number): Uint8Array<ArrayBuffer> {
+  const half = new Uint8Array(length);
+  const record = length + 1000;
+  half.set([22, 3, 1, record >> 8, record & 255, 1, 0, record - 4 >> 8, (record - 4) & 255, 3, 3]);
+  return half;
+}
+
+const SMALL_MEMORY = `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    detect: { timeout: 50s }
+    limits: { per_source: 0 }
+    routes:
+      - match: { protocol: [tls, quic], sni: one.example }
+        upstream: up
+      - match: { protocol: [ssh, wireguard] }
+        upstream: up
+upstreams: { up: { targets: ["builtin:echo"] } }
+limits: { detect_memory: 1MiB }
+drain_timeout: 0s
+`;
+const MEMORY = 1_048_576;
+
+for (const [what, length] of [["a lot", 15_000], ["a little", 2500]] as const) {
+  Deno.test(`memory: sessions that hold ${what} end where detect_memory is full, and who comes is served`, async () => {
+    await using shunt = await startShunt(SMALL_MEMORY);
+    using opened = new Opened();
+    const held = () => shunt.proxy.active().detectMemory;
+    for (let left = MEMORY; left > 500; left = MEMORY - held()) {
+      const before = held();
+      const client = opened.add(await connect(shunt.port()));
+      await writeAll(client, halfHello(left < length + 500 ? left - 200 : length));
+      await until(() => held() > before, "the bytes to be held");
+    }
+    // Ages, by which those who hold are told from those who come.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = shunt.proxy.active().sessions;
+    const banner = new Uint8Array(2000).fill(32);
+    banner.set(HELLO);
+    for (let i = 0; i < 20; i++) {
+      const client = opened.add(await connect(shunt.port()));
+      await writeAll(client, banner);
+      assertEquals(await readExactly(client, banner.length), banner);
+    }
+    assertGreater(shunt.counters().closes.detect_memory, 0);
+    assertGreater(shunt.proxy.active().sessions, before * 0.9);
+    opened.close();
+    await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
+    assertEquals(held(), 0);
+  });
+}
+
+Deno.test("memory: where sessions fill detect_memory, flows that come are served", async () => {
+  await using shunt = await startShunt(SMALL_MEMORY);
+  using opened = new Opened();
+  const held = () => shunt.proxy.active().detectMemory;
+  for (let left = MEMORY; left > 500; left = MEMORY - held()) {
+    const before = held();
+    const client = opened.add(await connect(shunt.port()));
+    await writeAll(client, halfHello(left < 15_500 ? left - 200 : 15_000));
+    await until(() => held() > before, "the bytes to be held");
+  }
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const socket = opened.add(
+    Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }),
+  );
+  const handshake = new Uint8Array(148);
+  handshake[0] = 1;
+  await socket.send(handshake, { transport: "udp", hostname: "127.0.0.1", port: shunt.port() });
+  assertEquals((await socket.receive())[0], handshake);
 });
