@@ -84,7 +84,7 @@ async function withShunt(route: string, port: number, work: (shunt: Running) => 
   await Deno.writeTextFile(
     config,
     `
-listeners: { edge: { bind: "127.0.0.1:0", detect: { timeout: 10m }, routes: [${route}{ upstream: up }] } }
+listeners: { edge: { bind: "127.0.0.1:0", detect: { timeout: 10m }, limits: { per_source: 0 }, routes: [${route}{ upstream: up }] } }
 upstreams: { up: { targets: ["127.0.0.1:${port}"], idle_timeout: 1h } }
 io: ${options.io}
 log: { access: false }

@@ -21,7 +21,7 @@ listeners:
     # limits:
     #   sessions: 10000 # TCP
     #   flows: 20000 # UDP
-    #   per_source: auto # sessions and flows of one source address: 1000 here; 0 = no limit
+    #   per_source: auto # sessions and flows of one source address: 2000 here; 0 = no limit
     #   new_per_source: 0/s
 
     # The first route that matches wins. Within "match" all conditions are needed, and of each list

@@ -6,8 +6,8 @@
 
 import type { ListenerConfig } from "./schema.ts";
 
-/** One source may have a tenth of a listener, so that ten are needed to fill it. */
-const SHARE = 0.1;
+/** One source may have a fifth of a listener, so that one alone never fills it. */
+const SHARE = 0.2;
 /** A small listener is no smaller for those behind one NAT. */
 const LEAST = 100;
 

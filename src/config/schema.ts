@@ -150,7 +150,7 @@ export const ListenerSchema = z.strictObject({
     }),
     per_source: field.autoCount({ min: 0, max: MAX_SESSIONS }).prefault("auto").meta({
       description: "Sessions and flows at once of one source address (IPv6: its /64); `auto` = a " +
-        "tenth of `sessions` (of `flows` if the listener has UDP alone), 100 at least; 0 = no " +
+        "fifth of `sessions` (of `flows` if the listener has UDP alone), 100 at least; 0 = no " +
         "limit. Raise it if many clients come from one address: a NAT, or a proxy that sends no " +
         "PROXY header",
     }),

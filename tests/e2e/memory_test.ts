@@ -181,5 +181,37 @@ Deno.test("memory: where sessions fill detect_memory, flows that come are served
   const handshake = new Uint8Array(148);
   handshake[0] = 1;
   await socket.send(handshake, { transport: "udp", hostname: "127.0.0.1", port: shunt.port() });
+  const timer = setTimeout(() => opened.close(), 5000);
   assertEquals((await socket.receive())[0], handshake);
+  clearTimeout(timer);
+});
+
+Deno.test("memory: one source never has all sessions of a listener, unless it is told to", async () => {
+  const yaml = (more: string) => `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: tcp
+    detect: { timeout: 50s }
+    limits: { sessions: 600${more} }
+    routes: [{ upstream: up }]
+upstreams: { up: { targets: ["builtin:echo"] } }
+drain_timeout: 0s
+`;
+  await using shunt = await startShunt(yaml(""));
+  const fill = async (opened: Opened) => {
+    await each(700, async () => opened.add(await connect(shunt.port())));
+    await until(() => shunt.counters().sessionsTotal % 700 === 0, "all to be judged");
+  };
+  {
+    using opened = new Opened();
+    await fill(opened);
+    assertEquals(shunt.proxy.active().sessions, 120, "a fifth of 600");
+    assertEquals(shunt.counters().closes.limit_source, 580);
+  }
+  await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
+  await shunt.reload(yaml(", per_source: 0"));
+  using opened = new Opened();
+  await fill(opened);
+  assertEquals(shunt.proxy.active().sessions, 600);
 });
