@@ -5,10 +5,19 @@
  * @module
  */
 
-import { BUFFER_BYTES, giveBuffer, takeSmallBuffer } from "../io/buffers.ts";
+import {
+  BUFFER_BYTES,
+  giveBuffer,
+  giveGrownBuffer,
+  takeGrownBuffer,
+  takeSmallBuffer,
+} from "../io/buffers.ts";
 import type { Stream } from "../io/mod.ts";
 import { type Budget, Holder } from "./budget.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
+
+/** In the place of a buffer that was given back. */
+const NOTHING = new Uint8Array();
 
 /** Why {@linkcode Head.more} came back. */
 export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
@@ -104,14 +113,16 @@ export class Head extends Holder {
 
   /** Twice as large, so that many clients that send a little more than others take little more. */
   #grow(): void {
-    const larger = new Uint8Array(Math.min(this.#limit, this.buffer.length * 2));
+    const larger = takeGrownBuffer(Math.min(this.#limit, this.buffer.length * 2));
     larger.set(this.buffer);
     this.#giveBack();
     this.buffer = larger;
   }
 
   #giveBack(): void {
-    if (this.buffer.length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
+    const { length } = this.buffer;
+    if (length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
+    else if (length > BUFFER_BYTES[0]) giveGrownBuffer(this.buffer);
   }
 
   /**
@@ -154,10 +165,16 @@ export class Head extends Holder {
     this.#onShed();
   }
 
-  /** Ends the holding where there will be no relay: gives the buffer back once it is unused. */
+  /**
+   * Ends the holding where there will be no relay, or once that has delivered it: gives the buffer back as
+   * soon as it is unused. The head itself may live as long as its session.
+   */
   discard(): void {
     this.release();
-    const give = () => this.#giveBack();
+    const give = () => {
+      this.#giveBack();
+      this.buffer = NOTHING;
+    };
     if (this.pending === undefined) give();
     else this.pending.then(give, give);
   }
