@@ -16,6 +16,12 @@ import type { Stream } from "../io/mod.ts";
 import { type Budget, Holder } from "./budget.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
 
+/**
+ * What is read into a small buffer: one page of it. A client that sends more makes none of the small
+ * buffers, which sessions keep, resident as a whole.
+ */
+const FIRST_BYTES = 4096;
+
 /** In the place of a buffer that was given back. */
 const NOTHING = new Uint8Array();
 
@@ -107,7 +113,10 @@ export class Head extends Holder {
 
   /** Where the next bytes go: never empty, for reading nothing looks like the end. */
   #room(): Uint8Array {
-    if (this.length === this.buffer.length) this.#grow();
+    const { length } = this.buffer;
+    const end = length === BUFFER_BYTES[0] ? Math.min(this.#limit, FIRST_BYTES) : length;
+    if (this.length < end) return this.buffer.subarray(this.length, Math.min(end, this.#limit));
+    this.#grow();
     return this.buffer.subarray(this.length, this.#limit);
   }
 

@@ -1,7 +1,17 @@
-import { assert, assertEquals, assertGreater } from "@std/assert";
-import { each, Opened } from "./_flood.ts";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { each, Opened, rss } from "./_flood.ts";
+import { HELLO_NAME, ORDINARY_HELLO, WORST_HELLOS } from "./_hellos.ts";
 import { type ShuntProcess, withShunt } from "./_process.ts";
-import { bytes, connect, readExactly, startShunt, until, writeAll } from "./_shunt.ts";
+import {
+  bytes,
+  connect,
+  readAll,
+  readExactly,
+  serveTcp,
+  startShunt,
+  until,
+  writeAll,
+} from "./_shunt.ts";
 
 /** As many as a heap of 32 MiB cannot hold: a session takes 3 KiB of it. */
 const SESSIONS = 8000;
@@ -214,4 +224,61 @@ drain_timeout: 0s
   using opened = new Opened();
   await fill(opened);
   assertEquals(shunt.proxy.active().sessions, 600);
+});
+
+/** Sessions that are held at once. */
+const HELD = 3000;
+
+/** Resident memory once it has stood still for a second. */
+async function settled(pid: number): Promise<number> {
+  let last = 0;
+  for (let same = 0; same < 5;) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const now = await rss(pid);
+    same = Math.abs(now - last) < 1 ? same + 1 : 0;
+    last = now;
+  }
+  return last;
+}
+
+/** MiB that shunt has while it holds sessions that began with a hello. */
+async function memoryWith(hello: Uint8Array<ArrayBuffer>): Promise<number> {
+  // Answers once the hello is there.
+  await using target = serveTcp(async (conn) => {
+    await readExactly(conn, hello.length);
+    await conn.write(new Uint8Array(1));
+    await readAll(conn);
+  });
+  const yaml = `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: tcp
+    detect: { timeout: 50s }
+    limits: { per_source: 0 }
+    routes: [{ match: { sni: ["${HELLO_NAME}", "*.${HELLO_NAME}"] }, upstream: up }]
+upstreams: { up: { targets: ["127.0.0.1:${target.port}"] } }
+drain_timeout: 0s
+`;
+  let resident = NaN;
+  await withShunt(yaml, async (shunt) => {
+    using opened = new Opened();
+    await each(HELD, async () => {
+      const client = opened.add(await connect(shunt.port()));
+      await writeAll(client, hello);
+      await readExactly(client, 1);
+    }, 8);
+    resident = await settled(shunt.pid);
+    if (Deno.env.get("DBG")) console.log(hello.length, resident);
+    assertEquals(shunt.access, [], "all are held");
+  }, { env: { DENO_V8_FLAGS: "--max-semi-space-size=1" } });
+  return resident;
+}
+
+Deno.test("memory: sessions of the worst hellos take hardly more than those of ordinary ones", async () => {
+  const ordinary = await memoryWith(ORDINARY_HELLO);
+  for (const [what, hello] of Object.entries(WORST_HELLOS)) {
+    const worst = await memoryWith(hello);
+    assertLess(worst / ordinary, 1.1, `${what}: ${worst} MiB, ordinary ones ${ordinary} MiB`);
+  }
 });
