@@ -269,7 +269,6 @@ drain_timeout: 0s
       await readExactly(client, 1);
     }, 8);
     resident = await settled(shunt.pid);
-    if (Deno.env.get("DBG")) console.log(hello.length, resident);
     assertEquals(shunt.access, [], "all are held");
   }, { env: { DENO_V8_FLAGS: "--max-semi-space-size=1" } });
   return resident;
