@@ -44,6 +44,8 @@ export class Head extends Holder {
   readonly #limit: number;
   readonly #budget: Budget;
   readonly #onShed: () => void;
+  /** Whether no more than {@linkcode FIRST_BYTES} of the buffer are used. */
+  #isFirst = true;
   /** Whether it had to give its memory to others. */
   #isShed = false;
 
@@ -113,17 +115,17 @@ export class Head extends Holder {
 
   /** Where the next bytes go: never empty, for reading nothing looks like the end. */
   #room(): Uint8Array {
-    const { length } = this.buffer;
-    const end = length === BUFFER_BYTES[0] ? Math.min(this.#limit, FIRST_BYTES) : length;
-    if (this.length < end) return this.buffer.subarray(this.length, Math.min(end, this.#limit));
-    this.#grow();
-    return this.buffer.subarray(this.length, this.#limit);
+    if (this.length === (this.#isFirst ? FIRST_BYTES : this.buffer.length)) this.#grow();
+    const end = this.#isFirst ? Math.min(this.#limit, FIRST_BYTES) : this.#limit;
+    return this.buffer.subarray(this.length, end);
   }
 
   /** Twice as large, so that many clients that send a little more than others take little more. */
   #grow(): void {
+    this.#isFirst = false;
+    if (this.length < this.buffer.length && this.#limit <= this.buffer.length) return;
     const larger = takeGrownBuffer(Math.min(this.#limit, this.buffer.length * 2));
-    larger.set(this.buffer);
+    larger.set(this.bytes);
     this.#giveBack();
     this.buffer = larger;
   }
