@@ -45,6 +45,8 @@ listeners:
     routes:
       - match: { protocol: tls, sni: "*.tls.soak.test" }
         upstream: tls
+      - match: { protocol: tls, sni: "*.one.example" }
+        upstream: hellos
       - match: { protocol: http, host: "*.web.soak.test" }
         upstream: web
       - match: { protocol: ssh }
@@ -85,6 +87,7 @@ ${round % 4 === 1 ? extra : ""}upstreams:
   faulty: { targets: ${list(at("ab", "reset"))} }
   stuck: { targets: ${list(at("ab", "raw"))} }
   dead: { targets: ${list(DEAD)} }
+  hellos: { targets: ["builtin:echo"] }
   flows: { targets: ${list(at("ab", "udp"))}, idle_timeout: 2s }
   moving: { targets: ${list(at(moving, "udp"))}, idle_timeout: 2s }
   shaky: { targets: ${list(at("cd", "udp"))}, idle_timeout: 2s }
