@@ -17,3 +17,6 @@ declare const SHUNT_BUILD: Build | undefined;
 export const BUILD: Build | undefined = typeof SHUNT_BUILD === "undefined"
   ? undefined
   : SHUNT_BUILD;
+
+/** The name of a worker that checks a configuration, by which the one file knows what it is to be. */
+export const CHECK_WORKER = "shunt check";

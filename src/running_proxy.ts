@@ -30,13 +30,14 @@ import { LocalPlane, type Planes } from "./plane/planes.ts";
 import { measureProxy } from "./plane/measure.ts";
 import { OwnAddresses } from "./plane/own_addresses.ts";
 import { keepPorts } from "./plane/ports.ts";
-import { makeSharedMemory, SharedView } from "./plane/shared.ts";
+import { makeMemory, makeSharedMemory, SharedView } from "./plane/shared.ts";
 import { makeUpstreams } from "./plane/states.ts";
 import { Workers } from "./plane/workers.ts";
 import { Resolver } from "./resolve/dns.ts";
 import type { HealthReport } from "./resolve/health.ts";
 import { HealthChecks } from "./resolve/health_checks.ts";
 import type { Upstream } from "./resolve/upstream.ts";
+import { atOnce, inSlices } from "./slices.ts";
 
 import type { Active, Proxy, ProxyOptions } from "./proxy.ts";
 
@@ -131,7 +132,7 @@ export class RunningProxy implements Proxy {
     this.#descriptors = new DescriptorWatch(maxSockets, () => this.totals());
     const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
     this.#shared = new SharedView(memory, 0);
-    this.#upstreams = makeUpstreams(config, this.#shared);
+    this.#upstreams = atOnce(makeUpstreams(config, this.#shared));
     const sockets = this.#shared.sockets();
     this.#memory = new MemoryWatch({
       pressure: this.#shared.pressure,
@@ -285,20 +286,23 @@ export class RunningProxy implements Proxy {
       throw new ShuntError("Cannot reload while draining", { code: "draining" });
     }
     this.#refuseRestart(config);
-    const changes = describeChanges(this.#config, config);
+    const changes = await inSlices(describeChanges(this.#config, config));
     if (changes.length === 0) return changes;
-    const memory = makeSharedMemory(config, this.#shared.memory);
+    const memory = await inSlices(makeMemory(config, this.#shared.memory));
+    const shared = new SharedView(memory, 0);
+    const upstreams = await inSlices(makeUpstreams(config, shared, this.#upstreams));
     const running = { config: this.#config, addresses: planes.addresses };
     const own = this.#own.list(planes.addresses);
-    await planes.prepare(keepPorts(config, running), memory, own);
+    const kept = await inSlices(keepPorts(config, running));
+    await planes.prepare(kept, memory, own);
     this.#own.leave(planes.addresses, performance.now() + config.drain_timeout);
     await planes.commit();
     this.#remember(config);
-    this.#shared = new SharedView(memory, 0);
-    this.#upstreams = makeUpstreams(config, this.#shared, this.#upstreams);
+    this.#shared = shared;
+    this.#upstreams = upstreams;
     this.#config = config;
     this.#access?.change(config.log);
-    this.#health.watch(this.upstreams());
+    await inSlices(this.#health.watchInSteps(this.upstreams()));
     this.#descriptors.check(config);
     this.#memory.change(memoryLimit(config.limits, this.#machine));
     return changes;
@@ -332,7 +336,8 @@ export class RunningProxy implements Proxy {
     }));
     const ended = all.filter(({ totals }) => totals.sessionsActive + totals.flowsActive === 0);
     this.#past = Counters.sum([this.#past, ...ended.map(({ totals }) => totals)]);
-    this.#removed = all.filter((one) => !ended.includes(one));
+    const over = new Set(ended);
+    this.#removed = all.filter((one) => !over.has(one));
   }
 
   setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean {

@@ -154,8 +154,8 @@ export const DrainingSchema = z.object({
 export const DrainQuerySchema = z.strictObject({
   handover: z.enum(["true", "false", "ask"]).default("false").meta({
     description: "`true` where another shunt has bound the same addresses: this one frees its " +
-      "admin address at once, and still takes what had begun to connect to it; `ask` changes " +
-      "nothing and tells whether it would",
+      "admin address at once, and still takes what had begun to connect to it; `ask` " +
+      "reports whether it would, and keeps all that comes at this one for 30 s or until it hands over",
   }),
 });
 

@@ -9,6 +9,9 @@ import { basename, dirname, join } from "node:path";
 import { messageOf, ShuntError } from "../errors.ts";
 import { boundHost, formatAddress, overlaps, parseSocketAddress } from "../wire/address.ts";
 
+/** One that finds the queue full is heard a second later: too late for who asks for health. */
+const BACKLOG = 4096;
+
 /** Who may have the address already. */
 export interface BindOptions {
   /** Whether somebody else may: a shunt that this one takes over from. */
@@ -79,7 +82,8 @@ function bindTcp(bind: string, { takeOver, own }: BindOptions): BoundAdmin {
   // The port is shared so that another shunt can take over; without this look it would be shared
   // with anybody's, and nobody would notice.
   if (!takeOver && !isOwn && port !== 0) Deno.listen({ hostname, port }).close();
-  const listener = Deno.listen({ hostname, port, reusePort: Deno.build.os === "linux" });
+  const reusePort = Deno.build.os === "linux";
+  const listener = Deno.listen({ hostname, port, reusePort, tcpBacklog: BACKLOG });
   return {
     listener,
     address: formatAddress(hostname, listener.addr.port),
@@ -129,7 +133,8 @@ async function isAnswered(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Its queue is full.
+    return error instanceof Deno.errors.WouldBlock;
   }
 }

@@ -93,6 +93,8 @@ export interface Control {
   reload(): Promise<ReloadResult>;
   /** Why it cannot hand over to another shunt now; `undefined` where it can. */
   handOverRefusal(): string | undefined;
+  /** Sees to it that another shunt that binds the same addresses gets nothing before it takes over. */
+  prepareHandOver(): Promise<void>;
   /**
    * Begins to drain; the process ends when that is done.
    *

@@ -1,32 +1,64 @@
 /**
- * An HTTP server that a slow or hostile client cannot hurt, for a function from request to answer.
- * Knows sockets and limits, nothing of what is asked.
+ * An HTTP server that slow or hostile clients cannot hurt, for a function from request to answer. Knows
+ * connections and limits, nothing of what is asked.
  *
- * `Deno.serve` bounds neither connections nor the time that a request may take, and Node's listener
- * stops for good when descriptors run out. So connections are accepted and timed here, and only HTTP
- * itself is left to Node's server: one request a connection, so that none waits behind another.
+ * Neither `Deno.serve` nor Node's server tells its connections apart by what they cost. Here each
+ * connection has one request and a place. When the places are taken, the oldest request that has not
+ * arrived or answer that is not read goes, of the source that has most of them. What is urgent is answered
+ * as soon as it has arrived; the rest takes turns, source by source, and gets half of the time at most.
  *
  * @module
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Duplex } from "node:stream";
+import { descriptorLimit } from "../io/descriptors.ts";
 import { denoIo } from "../io/deno.ts";
+import type { Displacement } from "../observe/measures.ts";
+import { within } from "../within.ts";
+import { Connection } from "./connection.ts";
+import { type Arrived, type BadRequest, MAX_BODY } from "./incoming.ts";
+import { type Phase, Places, Turns } from "./places.ts";
+import { writeAnswer } from "./response.ts";
 
-/** Connections at once; the next takes the place of the one that has been silent for longest. */
-export const MAX_CONNECTIONS = 64;
-/** Bytes of a request's body. */
-export const MAX_BODY = 4096;
-/** Bytes of a request's head. */
-const MAX_HEAD = 16_384;
-/** Milliseconds that a request may take to arrive. */
-const REQUEST_MS = 10_000;
+/** Bytes of answers that are held for those who read them late. */
+const MAX_UNSENT = 16 * 1024 * 1024;
+/** Answers that may wait for being read. */
+const MAX_ANSWERS = 64;
+/** Requests that may wait for their turn; more are answered with 503. */
+const MAX_TURNS = 64;
+/** Requests worked on at once. */
+const MAX_WORK = 16;
+/** Milliseconds that working on a request may take. */
+const WORK_MS = 60_000;
+/** Milliseconds that the next one waits for it. */
+const TURN_MS = 50;
 /** Milliseconds that an answer may take to be read. */
 const ANSWER_MS = 60_000;
+/** Milliseconds for the refusal of what is no request. */
+const REFUSAL_MS = 2000;
 /** Milliseconds that answers under way get when the server is closed. */
 const CLOSE_MS = 1000;
+/** Milliseconds between two looks at whose time is over. */
+const TICK_MS = 100;
 /** Milliseconds of rest after an error of accepting, such as having no descriptor left. */
 const BACKOFF_MS = 200;
+/** Of the places, as many as may be given between two turns of the event loop: half, and 64 at most. */
+const MAX_BATCH = 64;
+/** Milliseconds in which nobody loses a place. */
+const GRACE_MS = 10;
+/** Who may lose a place. */
+const LOSERS: readonly Phase[] = ["request", "answer"];
+/** Connections at once, and at least. */
+const [MOST, LEAST] = [1024, 64] as const;
+/** Of the descriptors that the process may have, one in so many is the admin address's. */
+const SHARE = 16;
+/** For systems that do not tell how many those are. */
+const DESCRIPTORS = 4096;
+
+/** Tells how many connections there may be at once: what fits into what is kept beside sessions. */
+export function maxConnections(): number {
+  const share = Math.floor((descriptorLimit() ?? DESCRIPTORS) / SHARE);
+  return Math.min(MOST, Math.max(LEAST, share));
+}
 
 /** Answers a request. Must not reject. */
 export type Handler = (request: Request, source: string) => Response | Promise<Response>;
@@ -34,53 +66,25 @@ export type Handler = (request: Request, source: string) => Response | Promise<R
 /** What a server is told and tells. */
 export interface HttpOptions {
   readonly handler: Handler;
+  /**
+   * Tells what is answered before all else.
+   *
+   * @param path The request's path, without its query
+   */
+  readonly isUrgent?: (path: string) => boolean;
   /** Is told of errors of accepting, once until it works again. */
   readonly onError: (error: unknown) => void;
+  /** Is told of each client that lost its place. */
+  readonly onDisplaced?: (what: Displacement) => void;
 }
 
-/** A connection of one request. */
-class Connection {
-  /** Whether its request is being answered. */
-  answering = false;
-  /** Whether all of its request has arrived. */
-  arrived = false;
+/** A request that waits for its turn. */
+class Asked {
+  readonly phase: Phase = "turn";
   readonly source: string;
-  readonly closed: Promise<void>;
-  readonly #conn: Deno.Conn;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(conn: Deno.Conn, stream: Duplex) {
-    this.#conn = conn;
-    const { remoteAddr } = conn;
-    this.source = "hostname" in remoteAddr
-      ? `${remoteAddr.hostname}:${remoteAddr.port}`
-      : remoteAddr.transport;
-    this.closed = new Promise((resolve) => stream.once("close", resolve));
-    // Whatever breaks, closing is all that is to be done.
-    stream.on("error", () => {});
-    stream.once("close", () => this.close());
-    this.limit(REQUEST_MS);
-  }
-
-  /** Closes it unless it ends within some milliseconds. */
-  limit(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.close(), ms);
-  }
-
-  /** Takes the time that answering takes. */
-  unlimited(): void {
-    clearTimeout(this.#timer);
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-    try {
-      this.#conn.close();
-    } catch (error) {
-      // The streams over it close it as well.
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+  constructor(readonly connection: Connection, readonly arrived: Arrived) {
+    this.source = connection.source;
   }
 }
 
@@ -88,9 +92,21 @@ class Connection {
 export class HttpServer {
   readonly #listener: Deno.Listener;
   readonly #options: HttpOptions;
-  readonly #http: Server;
-  readonly #connections = new Map<Duplex, Connection>();
+  readonly #places = new Places<Connection>();
+  readonly #turns = new Turns<Asked>(MAX_TURNS);
+  /** What is worked on. */
+  readonly #work = new Set<Promise<void>>();
+  #working: Promise<void> | undefined;
+  readonly #most = maxConnections();
+  readonly #batch = Math.min(MAX_BATCH, this.#most / 2);
+  /** Connections whose requests wait for their turn or are worked on. */
+  #inHand = 0;
+  #answers = 0;
+  #unsent = 0;
   readonly #accepting: Promise<void>;
+  /** The same for all: there are many where it is needed. */
+  readonly #busy = refuse(503);
+  #ticks: ReturnType<typeof setInterval> | undefined;
   #closing = false;
 
   /**
@@ -100,89 +116,164 @@ export class HttpServer {
   constructor(listener: Deno.Listener, options: HttpOptions) {
     this.#listener = listener;
     this.#options = options;
-    this.#http = createServer(
-      { maxHeaderSize: MAX_HEAD, headersTimeout: 0, requestTimeout: 0 },
-      (incoming, outgoing) => this.#onRequest(incoming, outgoing),
-    );
-    this.#http.on("clientError", (error: Error & { code?: string }, stream: Duplex) => {
-      const status = error.code === "HPE_HEADER_OVERFLOW"
-        ? "431 Request Header Fields Too Large"
-        : "400 Bad Request";
-      stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    });
     this.#accepting = this.#accept();
+  }
+
+  /** Connections that there are. */
+  get size(): number {
+    return this.#places.size;
   }
 
   async #accept(): Promise<void> {
     let told = false;
+    let batch = 0;
     for (;;) {
       try {
         const conn = await this.#listener.accept();
         told = false;
-        if (this.#connections.size < MAX_CONNECTIONS || this.#makeRoom()) this.#onConnection(conn);
-        else conn.close();
+        // Connections that are there at once come without a turn of the event loop, in which alone what
+        // they have sent is read.
+        if (++batch % this.#batch === 0) await pause(0);
+        if (this.#isFull) await this.#makeRoom();
+        const connection = new Connection(conn, (closed) => this.#onClosed(closed));
+        this.#places.add(connection);
+        this.#ticks ??= setInterval(() => this.#tick(), TICK_MS);
+        void this.#serve(connection);
       } catch (error) {
         const failure = denoIo.classify(error);
         if (failure === "closed") return;
         // A client that left before it was accepted says nothing about the next one.
         if (failure === "reset") continue;
+        if (failure === "no_descriptors" && this.#displace(LOSERS)) continue;
         if (!told) this.#options.onError(error);
         told = true;
-        await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS));
+        await pause(BACKOFF_MS);
       }
     }
   }
 
-  /** Closes who has been there for longest without having asked: silence must keep nobody out. */
-  #makeRoom(): boolean {
-    for (const [stream, connection] of this.#connections) {
-      if (connection.arrived) continue;
-      this.#connections.delete(stream);
-      connection.close();
-      return true;
+  /** Those whose turn it is to wait for shunt have limits of their own. */
+  get #isFull(): boolean {
+    return this.#places.size - this.#inHand >= this.#most;
+  }
+
+  /** Gives whoever came last the time to have sent a request, as all do who mean to. */
+  async #makeRoom(): Promise<void> {
+    const age = this.#places.oldest(LOSERS)?.age ?? GRACE_MS;
+    if (age < GRACE_MS) await pause(GRACE_MS - age);
+    if (this.#isFull) this.#displace(LOSERS);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const connection of this.#places) connection.tick(now);
+  }
+
+  #onClosed(connection: Connection): void {
+    this.#places.remove(connection);
+    if (this.#places.size === 0) {
+      clearInterval(this.#ticks);
+      this.#ticks = undefined;
     }
-    return false;
+    if (connection.phase === "answer") {
+      this.#answers--;
+      this.#unsent -= connection.size;
+    } else if (connection.phase !== "request") this.#inHand--;
   }
 
-  #onConnection(conn: Deno.Conn): void {
-    const { readable, writable } = conn;
-    const stream = Duplex.fromWeb({ readable, writable });
-    const connection = new Connection(conn, stream);
-    this.#connections.set(stream, connection);
-    stream.once("close", () => this.#connections.delete(stream));
-    this.#http.emit("connection", stream);
+  /** Closes the oldest in some phases, of the source that has most: none keeps the others out. */
+  #displace(phases: readonly Phase[], spared?: Connection): boolean {
+    const oldest = this.#places.oldest(phases, spared);
+    if (oldest === undefined) return false;
+    this.#options.onDisplaced?.(oldest.phase === "answer" ? "answer" : "request");
+    oldest.close();
+    return true;
   }
 
-  #onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const stream: Duplex = incoming.socket;
-    const connection = this.#connections.get(stream);
-    // One that came behind another in the same connection, which the answer to that one closes.
-    if (connection === undefined || connection.answering) return;
-    connection.answering = true;
-    this.#answer(incoming, outgoing, connection).catch(() => stream.destroy());
+  async #serve(connection: Connection): Promise<void> {
+    try {
+      const arrived = await connection.receive();
+      if (connection.isClosed) return;
+      if (arrived === undefined) return connection.close();
+      // From here until a part of the answer is sent it is not the client who is waited for.
+      connection.phase = "turn";
+      this.#inHand++;
+      connection.limit(WORK_MS);
+      if (typeof arrived === "number") {
+        return await this.#send(connection, await refuse(arrived), REFUSAL_MS);
+      }
+      const asked = new Asked(connection, arrived);
+      if (this.#isUrgent(arrived)) return await this.#answer(asked, { brief: true });
+      const gone = this.#turns.push(asked);
+      this.#working ??= this.#takeTurns();
+      if (gone === undefined) return;
+      this.#options.onDisplaced?.("turn");
+      this.#leave(gone.connection, await this.#busy);
+    } catch {
+      // Whatever broke, closing is all that is to be done.
+      connection.close();
+    }
   }
 
-  async #answer(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    connection: Connection,
-  ): Promise<void> {
-    const body = await readBody(incoming);
-    connection.arrived = true;
-    connection.unlimited();
-    const head = incoming.method === "HEAD";
-    const response = body === undefined
-      ? tooLong()
-      : await this.#options.handler(toRequest(incoming, body), connection.source);
-    const answer = new Uint8Array(await response.arrayBuffer());
-    connection.limit(this.#closing ? CLOSE_MS : ANSWER_MS);
-    outgoing.writeHead(response.status, {
-      ...Object.fromEntries(response.headers),
-      "content-length": answer.length,
-      connection: "close",
-    });
-    if (head) outgoing.end();
-    else outgoing.end(answer);
+  #isUrgent({ head: { target } }: Arrived): boolean {
+    return this.#options.isUrgent?.(target.split("?", 1)[0]!) ?? false;
+  }
+
+  async #takeTurns(): Promise<void> {
+    for (let next = this.#turns.next(); next !== undefined; next = this.#turns.next()) {
+      const began = performance.now();
+      const work = this.#answer(next).finally(() => this.#work.delete(work));
+      this.#work.add(work);
+      await within(TURN_MS, work);
+      // As long again is for traffic, and for what is urgent.
+      const used = Math.min(TURN_MS, performance.now() - began);
+      await pause(used);
+      if (this.#work.size >= MAX_WORK) await Promise.race(this.#work);
+    }
+    this.#working = undefined;
+  }
+
+  /** Answers a request; settles once there is an answer, or nobody waits for it. Never rejects. */
+  async #answer({ connection, arrived }: Asked, { brief = false } = {}): Promise<void> {
+    connection.phase = "work";
+    try {
+      const request = toRequest(arrived);
+      const response = request === undefined ? refusal(501) : await Promise.race([
+        this.#options.handler(request, connection.remote),
+        connection.closed,
+      ]);
+      if (response === undefined || connection.isClosed) return;
+      const bytes = await writeAnswer(response, arrived.head.method === "HEAD");
+      if (brief) this.#leave(connection, bytes);
+      else this.#send(connection, bytes, ANSWER_MS).catch(() => {});
+    } catch {
+      connection.close();
+    }
+  }
+
+  /** Sends a short answer, which a fresh socket takes whole, and leaves the rest to the kernel. */
+  #leave(connection: Connection, answer: Uint8Array): void {
+    connection.begin(answer).catch(() => {}).finally(() => connection.close());
+  }
+
+  async #send(connection: Connection, answer: Uint8Array, ms: number): Promise<void> {
+    if (connection.isClosed) return;
+    connection.limit(this.#closing ? CLOSE_MS : ms);
+    try {
+      const rest = await connection.begin(answer);
+      if (connection.isClosed) return;
+      connection.phase = "answer";
+      this.#inHand--;
+      connection.size = rest.length === 0 ? 0 : answer.length;
+      this.#answers++;
+      this.#unsent += connection.size;
+      while (this.#answers > MAX_ANSWERS || this.#unsent > MAX_UNSENT) {
+        if (!this.#displace(["answer"], connection)) break;
+      }
+      await connection.finish(rest);
+    } finally {
+      connection.close();
+    }
   }
 
   /** Closes the server; answers under way get a second. */
@@ -190,43 +281,50 @@ export class HttpServer {
     this.#closing = true;
     this.#listener.close();
     await this.#accepting;
-    const ends = [...this.#connections.values()].map((connection) => {
-      if (connection.answering) connection.limit(CLOSE_MS);
-      else connection.close();
+    const ends = [...this.#places].map((connection) => {
+      if (connection.phase === "request" || connection.isSent) connection.close();
+      else connection.limit(CLOSE_MS);
       return connection.closed;
     });
     await Promise.all(ends);
+    await this.#working;
   }
 }
 
-function toRequest(incoming: IncomingMessage, body: Uint8Array<ArrayBuffer>): Request {
-  const { method = "GET", url = "/", rawHeaders } = incoming;
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function toRequest({ head, body }: Arrived): Request | undefined {
+  const { method, target, headers } = head;
   const reading = method === "GET" || method === "HEAD";
-  const headers: [string, string][] = [];
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    headers.push([rawHeaders[i]!, rawHeaders[i + 1]!]);
+  try {
+    // "*" and the absolute form are for proxies; only paths are served here.
+    return new Request(`http://shunt${target.startsWith("/") ? target : "/"}`, {
+      method: method === "HEAD" ? "GET" : method,
+      headers: headers.map(([name, value]): [string, string] => [name, value]),
+      ...(reading || body.length === 0 ? {} : { body }),
+    });
+  } catch {
+    // CONNECT, TRACE and TRACK.
+    return undefined;
   }
-  // "*" and the absolute form are for proxies; only paths are served here.
-  return new Request(`http://shunt${url.startsWith("/") ? url : "/"}`, {
-    method: method === "HEAD" ? "GET" : method,
-    headers,
-    ...(reading || body.length === 0 ? {} : { body }),
-  });
 }
 
-function tooLong(): Response {
-  const message = `The body is longer than ${MAX_BODY} bytes`;
-  return Response.json({ error: { code: "body_too_long", message } }, { status: 413 });
+const REFUSALS: Readonly<Record<BadRequest | 503, readonly [code: string, message: string]>> = {
+  400: ["bad_http", "This is no HTTP/1 request"],
+  413: ["body_too_long", `The body is longer than ${MAX_BODY} bytes`],
+  417: ["bad_expect", "Only 100-continue may be expected"],
+  431: ["head_too_long", "The head is longer than 16384 bytes"],
+  501: ["not_implemented", "This method or transfer coding is not served here"],
+  503: ["busy", "Too many requests wait for their turn; try again"],
+};
+
+function refusal(status: BadRequest | 503): Response {
+  const [code, message] = REFUSALS[status];
+  return Response.json({ error: { code, message } }, { status });
 }
 
-/** Reads all of a body, or nothing where it is too long. */
-async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const whole = new Uint8Array(MAX_BODY);
-  let length = 0;
-  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
-    if (length + chunk.length > MAX_BODY) return undefined;
-    whole.set(chunk, length);
-    length += chunk.length;
-  }
-  return whole.subarray(0, length);
+function refuse(status: BadRequest | 503): Promise<Uint8Array> {
+  return writeAnswer(refusal(status), false);
 }

@@ -155,12 +155,13 @@ export const OPERATIONS: readonly Operation[] = [
       202: { description: "It has begun", content: DrainingSchema },
       409: { description: "It cannot hand over now; it goes on", content: ErrorSchema },
     },
-    run: ({ control, query }) => {
+    run: async ({ control, query }) => {
       const { handover } = checked(DrainQuerySchema, query, "The query");
       const refusal = handover === "false" ? undefined : control.handOverRefusal();
       if (refusal !== undefined) throw new Refusal(409, "cannot_hand_over", refusal);
       const asked = handover === "ask";
-      if (!asked) control.drain(handover === "true");
+      if (asked) await control.prepareHandOver();
+      else control.drain(handover === "true");
       const { sessions, flows } = control.active();
       return Response.json({ state: control.state, sessions, flows }, {
         status: asked ? 200 : 202,

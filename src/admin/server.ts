@@ -13,10 +13,14 @@ import { makeApi } from "./api.ts";
 import type { Guard } from "./auth.ts";
 import { bindAdmin, type BoundAdmin, isSameBind } from "./bind.ts";
 import type { Control } from "./control.ts";
+import { Displaced, type DisplacedCounts } from "./displaced.ts";
 import { HttpServer } from "./http.ts";
 import { readToken } from "./token.ts";
 
 const logger = getLogger(["shunt", "admin"]);
+
+/** Answered before all else: what says "no" too late has shunt restarted or taken out. */
+const URGENT_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
 /** Another configuration of the admin address, ready to be taken. */
 export interface AdminChange {
@@ -30,6 +34,10 @@ export interface AdminChange {
 export interface Admin extends AsyncDisposable {
   /** `IP:PORT` with the real port, `unix:PATH`, or null where the admin address is off. */
   readonly address: string | null;
+  /** Clients that lost their place, by what it was for. */
+  readonly displaced: DisplacedCounts;
+  /** Connections that there are. */
+  readonly connections: number;
   /**
    * Makes another configuration ready: reads its token, binds its address where that is another.
    *
@@ -75,6 +83,7 @@ class RunningAdmin implements Admin {
   #takeOver: boolean;
   #running: Running | undefined;
   readonly #closing = new Set<Promise<void>>();
+  readonly #displaced = new Displaced();
 
   constructor(control: Control, takeOver: boolean) {
     this.#api = makeApi(control);
@@ -83,6 +92,14 @@ class RunningAdmin implements Admin {
 
   get address(): string | null {
     return this.#running?.bound.address ?? null;
+  }
+
+  get displaced(): DisplacedCounts {
+    return this.#displaced.counts;
+  }
+
+  get connections(): number {
+    return this.#running?.server.size ?? 0;
   }
 
   async prepare(config: AdminConfig | null): Promise<AdminChange> {
@@ -114,6 +131,8 @@ class RunningAdmin implements Admin {
     const server = new HttpServer(bound.listener, {
       handler: (request, source) =>
         this.#api.fetch(request, { source, guard: running.guard, address }),
+      isUrgent: (path) => URGENT_PATHS.has(path),
+      onDisplaced: (what) => this.#displaced.add(what),
       onError: (error) =>
         logger.error("Cannot accept at the admin address", { address, error: messageOf(error) }),
     });

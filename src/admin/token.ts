@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { messageOf, ShuntError } from "../errors.ts";
+import { readTextFile } from "../text_file.ts";
 
 const logger = getLogger(["shunt", "admin"]);
 
@@ -37,7 +38,7 @@ export async function readToken(path: string | null | undefined): Promise<string
     if (mode !== null && (mode & 0o004) !== 0) {
       logger.warn("Everyone on this machine can read the admin token", { token_file: path });
     }
-    text = (await Deno.readTextFile(path)).trim();
+    text = (await readTextFile(path, { most: 2 * MAX_LENGTH })).trim();
   } catch (error) {
     throw error instanceof ShuntError ? error : fail(messageOf(error), error);
   }

@@ -8,6 +8,14 @@ import type { BuiltinName } from "../wire/address.ts";
 import { type HelloInfo, HelloResponder } from "./hello.ts";
 import { type BuiltinHandler, BuiltinStream } from "./stream.ts";
 
+/**
+ * Datagrams that one flow is answered a second: two built-in targets that were made to talk to each other,
+ * in two processes say, would not stop.
+ */
+export const ANSWERS_PER_FLOW = 10_000;
+/** Datagrams that all flows of a thread are answered a second. */
+export const ANSWERS_PER_THREAD = 100_000;
+
 const ECHO: BuiltinHandler = {
   receive: (bytes, out) => out.send(bytes),
   end: (out) => out.end(),

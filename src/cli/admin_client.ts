@@ -14,6 +14,7 @@ import { readTree } from "../config/tree.ts";
 import { messageOf } from "../errors.ts";
 import { formatAddress, parseSocketAddress } from "../wire/address.ts";
 import { DEFAULT_CONFIG } from "./config_file.ts";
+import { readTextFile } from "../text_file.ts";
 import { InputError, type Options } from "./verb.ts";
 
 /** The options of every verb that asks a running shunt. */
@@ -135,7 +136,7 @@ async function readAdmin(file: string | undefined): Promise<AdminConfig | null |
   const path = file ?? DEFAULT_CONFIG;
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = await readTextFile(path, { pipe: true });
   } catch (error) {
     if (file === undefined && error instanceof Deno.errors.NotFound) return undefined;
     throw new InputError(`Cannot read "${path}": ${messageOf(error)}`);

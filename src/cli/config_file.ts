@@ -5,9 +5,9 @@
  */
 
 import { fileFault } from "../errors.ts";
-import { formatProblem, loadConfig } from "../config/load.ts";
+import { readTextFile } from "../text_file.ts";
 import type { Config } from "../config/schema.ts";
-import { PROTOCOLS } from "../detect/mod.ts";
+import { type Checked, type CheckQuestion, checkText } from "./check_text.ts";
 import { InputError, type Options, type Terminal } from "./verb.ts";
 
 /** The file that is read where `-c` is not given. */
@@ -36,24 +36,31 @@ export function configPath(options: Options): string {
   return options.get("config") ?? DEFAULT_CONFIG;
 }
 
+/** How a file is loaded. */
+export interface LoadOptions {
+  /** What is in the file; read from it unless given. */
+  readonly text?: string | undefined;
+  /** How to check it: in this thread unless given. */
+  readonly check?: (question: CheckQuestion) => Checked | Promise<Checked>;
+}
+
 /**
  * Reads and checks the file that `-c` names.
  *
  * @param options The verb's options
- * @param text What is in the file; read from it unless given
+ * @param load How to load it
  * @returns The configuration, unless there are errors, and what is wrong with it
  * @throws {InputError} when the file cannot be read
  */
-export async function loadFile(options: Options, text?: string): Promise<ConfigFile> {
+export async function loadFile(
+  options: Options,
+  { text, check = checkText }: LoadOptions = {},
+): Promise<ConfigFile> {
   const file = configPath(options);
   const read = text ?? await readText(file);
   if (read.includes("\0")) throw new InputError(`Cannot read "${file}": it is not a text file`);
-  const { config, problems } = loadConfig(read, {
-    file,
-    protocols: PROTOCOLS,
-    set: options.all("set"),
-  });
-  return { file, text: read, config, problems: problems.map(formatProblem) };
+  const { config, problems } = await check({ text: read, file, set: options.all("set") });
+  return { file, text: read, config, problems };
 }
 
 /**
@@ -72,7 +79,7 @@ export async function readConfig(options: Options, terminal: Terminal): Promise<
 
 async function readText(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file, { pipe: true });
   } catch (error) {
     const hint = error instanceof Deno.errors.NotFound
       ? `it does not exist; "shunt init > ${file}" writes one to start from`

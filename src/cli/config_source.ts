@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { messageOf } from "../errors.ts";
+import { checkAside } from "./check_aside.ts";
 import { type ConfigFile, loadFile } from "./config_file.ts";
 import type { Options } from "./verb.ts";
 import { type FileWatch, watchFile } from "./watch.ts";
@@ -35,7 +36,10 @@ export class ConfigSource implements AsyncDisposable {
    * @throws {Error} when the file cannot be read, or is being written for long
    */
   async load(text?: string): Promise<ConfigFile> {
-    return await loadFile(this.#options, text ?? await this.#watch?.read());
+    return await loadFile(this.#options, {
+      text: text ?? await this.#watch?.read(),
+      check: checkAside,
+    });
   }
 
   /**
@@ -52,6 +56,12 @@ export class ConfigSource implements AsyncDisposable {
       },
       onWaiting: () =>
         logger.info("The configuration is being written; waiting for its end", { file }),
+      onMissed: () =>
+        logger.warn(
+          "A change of the configuration was seen by looking at the file alone: nothing tells of " +
+            "changes there",
+          { file },
+        ),
       onError: (error) =>
         logger.warn("Cannot watch the configuration", { file, error: messageOf(error) }),
     });

@@ -7,6 +7,7 @@
 import { messageOf } from "../errors.ts";
 import { convertConfig, type Format, FORMATS, formatUnreadable } from "../convert/mod.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
+import { readTextFile } from "../text_file.ts";
 import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
 function formatOf(options: Options): Format | undefined {
@@ -21,7 +22,7 @@ async function readInput(file: string): Promise<string> {
   try {
     return file === "-"
       ? await new Response(Deno.stdin.readable).text()
-      : await Deno.readTextFile(file);
+      : await readTextFile(file, { pipe: true });
   } catch (error) {
     throw new InputError(`Cannot read "${file}": ${messageOf(error)}`);
   }

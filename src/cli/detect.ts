@@ -6,6 +6,7 @@
 
 import { messageOf } from "../errors.ts";
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
+import { readFile } from "../text_file.ts";
 import type { AlpnSet } from "../wire/alpn.ts";
 import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
@@ -30,7 +31,7 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
       captures.push(
         file === "-"
           ? new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer())
-          : await Deno.readFile(file),
+          : await readFile(file, { pipe: true }),
       );
     } catch (error) {
       throw new InputError(

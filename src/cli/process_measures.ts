@@ -8,7 +8,7 @@
 import process from "node:process";
 import project from "../../deno.json" with { type: "json" };
 import { descriptorLimit } from "../io/descriptors.ts";
-import type { ProcessMeasures, ReloadOutcome } from "../observe/measures.ts";
+import type { AdminMeasures, ProcessMeasures, ReloadOutcome } from "../observe/measures.ts";
 
 /** A clock ticks every 100 ms, a busy one later: who has not ticked for so many milliseconds hangs. */
 const HANG_MS = 1000;
@@ -19,7 +19,10 @@ export interface ProcessState {
   readonly ready: boolean;
   readonly startedAt: Date;
   readonly ticks: readonly number[];
+  readonly admin?: AdminMeasures | undefined;
 }
+
+const NO_ADMIN: AdminMeasures = { connections: 0, displaced: { request: 0, answer: 0, turn: 0 } };
 
 /** Keeps what a process counts of itself. */
 export class ProcessBook {
@@ -61,6 +64,7 @@ export class ProcessBook {
       cpuSeconds: (user + system) / 1e6,
       memoryBytes: Deno.memoryUsage().rss,
       maxDescriptors: descriptorLimit(),
+      admin: state.admin ?? NO_ADMIN,
     };
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { messageOf, ShuntError } from "../errors.ts";
+import { readTextFile } from "../text_file.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import { UsageError } from "./verb.ts";
 
@@ -74,7 +75,7 @@ async function writing(path: string, work: (unfinished: string) => Promise<void>
  */
 export async function removeReadyFile(path: string, pid?: number): Promise<void> {
   try {
-    if (pid !== undefined && !(await Deno.readTextFile(path)).startsWith(`{"pid":${pid},`)) return;
+    if (pid !== undefined && !(await readTextFile(path)).startsWith(`{"pid":${pid},`)) return;
     if ((await Deno.lstat(path)).isDirectory) {
       throw new UsageError(`Cannot use ready file "${path}": it is a directory`);
     }

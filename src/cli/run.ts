@@ -30,6 +30,9 @@ const logger = getLogger(["shunt", "run"]);
  */
 const SAME_INTERRUPT_MS = 100;
 
+/** Milliseconds that the end may take beyond `drain_timeout`; who upgrades waits as long. */
+const LATE_MS = 5000;
+
 /** Milliseconds that ending at once may take. */
 const FORCED_MS = 5000;
 
@@ -51,7 +54,8 @@ not at all. What runs lives on under the old rules. SIGUSR2 opens "log.file" aga
 renamed; SIGUSR1 does too, but see docs/logging.md.
 
 SIGTERM and SIGINT drain: nothing new is taken, sessions may finish within "drain_timeout", flows that
-are silent for 2 s end. A second signal ends at once, with exit code 1.
+are silent for 2 s end. A second signal ends at once, with exit code 1, and so does shunt where it has
+not ended 5 s after "drain_timeout".
 
 Exit codes: 0 clean, 1 runtime failure, 2 bad usage or bad configuration`;
 
@@ -74,15 +78,15 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     event.preventDefault();
     logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
+  let proxy: Proxy | undefined;
   // Whoever sees a port open may send a signal at once: it must not kill.
-  const signals = new Signals(log);
+  const signals = new Signals(log, () => (proxy?.config ?? config).drain_timeout);
   const predecessor = upgrade ? await findPredecessor(config.admin, loaded.file) : undefined;
   // Until it is written over, it may be the other one's.
   if (readyFile !== undefined && upgrade && predecessor === undefined) {
     await removeReadyFile(readyFile);
   }
   const source = new ConfigSource(options, loaded);
-  let proxy: Proxy | undefined;
   let supervisor: Supervisor | undefined;
   try {
     // What can fail has to before addresses are shared with the other one, or it is told to go.
@@ -217,11 +221,16 @@ class Signals {
   forced = false;
   /** Who is to act; unset while shunt starts. */
   supervisor: Supervisor | undefined;
+  readonly #drainMs: () => number;
   #onFirst: (() => void) | undefined;
   #interruptedAt = -Infinity;
 
-  /** @param log What SIGUSR2 and SIGUSR1 are for */
-  constructor(log: RunningLog) {
+  /**
+   * @param log What SIGUSR2 and SIGUSR1 are for
+   * @param drainMs Tells what `drain_timeout` is now
+   */
+  constructor(log: RunningLog, drainMs: () => number) {
+    this.#drainMs = drainMs;
     this.first = new Promise((resolve) => this.#onFirst = resolve);
     // They stay to the end: a signal while the last lines are written must not kill.
     Deno.addSignalListener("SIGINT", () => this.#interrupt());
@@ -244,6 +253,11 @@ class Signals {
     return this.#onFirst === undefined;
   }
 
+  /** Has the process end in time, whatever hangs: a drain, a start, a worker, a file that never opens. */
+  limit(): void {
+    exitIn(this.#drainMs() + LATE_MS);
+  }
+
   #interrupt(): void {
     const again = performance.now() - this.#interruptedAt < SAME_INTERRUPT_MS;
     this.#interruptedAt = performance.now();
@@ -254,12 +268,15 @@ class Signals {
     if (this.came) {
       this.forced = true;
       this.supervisor?.close();
-      // A worker that hangs must not keep what was told to end at once.
-      Deno.unrefTimer(setTimeout(() => Deno.exit(1), FORCED_MS));
-    }
+      exitIn(FORCED_MS);
+    } else this.limit();
     this.#onFirst?.();
     this.#onFirst = undefined;
   }
+}
+
+function exitIn(ms: number): void {
+  Deno.unrefTimer(setTimeout(() => Deno.exit(1), ms));
 }
 
 /** Keeps shunt running, reloads it when its file changes, and drains it in the end. */
@@ -273,7 +290,7 @@ async function keepRunning(
 ): Promise<number> {
   source.watch((text) => supervisor.reload("file", text));
   try {
-    await Promise.race([signals.first, supervisor.drainAsked]);
+    await Promise.race([signals.first, supervisor.drainAsked.then(() => signals.limit())]);
   } finally {
     over.abort();
     await source[Symbol.asyncDispose]();

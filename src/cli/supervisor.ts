@@ -36,6 +36,9 @@ const logger = getLogger(["shunt", "run"]);
 /** Milliseconds that a reload under way may take once shunt is to drain: its file may never be read. */
 const RELOAD_MS = 3000;
 
+/** Milliseconds in which whoever asked whether it would hand over has it do so. */
+const ASKED_MS = 30_000;
+
 /** What a supervisor keeps. */
 export interface SupervisorParts {
   readonly proxy: Proxy;
@@ -69,6 +72,7 @@ export class Supervisor implements Control {
   readonly #drainAsked = Promise.withResolvers<void>();
   /** Faults that were set at the admin address, by upstream; reloads keep them. */
   readonly #faults = new Map<string, FaultsConfig>();
+  #asked: ReturnType<typeof setTimeout> | undefined;
   /** Whether another shunt takes over. */
   #handOver = false;
   /** The process that this one has taken over from, while it has not ended. */
@@ -140,6 +144,7 @@ export class Supervisor implements Control {
     this.state = "draining";
     this.#parts.notifier.stopping();
     clearInterval(this.#watchdog);
+    clearTimeout(this.#asked);
     await within(RELOAD_MS, this.#reloading);
     const drained = this.#parts.proxy.drain({ handOver: this.#handOver });
     // Its address is the other's now.
@@ -253,6 +258,16 @@ export class Supervisor implements Control {
       "once it has ended";
   }
 
+  async prepareHandOver(): Promise<void> {
+    const { proxy } = this.#parts;
+    await proxy.steer({ first: 0, count: proxy.workers });
+    clearTimeout(this.#asked);
+    this.#asked = setTimeout(() => {
+      if (!this.#handOver) void proxy.steer(undefined);
+    }, ASKED_MS);
+    Deno.unrefTimer(this.#asked);
+  }
+
   drain(handOver: boolean): void {
     this.#handOver ||= handOver;
     // One that drains already is to free its address now; the answer to this is still given.
@@ -337,7 +352,8 @@ export class Supervisor implements Control {
     const measures = this.#parts.proxy.measures();
     const { io, startedAt, state } = this;
     const { ticks } = measures;
-    const process = this.#book.measures({ io, startedAt, ticks, ready: state === "ready" });
+    const ready = state === "ready";
+    const process = this.#book.measures({ io, startedAt, ticks, ready, admin: this.#admin });
     return { ...measures, process };
   }
 }

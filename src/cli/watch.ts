@@ -2,21 +2,29 @@
  * Tells when the configuration file has changed and is whole. Knows files and their events, never what
  * is in the file.
  *
- * On Linux Deno reports "access" for a close after writing and for nothing else, so a file is being
+ * Where there are events (inotify), a close after writing is one of them ("access"), so a file is being
  * written after a "modify" until an "access". "modify" stands for attributes as well: a program that
  * changes them after its close (vim sets an ACL) looks like the next writer, but the text is what it was
- * at the close. Elsewhere closes are not reported, and a file is whole once it is quiet.
+ * at the close. Without events a file is whole once two looks have found the same.
+ *
+ * Events may be missing or stop: network file systems and folders further up tell nothing. So the file is
+ * looked at beside them, and nothing here waits for one.
  *
  * @module
  */
 
 import { dirname, resolve } from "node:path";
+import type { FileEventKind } from "../io/libc/inotify.ts";
+import { readTextFile } from "../text_file.ts";
+import { within } from "../within.ts";
+import { type FileEvents, openFileEvents } from "./file_events.ts";
 import { findWay, isMissing, type Way } from "./way.ts";
 
-const LINUX = Deno.build.os === "linux";
 const QUIET_MS = 250;
-/** Network file systems and folders further up tell nothing, so there is a look now and then. */
-const POLL_MS = 30_000;
+/** Milliseconds between two looks that nothing but the clock asks for. */
+const POLL_MS = 1000;
+/** Looks at whether the file is another one or has changed, for one that reads it. */
+const LOOKS = 30;
 /** Stands for a writer that no watch has seen. */
 const UNSEEN = "";
 /** Quiet times until {@linkcode WatchOptions.onWaiting} is called, or no writer is believed in. */
@@ -25,6 +33,8 @@ const WAITING_QUIETS = 8;
 const RETRY_MS = 5000;
 /** Rounds of looking where the path leads while that changes; the rest waits for the timer. */
 const MAX_ROUNDS = 10;
+/** Milliseconds that work under way has when the watch ends: reading may take longer. */
+const END_MS = 1000;
 
 /** Whom to tell what. */
 export interface WatchOptions {
@@ -36,13 +46,17 @@ export interface WatchOptions {
   readonly onChange: (text: string) => void | Promise<void>;
   /** Is told once that a changed file is still open for writing, or that it is empty. */
   readonly onWaiting?: () => void;
+  /** Is told once that a change was seen by looking: nothing had told of it. */
+  readonly onMissed?: () => void;
   /** Is told of what goes wrong, {@linkcode onChange} included; watching goes on. Must not throw. */
   readonly onError: (error: unknown) => void;
   /** The text that is in use; by default what the file says at first. */
   readonly text?: string;
+  /** Whether events are used where there are some; by default they are. */
+  readonly events?: boolean;
   /** Milliseconds without an event before the file is looked at; 250 by default. */
   readonly quietMs?: number;
-  /** Milliseconds between looks without an event; 30 000 by default. */
+  /** Milliseconds between looks without an event; 1000 by default. */
   readonly pollMs?: number;
 }
 
@@ -72,8 +86,7 @@ export function watchFile(path: string, options: WatchOptions): FileWatch {
 
 interface Watched {
   readonly path: string;
-  readonly watcher: Deno.FsWatcher;
-  readonly ended: Promise<void>;
+  readonly end: () => void;
 }
 
 class Watch implements FileWatch {
@@ -82,10 +95,9 @@ class Watch implements FileWatch {
   readonly #options: WatchOptions;
   readonly #quietMs: number;
   readonly #pollMs: number;
+  #source: FileEvents | undefined;
   /** By path and inode: what a path names may be replaced, the folder that stays is not left meanwhile. */
   readonly #watched = new Map<string, Watched>();
-  /** Watches that were closed but may not have ended: until then their path cannot be watched anew. */
-  readonly #ending = new Set<Promise<void>>();
   /** The keys of those that have seen a write and no close since, or have missed some. */
   readonly #open = new Set<string>();
   #way: Way = { file: undefined, folders: new Set(), names: new Set() };
@@ -98,6 +110,14 @@ class Watch implements FileWatch {
   #files = 0;
   #events = 0;
   #lastEvent = 0;
+  /** Events when the file was last looked at. */
+  #eventsSeen = 0;
+  /** What the file was like when it was last read, and how often it has been found so since. */
+  #mark = "";
+  #looks = 0;
+  /** What a look has found where no event tells that it is whole. */
+  #found: string | undefined;
+  #toldMissed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #checking: Promise<void>;
   #snapshots = Promise.resolve();
@@ -114,6 +134,11 @@ class Watch implements FileWatch {
     this.#quietMs = options.quietMs ?? QUIET_MS;
     this.#pollMs = options.pollMs ?? POLL_MS;
     this.#text = options.text;
+    try {
+      if (options.events !== false) this.#source = openFileEvents(this.#quietMs);
+    } catch (error) {
+      options.onError(error);
+    }
     this.started = this.#checking = this.#start();
   }
 
@@ -134,7 +159,8 @@ class Watch implements FileWatch {
       if (text === undefined) return undefined;
       if (this.#closed) throw new Error(`"${this.#path}" is watched no more`);
       const fresh = text !== this.#text && left === WAITING_QUIETS;
-      const open = LINUX && text !== this.#closedText && (this.#open.size > 0 || fresh);
+      const open = this.#source !== undefined && text !== this.#closedText &&
+        (this.#open.size > 0 || fresh);
       if (text !== "" && !open) {
         if (!this.#telling) this.#text = text;
         return text;
@@ -147,16 +173,34 @@ class Watch implements FileWatch {
     }
   }
 
-  #checkIn(ms: number, polled = false): void {
+  #checkIn(ms: number, { polled = false, look = false } = {}): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => this.#queue(() => this.#check(polled)), ms);
+    this.#timer = setTimeout(() => {
+      this.#queue(async () => {
+        if (!look || await this.#looksOther()) await this.#check(polled || look);
+        else this.#lookAgain();
+      });
+    }, ms);
+  }
+
+  #lookAgain(): void {
+    this.#checkIn(this.#pollMs, { look: true });
+  }
+
+  /** Looks at the file without reading it; now and then it has to be read all the same. */
+  async #looksOther(): Promise<boolean> {
+    const mark = await markOf(this.#path);
+    const same = mark === this.#mark && !this.#moved && !this.#toldWaiting && ++this.#looks < LOOKS;
+    if (!same) this.#looks = 0;
+    this.#mark = mark;
+    return !same;
   }
 
   #queue(work: () => Promise<void>): void {
     this.#checking = this.#checking.then(work).catch((error) => {
       this.#report(error);
-      this.#checkIn(this.#pollMs, true);
+      this.#lookAgain();
     });
   }
 
@@ -168,21 +212,28 @@ class Watch implements FileWatch {
     // What happened meanwhile has set the timer again, and so will the end of a call under way.
     if (this.#closed || this.#telling || events !== this.#events) return;
     // What failed to be watched has set it to an earlier time.
-    if (!this.#moved) this.#checkIn(this.#pollMs, true);
+    if (!this.#moved) this.#lookAgain();
     if (text === undefined || text === this.#text) {
       this.#toldWaiting = false;
       return;
     }
+    if (this.#source === undefined && text !== this.#found) {
+      this.#found = text;
+      return this.#checkIn(this.#pollMs);
+    }
+    if (polled && events === this.#eventsSeen) this.#tellMissed();
     // A write may be younger than the last event that has arrived.
     if (this.#open.size === 0 && text !== this.#closedText) this.#doubt(UNSEEN);
     // Every rewrite in place begins with an empty file, and none of those is a configuration.
-    if (text === "" || (LINUX && this.#open.size > 0)) {
+    if (text === "" || (this.#source !== undefined && this.#open.size > 0)) {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
-      // Deno loses what is told of a folder that is there again at once, so the way is looked at too.
-      if (left > 0) return this.#checkIn(left, true);
+      // What happened in a folder before it was watched was not told, so the way is looked at too.
+      if (left > 0) return this.#checkIn(left, { polled: true });
       if (text === "" || text !== this.#closedText) return this.#wait();
     }
     this.#open.clear();
+    this.#found = undefined;
+    this.#eventsSeen = this.#events;
     this.#text = text;
     this.#toldWaiting = false;
     this.#tell(text);
@@ -193,6 +244,12 @@ class Watch implements FileWatch {
     this.#open.add(key);
     this.#lastEvent = performance.now();
     this.#remember();
+  }
+
+  #tellMissed(): void {
+    if (this.#toldMissed || this.#source === undefined) return;
+    this.#toldMissed = true;
+    this.#options.onMissed?.();
   }
 
   #wait(): void {
@@ -221,15 +278,14 @@ class Watch implements FileWatch {
     this.#options.onError(error);
   }
 
-  #onEvent(key: string, { kind, paths, flag }: Deno.FsEvent): void {
+  #onEvent(key: string, kind: FileEventKind, path: string): void {
     const watched = this.#watched.get(key);
     if (watched === undefined) return;
-    const rescan = flag === "rescan";
-    if (!rescan && !paths.some((path) => this.#way.names.has(path))) return;
+    const missed = kind === "missed";
+    if (!missed && !this.#way.names.has(path)) return;
     this.#events++;
     this.#lastEvent = performance.now();
-    const file = this.#way.file;
-    const atFile = file !== undefined && paths.includes(file);
+    const atFile = path === this.#way.file;
     if (kind === "modify" && atFile) {
       this.#open.add(key);
     } else if (kind === "access" && atFile) {
@@ -237,9 +293,9 @@ class Watch implements FileWatch {
       this.#open.delete(UNSEEN);
       this.#remember();
     } else {
-      if (rescan) {
+      if (missed) {
         this.#doubt(key);
-      } else if (kind === "remove" && paths.includes(watched.path)) {
+      } else if (kind === "remove" && path === watched.path) {
         // The watch died with what it was set on; a file of that name may long be another.
         this.#unwatch(key, watched);
       } else if (atFile) {
@@ -273,9 +329,7 @@ class Watch implements FileWatch {
 
   async #read(): Promise<string | undefined> {
     try {
-      // Reading a pipe would wait for ever, and take what is meant for others.
-      if (!(await Deno.stat(this.#path)).isFile) throw new Error(`"${this.#path}" is not a file`);
-      return await Deno.readTextFile(this.#path);
+      return await readTextFile(this.#path);
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
@@ -312,9 +366,6 @@ class Watch implements FileWatch {
     for (const [key, watched] of this.#watched) {
       if (!keys.has(key)) this.#unwatch(key, watched);
     }
-    // Deno watches a path once: to watch another inode by it, all watches of the path have to end.
-    while (this.#ending.size > 0) await Promise.all(this.#ending);
-    if (this.#closed) return false;
     let opened = false;
     for (const [key, path] of keys) {
       if (!this.#watched.has(key) && this.#watch(key, path)) opened = true;
@@ -323,17 +374,17 @@ class Watch implements FileWatch {
   }
 
   #watch(key: string, path: string): boolean {
+    if (this.#source === undefined) return false;
     const { file } = this.#way;
     try {
-      const watcher = Deno.watchFs(path, { recursive: false });
-      this.#watched.set(key, { path, watcher, ended: this.#listen(key, watcher) });
+      const end = this.#source.watch(path, (kind, at) => this.#onEvent(key, kind, at));
+      this.#watched.set(key, { path, end });
       // Who has begun to write there was not seen.
       if (file !== undefined && path === dirname(file)) this.#doubt(key);
       return true;
     } catch (error) {
-      // It is gone again, which its folder tells; or there is permission to read the file alone.
+      // It is gone again, which its folder tells.
       if (error instanceof Deno.errors.NotFound) return false;
-      if (error instanceof Deno.errors.NotCapable && path !== file) return false;
       this.#report(error);
       this.#moved = true;
       this.#checkIn(RETRY_MS);
@@ -341,34 +392,29 @@ class Watch implements FileWatch {
     }
   }
 
-  #unwatch(key: string, { watcher, ended }: Watched): void {
+  #unwatch(key: string, { end }: Watched): void {
     this.#watched.delete(key);
     this.#open.delete(key);
-    watcher.close();
-    this.#ending.add(ended);
-    ended.then(() => this.#ending.delete(ended));
-  }
-
-  async #listen(key: string, watcher: Deno.FsWatcher): Promise<void> {
-    try {
-      for await (const event of watcher) {
-        this.#onEvent(key, event);
-      }
-    } catch (error) {
-      if (!this.#watched.delete(key)) return;
-      this.#report(error);
-      this.#moved = true;
-      this.#checkIn(RETRY_MS);
-    }
+    end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const [key, watched] of this.#watched) this.#unwatch(key, watched);
+    this.#watched.clear();
+    this.#source?.[Symbol.dispose]();
+    this.#source = undefined;
     // The caller's own work is not waited for: it may be what disposes.
-    await Promise.all([this.#checking, this.#snapshots, ...this.#ending]);
+    await within(END_MS, Promise.all([this.#checking, this.#snapshots]));
   }
+}
+
+/** What tells a file from another, and from what it was: one that is replaced or written has another. */
+async function markOf(path: string): Promise<string> {
+  const info = await statOrNothing(path);
+  if (info === undefined) return "";
+  const { dev, ino, size, mtime, ctime } = info;
+  return `${dev}:${ino}:${size}:${mtime?.getTime()}:${ctime?.getTime()}`;
 }
 
 async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {

@@ -168,9 +168,17 @@ interface Bound {
   readonly path: Path;
 }
 
+/** What is bound on one port. */
+interface BoundPort {
+  readonly hosts: Map<string, Bound>;
+  /** The first of all, and the first on an IPv4 address: what a wildcard collides with. */
+  first?: Bound;
+  firstV4?: Bound;
+}
+
 /** A wildcard takes the port on every address, and `::` takes IPv4 too: so does the kernel. */
 function checkBinds(listeners: readonly DraftListener[], report: Report): void {
-  const ports = new Map<string, Map<string, Bound>>();
+  const ports = new Map<string, BoundPort>();
   for (const { bind = [], transports = [], path } of listeners) {
     bind.forEach((text, index) => {
       const address = parseSocketAddress(text);
@@ -181,11 +189,11 @@ function checkBinds(listeners: readonly DraftListener[], report: Report): void {
       let earlier: Bound | undefined;
       for (const transport of transports) {
         const key = `${transport}:${address.port}`;
-        const hosts = ports.get(key) ?? new Map<string, Bound>();
-        ports.set(key, hosts);
-        const found = findBound(hosts, host);
+        const port = ports.get(key) ?? { hosts: new Map<string, Bound>() };
+        ports.set(key, port);
+        const found = findBound(port, host);
         if (found !== undefined) taken.push(transport);
-        else hosts.set(host, bound);
+        else addBound(port, host, bound);
         earlier ??= found;
       }
       if (earlier === undefined) return;
@@ -199,12 +207,15 @@ function checkBinds(listeners: readonly DraftListener[], report: Report): void {
   }
 }
 
-function findBound(hosts: ReadonlyMap<string, Bound>, host: string): Bound | undefined {
+function addBound(port: BoundPort, host: string, bound: Bound): void {
+  port.hosts.set(host, bound);
+  port.first ??= bound;
+  if (!host.includes(":")) port.firstV4 ??= bound;
+}
+
+function findBound({ hosts, first, firstV4 }: BoundPort, host: string): Bound | undefined {
+  if (host === "::") return hosts.get("::") ?? first;
+  if (host === "0.0.0.0") return hosts.get(host) ?? hosts.get("::") ?? firstV4;
   const isV4 = !host.includes(":");
-  const same = hosts.get(host) ?? hosts.get("::") ?? (isV4 ? hosts.get("0.0.0.0") : undefined);
-  if (same !== undefined || (host !== "::" && host !== "0.0.0.0")) return same;
-  for (const [other, bound] of hosts) {
-    if (host === "::" || !other.includes(":")) return bound;
-  }
-  return undefined;
+  return hosts.get(host) ?? hosts.get("::") ?? (isV4 ? hosts.get("0.0.0.0") : undefined);
 }

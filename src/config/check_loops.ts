@@ -6,18 +6,11 @@
 
 import { boundHost, formatTarget, parseSocketAddress } from "../wire/address.ts";
 import { isLoopbackHost } from "./check_admin.ts";
+import { components } from "./cycles.ts";
 import type { Draft, DraftListener } from "./draft.ts";
-import { type Path, quote } from "./problem.ts";
+import { quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { TargetConfig } from "./schema.ts";
-
-/** A way from one listener to another, by a target that the other has bound. */
-interface Way {
-  readonly from: string;
-  readonly to: string;
-  readonly path: Path;
-  readonly target: string;
-}
 
 /**
  * Warns of targets by which a session comes back to its listener, again and again.
@@ -26,46 +19,80 @@ interface Way {
  * @param report What takes the problems
  */
 export function checkLoops({ listeners, upstreams }: Draft, report: Report): void {
-  const ways: Way[] = [];
-  for (const { name, path, targets = [] } of upstreams) {
-    const users = listeners.filter(({ routes }) => routes.some((route) => route.upstream === name));
+  const bound = new BoundListeners(listeners);
+  const number = new Map(upstreams.map(({ name }, i) => [name, listeners.length + i]));
+  const used = listeners.map(({ routes }) => [
+    ...new Set(routes.flatMap(({ upstream }) => number.get(upstream ?? "") ?? [])),
+  ]);
+  const led = upstreams.map(({ targets = [] }) =>
+    targets.map(({ address }) => bound.find(address))
+  );
+  const component = components([
+    ...used,
+    ...led.map((ends) => ends.filter((end) => end !== undefined)),
+  ]);
+  /** The first listener of each upstream to which its sessions can come back. */
+  const from = new Map<number, string>();
+  listeners.forEach(({ name }, listener) => {
+    for (const upstream of used[listener]!) {
+      const round = component[upstream] === component[listener];
+      if (round && !from.has(upstream)) from.set(upstream, name);
+    }
+  });
+  upstreams.forEach(({ path, targets = [] }, i) => {
+    const upstream = listeners.length + i;
     targets.forEach(({ address }, index) => {
-      const to = listeners.find((listener) => binds(listener, address));
-      if (to === undefined) return;
-      const way = { path: [...path, "targets", index], target: formatTarget(address) };
-      for (const { name: from } of users) ways.push({ ...way, from, to: to.name });
+      const to = led[i]![index];
+      if (to === undefined || component[to] !== component[upstream]) return;
+      report.warning("conflict", [...path, "targets", index], {
+        message:
+          `Target ${quote(formatTarget(address))} is listener ${
+            quote(listeners[to]!.name)
+          }, whose sessions come back to ` +
+          `${quote(from.get(upstream)!)}: they go round until a limit stops them`,
+        hint: "name another target, or see that its routes lead elsewhere",
+      });
     });
-  }
-  const said = new Set<Path>();
-  for (const { from, to, path, target } of ways) {
-    if (said.has(path) || !leads(to, from, ways)) continue;
-    said.add(path);
-    report.warning("conflict", path, {
-      message: `Target ${quote(target)} is listener ${quote(to)}, whose sessions come back to ` +
-        `${quote(from)}: they go round until a limit stops them`,
-      hint: "name another target, or see that its routes lead elsewhere",
-    });
-  }
-}
-
-function binds({ bind = [] }: DraftListener, address: TargetConfig["address"]): boolean {
-  if (address.kind !== "inet") return false;
-  return bind.some((text) => {
-    const bound = parseSocketAddress(text);
-    if (typeof bound === "string" || bound.port === 0 || bound.port !== address.port) return false;
-    const everywhere = bound.host === "0.0.0.0" || bound.host === "::";
-    return everywhere
-      ? isLoopbackHost(address.host)
-      : boundHost(bound.host) === boundHost(address.host);
   });
 }
 
-/** Whether one listener is reached from another, in any number of steps. */
-function leads(from: string, to: string, ways: readonly Way[]): boolean {
-  const seen = new Set([from]);
-  for (const name of seen) {
-    if (name === to) return true;
-    for (const way of ways) if (way.from === name) seen.add(way.to);
+/** Where a connection to a wildcard address ends: the kernel takes it for the loopback. */
+const OWN_HOSTS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/** Which listener has bound an address: the first of those that have. */
+class BoundListeners {
+  /** By host and port. */
+  readonly #exact = new Map<string, number>();
+  /** By port: those on all addresses. */
+  readonly #everywhere = new Map<number, number>();
+
+  constructor(listeners: readonly DraftListener[]) {
+    listeners.forEach(({ bind = [] }, listener) => {
+      for (const text of bind) {
+        const bound = parseSocketAddress(text);
+        if (typeof bound === "string" || bound.port === 0) continue;
+        const host = boundHost(bound.host);
+        if (host in OWN_HOSTS) noteFirst(this.#everywhere, bound.port, listener);
+        else noteFirst(this.#exact, `${host} ${bound.port}`, listener);
+      }
+    });
   }
-  return false;
+
+  /**
+   * @param address The address of a target
+   * @returns The listener's number, or `undefined` where none is there
+   */
+  find(address: TargetConfig["address"]): number | undefined {
+    if (address.kind !== "inet") return undefined;
+    const { port } = address;
+    const meant = boundHost(address.host);
+    const host = OWN_HOSTS[meant] ?? meant;
+    const exact = this.#exact.get(`${host} ${port}`);
+    const wild = isLoopbackHost(host) ? this.#everywhere.get(port) : undefined;
+    return exact === undefined || wild === undefined ? exact ?? wild : Math.min(exact, wild);
+  }
+}
+
+function noteFirst<K>(map: Map<K, number>, key: K, listener: number): void {
+  if (!map.has(key)) map.set(key, listener);
 }

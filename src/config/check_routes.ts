@@ -9,12 +9,12 @@
  */
 
 import type { Carrier } from "../wire/ja4.ts";
+import { elementsOf } from "./coverers.ts";
 import type { DraftListener, DraftRoute } from "./draft.ts";
-import { ja4Covers } from "./fingerprints.ts";
 import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "./json_schema.ts";
-import { type Network, networkCovers, patternCovers, toNetwork } from "./names.ts";
 import { listWords, type Path, quote, thereAre } from "./problem.ts";
 import type { Report } from "./report.ts";
+import { RouteIndex, type Taker } from "./route_index.ts";
 import type { MatchConfig, Transport } from "./schema.ts";
 
 const FACT_NAMES = ["sni", "alpn", "ja4", "host"] as const;
@@ -28,12 +28,9 @@ interface World {
   readonly protocols: readonly ProtocolInfo[];
 }
 
-/** A route with what it takes. */
-interface Taker {
+/** A route with what it takes, and where it stands. */
+interface PlacedTaker extends Taker {
   readonly path: Path;
-  readonly cells: ReadonlySet<string>;
-  readonly match: MatchConfig;
-  readonly networks: readonly Network[] | undefined;
 }
 
 /**
@@ -56,11 +53,16 @@ export function checkRoutes(
     closes: detect?.on_timeout === "close",
     protocols: [...protocols, ...PSEUDO_PROTOCOLS],
   };
-  const earlier: Taker[] = [];
-  return listener.routes.map((route) => {
+  const cells = new Map<string, ReadonlySet<string>>();
+  const routes = listener.routes.map((route) => {
     const known = checkProtocolNames(route, { report, world });
-    if (transports.length === 0 || !known || !route.usable) return new Set();
-    const taker = toTaker(route, world);
+    const usable = transports.length > 0 && known && route.usable;
+    return { route, taker: usable ? toTaker(route, world, cells) : undefined };
+  });
+  const takers = routes.flatMap(({ taker }) => taker ?? []);
+  const earlier = new RouteIndex(takers);
+  return routes.map(({ route, taker }) => {
+    if (taker === undefined) return new Set();
     if (isEmptyMatch(route)) {
       report.error("no_effect", [...route.path, "match"], {
         message: '"match" has no condition',
@@ -71,8 +73,8 @@ export function checkRoutes(
       reportImpossible(route, { report, world });
       return new Set();
     } else reportPartlyImpossible(route, { report, world });
-    const hiders = findHiders(taker, earlier);
-    if (hiders === undefined) earlier.push(taker);
+    const hiders = earlier.hiders(taker);
+    if (hiders === undefined) earlier.add(taker);
     else reportHidden(route, { report, hiders });
     return new Set([...taker.cells].map((cell) => cell.split("/")[0] as Transport));
   });
@@ -124,7 +126,27 @@ function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): str
   return `a "ja4" of ${quote(name)} begins with ${quote(carrier)}`;
 }
 
-function toTaker({ path, match = {} }: DraftRoute, world: World): Taker {
+function toTaker(
+  { path, match = {} }: DraftRoute,
+  world: World,
+  known: Map<string, ReadonlySet<string>>,
+): PlacedTaker {
+  const key = cellsKey(match);
+  let cells = known.get(key);
+  if (cells === undefined) known.set(key, cells = cellsOf(match, world));
+  return { path, cells, elements: elementsOf(match) };
+}
+
+/** All that the cells of a route depend on: which facts it asks for, not which values of them. */
+function cellsKey({ protocol, ja4, ...match }: MatchConfig): string {
+  const facts = FACT_NAMES.filter((fact) => fact === "ja4" ? ja4 : match[fact]).join(" ");
+  const carriers = [...new Set(ja4?.map(([first]) => first))].sort().join("");
+  return `${[...new Set(protocol)].sort().join(" ")}|${
+    protocol === undefined
+  }|${facts}|${carriers}`;
+}
+
+function cellsOf(match: MatchConfig, world: World): ReadonlySet<string> {
   const cells = new Set<string>();
   for (const protocol of world.protocols) {
     if (match.protocol !== undefined && !match.protocol.includes(protocol.name)) continue;
@@ -133,7 +155,7 @@ function toTaker({ path, match = {} }: DraftRoute, world: World): Taker {
       if (world.transports.includes(transport)) cells.add(`${transport}/${protocol.name}`);
     }
   }
-  return { path, cells, match, networks: match.source?.map(toNetwork) };
+  return cells;
 }
 
 function reportImpossible(
@@ -169,40 +191,9 @@ function reportPartlyImpossible(
   });
 }
 
-/** Finds the earlier routes that together leave a route nothing. */
-function findHiders(route: Taker, earlier: readonly Taker[]): readonly Taker[] | undefined {
-  const left = new Set(route.cells);
-  const hiders: Taker[] = [];
-  for (const taker of earlier) {
-    if (!conditionsCover(taker, route)) continue;
-    const before = left.size;
-    for (const cell of taker.cells) left.delete(cell);
-    if (left.size < before) hiders.push(taker);
-    if (left.size === 0) return hiders;
-  }
-  return undefined;
-}
-
-function conditionsCover(wide: Taker, narrow: Taker): boolean {
-  return covers(wide.match.sni, narrow.match.sni, patternCovers) &&
-    covers(wide.match.host, narrow.match.host, patternCovers) &&
-    covers(wide.match.alpn, narrow.match.alpn, (a, b) => a === b) &&
-    covers(wide.match.ja4, narrow.match.ja4, ja4Covers) &&
-    covers(wide.networks, narrow.networks, networkCovers);
-}
-
-function covers<T>(
-  wide: readonly T[] | undefined,
-  narrow: readonly T[] | undefined,
-  itemCovers: (wide: T, narrow: T) => boolean,
-): boolean {
-  if (wide === undefined) return true;
-  return narrow?.every((item) => wide.some((other) => itemCovers(other, item))) ?? false;
-}
-
 function reportHidden(
   { path }: DraftRoute,
-  { report, hiders }: { readonly report: Report; readonly hiders: readonly Taker[] },
+  { report, hiders }: { readonly report: Report; readonly hiders: readonly PlacedTaker[] },
 ): void {
   const where = hiders.map((hider) => report.refer(hider.path)).join(" and ");
   report.error("never_matches", path, {

@@ -52,12 +52,14 @@ export interface Draft {
  * @returns Its usable parts
  */
 export function readDraft(value: unknown): Draft {
+  // Made here: it is a new schema each time.
+  const { shape } = ListenerSchema.omit({ routes: true });
   return {
     listeners: Object.entries(toMap(toMap(value)["listeners"])).map(([name, listener]) => {
       const path = ["listeners", name];
       const routes = toMap(listener)["routes"];
       return {
-        ...usable(ListenerSchema.omit({ routes: true }).shape, listener),
+        ...usable(shape, listener),
         name,
         path,
         routes: Array.isArray(routes)

@@ -1,6 +1,5 @@
 /**
- * Patterns of JA4 fingerprints (`ja4`): what is legal and which covers which. Knows no key and no
- * route.
+ * Patterns of JA4 fingerprints (`ja4`): what is legal. Knows no key and no route.
  *
  * @module
  */
@@ -16,15 +15,4 @@ import { isJa4, isJa4Start, JA4_LENGTH } from "../wire/ja4.ts";
 export function isJa4Pattern(text: string): boolean {
   if (!text.endsWith("*")) return isJa4(text);
   return text.length <= JA4_LENGTH && isJa4Start(text.slice(0, -1));
-}
-
-/**
- * Tells whether every JA4 fingerprint that a pattern matches is matched by another pattern too.
- *
- * @param wide The pattern that may cover
- * @param narrow The pattern that may be covered
- * @returns `true` where it is covered
- */
-export function ja4Covers(wide: string, narrow: string): boolean {
-  return wide === narrow || (wide.endsWith("*") && narrow.startsWith(wide.slice(0, -1)));
 }

@@ -21,6 +21,7 @@ listeners:
     # limits:
     #   sessions: 10000 # TCP
     #   flows: 20000 # UDP
+    #   unanswered_flow_timeout: 5s # of flows of one datagram without an answer
     #   per_source: auto # sessions and flows of one source address: 2000 here; 0 = no limit
     #   new_per_source: 0/s
 

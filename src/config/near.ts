@@ -13,23 +13,31 @@ const MAX_LENGTH = 64;
  *
  * @param a One word
  * @param b The other word
- * @returns The number of edits
+ * @param most Where the count may stop: any greater number is as good as another
+ * @returns The number of edits, or one greater than `most` where it is
  */
-export function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+export function editDistance(a: string, b: string, most = Infinity): number {
+  if (Math.abs(a.length - b.length) > most) return most + 1;
+  let before = new Int32Array(b.length + 1);
+  let previous = Int32Array.from(before, (_, j) => j);
+  let row = new Int32Array(b.length + 1);
+  let leastBefore = 0;
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
+    row[0] = i;
+    let least = i;
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1];
       let best = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (same ? 0 : 1));
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
         best = Math.min(best, before[j - 2]! + 1);
       }
-      row.push(best);
+      row[j] = best;
+      if (best < least) least = best;
     }
-    before = previous;
-    previous = row;
+    // A swap reaches back two rows, so both have to be too far off.
+    if (least > most && leastBefore > most) return most + 1;
+    leastBefore = least;
+    [before, previous, row] = [previous, row, before];
   }
   return previous[b.length]!;
 }
@@ -50,9 +58,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     if (candidate.length > MAX_LENGTH) continue;
     const legal = plain(candidate);
     const cutShort = written.length >= 3 && legal.startsWith(written);
-    const distance = cutShort ? 1 : editDistance(written, legal);
     const allowed = Math.max(1, Math.floor(legal.length / 3));
-    if (distance <= allowed && distance < legal.length && distance < least) {
+    const most = Math.min(allowed, legal.length - 1, least - 1);
+    const distance = cutShort ? 1 : editDistance(written, legal, most);
+    if (distance <= most) {
       found = candidate;
       least = distance;
     }

@@ -11,11 +11,16 @@ const SHARE = 0.2;
 /** A small listener is no smaller for those behind one NAT. */
 const LEAST = 100;
 
-/** A listener's limits with all numbers known. */
-export type ListenerLimits = Omit<ListenerConfig["limits"], "per_source"> & {
-  /** 0 = no limit. */
-  readonly per_source: number;
-};
+/** What limits a listener's sessions and flows, with all numbers known. */
+export type ListenerLimits =
+  & Pick<
+    ListenerConfig["limits"],
+    "sessions" | "flows" | "new_per_source"
+  >
+  & {
+    /** 0 = no limit. */
+    readonly per_source: number;
+  };
 
 /**
  * Finds a listener's limits.

@@ -8,8 +8,13 @@ import { nearest } from "./near.ts";
 import { formatPath, type Path, type Problem, type ProblemCode } from "./problem.ts";
 import type { Places } from "./tree.ts";
 
-/** Comparisons cost about a microsecond each, so that suggestions take no more than a moment. */
-const MAX_COMPARISONS = 200_000;
+/**
+ * Pairs of letters that may be compared for suggestions, so that they take no more than a moment: about
+ * 5 ns each.
+ */
+const MAX_COMPARED = 30_000_000;
+/** What a comparison of short words costs at least. */
+const LEAST_COMPARED = 150;
 
 /** What is said of a problem. */
 export interface Finding {
@@ -23,7 +28,7 @@ export interface Finding {
 export class Report {
   readonly #problems: Problem[];
   readonly #places: Places;
-  #comparisons = 0;
+  #compared = 0;
 
   /**
    * @param places Where keys and values are written
@@ -77,8 +82,11 @@ export class Report {
    * @returns The nearest candidate, or `undefined` where none is near
    */
   nearest(word: string, candidates: readonly string[]): string | undefined {
-    this.#comparisons += candidates.length;
-    return this.#comparisons > MAX_COMPARISONS ? undefined : nearest(word, candidates);
+    if (this.#compared > MAX_COMPARED) return undefined;
+    for (const { length } of candidates) {
+      this.#compared += Math.max(LEAST_COMPARED, word.length * length);
+    }
+    return this.#compared > MAX_COMPARED ? undefined : nearest(word, candidates);
   }
 
   /**

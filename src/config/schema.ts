@@ -146,7 +146,14 @@ export const ListenerSchema = z.strictObject({
       description: "TCP sessions at once",
     }),
     flows: field.count({ min: 1, max: MAX_SESSIONS }).prefault(20_000).meta({
-      description: "UDP flows at once",
+      description:
+        "UDP flows at once; beyond them the oldest gives its place up of which the client " +
+        "has sent one datagram only, and the target none",
+    }),
+    unanswered_flow_timeout: field.duration("100ms", "24h").prefault("5s").meta({
+      description:
+        "How long a flow may be silent of which the client has sent one datagram and the " +
+        "target none, if the upstream's `idle_timeout` is longer: source addresses can be forged",
     }),
     per_source: field.autoCount({ min: 0, max: MAX_SESSIONS }).prefault("auto").meta({
       description: "Sessions and flows at once of one source address (IPv6: its /64); `auto` = a " +

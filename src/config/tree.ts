@@ -18,12 +18,17 @@ import {
 } from "yaml";
 import { formatPath, type Path, type Problem, type ProblemCode, quote } from "./problem.ts";
 
-/** Far above any real configuration: a thousand routes are 100 KiB. Parsed in about a second. */
-const MAX_LENGTH = 512 * 1024;
+/**
+ * Far above any real configuration: ten thousand routes with an upstream each are 1 MiB. To check as much
+ * as this takes some seconds and 250 MiB of heap.
+ */
+const MAX_LENGTH = 2 * 1024 * 1024;
 /** The schema needs 7 levels. */
 const MAX_DEPTH = 32;
-/** Aliases count as often as they are used, so that a few lines cannot grow without bound. */
-const MAX_VALUES = 100_000;
+/** What aliases stand for counts as often as they are used, so that a few lines cannot grow without bound. */
+const MAX_ALIASED = 100_000;
+/** Values that are written out. */
+const MAX_VALUES = 200_000;
 /** Enough to see what is wrong; one slip in YAML often gives several. */
 const MAX_SYNTAX_PROBLEMS = 20;
 
@@ -122,7 +127,7 @@ export function readTree(text: string, file: string): Tree {
     problems: [{ severity: "error", code, file, line: 1, column: 1, path: "", message }],
   });
   if (text.length > MAX_LENGTH) {
-    return refuse("too_large", "The file is larger than 512 KiB");
+    return refuse("too_large", `The file is larger than ${MAX_LENGTH / 2 ** 20} MiB`);
   }
   if (flowDepth(text) > MAX_DEPTH) {
     return refuse("too_large", `Lists and maps are nested deeper than ${MAX_DEPTH} levels`);
@@ -144,8 +149,7 @@ export function readTree(text: string, file: string): Tree {
   if (reader.problems.length > 0) return { places, problems: reader.problems };
   const value = reader.read(document.contents as Node | null, []);
   const problems = reader.problems;
-  const whole = !problems.some(({ code }) => code === "too_large");
-  return whole ? { value, places, problems } : { places, problems };
+  return reader.tooLarge ? { places, problems } : { value, places, problems };
 }
 
 /** The document, or `undefined` where the parser's recursion came to the end of the stack. */
@@ -194,11 +198,15 @@ function syntaxMessage(code: string, message: string): string {
 /** Walks one document. */
 class Reader {
   readonly problems: Problem[] = [];
+  /** Whether it has said that there is more than it reads. */
+  tooLarge = false;
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #places: Places;
   readonly #anchors = new Map<string, Node>();
   #values = 0;
+  /** How many aliases the value that is being read stands within. */
+  #aliases = 0;
 
   constructor(file: string, { lines, places }: { lines: LineCounter; places: Places }) {
     this.#file = file;
@@ -222,9 +230,11 @@ class Reader {
       value: this.#place(offset),
       ...(keyOffset === undefined ? {} : { key: this.#place(keyOffset) }),
     });
-    if (++this.#values > MAX_VALUES || path.length > MAX_DEPTH) {
-      if (!this.problems.some(({ code }) => code === "too_large")) {
-        const message = `The file has more than ${MAX_VALUES} values or ${MAX_DEPTH} levels`;
+    const most = this.#aliases > 0 ? MAX_ALIASED : MAX_VALUES;
+    if (++this.#values > most || path.length > MAX_DEPTH) {
+      if (!this.tooLarge) {
+        this.tooLarge = true;
+        const message = `The file has more than ${most} values or ${MAX_DEPTH} levels`;
         this.report("too_large", offset, { path, message });
       }
       return null;
@@ -232,7 +242,7 @@ class Reader {
     if (node === null) return null;
     if (isAlias(node)) {
       const meant = this.#anchors.get(node.source);
-      if (meant !== undefined) return this.read(meant, path, key);
+      if (meant !== undefined) return this.#aliased(meant, path, key);
       const name = quote(`*${node.source}`);
       const message = node.source.startsWith(".")
         ? `A value that begins with "*" has to be quoted: write ${name}`
@@ -250,6 +260,15 @@ class Reader {
       return node.items.map((item, index) => this.read(item as Node | null, [...path, index]));
     }
     return isScalar(node) ? node.value : null;
+  }
+
+  #aliased(meant: Node, path: Path, key?: Scalar): unknown {
+    // One that stands for a single value makes nothing grow.
+    if (isScalar(meant)) return this.read(meant, path, key);
+    this.#aliases++;
+    const value = this.read(meant, path, key);
+    this.#aliases--;
+    return value;
   }
 
   #map(pairs: Pairs, path: Path): unknown {

@@ -17,7 +17,7 @@ import { writePlan } from "./write.ts";
 
 export { type Format, FORMATS } from "./guess.ts";
 
-/** Real files have a few KiB; what shunt reads has at most 512 KiB. */
+/** Real files have a few KiB; what shunt reads has at most 2 MiB. */
 const MAX_LENGTH = 1024 * 1024;
 
 /** How to convert. */

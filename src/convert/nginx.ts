@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Scope } from "./nginx_scope.ts";
+import { byNames, Scope } from "./nginx_scope.ts";
 import { readServer, sayUnconverted } from "./nginx_server.ts";
 import { type Directive, originOf, readDirectives } from "./nginx_syntax.ts";
 import { Upstreams } from "./nginx_upstream.ts";
@@ -32,7 +32,8 @@ const REASONS: Readonly<Record<string, string>> = {
 export function readNginx(text: string): Plan {
   const top = readDirectives(text);
   const plan = emptyPlan();
-  const streams = top.filter(({ name, block }) => name === "stream" && block !== undefined);
+  const isStream = ({ name, block }: Directive) => name === "stream" && block !== undefined;
+  const streams = top.filter(isStream);
   const inner = streams.length > 0 ? streams.flatMap(({ block }) => block ?? []) : top;
   if (!inner.some(({ name }) => name === "server")) {
     throw unreadable(
@@ -42,7 +43,7 @@ export function readNginx(text: string): Plan {
   }
   if (streams.length > 0) {
     for (const directive of top) {
-      if (!streams.includes(directive)) readTop(directive, plan);
+      if (!isStream(directive)) readTop(directive, plan);
     }
   }
   readStream(inner, plan);
@@ -76,10 +77,11 @@ function readStream(directives: readonly Directive[], plan: Plan): void {
   const upstreams = new Upstreams(plan, blocks);
   const names = new Names();
   const watched = new WatchedMap(maps, used);
+  const around = byNames(directives);
   for (const server of directives) {
     if (server.name !== "server" || server.block === undefined) continue;
     used.add(server);
-    const scope = new Scope(server.block, { around: directives, asked: used });
+    const scope = new Scope(server.block, { around, asked: used });
     readServer(server, { plan, maps: watched, upstreams, scope, names });
   }
   const unused = new Set(upstreams.unused());

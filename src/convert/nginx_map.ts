@@ -5,14 +5,14 @@
  * @module
  */
 
-import { patternCovers } from "../config/names.ts";
+import { patternCoverers } from "../config/coverers.ts";
 import { byAlpn, byName, byVersion, type Outcome, readEntries } from "./nginx_entries.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Item, type Origin, type PlannedMatch, unconverted, unreadable } from "./plan.ts";
 
 /** Maps that lead to maps. */
 const MAX_DEPTH = 8;
-/** Entries looked at, those of maps of maps each time; shunt reads files of 512 KiB at most. */
+/** Entries looked at, those of maps of maps each time; shunt reads files of 2 MiB at most. */
 const MAX_STEPS = 20_000;
 
 /** What stands around a value. */
@@ -116,8 +116,10 @@ function conjunction(
   const both = { ...outer, ...inner };
   if (inner.sni === undefined || outer.sni === undefined) return both;
   // Of two patterns, one lies within the other or they have no name in common.
-  const within = (narrow: Item<string>[], wide: Item<string>[]) =>
-    narrow.filter(({ value }) => wide.some((other) => patternCovers(other.value, value)));
+  const within = (narrow: Item<string>[], wide: Item<string>[]) => {
+    const patterns = new Set(wide.map(({ value }) => value));
+    return narrow.filter(({ value }) => patternCoverers(value).some((one) => patterns.has(one)));
+  };
   const sni = [...within(inner.sni, outer.sni), ...within(outer.sni, inner.sni)];
   const once = new Map(sni.map((item) => [item.value, item]));
   return once.size === 0 ? "impossible" : { ...both, sni: [...once.values()] };
@@ -152,9 +154,11 @@ function byValue(
   const name = source.replaceAll(/\W/g, "");
   const own = new RegExp(`\\$(?:\\{${name}\\}|${name}\\b)`, "g");
   const outcomes = expand(source, { from: originOf(map), ...around });
+  // The first of a key counts.
+  const byKey = new Map(entries.toReversed().map((entry) => [entry.key, entry]));
   return outcomes.map((outcome, index): Outcome => {
     const { value = "" } = outcome;
-    const entry = value === "" ? empty : entries.find(({ key }) => key === value);
+    const entry = value === "" ? empty : byKey.get(value);
     const pending = index === 0 ? [...notes, ...outcome.notes] : outcome.notes;
     // The other map's variable has the value that was looked up.
     const found = (entry ?? fallback).value?.replaceAll(own, () => value);

@@ -9,10 +9,33 @@ import { formatDuration, formatSize } from "../config/scalars.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import type { Origin, Setting } from "./plan.ts";
 
+/** Directives by their names, each with its place. */
+export type ByName = ReadonlyMap<
+  string,
+  readonly { readonly at: number; readonly is: Directive }[]
+>;
+
+/**
+ * Sorts directives by their names.
+ *
+ * @param directives The directives of a block
+ * @returns The same by name
+ */
+export function byNames(directives: readonly Directive[]): ByName {
+  const found = new Map<string, { at: number; is: Directive }[]>();
+  for (const [at, is] of directives.entries()) {
+    const same = found.get(is.name);
+    if (same === undefined) found.set(is.name, [{ at, is }]);
+    else same.push({ at, is });
+  }
+  return found;
+}
+
 /** What holds for a server. */
 export class Scope {
   readonly #own: readonly Directive[];
-  readonly #around: readonly Directive[];
+  readonly #named: ByName;
+  readonly #around: ByName;
   readonly #asked: Set<Directive>;
 
   /**
@@ -21,12 +44,10 @@ export class Scope {
    */
   constructor(
     own: readonly Directive[],
-    { around, asked }: {
-      readonly around: readonly Directive[];
-      readonly asked: Set<Directive>;
-    },
+    { around, asked }: { readonly around: ByName; readonly asked: Set<Directive> },
   ) {
     this.#own = own;
+    this.#named = byNames(own);
     this.#around = around;
     this.#asked = asked;
   }
@@ -38,8 +59,10 @@ export class Scope {
    * @returns Those of the server, else those around it, in their order
    */
   all(...names: readonly string[]): readonly Directive[] {
-    const named = (list: readonly Directive[]) => list.filter(({ name }) => names.includes(name));
-    const own = named(this.#own);
+    const named = (list: ByName) =>
+      names.flatMap((name) => list.get(name) ?? []).sort((a, b) => a.at - b.at)
+        .map(({ is }) => is);
+    const own = named(this.#named);
     const found = own.length > 0 ? own : named(this.#around);
     for (const directive of found) this.#asked.add(directive);
     return found;

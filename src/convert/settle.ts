@@ -39,7 +39,12 @@ export function settle(plan: Plan, protocols: readonly ProtocolInfo[]): void {
     const { problems } = loadConfig(writePlan(plan, []), { file: "", protocols });
     // What only earns a warning, because it has no effect or nothing uses it, is not converted.
     if (problems.length === 0) return;
-    for (const problem of problems) mark(plan, problem);
+    const named: Named = {
+      settings: plan.settings,
+      listeners: new Map(plan.listeners.map((listener) => [listener.name, listener])),
+      upstreams: new Map(plan.upstreams.map((upstream) => [upstream.name, upstream])),
+    };
+    for (const problem of problems) mark(named, problem);
     sweep(plan);
   }
   throw unreadable(0, "Cannot convert the file; please report it as a bug, with the file");
@@ -58,21 +63,27 @@ function refuse(thing: object | undefined, why: string): void {
   if (thing !== undefined && !refused.has(thing)) refused.set(thing, why);
 }
 
+/** The parts of a plan by their names. */
+interface Named extends Pick<Plan, "settings"> {
+  readonly listeners: ReadonlyMap<string, PlannedListener>;
+  readonly upstreams: ReadonlyMap<string, PlannedUpstream>;
+}
+
 /** Finds what a problem is about: the smallest thing that can be taken out. */
-function mark(plan: Plan, { path, message }: Problem): void {
+function mark(plan: Named, { path, message }: Problem): void {
   // The lines are those of a draft, which change with what is taken out.
   const why = decapitalize(message.replaceAll(/ \(line [0-9]+\)/g, ""));
   const keys = path.split(/[.[\]]+/).filter((key) => key !== "");
   const [top = "", name = "", key = "", ...rest] = keys;
   if (top === "listeners") {
-    const listener = plan.listeners.find((listener) => listener.name === name);
+    const listener = plan.listeners.get(name);
     const index = Number(rest[0]);
     if (listener === undefined) throw unsettled(path, message);
     if (key === "bind") refuse(listener.bind[index || 0], why);
     else if (key === "routes") refuse(partOfRoute(listener.routes[index], rest), why);
     else refuse(settingAt(listener.settings, [key, ...rest]) ?? listener, why);
   } else if (top === "upstreams") {
-    const upstream = plan.upstreams.find((upstream) => upstream.name === name);
+    const upstream = plan.upstreams.get(name);
     if (upstream === undefined) throw unsettled(path, message);
     if (key === "targets") refuse(upstream.targets[Number(rest[0])] ?? upstream, why);
     else refuse(settingAt(upstream.settings, [key, ...rest]) ?? upstream, why);

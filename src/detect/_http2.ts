@@ -5,25 +5,27 @@
  * @module
  */
 
-import { hostOf } from "../wire/authority.ts";
 import { decodeHeaderBlock } from "../wire/hpack.ts";
 import { u24, u8 } from "../wire/reader.ts";
+import { HostClaims, MAX_FIELDS } from "./_host.ts";
 import type { Facts, Verdict } from "./detector.ts";
+import type { DetectEnd } from "./ends.ts";
 
 const FRAME_HEADER = 9;
 const MAX_FRAME = 16_384; // until the server's SETTINGS say otherwise (RFC 9113 §4.2)
-/** Each look walks all frames again; clients send up to ten before the end of the first request. */
-const MAX_FRAMES = 64;
-const DATA = 0;
+/** Frames up to the end of the first request; clients send up to ten. */
+const MAX_FRAMES = 1024;
 const HEADERS = 1;
-const SETTINGS = 4;
+const PUSH_PROMISE = 5;
 const CONTINUATION = 9;
 const END_HEADERS = 0x4;
 const PADDED = 0x8;
 const PRIORITY = 0x20;
 
+const SLASH = "/";
+const ASTERISK = "*";
+
 const NO_HOST: Facts = Object.freeze({ version: "2" });
-const MATCH_NO_HOST: Verdict = Object.freeze({ kind: "match", facts: NO_HOST });
 
 /** The frame in `bytes` at `at`. */
 interface Frame {
@@ -38,26 +40,74 @@ interface Frame {
 }
 
 /**
- * Judges what follows the preface. That it is HTTP/2 is certain; frames that no server would take
- * only mean that no host will be known.
- *
- * @param bytes All that came so far, the preface whole
- * @param preface Length of the preface
- * @returns A match, or what to wait for
+ * Judges what follows the preface in one session, each frame once. That it is HTTP/2 is certain; if no
+ * server would take what comes, only the host is in doubt. What comes before the first HEADERS is
+ * passed over, SETTINGS or not: nginx needs none.
  */
-export function detectHttp2(bytes: Uint8Array, preface: number): Verdict {
-  let at = preface;
-  for (let left = MAX_FRAMES; left > 0; left--) {
-    if (bytes.length - at < FRAME_HEADER) return needMore(at + FRAME_HEADER);
-    const frame = readFrame(bytes, at);
-    const { type, end } = frame;
-    const isFirst = at === preface;
-    if (end - frame.start > MAX_FRAME || (isFirst && type !== SETTINGS)) return MATCH_NO_HOST;
-    if (type === DATA || type === CONTINUATION) return MATCH_NO_HOST;
-    if (type === HEADERS) return readRequest(bytes, frame);
-    at = end;
+export class Http2Head {
+  /** The next frame. */
+  #at: number;
+  #frames = 0;
+  /** The HEADERS frame, once its CONTINUATIONs are waited for. */
+  #headers: Frame | undefined;
+  /** Starts and ends of what the frames hold of the header block. */
+  readonly #fragments: number[] = [];
+  #verdict: Verdict | undefined;
+
+  /** @param preface Length of the preface */
+  constructor(preface: number) {
+    this.#at = preface;
   }
-  return MATCH_NO_HOST;
+
+  /**
+   * Judges all that came so far.
+   *
+   * @param bytes All that came so far, the preface whole
+   * @returns A match, or what to wait for
+   */
+  judge(bytes: Uint8Array): Verdict {
+    while (this.#verdict === undefined) {
+      const at = this.#at;
+      if (bytes.length - at < FRAME_HEADER) return needMore(at + FRAME_HEADER);
+      const frame = readFrame(bytes, at);
+      const { type, end } = frame;
+      if (this.#headers === undefined && type !== HEADERS && type !== CONTINUATION) {
+        if (type === PUSH_PROMISE) this.#verdict = unreadable("malformed"); // it has a block, too
+      } else {
+        // A frame that is too long is not waited for.
+        if (!this.#fits(frame)) return this.#verdict = unreadable("malformed");
+        if (end > bytes.length) return needMore(end);
+        this.#verdict = this.#take(bytes, frame);
+      }
+      this.#at = end;
+      if (++this.#frames === MAX_FRAMES) this.#verdict ??= unreadable("frames");
+    }
+    return this.#verdict;
+  }
+
+  /** Whether a part of the header block may come in this frame (RFC 9113 §4.3). */
+  #fits({ type, stream, start, end }: Frame): boolean {
+    if (end - start > MAX_FRAME) return false;
+    if (this.#headers !== undefined) {
+      return type === CONTINUATION && stream === this.#headers.stream;
+    }
+    return type === HEADERS && stream % 2 === 1; // a client's streams are odd
+  }
+
+  #take(bytes: Uint8Array, frame: Frame): Verdict | undefined {
+    let { start, end } = frame;
+    if (this.#headers === undefined) {
+      this.#headers = frame;
+      if (frame.flags & PADDED) {
+        end -= u8(bytes, start);
+        start += 1;
+      }
+      if (frame.flags & PRIORITY) start += 5;
+      if (start > end || start > frame.end) return unreadable("malformed");
+    }
+    this.#fragments.push(start, end);
+    return frame.flags & END_HEADERS ? judgeBlock(join(bytes, this.#fragments)) : undefined;
+  }
 }
 
 function readFrame(bytes: Uint8Array, at: number): Frame {
@@ -71,63 +121,44 @@ function readFrame(bytes: Uint8Array, at: number): Frame {
   };
 }
 
-/** Joins the fragments of HEADERS and the CONTINUATIONs right after it (RFC 9113 §4.3). */
-function readRequest(bytes: Uint8Array, headers: Frame): Verdict {
-  if (headers.stream % 2 === 0) return MATCH_NO_HOST; // a client's streams are odd
-  if (headers.end > bytes.length) return needMore(headers.end);
-  const first = fragmentOf(bytes, headers);
-  if (first === undefined) return MATCH_NO_HOST;
-  if (headers.flags & END_HEADERS) return judge(first);
-
-  const fragments = [first];
-  let frame = headers;
-  while ((frame.flags & END_HEADERS) === 0) {
-    if (fragments.length === MAX_FRAMES) return MATCH_NO_HOST;
-    const at = frame.end;
-    if (bytes.length - at < FRAME_HEADER) return needMore(at + FRAME_HEADER);
-    frame = readFrame(bytes, at);
-    if (frame.type !== CONTINUATION || frame.stream !== headers.stream) return MATCH_NO_HOST;
-    if (frame.end - frame.start > MAX_FRAME) return MATCH_NO_HOST;
-    if (frame.end > bytes.length) return needMore(frame.end);
-    fragments.push(bytes.subarray(frame.start, frame.end));
-  }
-  return judge(join(fragments));
-}
-
-/** What a HEADERS frame holds of the block, or `undefined` where its padding does not fit. */
-function fragmentOf(bytes: Uint8Array, frame: Frame): Uint8Array | undefined {
-  let { start, end } = frame;
-  if (frame.flags & PADDED) {
-    end -= u8(bytes, start);
-    start += 1;
-  }
-  if (frame.flags & PRIORITY) start += 5;
-  return start > end || start > frame.end ? undefined : bytes.subarray(start, end);
-}
-
-function join(fragments: readonly Uint8Array[]): Uint8Array {
-  const block = new Uint8Array(fragments.reduce((sum, fragment) => sum + fragment.length, 0));
-  let at = 0;
-  for (const fragment of fragments) {
-    block.set(fragment, at);
-    at += fragment.length;
+/** The header block: a view if one fragment holds it, else a copy. */
+function join(bytes: Uint8Array, fragments: readonly number[]): Uint8Array {
+  if (fragments.length === 2) return bytes.subarray(fragments[0], fragments[1]);
+  let length = 0;
+  for (let i = 0; i < fragments.length; i += 2) length += fragments[i + 1]! - fragments[i]!;
+  const block = new Uint8Array(length);
+  let filled = 0;
+  for (let i = 0; i < fragments.length; i += 2) {
+    block.set(bytes.subarray(fragments[i], fragments[i + 1]), filled);
+    filled += fragments[i + 1]! - fragments[i]!;
   }
   return block;
 }
 
-/** The host is what `:authority` says, or `host` where there is no such field (RFC 9113 §8.3.1). */
-function judge(block: Uint8Array): Verdict {
-  let host: string | undefined;
-  let hosts = 0;
-  let differ = false;
+/**
+ * The host is what `:authority` and `host` agree on (RFC 9113 §8.3.1): servers differ in which of the
+ * two they go by. So do they if the path has an authority of its own.
+ */
+function judgeBlock(block: Uint8Array): Verdict {
+  const claims = new HostClaims();
+  let fields = 0;
+  let end: DetectEnd | undefined;
   const whole = decodeHeaderBlock(block, (name, value) => {
-    if (name !== ":authority" && name !== "host") return;
-    const named = hostOf(value);
-    if (hosts++ === 0) host = named;
-    else if (named !== host) differ = true;
+    if (++fields > MAX_FIELDS) end = "fields";
+    else if (name === ":authority" || name === "host") {
+      claims.add(value);
+      if (claims.end !== "bad_name") end = claims.end;
+    } else if (name === ":path" && value[0] !== SLASH && value !== ASTERISK) end = "malformed";
+    return end === undefined;
   });
-  if (!whole || differ || host === undefined) return MATCH_NO_HOST;
-  return { kind: "match", facts: { version: "2", host } };
+  end ??= whole ? claims.end : "malformed";
+  if (end !== undefined) return unreadable(end);
+  const { host } = claims;
+  return { kind: "match", facts: host === undefined ? NO_HOST : { version: "2", host } };
+}
+
+function unreadable(end: DetectEnd): Verdict {
+  return { kind: "match", facts: NO_HOST, end };
 }
 
 function needMore(bytes: number): Verdict {

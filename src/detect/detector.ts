@@ -62,6 +62,17 @@ export const NO_MATCH: Verdict = Object.freeze({ kind: "no_match" });
 /** The facts that a route can ask for. */
 export type FactName = "sni" | "alpn" | "ja4" | "host";
 
+/** Judges the first bytes of one session, and remembers what it has looked at. */
+export interface StreamJudge {
+  /**
+   * Judges the session's first bytes.
+   *
+   * @param bytes All that came so far, at least one byte; at each call what was given before and more
+   * @returns What {@linkcode Detector.tcp} says of these bytes
+   */
+  judge(bytes: Uint8Array): Verdict;
+}
+
 /** Recognises one protocol. */
 export interface Detector {
   /** The protocol's name in `match: { protocol }`, logs and metrics. */
@@ -75,6 +86,11 @@ export interface Detector {
    * @param alpn The protocol names that routes ask for; the same at each call for one session
    */
   readonly tcp?: (bytes: Uint8Array, alpn?: AlpnSet) => Verdict;
+  /**
+   * Begins a session. Set if `tcp`, asked again with each piece of a stream, would look at the same
+   * bytes again, which a client that sends byte by byte could multiply.
+   */
+  readonly session?: () => StreamJudge;
   /**
    * Judges the first datagrams of a UDP flow.
    *

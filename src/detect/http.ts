@@ -5,20 +5,33 @@
  * @module
  */
 
-import type { Detector, Verdict } from "./detector.ts";
-import { detectHttp1 } from "./_http1.ts";
-import { detectHttp2 } from "./_http2.ts";
+import { Http1Head } from "./_http1.ts";
+import { Http2Head } from "./_http2.ts";
+import type { Detector, StreamJudge, Verdict } from "./detector.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /** Recognises HTTP/1.x and HTTP/2 with prior knowledge, and finds the host asked for. */
-export const http: Detector = { name: "http", facts: ["host"], tcp: detectHttp };
+export const http: Detector = {
+  name: "http",
+  facts: ["host"],
+  tcp: (bytes) => new HttpHead().judge(bytes),
+  session: () => new HttpHead(),
+};
 
-function detectHttp(bytes: Uint8Array): Verdict {
-  let same = 0;
-  while (same < PREFACE.length && bytes[same] === PREFACE.charCodeAt(same)) same++;
-  if (same === PREFACE.length) return detectHttp2(bytes, same);
-  // So far a method of HTTP/1.x, such as PROPFIND, can begin alike.
-  if (same === bytes.length) return { kind: "need_more", bytes: same + 1 };
-  return detectHttp1(bytes);
+class HttpHead implements StreamJudge {
+  #head: StreamJudge | undefined;
+
+  judge(bytes: Uint8Array): Verdict {
+    if (this.#head === undefined) {
+      let same = 0;
+      while (same < PREFACE.length && bytes[same] === PREFACE.charCodeAt(same)) same++;
+      // So far a method of HTTP/1.x, such as PROPFIND, can begin alike.
+      if (same === bytes.length && same < PREFACE.length) {
+        return { kind: "need_more", bytes: same + 1 };
+      }
+      this.#head = same === PREFACE.length ? new Http2Head(same) : new Http1Head();
+    }
+    return this.#head.judge(bytes);
+  }
 }

@@ -6,7 +6,7 @@
  */
 
 import { type AlpnSet, NO_ALPN } from "../wire/alpn.ts";
-import type { Detector, FactName, Facts } from "./detector.ts";
+import type { Detector, FactName, Facts, StreamJudge, Verdict } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 import { http } from "./http.ts";
 import { quic } from "./quic.ts";
@@ -82,6 +82,8 @@ export class Detection {
   /** Per detector, the total bytes below which asking again is useless; `Infinity` = it said no. */
   readonly #wait: number[];
   readonly #detectors: readonly Detector[];
+  /** What a detector remembers of this session, in the place of the detector. */
+  readonly #judges: (StreamJudge | undefined)[] = [];
   readonly #needsHost: boolean;
   readonly #alpn: AlpnSet;
   #certain: Detected | undefined;
@@ -105,7 +107,10 @@ export class Detection {
    * @returns What they are, or `undefined` while more is needed
    */
   stream(bytes: Uint8Array): Detected | undefined {
-    return this.#ask(bytes.length, (detector) => detector.tcp?.(bytes, this.#alpn));
+    return this.#ask(bytes.length, (detector, i) => {
+      if (detector.session === undefined) return detector.tcp?.(bytes, this.#alpn);
+      return (this.#judges[i] ??= detector.session()).judge(bytes);
+    });
   }
 
   /**
@@ -139,14 +144,14 @@ export class Detection {
 
   #ask(
     length: number,
-    judge: (detector: Detector) => ReturnType<NonNullable<Detector["tcp"]>> | undefined,
+    judge: (detector: Detector, index: number) => Verdict | undefined,
   ): Detected | undefined {
     let open = false;
     for (let i = 0; i < this.#detectors.length; i++) {
       const wait = this.#wait[i]!;
       if (wait === Infinity) continue;
       const detector = this.#detectors[i]!;
-      const verdict = wait <= length ? judge(detector) : undefined;
+      const verdict = wait <= length ? judge(detector, i) : undefined;
       if (verdict === undefined) {
         open = true;
         continue;
@@ -163,7 +168,10 @@ export class Detection {
         case "need_more":
           open = true;
           this.#wait[i] = verdict.bytes;
-          if (verdict.certain === undefined) break;
+          if (verdict.certain === undefined) {
+            if (this.#certain?.protocol === detector.name) this.#certain = undefined;
+            break;
+          }
           this.#certain = { protocol: detector.name, facts: verdict.certain };
           if (verdict.lacks === "host" && !this.#needsHost) return this.#certain;
       }

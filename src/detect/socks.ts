@@ -9,7 +9,7 @@
  */
 
 import { u16, u8 } from "../wire/reader.ts";
-import { type Detector, type Facts, NO_MATCH, type Verdict } from "./detector.ts";
+import { type Detector, type Facts, NO_MATCH, type StreamJudge, type Verdict } from "./detector.ts";
 
 const NO_FACTS: Facts = Object.freeze({});
 const MATCH: Verdict = Object.freeze({ kind: "match", facts: NO_FACTS });
@@ -32,7 +32,11 @@ const MAX_DOMAIN = 255; // RFC 1035 §2.3.4
 export const socks5: Detector = { name: "socks5", tcp: detectSocks5 };
 
 /** Recognises SOCKS 4 and 4a by a whole request: command, address, user and, for 4a, domain. */
-export const socks4: Detector = { name: "socks4", tcp: detectSocks4 };
+export const socks4: Detector = {
+  name: "socks4",
+  tcp: (bytes) => new Socks4Head().judge(bytes),
+  session: () => new Socks4Head(),
+};
 
 function detectSocks5(bytes: Uint8Array): Verdict {
   if (bytes[0] !== 5) return NO_MATCH;
@@ -52,28 +56,31 @@ function detectSocks5(bytes: Uint8Array): Verdict {
   return common ? MATCH : NO_MATCH;
 }
 
-function detectSocks4(bytes: Uint8Array): Verdict {
-  if (bytes[0] !== 4) return NO_MATCH;
-  if (bytes.length < 2) return { kind: "need_more", bytes: 2 };
-  const command = bytes[1];
-  if (command !== 1 && command !== 2) return NO_MATCH; // CONNECT, BIND
-  if (bytes.length <= SOCKS4_HEADER) return { kind: "need_more", bytes: SOCKS4_HEADER + 1 };
-  const user = textEnd(bytes, SOCKS4_HEADER, MAX_USER);
-  if (typeof user !== "number") return user;
-  // 4a: the address 0.0.0.x says that a domain follows.
-  const is4a = u16(bytes, 4) === 0 && bytes[6] === 0 && bytes[7] !== 0;
-  if (!is4a) return MATCH;
-  const domain = textEnd(bytes, user + 1, MAX_DOMAIN);
-  if (typeof domain !== "number") return domain;
-  return domain === user + 1 ? NO_MATCH : MATCH;
-}
+/** One session's request, each byte of whose texts is looked at once. */
+class Socks4Head implements StreamJudge {
+  /** Where the text begins that is being read: the user, then the domain. */
+  #start = SOCKS4_HEADER;
+  #at = SOCKS4_HEADER;
+  #longest = MAX_USER;
 
-/** Index of the NUL that ends a text of printable bytes, or the verdict where there is none. */
-function textEnd(bytes: Uint8Array, start: number, longest: number): number | Verdict {
-  for (let i = start; i < bytes.length; i++) {
-    const c = bytes[i]!;
-    if (c === 0) return i;
-    if (c < 0x20 || c === 0x7f || i - start >= longest) return NO_MATCH;
+  judge(bytes: Uint8Array): Verdict {
+    if (bytes[0] !== 4) return NO_MATCH;
+    if (bytes.length < 2) return { kind: "need_more", bytes: 2 };
+    const command = bytes[1];
+    if (command !== 1 && command !== 2) return NO_MATCH; // CONNECT, BIND
+    if (bytes.length <= SOCKS4_HEADER) return { kind: "need_more", bytes: SOCKS4_HEADER + 1 };
+    // 4a: the address 0.0.0.x says that a domain follows.
+    const is4a = u16(bytes, 4) === 0 && bytes[6] === 0 && bytes[7] !== 0;
+    for (; this.#at < bytes.length; this.#at++) {
+      const c = bytes[this.#at]!;
+      if (c === 0) {
+        if (!is4a) return MATCH;
+        const inDomain = this.#start > SOCKS4_HEADER;
+        if (inDomain) return this.#at === this.#start ? NO_MATCH : MATCH;
+        this.#start = this.#at + 1;
+        this.#longest = MAX_DOMAIN;
+      } else if (c < 0x20 || c === 0x7f || this.#at - this.#start >= this.#longest) return NO_MATCH;
+    }
+    return { kind: "need_more", bytes: bytes.length + 1 };
   }
-  return { kind: "need_more", bytes: bytes.length + 1 };
 }

@@ -26,21 +26,13 @@ type Dial = (options: TargetOptions) => TargetSocket;
  * @throws {Error} what `dial` throws
  */
 export function faultySocket(dial: Dial, options: TargetOptions, plan: FaultPlan): TargetSocket {
-  const up = new FaultyWay(plan.up);
-  const down = new FaultyWay(plan.down);
-  const inner = dial({
-    ...options,
-    onReply: (bytes) => down.pass(bytes, (bytes) => settle(options.onReply(bytes))),
-  });
+  const down = new FaultyWay(plan.down, options);
+  down.deliver = options.onReply;
+  const inner = dial({ ...options, onReply: (bytes) => down.pass(bytes) });
+  const up = new FaultyWay(plan.up, options);
+  up.deliver = (bytes) => inner.send(bytes);
   return {
-    send: (bytes) =>
-      up.pass(bytes, (bytes) => {
-        try {
-          settle(inner.send(bytes));
-        } catch (error) {
-          options.onError(error);
-        }
-      }),
+    send: (bytes) => up.pass(bytes),
     close() {
       up.close();
       down.close();
@@ -49,36 +41,52 @@ export function faultySocket(dial: Dial, options: TargetOptions, plan: FaultPlan
   };
 }
 
-/** A late datagram that cannot be sent is one more that is lost. */
-function settle(sent: Promise<unknown> | undefined): void {
-  sent?.catch(() => {});
+/** Hands a datagram on; a promise where that takes its time. */
+type Deliver = (bytes: Uint8Array) => Promise<unknown> | undefined;
+
+interface Waiting {
+  readonly bytes: Uint8Array;
+  readonly due: number;
 }
 
-/** One direction. */
+/** One direction: what has the same delay leaves in the order in which it came. */
 class FaultyWay {
+  /** What takes the datagrams; may throw. */
+  deliver: Deliver = () => undefined;
   readonly #direction: FaultDirection;
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #onError: TargetOptions["onError"];
+  /** In the order in which they leave. */
+  readonly #queue: Waiting[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether one is being delivered, which the next has to wait for. */
+  #busy = false;
+  #closed = false;
   /** When the way is free again, where it is narrow. */
   #free = 0;
 
-  constructor(direction: FaultDirection) {
+  constructor(direction: FaultDirection, { onError }: Pick<TargetOptions, "onError">) {
     this.#direction = direction;
+    this.#onError = onError;
   }
 
-  pass(bytes: Uint8Array, deliver: (bytes: Uint8Array) => void): undefined {
+  /** Takes a datagram; a promise where the bytes are needed until it settles, which may reject. */
+  pass(bytes: Uint8Array): Promise<unknown> | undefined {
     const { config, random } = this.#direction;
     if (config.blackhole || random() < config.loss) return;
+    let sent: Promise<unknown> | undefined;
     const copies = random() < config.duplicate ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      const own = bytes.slice();
-      if (random() < config.corrupt && own.length > 0) {
+      let own = bytes;
+      if (random() < config.corrupt && bytes.length > 0) {
+        own = bytes.slice();
         own[Math.floor(random() * own.length)]! ^= 1 << Math.floor(random() * 8);
       }
-      this.#later(own, deliver);
+      sent = this.#later(own) ?? sent;
     }
+    return sent;
   }
 
-  #later(bytes: Uint8Array, deliver: (bytes: Uint8Array) => void): void {
+  #later(bytes: Uint8Array): Promise<unknown> | undefined {
     const { config, random } = this.#direction;
     const now = performance.now();
     const late = random() < config.reorder ? REORDER_MS + config.latency : 0;
@@ -86,17 +94,57 @@ class FaultyWay {
       this.#free = Math.max(now, this.#free) + bytes.length / config.bandwidth * 1000;
     }
     const ms = Math.max(0, this.#free - now) + delayOf(this.#direction) + late;
-    if (ms === 0) return deliver(bytes);
-    if (this.#timers.size >= MAX_WAITING) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      deliver(bytes);
-    }, ms);
-    this.#timers.add(timer);
+    if (ms === 0 && !this.#busy && this.#queue.length === 0) return this.#now(bytes);
+    if (this.#queue.length >= MAX_WAITING) return;
+    this.#put({ bytes: bytes.slice(), due: now + ms });
+    if (!this.#busy) this.#wait();
+  }
+
+  /** Delivers at once. */
+  #now(bytes: Uint8Array): Promise<unknown> | undefined {
+    const sent = this.deliver(bytes);
+    if (sent === undefined) return;
+    this.#busy = true;
+    const next = () => {
+      this.#busy = false;
+      this.#wait();
+    };
+    sent.then(next, next);
+    return sent;
+  }
+
+  /** Those that are due at the same time leave in the order in which they came. */
+  #put(one: Waiting): void {
+    let at = this.#queue.length;
+    while (at > 0 && this.#queue[at - 1]!.due > one.due) at--;
+    this.#queue.splice(at, 0, one);
+  }
+
+  /** Sets the timer for the first, or delivers it. */
+  #wait(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (!this.#busy && !this.#closed) {
+      const first = this.#queue[0];
+      if (first === undefined) return;
+      const ms = first.due - performance.now();
+      if (ms > 0) {
+        this.#timer = setTimeout(() => this.#wait(), Math.ceil(ms));
+        return;
+      }
+      this.#queue.shift();
+      try {
+        // A late datagram that cannot be sent is one more that is lost.
+        this.#now(first.bytes)?.catch(() => {});
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
   }
 
   close(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#queue.length = 0;
   }
 }

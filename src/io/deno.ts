@@ -190,8 +190,10 @@ class DenoTargetSocket implements TargetSocket {
         if (from.port !== port || from.hostname !== hostname) options.onStranger();
         else await options.onReply(bytes);
       } catch (error) {
-        if (classify(error) !== "closed") options.onError(error);
-        break;
+        if (classify(error) === "closed") break;
+        // Not the socket's end, unless its owner closes it.
+        options.onError(error);
+        await new Promise((resolve) => setTimeout(resolve, RECEIVE_BACKOFF_MS));
       }
     }
     giveDatagramBuffer(buffer);
@@ -215,8 +217,13 @@ const BY_CODE: Readonly<Record<string, IoFailure>> = {
   EMFILE: "no_descriptors",
   ENFILE: "no_descriptors",
   ENOBUFS: "not_sent",
+  ENOMEM: "not_sent",
+  EINVAL: "not_sent",
+  EAGAIN: "not_sent",
+  EPERM: "denied",
   EMSGSIZE: "not_sent",
-  EHOSTUNREACH: "unreachable",
+  EHOSTUNREACH: "host_unreachable",
+  EHOSTDOWN: "host_unreachable",
   ENETUNREACH: "unreachable",
   ENOENT: "refused",
   ETIMEDOUT: "timed_out",
@@ -236,6 +243,7 @@ function classify(error: unknown): IoFailure {
   if (error instanceof Deno.errors.AddrInUse) return "in_use";
   if (error instanceof Deno.errors.PermissionDenied) return "denied";
   if (error instanceof Deno.errors.NotCapable) return "denied";
+  if (error instanceof Deno.errors.WouldBlock) return "not_sent";
   if (error instanceof Deno.errors.BadResource) return "closed";
   if (error instanceof Deno.errors.Interrupted) return "closed";
   if (error instanceof DOMException && error.name === "AbortError") return "timed_out";

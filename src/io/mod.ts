@@ -131,6 +131,17 @@ export interface ReceiveOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A socket of the same address for one peer alone. */
+export interface Pin {
+  /** Closes it; what has come and was not read is lost. */
+  close(): void;
+  /**
+   * Lets others have what the peer sends from now on, gives out what has come before, and closes it. Not to
+   * be called where a datagram is being taken.
+   */
+  leave(): void;
+}
+
 /** A bound datagram socket. */
 export interface DatagramSocket {
   readonly local: Endpoint;
@@ -170,7 +181,7 @@ export interface DatagramSocket {
    * @returns What ends it
    * @throws {Error} where no socket is left
    */
-  pin?(peer: DatagramAddress): { close(): void };
+  pin?(peer: DatagramAddress): Pin;
 }
 
 /** What a flow does with what comes from its target. */
@@ -200,7 +211,10 @@ export interface TargetSocket {
 /** What a failed socket call means to shunt. */
 export type IoFailure =
   | "refused"
+  /** There is no way to the network that it lies in. */
   | "unreachable"
+  /** There is one, and the host does not answer there. */
+  | "host_unreachable"
   | "timed_out"
   | "reset"
   | "closed"

@@ -7,7 +7,8 @@
 import type { ListenerConfig, Transport } from "../config/schema.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import type { DatagramSocket, Endpoint, Io, IoFailure, StreamListener } from "../io/mod.ts";
-import { boundHost, formatAddress, overlaps, parseSocketAddress } from "../wire/address.ts";
+import { GivenUp, type Steps } from "../slices.ts";
+import { boundHost, formatAddress, parseSocketAddress } from "../wire/address.ts";
 
 /** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
 const PORT_ATTEMPTS = 32;
@@ -66,17 +67,36 @@ export function bindKey({ host, port }: Endpoint): string {
  * @returns The bound sockets by listener; with port 0, TCP and UDP of one address share a number
  * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
  */
-export function bindListeners(
+export function* bindListeners(
   listeners: Readonly<Record<string, ListenerConfig>>,
   options: BindOptions,
-): Map<string, Bound> {
-  const bound = new Map<string, Bound>();
+): Steps<Map<string, Bound>> {
   const fresh: { close(): void }[] = [];
-  const attempt = (name: string, config: ListenerConfig, work: (ends: Endpoint[]) => void) => {
+  let done = false;
+  try {
+    const bound = yield* bindAll(listeners, { ...options, fresh });
+    done = true;
+    return bound;
+  } finally {
+    if (!done) { for (const socket of fresh) socket.close(); }
+  }
+}
+
+function* bindAll(
+  listeners: Readonly<Record<string, ListenerConfig>>,
+  options: BindOptions & { readonly fresh: { close(): void }[] },
+): Steps<Map<string, Bound>> {
+  const bound = new Map<string, Bound>();
+  const own = { tcp: new BoundPorts(options.own?.tcp), udp: new BoundPorts(options.own?.udp) };
+  const attempt = function* (
+    name: string,
+    config: ListenerConfig,
+    work: (ends: Endpoint[]) => Steps<void>,
+  ): Steps<void> {
     try {
-      work(config.bind.map(endpointOf));
+      yield* work(config.bind.map(endpointOf));
     } catch (error) {
-      for (const socket of fresh) socket.close();
+      if (error instanceof GivenUp) throw error;
       const why = explain(options.io.classify(error), error);
       throw new ShuntError(`Cannot bind listener "${name}" to ${config.bind.join(", ")}: ${why}`, {
         code: "bind_failed",
@@ -86,18 +106,48 @@ export function bindListeners(
     }
   };
   for (const [name, config] of Object.entries(listeners)) {
-    attempt(name, config, (ends) => {
+    yield* attempt(name, config, function* (ends) {
       for (const at of ends) {
-        for (const transport of config.transports) look(at, transport, options);
+        for (const transport of config.transports) look(at, transport, { ...options, own });
+        yield;
       }
     });
   }
   for (const [name, config] of Object.entries(listeners)) {
-    attempt(name, config, (ends) => {
-      bound.set(name, bindListener(ends, config, { ...options, fresh }));
+    yield* attempt(name, config, function* (ends) {
+      bound.set(name, yield* bindListener(ends, config, { ...options, own }));
     });
   }
   return bound;
+}
+
+/** Addresses that are bound, by port: a wildcard takes it on all of them. */
+class BoundPorts {
+  readonly #hosts = new Map<number, Set<string>>();
+
+  /** @param addresses `IP:PORT` of each */
+  constructor(addresses: readonly string[] = []) {
+    for (const text of addresses) {
+      const at = parseSocketAddress(text);
+      if (typeof at === "string") continue;
+      const hosts = this.#hosts.get(at.port);
+      if (hosts === undefined) this.#hosts.set(at.port, new Set([boundHost(at.host)]));
+      else hosts.add(boundHost(at.host));
+    }
+  }
+
+  /** Reports whether an address would be bound together with one of them. */
+  overlap({ host, port }: Endpoint): boolean {
+    const hosts = this.#hosts.get(port);
+    if (hosts === undefined) return false;
+    return host === "0.0.0.0" || host === "::" || hosts.has(host) || hosts.has("0.0.0.0") ||
+      hosts.has("::");
+  }
+}
+
+/** How addresses are bound, with what this process has bound by port. */
+interface LookOptions extends Omit<BindOptions, "own"> {
+  readonly own: Readonly<Record<Transport, BoundPorts>>;
 }
 
 function endpointOf(text: string): Endpoint {
@@ -110,20 +160,20 @@ function endpointOf(text: string): Endpoint {
 function look(
   at: Endpoint,
   transport: Transport,
-  { io, shared, exclusive, own, known }: BindOptions,
+  { io, shared, exclusive, own, known }: LookOptions,
 ): void {
   if (!shared || exclusive !== true || at.port === 0) return;
-  if (overlaps(at, own?.[transport] ?? [])) return;
+  if (own[transport].overlap(at)) return;
   if (known[transport](bindKey(at)) !== undefined) return;
   if (transport === "tcp") io.listen(at, false).close();
   else io.bind(at, false).close();
 }
 
-function bindListener(
+function* bindListener(
   ends: readonly Endpoint[],
   { transports }: ListenerConfig,
-  options: BindOptions & { readonly fresh: { close(): void }[] },
-): Bound {
+  options: LookOptions & { readonly fresh: { close(): void }[] },
+): Steps<Bound> {
   const { io, shared, known, fresh } = options;
   const tcp: StreamListener[] = [];
   const udp: DatagramSocket[] = [];
@@ -143,6 +193,7 @@ function bindListener(
   const bind = (at: Endpoint) =>
     known.udp(bindKey(at)) ?? open(at, "udp", () => io.bind(at, shared));
   for (const at of ends) {
+    yield;
     if (transports.includes("tcp") && transports.includes("udp") && at.port === 0) {
       const pair = bindBoth({ listen, bind }, at);
       tcp.push(pair.tcp);

@@ -35,6 +35,7 @@ const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
   refused: "connect_refused",
   timed_out: "connect_timeout",
   unreachable: "connect_failed",
+  host_unreachable: "connect_failed",
   reset: "connect_failed",
   closed: "connect_failed",
   no_descriptors: "no_descriptors",
@@ -151,6 +152,7 @@ function describe(kind: IoFailure, error: unknown): string {
     case "timed_out":
       return "no answer within connect_timeout";
     case "unreachable":
+    case "host_unreachable":
       return "address unreachable";
     case "denied":
       return `not permitted (${messageOf(error)}); with Deno, allow it by --allow-net`;

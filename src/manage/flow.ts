@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { FlowList } from "./flow_list.ts";
+
 /**
  * Where a flow stands: the route is being found; the target is being resolved; what was held goes to
  * the target in order; datagrams go straight on; over.
@@ -37,6 +39,11 @@ export interface FlowLimits {
   readonly heldDatagrams: number;
   /** Milliseconds that detection may take: `detect.timeout`. */
   readonly detectMs: number;
+  /**
+   * How long an open flow may be silent of which the client has sent one datagram and the target none, if
+   * that is shorter than its own idle time; no bound of its own unless given.
+   */
+  readonly unansweredMs?: number;
 }
 
 /** Memory that everything which holds bytes shares: `limits.detect_memory`. */
@@ -116,6 +123,7 @@ export interface FlowOrigin<D> {
   readonly data: D;
   readonly now: number;
   readonly deadline: number;
+  readonly unansweredMs: number;
 }
 
 /** The same flow as the table sees it: it alone writes here. */
@@ -126,6 +134,7 @@ export class FlowRecord<D> implements Flow<D> {
   readonly port: number;
   readonly data: D;
   readonly started: number;
+  readonly unansweredMs: number;
   readonly held: Uint8Array[] = [];
   state: FlowState = "detecting";
   reason = "";
@@ -141,6 +150,10 @@ export class FlowRecord<D> implements Flow<D> {
   downBytes = 0;
   dropped = 0;
   stale = false;
+  /** The list that it is in, and its neighbours there. */
+  list: FlowList<D> | undefined;
+  before: FlowRecord<D> | undefined;
+  after: FlowRecord<D> | undefined;
   index = -1;
 
   /** @param origin Who it belongs to and when it began */
@@ -153,5 +166,6 @@ export class FlowRecord<D> implements Flow<D> {
     this.started = origin.now;
     this.lastSeen = origin.now;
     this.deadline = origin.deadline;
+    this.unansweredMs = origin.unansweredMs;
   }
 }

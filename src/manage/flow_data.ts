@@ -5,12 +5,13 @@
  */
 
 import type { Detected, Detection } from "../detect/mod.ts";
-import type { DatagramAddress, TargetSocket } from "../io/mod.ts";
+import type { DatagramAddress, Pin, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import { Holder } from "./budget.ts";
 import type { Flow } from "./flow.ts";
 import { NOTHING } from "./preface.ts";
+import type { ConnectionIds, QuicLanes } from "./quic_lanes.ts";
 import type { ListenerState } from "./session.ts";
 
 /** What the steps of a flow's life leave behind. */
@@ -26,8 +27,14 @@ export class FlowData extends Holder {
   /** What the first datagram that can be sent is to carry before it: a PROXY header. */
   preface: Uint8Array = NOTHING;
   server: TargetSocket | undefined;
+  /** Settles once what was held is sent; unset where nothing is being sent. */
+  flushing: Promise<void> | undefined;
+  /** The QUIC connection IDs by which its target is addressed; unset where routes do not depend on them. */
+  ids: ConnectionIds | undefined;
+  /** The flows of the same client address, if there are several. */
+  lanes: QuicLanes | undefined;
   /** What keeps hearing the client after the listener's socket was handed over. */
-  pin: { close(): void } | undefined;
+  pin: Pin | undefined;
   detectMs: number | undefined;
   /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset where none had to be. */
   resolveMs: number | undefined;

@@ -6,6 +6,9 @@
  */
 
 import type { DropReason } from "../observe/counters.ts";
+import { FlowIndex } from "./flow_index.ts";
+import { FlowList } from "./flow_list.ts";
+import { type FlowTableOptions, isShortage } from "./flow_table_options.ts";
 import {
   type Arrival,
   type Expiry,
@@ -13,8 +16,9 @@ import {
   type FlowLimits,
   FlowRecord,
   type FlowState,
-  type MemoryBudget,
 } from "./flow.ts";
+
+export type { FlowTableOptions, Shortage } from "./flow_table_options.ts";
 
 /**
  * What a held datagram costs beside its payload: measured 400 to 480 bytes of resident memory for a
@@ -23,29 +27,13 @@ import {
 export const HELD_OVERHEAD = 400;
 
 /**
- * How many closed flows stay in the maps at most until the next sweep. A `Map` keeps a deleted entry in its
- * hash chain until it rehashes: deleting at once, one client that comes and goes beside 10,000 others
- * walked thousands of dead entries, 80 µs a flow instead of 2.
+ * Flows that end for one newcomer at most: one for a place in the table, one for a descriptor. More would
+ * let a datagram end many where a reload has lowered the limit.
  */
-const CLOSED_KEPT = 1024;
+const MOST_DISPLACED = 2;
 
-/** What a table needs from outside; none of these functions may throw or, unless it says so, call the table. */
-export interface FlowTableOptions<D> {
-  /** What the flows may take. */
-  readonly limits: FlowLimits;
-  /** Memory for held datagrams, shared with whatever else holds bytes. */
-  readonly budget: MemoryBudget<D>;
-  /** Counts dropped datagrams; may count what others drop as well. */
-  readonly drops: Record<DropReason, number>;
-  /** Makes the id of a new flow. */
-  readonly newId: () => string;
-  /** Makes what the shell attaches to a new flow. */
-  readonly newData: () => D;
-  /** Asked once per new flow: a drop reason refuses it, `undefined` admits it. */
-  readonly admit: (host: string) => DropReason | undefined;
-  /** Called exactly once for every admitted flow, when it closes. */
-  readonly release: (flow: Flow<D>) => void;
-}
+/** Silence after which a flow that had an answer to its only datagram may have to make room. */
+const QUIET_MS = 2000;
 
 /**
  * The flows of one listener. No method throws, whatever the order of calls; on a closed flow, or
@@ -64,12 +52,13 @@ export class FlowTable<D> {
   readonly counts: Readonly<Record<Exclude<FlowState, "closed">, number>>;
   readonly #counts = { detecting: 0, resolving: 0, flushing: 0, open: 0 };
   readonly #options: FlowTableOptions<D>;
-  /** By slot, then host, then port: 54 ns a look-up, where one joined string costs 133. */
-  readonly #slots: Map<string, Map<number, FlowRecord<D>>>[] = [];
+  readonly #index = new FlowIndex<D>();
   /** All flows, dense, so that a sweep is a plain loop that allocates nothing. */
   readonly #all: FlowRecord<D>[] = [];
-  /** Closed flows that the maps still know. */
-  readonly #closed: FlowRecord<D>[] = [];
+  /** Of which the client has sent one datagram and the target none, in order of age. */
+  readonly #unanswered = new FlowList<D>();
+  /** Of which the client has sent one datagram and the target has answered, the quietest first. */
+  readonly #answered = new FlowList<D>();
   #now = -Infinity;
   #held = 0;
 
@@ -81,20 +70,12 @@ export class FlowTable<D> {
     this.counts = this.#counts;
   }
 
-  /**
-   * Tells how many flows live.
-   *
-   * @returns The number of flows
-   */
+  /** How many flows live. */
   get size(): number {
     return this.#all.length;
   }
 
-  /**
-   * Tells how much of the budget held datagrams take: payload and {@linkcode HELD_OVERHEAD} each.
-   *
-   * @returns Bytes
-   */
+  /** Bytes of the budget that held datagrams take: payload and {@linkcode HELD_OVERHEAD} each. */
   get held(): number {
     return this.#held;
   }
@@ -106,14 +87,23 @@ export class FlowTable<D> {
    * @returns The number of addresses
    */
   get hosts(): number {
-    return this.#slots.reduce((sum, hosts) => sum + hosts.size, 0);
+    return this.#index.hosts;
+  }
+
+  /** The flow that has waited longest for a first answer to its only datagram, if any does. */
+  get oldestUnanswered(): Flow<D> | undefined {
+    return this.#unanswered.first;
+  }
+
+  /** The flow that has been silent longest, for 2 s or more, after answers to its only datagram, if any. */
+  get oldestQuiet(): Flow<D> | undefined {
+    const flow = this.#answered.first;
+    return flow !== undefined && this.#now - flow.lastSeen >= QUIET_MS ? flow : undefined;
   }
 
   /**
    * Walks over all flows. The flow it stands on may be closed; where others close meanwhile, one
    * may be seen twice, none is missed.
-   *
-   * @returns Every flow
    */
   *[Symbol.iterator](): Generator<Flow<D>> {
     for (let i = this.#all.length - 1; i >= 0; i--) {
@@ -134,12 +124,13 @@ export class FlowTable<D> {
    */
   arrive(slot: number, host: string, port: number, datagram: Uint8Array, now: number): Arrival {
     if (now > this.#now) this.#now = now;
-    const flow = this.#slots[slot]?.get(host)?.get(port);
+    const flow = this.#index.find(slot, host, port);
     if (flow === undefined || flow.state === "closed") {
       return this.#begin(slot, host, port, datagram);
     }
     this.flow = flow;
     if (flow.stale && flow.state === "open") return "stale";
+    flow.list?.delete(flow);
     flow.lastSeen = this.#now;
     if (flow.state === "open") {
       flow.upDatagrams++;
@@ -165,7 +156,7 @@ export class FlowTable<D> {
    * @returns The flow, if it lives
    */
   find(slot: number, host: string, port: number): Flow<D> | undefined {
-    const flow = this.#slots[slot]?.get(host)?.get(port);
+    const flow = this.#index.find(slot, host, port);
     return flow?.state === "closed" ? undefined : flow;
   }
 
@@ -240,6 +231,7 @@ export class FlowTable<D> {
     if (now > this.#now) this.#now = now;
     const record = this.#own(flow);
     if (record?.state !== "open" && record?.state !== "flushing") return false;
+    if (record.list !== undefined) this.#answered.add(record);
     record.lastSeen = this.#now;
     record.downDatagrams++;
     record.downBytes += bytes;
@@ -296,15 +288,21 @@ export class FlowTable<D> {
       if (flow === undefined) continue;
       // Negated, so that a time that is not a number expires a flow rather than keeping it for ever.
       if (!(time < flow.deadline)) onExpired(flow, "deadline");
-      else if (!(time - flow.lastSeen < flow.idleMs)) onExpired(flow, "idle");
+      else if (!(time - flow.lastSeen < this.#idleOf(flow))) onExpired(flow, "idle");
     }
-    this.#forget();
+    this.#index.forget();
+  }
+
+  /** How long a flow may be silent; before it has a target its deadline counts. */
+  #idleOf({ list, idleMs, unansweredMs }: FlowRecord<D>): number {
+    if (list !== this.#unanswered || idleMs === Infinity) return idleMs;
+    return Math.min(idleMs, unansweredMs);
   }
 
   #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
-    const refusal = this.#all.length >= this.limits.flows
+    const refusal = this.#isFull && !this.#hasDisplaceable
       ? "limit_flows"
-      : this.#refusal(datagram.length) ?? this.#admit(host, datagram.length);
+      : this.#refusal(datagram.length) ?? this.#admit(host, port, datagram.length);
     if (refusal !== undefined) {
       this.flow = undefined;
       this.drops[refusal]++;
@@ -318,23 +316,40 @@ export class FlowTable<D> {
       data: this.#options.newData(),
       now: this.#now,
       deadline: this.#now + this.limits.detectMs,
+      unansweredMs: this.limits.unansweredMs ?? Infinity,
     });
-    const hosts = this.#slots[slot] ??= new Map();
-    const ports = hosts.get(host);
-    if (ports === undefined) hosts.set(host, new Map([[port, flow]]));
-    else ports.set(port, flow);
+    this.#index.add(flow);
     flow.index = this.#all.push(flow) - 1;
+    this.#unanswered.add(flow);
     this.#counts.detecting++;
     this.#hold(flow, datagram);
     this.flow = flow;
     return "new";
   }
 
-  /** Asks last, as an admission counts; gives back what {@linkcode #refusal} took when it is denied. */
-  #admit(host: string, bytes: number): DropReason | undefined {
-    const refusal = this.#options.admit(host);
-    if (refusal !== undefined) this.#options.budget.give(bytes + HELD_OVERHEAD);
-    return refusal;
+  get #hasDisplaceable(): boolean {
+    const found = this.oldestUnanswered ?? this.oldestQuiet;
+    return found !== undefined && this.#options.makeRoom !== undefined;
+  }
+
+  get #isFull(): boolean {
+    return this.#all.length >= this.limits.flows;
+  }
+
+  /**
+   * Asks last, as an admission counts, and again where another flow has made room; gives back what
+   * {@linkcode #refusal} took when it is denied.
+   */
+  #admit(host: string, port: number, bytes: number): DropReason | undefined {
+    for (let displaced = 0;; displaced++) {
+      const refusal = this.#isFull ? "limit_flows" : this.#options.admit(host, port);
+      if (refusal === undefined) return undefined;
+      const again = isShortage(refusal) && displaced < MOST_DISPLACED &&
+        this.#options.makeRoom?.(refusal, host) === true;
+      if (again) continue;
+      this.#options.budget.give(bytes + HELD_OVERHEAD);
+      return refusal;
+    }
   }
 
   /** Tells why a datagram cannot be held; where it can, its memory is taken. */
@@ -373,25 +388,14 @@ export class FlowTable<D> {
   }
 
   #remove(flow: FlowRecord<D>): void {
+    flow.list?.delete(flow);
     const last = this.#all.pop();
     if (last !== undefined && last !== flow) {
       this.#all[flow.index] = last;
       last.index = flow.index;
     }
     flow.index = -1;
-    if (this.#closed.push(flow) >= CLOSED_KEPT) this.#forget();
-  }
-
-  /** Takes the closed flows out of the maps, unless their client has begun a new one since. */
-  #forget(): void {
-    for (const flow of this.#closed) {
-      const hosts = this.#slots[flow.slot];
-      const ports = hosts?.get(flow.host);
-      if (ports?.get(flow.port) !== flow) continue;
-      ports.delete(flow.port);
-      if (ports.size === 0) hosts?.delete(flow.host);
-    }
-    this.#closed.length = 0;
+    this.#index.closed(flow);
   }
 
   /** The record behind a flow that lives in this table. */

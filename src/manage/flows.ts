@@ -7,28 +7,26 @@
 
 import { monotonicUlid } from "@std/ulid";
 import { type Detected, Detection } from "../detect/mod.ts";
-import type { DetectEnd } from "../detect/ends.ts";
-import { ConnectError, DetectError, ResolveError } from "../errors.ts";
 import type { DatagramAddress, DatagramSocket } from "../io/mod.ts";
-import type { CloseReason } from "../observe/counters.ts";
-import type { Seen } from "../resolve/router.ts";
-import type { Upstream } from "../resolve/upstream.ts";
+import type { CloseReason, DropReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
-import { concatenate } from "../wire/bytes.ts";
+import { mayBeginQuic } from "../wire/quic_ids.ts";
 import type { Budget } from "./budget.ts";
 import { type Clock, TICK_MS } from "./clock.ts";
-import { type DialParts, dialUpstream } from "./dial.ts";
+import type { Crowd } from "./crowd.ts";
+import type { DialParts } from "./dial.ts";
 import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
 import { countBytes, FlowData } from "./flow_data.ts";
-import { FlowTable } from "./flow_table.ts";
+import { FlowSteps } from "./flow_steps.ts";
+import { FlowTable, type Shortage } from "./flow_table.ts";
+import { FlowTraffic } from "./flow_traffic.ts";
 import { hasDeadTargets, isGone } from "./flow_moves.ts";
 import { LocalSlots } from "./local_slots.ts";
-import { flowPreface, NOTHING } from "./preface.ts";
+import type { OwnEndpoints } from "./own_endpoints.ts";
+import { QuicClients } from "./quic_clients.ts";
+import { ConnectionIds, LANES } from "./quic_lanes.ts";
 import type { ListenerState } from "./session.ts";
-import { closesUnreadable, UNREADABLE } from "./unreadable.ts";
 
-/** Idle time of a flow whose upstream sets none: 30 s. */
-const IDLE_MS = 30_000;
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
 
@@ -46,6 +44,10 @@ export type FlowEnd = (flow: Flow<FlowData>, reason: CloseReason, error: unknown
 export interface FlowParts extends DialParts {
   readonly clock: Clock;
   readonly budget: Budget;
+  /** All flows of the thread, which make room for one another. */
+  readonly crowd: Crowd;
+  /** What shunt itself listens on. */
+  readonly own: OwnEndpoints;
   readonly onEnd: FlowEnd;
 }
 
@@ -56,11 +58,14 @@ export class Flows {
   readonly #socket: DatagramSocket;
   readonly #parts: FlowParts;
   readonly #table: FlowTable<FlowData>;
+  readonly #traffic: FlowTraffic;
   #listener: ListenerState;
   readonly #slots = new LocalSlots();
+  readonly #clients: QuicClients;
+  readonly #steps: FlowSteps;
   readonly #onIdle: (() => void)[] = [];
   readonly #shed = (flow: Flow<FlowData>) => this.end(flow, "detect_memory");
-  #handedOver = false;
+  #holding = false;
   #nextSweep = 0;
 
   /**
@@ -78,10 +83,29 @@ export class Flows {
       drops: listener.counters.drops,
       newId: () => monotonicUlid(),
       newData: () => new FlowData(this.#listener, this.#shed),
-      admit: (host) =>
-        this.draining ? "draining" : this.#listener.limits.admit("flow", unmapHost(host)),
+      admit: (host, port) => this.#admit(host, port),
+      makeRoom: (shortage, host) => this.#makeRoom(shortage, host),
       release: ({ host, data }) => data.listener.limits.release("flow", unmapHost(host)),
     });
+    this.#traffic = new FlowTraffic(this.#table, socket, {
+      ...parts,
+      end: (flow, reason, error) => this.end(flow, reason, error),
+    });
+    this.#steps = new FlowSteps({
+      ...parts,
+      table: this.#table,
+      traffic: this.#traffic,
+      local: socket.local,
+      listener: () => this.#listener,
+      end: (flow, reason, error) => this.end(flow, reason, error),
+    });
+    this.#clients = new QuicClients(this.#table, {
+      detect: (datagram) =>
+        new Detection("udp", false, this.#listener.router.alpn).datagrams([datagram]),
+      routeOf: (detected, host) => this.#steps.routeOf(detected, host),
+      displace: (flow) => this.end(flow, "displaced"),
+    });
+    parts.crowd.add(this);
   }
 
   /** Whose flows they are: new ones, that is; those that run keep to what they began with. */
@@ -96,6 +120,16 @@ export class Flows {
     for (const flow of this.#table) {
       if (isGone(flow.data, listener.upstreams)) this.#table.expire(flow);
     }
+  }
+
+  /** The flow that has waited longest for a first answer, after one datagram. */
+  get oldestUnanswered(): Flow<FlowData> | undefined {
+    return this.#table.oldestUnanswered;
+  }
+
+  /** The flow that has been quiet longest after answers to its only datagram. */
+  get oldestQuiet(): Flow<FlowData> | undefined {
+    return this.#table.oldestQuiet;
   }
 
   /** How many flows live. */
@@ -115,8 +149,11 @@ export class Flows {
    * @param error Why
    */
   undeliverable(to: DatagramAddress, error: unknown): void {
-    const flow = this.#table.find(this.#slots.of(to.local), to.hostname, to.port);
-    if (flow !== undefined) this.#sendFailed(flow, "client_reset", error);
+    const slot = this.#slots.of(to.local) * LANES;
+    for (let lane = 0; lane < LANES; lane++) {
+      const flow = this.#table.find(slot + lane, to.hostname, to.port);
+      if (flow !== undefined) this.#traffic.failed(flow, "client_reset", error);
+    }
   }
 
   /**
@@ -127,22 +164,44 @@ export class Flows {
    * @returns A promise where `bytes` are still being sent; it never rejects
    */
   take(bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
-    const slot = this.#slots.of(from.local);
+    const slot = this.#slots.of(from.local) * LANES;
+    if (this.#listener.router.readsDatagrams && mayBeginQuic(bytes)) {
+      return this.#takeInitial(slot, bytes, from);
+    }
+    if (this.#clients.isEmpty) return this.#arrive(slot, bytes, from);
+    const takers = this.#clients.takers(slot, bytes, from);
+    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from)));
+  }
+
+  #takeInitial(slot: number, bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
+    const places = this.#clients.place(slot, bytes, from);
+    if (places.length === 0) this.#listener.counters.drops.hidden_initial++;
+    return allOf(places.map(({ slot, detected }) => this.#arrive(slot, bytes, from, detected)));
+  }
+
+  /** Gives a datagram to the flow of a slot. */
+  #arrive(
+    slot: number,
+    bytes: Uint8Array,
+    from: DatagramAddress,
+    known?: Detected,
+  ): Promise<void> | undefined {
     const { now } = this.#parts.clock;
     const arrival = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
     const { flow } = this.#table;
     if (flow === undefined) return;
     switch (arrival) {
       case "forward":
-        return this.#send(flow, bytes);
+        return this.#traffic.send(flow, bytes);
       case "new":
-        this.#begin(flow, from);
+        this.#begin(flow, from, known);
         return;
       case "held":
-        if (flow.state === "detecting") this.#detect(flow);
-        return;
+        if (flow.state === "detecting") this.#steps.detect(flow);
+        // Whoever received it waits, or a burst would fill what a flow may hold before it is sent.
+        return flow.data.flushing;
       case "full":
-        this.#conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
+        this.#steps.conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
         return;
       case "stale":
         return this.#renew(flow, bytes, from);
@@ -150,6 +209,18 @@ export class Flows {
       case "refused":
         return;
     }
+  }
+
+  #admit(host: string, port: number): DropReason | undefined {
+    if (this.draining) return "draining";
+    if (this.#parts.own.has(host, port)) return "own_address";
+    return this.#listener.limits.admit("flow", unmapHost(host));
+  }
+
+  #makeRoom(shortage: Shortage, host: string): boolean {
+    const { limits, name } = this.#listener;
+    if (limits.refusesSource(unmapHost(host))) return false;
+    return this.#parts.crowd.displace(shortage === "limit_flows" ? name : undefined);
   }
 
   /** Begins another flow in the place of one whose target is gone, knowing what that had learned. */
@@ -163,10 +234,25 @@ export class Flows {
     }
   }
 
-  /** Another shunt is about to get what is new at the address: flows keep hearing their clients. */
-  handOver(): void {
-    this.#handedOver = true;
+  /**
+   * Has each flow keep its client: others are about to get what is new at the address.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  hold(on: boolean): void {
+    this.#holding = on;
     for (const flow of this.#table) this.#pin(flow.data);
+  }
+
+  /** What clients send from now on is the other shunt's; answers to what came before still reach them. */
+  leave(): void {
+    for (const flow of this.#table) this.#leave(flow.data);
+  }
+
+  #leave(data: FlowData): void {
+    const { pin } = data;
+    data.pin = undefined;
+    pin?.leave();
   }
 
   #pin(data: FlowData): void {
@@ -192,7 +278,7 @@ export class Flows {
       else if (flow.state !== "detecting") this.end(flow, "dns_failed");
       else if (flow.data.listener.config.detect.on_timeout === "close") {
         this.end(flow, "detect_timeout");
-      } else this.#conclude(flow, "deadline");
+      } else this.#steps.conclude(flow, "deadline");
     });
     for (const flow of this.#table) countBytes(flow);
     this.#expireDead();
@@ -209,6 +295,9 @@ export class Flows {
   /** A flow has no end of its own: while draining, a short silence is one. */
   #endQuiet(now: number): void {
     for (const flow of this.#table) {
+      if (now - flow.lastSeen < DRAIN_IDLE_MS) continue;
+      this.#leave(flow.data);
+      // Something may have come that instant.
       if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "drained");
     }
   }
@@ -223,6 +312,7 @@ export class Flows {
   end(flow: Flow<FlowData>, reason: CloseReason, error?: unknown): void {
     if (!this.#table.close(flow, reason)) return;
     const { server, target, pin } = flow.data;
+    this.#clients.ended(flow);
     server?.close();
     pin?.close();
     target?.flows.add(-1);
@@ -254,147 +344,22 @@ export class Flows {
     const { counters, router } = flow.data.listener;
     counters.flows.begin();
     flow.data.client = this.#socket.keep(client);
+    this.#clients.began(flow);
+    if (router.readsDatagrams) flow.data.ids = ConnectionIds.of(flow.held[0]);
     // Begun before the other one gets what is new, it has to keep its client as well.
-    if (this.#handedOver) this.#pin(flow.data);
+    if (this.#holding) this.#pin(flow.data);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
-      this.#route(flow, known);
+      this.#steps.route(flow, known);
     } else {
       flow.data.detection = new Detection("udp", router.needsHost, router.alpn);
-      this.#detect(flow);
+      this.#steps.detect(flow);
     }
   }
+}
 
-  #detect(flow: Flow<FlowData>): void {
-    const detected = flow.data.detection?.datagrams(flow.held);
-    if (detected !== undefined) this.#route(flow, detected);
-  }
-
-  /** Goes on with what is certain, where no more datagrams come or may be held. */
-  #conclude(flow: Flow<FlowData>, end: DetectEnd): void {
-    this.#route(flow, flow.data.detection?.conclude(end));
-  }
-
-  #route(flow: Flow<FlowData>, detected?: Detected): void {
-    const { data } = flow;
-    const counters = data.listener.counters.flows;
-    if (detected !== undefined) {
-      data.detected = detected;
-      data.detection = undefined;
-      data.detectMs = performance.now() - data.started;
-      counters.detectSeconds.observe(data.detectMs / 1000);
-    }
-    counters.detect(detected?.protocol);
-    const seen: Seen = {
-      transport: "udp",
-      protocol: detected?.protocol ?? "",
-      source: unmapHost(flow.host),
-      ...detected?.facts,
-    };
-    if (detected?.end !== undefined) {
-      counters.endDetection(detected.end);
-      if (closesUnreadable(data.listener, detected, seen)) {
-        return this.end(flow, "unreadable", new DetectError(UNREADABLE, { code: "unreadable" }));
-      }
-    }
-    const route = data.listener.router.match(seen);
-    if (route === undefined) return this.end(flow, "no_route");
-    data.route = route;
-    counters.match(route.index);
-    const upstream = data.listener.upstreams.get(route.upstream);
-    if (upstream === undefined) return this.end(flow, "internal_error");
-    data.upstream = upstream;
-    this.#table.resolving(flow, upstream.config.connect_timeout + TICK_MS);
-    this.#open(flow, upstream).catch((error: unknown) => {
-      if (error instanceof ConnectError || error instanceof ResolveError) {
-        this.end(flow, error.code as CloseReason, error);
-      } else {
-        this.end(flow, "internal_error", error);
-      }
-    });
-  }
-
-  /** Finds a target that can be sent to, and sends what is held. */
-  async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
-    const { data } = flow;
-    const dialed = dialUpstream(flow, upstream, {
-      ...this.#parts,
-      onReply: (bytes) => this.#reply(flow, bytes),
-      onStranger: () => {
-        data.listener.counters.drops.not_target++;
-      },
-      onError: (error) => this.end(flow, "target_reset", error),
-    });
-    // No await where there is nothing to wait for: the rest of a batch is not held, but forwarded.
-    const server = dialed instanceof Promise ? await dialed : dialed;
-    if (server === undefined) return;
-    const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
-    if (!this.#table.opened(flow, idleMs)) return server.close();
-    data.server = server;
-    data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
-    upstream.times.udp.observe(data.connectMs / 1000);
-    data.target?.totals.addFlow();
-    data.preface = flowPreface(flow, upstream, this.#socket.local);
-    for (let held = this.#table.nextHeld(flow); held; held = this.#table.nextHeld(flow)) {
-      const sent = this.#send(flow, held);
-      if (sent !== undefined) await sent;
-    }
-    // A reload that came meanwhile has not asked about a flow without a target.
-    if (data.listener !== this.#listener && isGone(data, this.#listener.upstreams)) {
-      this.#table.expire(flow);
-    }
-  }
-
-  #send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
-    const { data } = flow;
-    const { preface } = data;
-    // It goes with the first datagram that can be sent.
-    data.preface = NOTHING;
-    try {
-      const sent = data.server?.send(preface === NOTHING ? bytes : concatenate(preface, bytes));
-      return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset", preface);
-    } catch (error) {
-      data.preface = preface;
-      this.#sendFailed(flow, "target_reset", error);
-    }
-  }
-
-  #reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
-    const { data } = flow;
-    const { client } = data;
-    if (client === undefined) return;
-    if (!data.answered) {
-      data.answered = true;
-      data.target?.standing.answered();
-    }
-    if (!this.#table.reply(flow, bytes.length, this.#parts.clock.now)) return;
-    try {
-      const sent = this.#socket.send(bytes, client);
-      return sent === undefined ? undefined : this.#settle(flow, sent, "client_reset");
-    } catch (error) {
-      this.#sendFailed(flow, "client_reset", error);
-    }
-  }
-
-  async #settle(
-    flow: Flow<FlowData>,
-    sent: Promise<unknown>,
-    reason: CloseReason,
-    preface = NOTHING,
-  ): Promise<void> {
-    try {
-      await sent;
-    } catch (error) {
-      if (preface !== NOTHING) flow.data.preface = preface;
-      this.#sendFailed(flow, reason, error);
-    }
-  }
-
-  /** One datagram that cannot be sent is lost; a socket that cannot send ends its flow. */
-  #sendFailed(flow: Flow<FlowData>, reason: CloseReason, error: unknown): void {
-    if (this.#parts.io.classify(error) === "not_sent") {
-      flow.data.listener.counters.drops.send_failed++;
-    } else this.end(flow, reason, error);
-  }
+/** Waits for all that takes time. */
+function allOf(sent: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
+  return sent.length > 1 ? Promise.all(sent).then(() => {}) : sent[0];
 }
 
 /** The memory of all detections, as a flow table asks for it. */
@@ -415,5 +380,6 @@ function limitsOf({ config }: ListenerState): FlowLimits {
     heldBytes: config.detect.max_bytes,
     heldDatagrams: HELD_DATAGRAMS,
     detectMs: config.detect.timeout + TICK_MS,
+    unansweredMs: config.limits.unanswered_flow_timeout + TICK_MS,
   };
 }

@@ -49,6 +49,8 @@ export const SOCKETS: Readonly<Record<LimitKind, number>> = { session: 2, flow: 
 export interface SocketLimit {
   readonly count: SharedCount;
   readonly most: number;
+  /** How many of them may be flows'; all unless given. */
+  readonly flows?: { readonly count: SharedCount; readonly most: number };
 }
 
 /** What limits are measured by. */
@@ -134,8 +136,7 @@ export class Limits {
     if (this.#pressure?.refuses()) return "no_memory";
     if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
     if (kind === "flow" && !this.#flows.take(flows)) return "limit_flows";
-    const sockets = this.#sockets;
-    if (sockets !== undefined && !sockets.count.take(sockets.most, SOCKETS[kind])) {
+    if (!this.#takeSockets(kind)) {
       (kind === "session" ? this.#sessions : this.#flows).add(-1);
       return "no_descriptors";
     }
@@ -144,9 +145,30 @@ export class Limits {
     return refused;
   }
 
+  #takeSockets(kind: LimitKind): boolean {
+    if (this.#sockets === undefined) return true;
+    const { count, most, flows } = this.#sockets;
+    if (kind === "flow" && flows?.count.take(flows.most, SOCKETS.flow) === false) return false;
+    if (count.take(most, SOCKETS[kind])) return true;
+    if (kind === "flow") flows?.count.add(-SOCKETS.flow);
+    return false;
+  }
+
   #giveBack(kind: LimitKind): void {
     (kind === "session" ? this.#sessions : this.#flows).add(-1);
     this.#sockets?.count.add(-SOCKETS[kind]);
+    if (kind === "flow") this.#sockets?.flows?.count.add(-SOCKETS.flow);
+  }
+
+  /**
+   * Reports whether a source's own limits refuse its next flow; takes nothing. No other flow may have to
+   * make room for one that is refused anyway.
+   *
+   * @param source The client's IP literal
+   * @returns Whether {@linkcode charge} would refuse it now
+   */
+  refusesSource(source: string): boolean {
+    return this.#sources?.refuses(source) ?? false;
   }
 
   /**

@@ -87,6 +87,15 @@ export class SharedSources implements SourceLedger {
     return refused;
   }
 
+  refuses(source: string): boolean {
+    const key = sourceKey(source);
+    this.#acquire();
+    const slot = this.#find(...halves(key), false);
+    const refused = slot >= 0 && this.#isSpent(slot);
+    this.#give();
+    return refused;
+  }
+
   release(source: string): void {
     const key = sourceKey(source);
     this.#acquire();
@@ -110,6 +119,13 @@ export class SharedSources implements SourceLedger {
     // It may have died with the lock in its hands.
     Atomics.store(this.#lock, 0, 0);
     for (let slot = 0; slot < SLOTS; slot++) this.#active[slot * this.#workers + worker] = 0;
+  }
+
+  #isSpent(slot: number): boolean {
+    const { per_source: most, new_per_source: rate } = this.#config;
+    if (most > 0 && this.#total(slot) >= most) return true;
+    if (rate > 0) this.#refill(slot);
+    return rate > 0 && this.#buckets[slot * 2]! < 1;
   }
 
   #charge(key: SourceKey): SourceReason | undefined {

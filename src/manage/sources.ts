@@ -23,6 +23,12 @@ export interface SourceLedger {
    */
   charge(source: string): SourceReason | undefined;
   /**
+   * Reports whether {@linkcode charge} would refuse a source now; counts nothing.
+   *
+   * @param source The client's IP literal
+   */
+  refuses(source: string): boolean;
+  /**
    * Gives the place of a session or flow back.
    *
    * @param source What it was charged to
@@ -125,6 +131,15 @@ export class LocalSources implements SourceLedger {
     }
     if (entry.active++ === 0) this.#quiet--;
     return undefined;
+  }
+
+  refuses(source: string): boolean {
+    const { per_source: most, new_per_source: rate } = this.#config;
+    const known = this.#sources.get(sourceKey(source));
+    if (known === undefined) return false;
+    if (most > 0 && known.active >= most) return true;
+    if (rate > 0) this.#refill(known);
+    return rate > 0 && known.tokens < 1;
   }
 
   release(source: string): void {

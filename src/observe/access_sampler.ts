@@ -37,6 +37,8 @@ const KINDS: Readonly<Record<CloseReason, Kind>> = {
   limit_source: "refused",
   limit_rate: "refused",
   no_descriptors: "refused",
+  displaced: "refused",
+  joined: "served",
   no_memory: "refused",
   target_gone: "served",
   fault: "served",

@@ -5,9 +5,12 @@
  */
 
 import { fileFault, ShuntError } from "../errors.ts";
+import { inTime } from "../text_file.ts";
 
 /** The owner writes, the group reads, as logs on Debian are: lines name clients. */
 const MODE = 0o640;
+/** Milliseconds that opening it may take. */
+const OPEN_MS = 5000;
 
 /**
  * Opens a log file to append to it; where there is none it is made.
@@ -21,7 +24,9 @@ export async function openLogFile(path: string): Promise<Deno.FsFile> {
   // Opening a pipe waits until somebody reads it, if ever.
   if (found?.isFifo || found?.isSocket) throw unusable(path, "it is a pipe or socket");
   try {
-    return await Deno.open(path, { append: true, create: true, mode: MODE });
+    const opened = Deno.open(path, { append: true, create: true, mode: MODE });
+    // It may be a pipe by now.
+    return await inTime(opened, OPEN_MS, new Error("it does not open"), (file) => file.close());
   } catch (error) {
     throw unusable(path, fileFault(error).replace(/: open '.*'$/, ""), error);
   }

@@ -88,6 +88,24 @@ export const RELOAD_RESULTS = ["applied", "unchanged", "refused"] as const;
 /** One of {@linkcode RELOAD_RESULTS}. */
 export type ReloadOutcome = typeof RELOAD_RESULTS[number];
 
+/**
+ * What clients of the admin address lose their place for: a request that had not arrived, an answer that
+ * was not read, a turn where too many had asked.
+ */
+export const DISPLACEMENTS = ["request", "answer", "turn"] as const;
+
+/** One of {@linkcode DISPLACEMENTS}. */
+export type Displacement = typeof DISPLACEMENTS[number];
+
+/** How many have lost theirs. */
+export type DisplacedCounts = Readonly<Record<Displacement, number>>;
+
+/** The admin address. */
+export interface AdminMeasures {
+  readonly connections: number;
+  readonly displaced: DisplacedCounts;
+}
+
 /** What a process has counted. */
 export interface ProcessMeasures {
   readonly version: string;
@@ -106,6 +124,7 @@ export interface ProcessMeasures {
   readonly memoryBytes: number;
   /** Descriptors that the process may have; unset where the system does not tell. */
   readonly maxDescriptors: number | undefined;
+  readonly admin: AdminMeasures;
 }
 
 /** All of it. */

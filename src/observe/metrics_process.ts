@@ -5,7 +5,7 @@
  */
 
 import { RESET_CAUSES } from "./linger_counters.ts";
-import { RELOAD_RESULTS } from "./measures.ts";
+import { DISPLACEMENTS, RELOAD_RESULTS } from "./measures.ts";
 import { type Metric, metric } from "./metric.ts";
 
 /** Metrics of the process. */
@@ -88,6 +88,17 @@ export const PROCESS_METRICS: readonly Metric[] = [
     help: "Connections that were reset with bytes that had not arrived",
     collect: ({ lingering: { resets } }, add) => {
       for (const cause of RESET_CAUSES) add(resets[cause], cause);
+    },
+  }),
+  metric("gauge", "shunt_admin_connections", {
+    help: "Connections to the admin address",
+    collect: ({ process }, add) => add(process.admin.connections),
+  }),
+  metric("counter", "shunt_admin_displaced_total{what}", {
+    help: "Clients of the admin address that lost their place to others: with a request that had " +
+      "not arrived, an answer that they did not read, or without a turn where too many had asked",
+    collect: ({ process }, add) => {
+      for (const what of DISPLACEMENTS) add(process.admin.displaced[what], what);
     },
   }),
   metric("gauge", "process_start_time_seconds", {

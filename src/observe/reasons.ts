@@ -8,7 +8,9 @@
 /** Why a session or flow ended: the closed list behind `reason` in access lines and metrics. */
 export const CLOSE_TEXTS = {
   done: "Both sides ended in order",
-  idle_timeout: "Nothing moved for the upstream's `idle_timeout`",
+  idle_timeout:
+    "Nothing moved for the upstream's `idle_timeout` or, after one datagram without an " +
+    "answer, for `limits.unanswered_flow_timeout`",
   client_closed: "The client left before a target had been asked",
   client_reset: "The client's connection broke, or a reply could not be sent to it",
   target_reset: "The target's connection broke, or a datagram could not be sent to it",
@@ -31,6 +33,13 @@ export const CLOSE_TEXTS = {
   limit_source: "The source has `limits.per_source` sessions and flows",
   limit_rate: "The source opens more than `limits.new_per_source`",
   no_descriptors: "All descriptors that sessions and flows may have are taken",
+  displaced:
+    "A flow of one datagram without an answer, or quiet for 2 s after one, when `limits.flows` or the " +
+    "descriptors were used up and another began; or the quietest of four flows of one client " +
+    "address's QUIC connections, when a fifth began",
+  joined:
+    "A QUIC connection that turned out to go where another of its client goes: that flow took its " +
+    "datagrams",
   no_memory:
     "The process nears `limits.memory`, or a thread the limit of its heap: nothing new is " +
     "taken until there is less",
@@ -61,8 +70,15 @@ export const DROP_TEXTS = {
   held_datagrams: "The flow holds as many datagrams as may wait",
   detect_memory: "All sessions and flows together hold `limits.detect_memory`",
   flow_closed: "It was held by a flow that ended before a target could take it",
-  send_failed: "The socket could not take it: it is too long, or a queue is full",
+  send_failed:
+    "It could not be sent: too long, a queue or a table of the kernel's is full, or a filter " +
+    "or a route is in its way",
   not_target: "It came from someone who is not the flow's target",
+  own_address: "It claims to come from an address that shunt itself listens on",
+  hidden_initial:
+    "On a flow that runs, a QUIC Initial lay behind another packet, where it could begin a " +
+    "connection unread",
+  builtin_rate: "A built-in target had given as many answers in a second as it may",
   draining: "New flows are not taken while shunt drains",
 } as const;
 

@@ -75,6 +75,8 @@ const FAILED: Readonly<
   limit_source: "session",
   limit_rate: "session",
   no_descriptors: "session",
+  displaced: "session",
+  joined: undefined,
   no_memory: "session",
   target_gone: undefined,
   fault: undefined,

@@ -5,6 +5,7 @@
  */
 
 import type { LogLevel } from "@logtape/logtape";
+import type { PackedConfig } from "../config/packed.ts";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { SocketShare } from "../io/mod.ts";
@@ -24,8 +25,8 @@ export interface DrainOptions {
 }
 
 /** A configuration for a worker, with the addresses and transports that this worker is to bind. */
-export interface Assignment {
-  readonly config: Config;
+export interface Assignment<C = Config> {
+  readonly config: C;
   readonly memory: SharedMemory;
   /** What is looked at before what is new in it is bound. */
   readonly look: Look;
@@ -63,10 +64,11 @@ export type ToWorker =
   | StartMessage
   | ResolvedMessage
   | { readonly type: "ended_taken" }
-  | ({ readonly type: "prepare" } & Assignment)
+  | ({ readonly type: "prepare" } & Assignment<PackedConfig>)
   | { readonly type: "commit" }
   | { readonly type: "abort" }
   | { readonly type: "live"; readonly question: number; readonly query: LiveQuery }
+  | { readonly type: "hold"; readonly on: boolean }
   /** Of worker 0 alone: its sockets speak for all that share their addresses. */
   | { readonly type: "steer"; readonly share: SocketShare | undefined }
   | ({ readonly type: "drain" } & DrainOptions)
@@ -102,6 +104,7 @@ export type FromWorker =
     readonly question: number;
     readonly records: readonly LiveRecord[];
   }
+  | { readonly type: "held" }
   | { readonly type: "steered"; readonly failure: string | undefined }
   | ({ readonly type: "ended" } & Batch)
   | { readonly type: "left_out"; readonly lines: LeftOut }

@@ -6,14 +6,19 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { answerDatagram, connectBuiltin } from "../builtin/mod.ts";
+import {
+  answerDatagram,
+  ANSWERS_PER_FLOW,
+  ANSWERS_PER_THREAD,
+  connectBuiltin,
+} from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { collectGarbage, heapUse } from "../io/heap.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
 import { LINGER_LIMITS, Lingering, type LingerLimits } from "../io/linger.ts";
-import type { DatagramSocket, Io, SocketShare, StreamListener } from "../io/mod.ts";
+import type { DatagramSocket, Endpoint, Io, SocketShare, StreamListener } from "../io/mod.ts";
 import {
   bindKey,
   bindListeners,
@@ -25,20 +30,24 @@ import {
 import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
 import type { Budget } from "../manage/budget.ts";
 import { Clock } from "../manage/clock.ts";
+import { Crowd } from "../manage/crowd.ts";
 import { HeapGuard } from "../manage/memory_guard.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
 import { type FlowParts, Flows } from "../manage/flows.ts";
+import { OwnEndpoints } from "../manage/own_endpoints.ts";
+import { Rate } from "../manage/rate.ts";
 import { serve, type ServeParts } from "../manage/serve.ts";
 import type { ListenerState } from "../manage/session.ts";
 import { Sessions } from "../manage/sessions.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access.ts";
 import { type LiveQuery, selectLive } from "../observe/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
+import { atOnce, type Steps } from "../slices.ts";
 import { within } from "../within.ts";
 import { Bindings, type TcpBinding, type UdpBinding } from "./bindings.ts";
 import type { DrainOptions } from "./messages.ts";
 import type { SharedView } from "./shared.ts";
-import { makeStates, type States } from "./states.ts";
+import { type PreparedStates, prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
@@ -62,6 +71,8 @@ export interface PlaneOptions {
  * take a round trip, and the kernel resets those of a closed socket.
  */
 const HAND_OVER_MS = 1000;
+/** Milliseconds in which answers still reach the clients of flows that another shunt goes on with. */
+const ANSWERS_MS = 1000;
 
 /** A part of the descriptors, and at least so many, may be of connections that linger. */
 const LINGER_SHARE = { of: 8, least: 32 } as const;
@@ -78,6 +89,7 @@ export interface Prepared {
   readonly shared: SharedView;
   readonly bound: ReadonlyMap<string, Bound>;
   readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  readonly states: PreparedStates;
 }
 
 /** A running data plane. */
@@ -87,6 +99,8 @@ export class Plane {
   readonly clock: Clock = new Clock();
   readonly #options: PlaneOptions;
   readonly #bindings = new Bindings();
+  readonly #crowd = new Crowd(this.clock);
+  readonly #own = new OwnEndpoints(() => this.clock.now);
   readonly #sessions: Sessions;
   readonly #budget: Budget;
   readonly #serveParts: ServeParts;
@@ -133,9 +147,9 @@ export class Plane {
       end: (session, reason, error) => this.#sessions.end(session, reason, error),
       builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
     };
-    this.#flowParts = { ...common, ...this.#flowEnds() };
+    this.#flowParts = { ...common, crowd: this.#crowd, own: this.#own, ...this.#flowEnds() };
     try {
-      this.commit(this.prepare(config, shared, options.look));
+      atOnce(this.commit(atOnce(this.prepare(config, shared, options.look))));
     } catch (error) {
       this.clock[Symbol.dispose]();
       throw error;
@@ -143,8 +157,14 @@ export class Plane {
     this.clock.onTick((time) => this.#tick(time));
   }
 
+  /** Whether it drains or is closed. */
+  get ending(): boolean {
+    return this.#ending !== undefined;
+  }
+
   /**
-   * Binds what a configuration has and this one has not. Nothing of what runs changes.
+   * Binds what a configuration has and this one has not, and makes ready what takes time, so that
+   * {@linkcode commit} takes none. Nothing of what runs changes.
    *
    * @param config A checked configuration
    * @param shared Its memory
@@ -152,15 +172,18 @@ export class Plane {
    * @returns What {@linkcode commit} or {@linkcode abort} takes
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(config: Config, shared: SharedView, look: Look): Prepared {
+  *prepare(config: Config, shared: SharedView, look: Look): Steps<Prepared> {
     const { io, reusePort } = this.#options;
     const { known } = this.#bindings;
-    const bound = bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
+    const now = () => this.clock.now;
+    // First, for what is bound is to be let go of where anything after it fails.
+    const states = yield* prepareStates(config, { shared, now, previous: this.#states });
+    const bound = yield* bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
     const addresses: Record<string, BoundAddresses> = {};
     for (const [name, { tcp, udp }] of bound) {
       addresses[name] = { tcp: boundAddresses(tcp), udp: boundAddresses(udp) };
     }
-    return { config, shared, bound, addresses };
+    return { config, shared, bound, addresses, states };
   }
 
   /** Forgets a prepared configuration, and closes what was bound for it. */
@@ -169,12 +192,13 @@ export class Plane {
   }
 
   /**
-   * Makes a prepared configuration the one that new sessions and flows meet. What runs goes on as it
-   * began; sockets that the configuration has no more take nothing new.
+   * Makes a prepared configuration the one that new sessions and flows meet, in its first step; sockets
+   * are taken up and closed in those that follow. What runs goes on as it began; sockets that the
+   * configuration has no more take nothing new.
    *
    * @param prepared What {@linkcode prepare} gave
    */
-  commit({ config, shared, bound, addresses }: Prepared): void {
+  *commit({ config, shared, bound, addresses, states }: Prepared): Steps<void> {
     this.#shared = shared;
     shared.pressure.onMany(() => this.#lookAtHeap());
     this.#drainTimeout = config.drain_timeout;
@@ -182,24 +206,42 @@ export class Plane {
     const { workers } = shared.memory;
     limitLargeBuffers(config.limits.relay_memory / workers);
     limitRests(config.limits.relay_memory / workers);
-    const now = () => this.clock.now;
-    this.#states = makeStates(config, { shared, now, previous: this.#states });
+    this.#states = states();
+    this.addresses = addresses;
     const kept = new Set<StreamListener | DatagramSocket>();
+    const fresh: { readonly socket: { close(): void }; readonly take: () => void }[] = [];
     for (const [name, { tcp, udp }] of bound) {
       const state = this.#states.listeners.get(name)!;
-      for (const socket of tcp) this.#serve(socket, state);
-      for (const socket of udp) this.#receive(socket, state);
-      for (const socket of [...tcp, ...udp]) kept.add(socket);
+      for (const socket of tcp) {
+        kept.add(socket);
+        const take = () => this.#serve(socket, state);
+        if (this.#bindings.tcpOf(socket) === undefined) fresh.push({ socket, take });
+        else take();
+      }
+      for (const socket of udp) {
+        kept.add(socket);
+        const take = () => this.#receive(socket, state);
+        if (this.#bindings.udpOf(socket) === undefined) fresh.push({ socket, take });
+        else take();
+      }
     }
-    for (const [key, { socket }] of this.#bindings.tcp) {
-      if (kept.has(socket)) continue;
+    const gone = [...this.#bindings.tcp].filter(([, { socket }]) => !kept.has(socket));
+    for (const { socket, take } of fresh) {
+      yield;
+      if (this.ending) socket.close();
+      else take();
+    }
+    this.#own.set(this.#udpAddresses());
+    for (const [key, { socket }] of gone) {
+      yield;
+      // Whoever ends meanwhile closes all that there is.
+      if (this.ending) return;
       socket.close();
       this.#bindings.tcp.delete(key);
     }
     for (const binding of this.#bindings.udp.values()) {
       if (!kept.has(binding.socket)) this.#retire(binding);
     }
-    this.addresses = addresses;
   }
 
   /**
@@ -219,6 +261,15 @@ export class Plane {
     for (const flows of this.#bindings.flows()) {
       for (const flow of flows.live) yield flowRecord(flow);
     }
+  }
+
+  /**
+   * Has each flow keep its client, whoever gets what is new.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  hold(on: boolean): void {
+    for (const flows of this.#bindings.flows()) flows.hold(on);
   }
 
   /**
@@ -294,6 +345,10 @@ export class Plane {
     }
   }
 
+  *#udpAddresses(): Generator<Endpoint> {
+    for (const { socket } of this.#bindings.udp.values()) yield socket.local;
+  }
+
   #serve(socket: StreamListener, state: ListenerState): void {
     const known = this.#bindings.tcpOf(socket);
     if (known !== undefined) {
@@ -315,19 +370,27 @@ export class Plane {
 
   #flowEnds(): Pick<FlowParts, "onEnd" | "builtin"> {
     const { records } = this.#options;
+    const all = new Rate(ANSWERS_PER_THREAD, this.clock);
     return {
       onEnd: (flow, reason, error) => {
         if (records()) this.#tell({ ...flowRecord(flow), reason, error });
       },
-      builtin: (flow, name, options) => ({
-        send(bytes) {
-          const answer = answerDatagram(name, bytes, flowInfo(flow));
-          if (answer === "reset") options.onError(new Error("The built-in target reset the flow"));
-          else if (answer !== undefined) return options.onReply(answer);
-          return undefined;
-        },
-        close() {},
-      }),
+      builtin: (flow, name, options) => {
+        const rate = new Rate(ANSWERS_PER_FLOW, this.clock);
+        return {
+          send(bytes) {
+            const answer = answerDatagram(name, bytes, flowInfo(flow));
+            if (answer === "reset") {
+              options.onError(new Error("The built-in target reset the flow"));
+            } else if (answer !== undefined) {
+              if (rate.take() && all.take()) return options.onReply(answer);
+              flow.data.listener.counters.drops.builtin_rate++;
+            }
+            return undefined;
+          },
+          close() {},
+        };
+      },
     };
   }
 
@@ -368,13 +431,15 @@ export class Plane {
       // Another reload may have taken it up again.
       if (!flows.draining || this.#ending !== undefined) return;
       socket.close();
+      this.#crowd.delete(flows);
       this.#bindings.udp.delete(bindKey(socket.local));
+      this.#own.set(this.#udpAddresses());
     });
   }
 
   async #end({ timeoutMs, handOver }: DrainOptions): Promise<number> {
     if (handOver) {
-      for (const flows of this.#bindings.flows()) flows.handOver();
+      this.hold(true);
       // Whoever has begun to connect to this one is still taken.
       await this.#wait(HAND_OVER_MS);
     }
@@ -382,9 +447,19 @@ export class Plane {
     this.#sessions.draining = true;
     const flows = [...this.#bindings.flows()];
     for (const one of flows) one.draining = true;
+    if (handOver) {
+      // Should the other shunt die, the next one needs the address.
+      for (const { socket, flows } of this.#bindings.udp.values()) {
+        void flows.drained().then(() => socket.close());
+      }
+    }
     if (timeoutMs > 0) {
       const done = Promise.all([this.#sessions.drained(), ...flows.map((one) => one.drained())]);
       await within(timeoutMs, done);
+    }
+    if (handOver && timeoutMs > 0 && flows.some(({ size }) => size > 0)) {
+      for (const one of flows) one.leave();
+      await this.#wait(ANSWERS_MS);
     }
     this.#endAll();
     for (const { socket } of this.#bindings.udp.values()) socket.close();

@@ -11,6 +11,7 @@ import type { LiveRecord } from "../observe/access.ts";
 import type { LiveQuery } from "../observe/live.ts";
 import type { DrainOptions } from "./messages.ts";
 import { Plane, type PlaneOptions, type Prepared } from "./plane.ts";
+import { inSlices } from "../slices.ts";
 import { type SharedMemory, SharedView } from "./shared.ts";
 
 /** All data planes of a process. */
@@ -69,16 +70,16 @@ export class LocalPlane implements Planes {
     return this.#plane.addresses;
   }
 
-  // deno-lint-ignore require-await -- what throws has to reject
   async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
     const shared = new SharedView(memory, 0);
-    this.#prepared = this.#plane.prepare(config, shared, { exclusive: true, own });
+    const steps = this.#plane.prepare(config, shared, { exclusive: true, own });
+    this.#prepared = await inSlices(steps, () => this.#plane.ending);
   }
 
-  commit(): Promise<void> {
-    if (this.#prepared !== undefined) this.#plane.commit(this.#prepared);
+  async commit(): Promise<void> {
+    const prepared = this.#prepared;
     this.#prepared = undefined;
-    return Promise.resolve();
+    if (prepared !== undefined) await inSlices(this.#plane.commit(prepared));
   }
 
   live(query: LiveQuery): Promise<LiveRecord[]> {

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { Config } from "../config/schema.ts";
+import type { Config, ListenerConfig } from "../config/schema.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
+import type { Steps } from "../slices.ts";
 
 /** What runs. */
 export interface BoundConfig {
@@ -21,8 +22,10 @@ export interface BoundConfig {
  * @param running What runs
  * @returns The configuration; an address with port 0 that its listener had before gets its number
  */
-export function keepPorts(config: Config, running: BoundConfig): Config {
-  const listeners = Object.entries(config.listeners).map(([name, listener]) => {
+export function* keepPorts(config: Config, running: BoundConfig): Steps<Config> {
+  const listeners: Record<string, ListenerConfig> = {};
+  for (const [name, listener] of Object.entries(config.listeners)) {
+    yield;
     const before = running.config.listeners[name]?.bind ?? [];
     const { tcp = [], udp = [] } = running.addresses[name] ?? {};
     const bound = tcp.length > 0 ? tcp : udp;
@@ -32,7 +35,7 @@ export function keepPorts(config: Config, running: BoundConfig): Config {
       const at = free.findIndex((one) => one.text === text);
       return at < 0 ? text : free.splice(at, 1)[0]?.address ?? text;
     });
-    return [name, { ...listener, bind }];
-  });
-  return { ...config, listeners: Object.fromEntries(listeners) };
+    listeners[name] = { ...listener, bind };
+  }
+  return { ...config, listeners };
 }

@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { BUILD } from "../build.ts";
+import type { PackedConfig } from "../config/packed.ts";
 import { messageOf, ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
 import type { SocketShare } from "../io/mod.ts";
@@ -19,8 +20,15 @@ import type { DrainOptions } from "./messages.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
-/** In a build the one file is the worker's too. */
-const WORKER = new URL(BUILD === undefined ? "./worker.ts" : "", import.meta.url).href;
+/**
+ * Finds the module of a worker. In a build the one file is the worker's too.
+ *
+ * @param path Where it is, seen from here
+ * @returns Its URL
+ */
+export function workerModule(path: string): string {
+  return new URL(BUILD === undefined ? path : "", import.meta.url).href;
+}
 
 /** One bit each: as many descriptors as a process may have by the usual hard limit of Linux. */
 const MAX_DESCRIPTORS = 1_048_576;
@@ -51,6 +59,7 @@ export class RemotePlane {
   readonly #started = Promise.withResolvers<void>();
   #preparing: PromiseWithResolvers<Addresses> | undefined;
   #committing: PromiseWithResolvers<void> | undefined;
+  #holding: PromiseWithResolvers<void> | undefined;
   #steering: PromiseWithResolvers<string | undefined> | undefined;
   /** Configurations to prepare that it has not answered for. */
   #unanswered = 0;
@@ -67,7 +76,7 @@ export class RemotePlane {
   constructor(message: Omit<StartMessage, "type" | "descriptors">, options: RemoteOptions) {
     this.#options = options;
     this.#libc = message.io === "libc";
-    this.#worker = new Worker(WORKER, {
+    this.#worker = new Worker(workerModule("./worker.ts"), {
       type: "module",
       name: `shunt worker ${message.worker}`,
     });
@@ -95,7 +104,7 @@ export class RemotePlane {
    * @returns What the worker would be bound to
    * @throws {ShuntError} with code `bind_failed`, or `worker_died`
    */
-  prepare(assignment: Assignment): Promise<Addresses> {
+  prepare(assignment: Assignment<PackedConfig>): Promise<Addresses> {
     if (this.#over) return Promise.reject(workerDied("it has ended"));
     this.#preparing = Promise.withResolvers<Addresses>();
     this.#tell({ type: "prepare", ...assignment });
@@ -129,6 +138,18 @@ export class RemotePlane {
       this.#questions.set(question, resolve);
       this.#tell({ type: "live", question, query });
     });
+  }
+
+  /**
+   * Has each flow keep its client, whoever gets what is new.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  async hold(on: boolean): Promise<void> {
+    if (this.#over) return;
+    this.#holding = Promise.withResolvers<void>();
+    this.#tell({ type: "hold", on });
+    await this.#holding.promise;
   }
 
   /**
@@ -190,6 +211,8 @@ export class RemotePlane {
         return this.#isLast() ? this.#preparing?.resolve(message.addresses) : undefined;
       case "committed":
         return this.#committing?.resolve();
+      case "held":
+        return this.#holding?.resolve();
       case "steered":
         return this.#steering?.resolve(message.failure);
       case "live":
@@ -234,6 +257,7 @@ export class RemotePlane {
     this.#preparing?.reject(workerDied("it has ended"));
     this.#committing?.resolve();
     this.#steering?.resolve("the worker has ended");
+    this.#holding?.resolve();
     for (const answer of this.#questions.values()) answer([]);
     this.#questions.clear();
     this.#ended.resolve(rest);

@@ -25,6 +25,7 @@ import {
 } from "../observe/target_counters.ts";
 import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
 import type { TargetCells } from "../resolve/upstream.ts";
+import { atOnce, type Steps } from "../slices.ts";
 import { formatTarget } from "../wire/address.ts";
 
 /** The buffers of one listener. */
@@ -52,6 +53,10 @@ export interface SharedMemory {
   readonly maxSockets: number;
   /** Float64: {@linkcode LINGER_CELLS} by worker. */
   readonly lingering: SharedArrayBuffer;
+  /** Int32: descriptors of flows by worker. */
+  readonly flowSockets: SharedArrayBuffer;
+  /** How many of {@linkcode maxSockets} may be flows'. */
+  readonly maxFlowSockets: number;
   /** Whether memory is short, of {@linkcode pressureBytes}. */
   readonly pressure: SharedArrayBuffer;
   /** Int32: ticks of each worker's clock, which tell that it lives. */
@@ -65,6 +70,17 @@ export interface SharedMemory {
   readonly targets: Readonly<Record<string, Readonly<Record<string, SharedArrayBuffer>>>>;
   /** By upstream. Float64: {@linkcode CONNECT_CELLS} by worker. */
   readonly upstreams: Readonly<Record<string, SharedArrayBuffer>>;
+}
+
+/**
+ * Of the descriptors, what flows may have where there is TCP too: a datagram that claims any source
+ * address begins a flow, a session takes a handshake.
+ */
+const FLOWS_SHARE = 0.75;
+
+function flowShare({ listeners }: Config, maxSockets: number): number {
+  const tcp = Object.values(listeners).some(({ transports }) => transports.includes("tcp"));
+  return tcp ? Math.max(1, Math.floor(maxSockets * FLOWS_SHARE)) : maxSockets;
 }
 
 /** What memory is made for. */
@@ -106,13 +122,13 @@ function sumRows(memory: SharedArrayBuffer, workers: number): Float64Array {
   return sum;
 }
 
-function mapValues<T, U>(
+function* mapValues<T, U>(
   record: Readonly<Record<string, T>>,
-  change: (value: T, key: string) => U,
-): Record<string, U> {
-  return Object.fromEntries(
-    Object.entries(record).map(([key, value]) => [key, change(value, key)]),
-  );
+  change: (value: T, key: string) => Steps<U>,
+): Steps<Record<string, U>> {
+  const mapped: Record<string, U> = {};
+  for (const [key, value] of Object.entries(record)) mapped[key] = yield* change(value, key);
+  return mapped;
 }
 
 /**
@@ -127,6 +143,20 @@ export function makeSharedMemory(
   config: Config,
   options: MemoryOptions | SharedMemory,
 ): SharedMemory {
+  return atOnce(makeMemory(config, options));
+}
+
+/**
+ * Makes the memory for a configuration in steps.
+ *
+ * @param config The configuration
+ * @param options As for {@linkcode makeSharedMemory}
+ * @returns The memory
+ */
+export function* makeMemory(
+  config: Config,
+  options: MemoryOptions | SharedMemory,
+): Steps<SharedMemory> {
   const { workers, maxSockets } = options;
   const previous = "ticks" in options ? options : undefined;
   const targetBytes = totalsOffset(workers) + 8 * TARGET_CELLS * workers;
@@ -136,30 +166,48 @@ export function makeSharedMemory(
     detectMemory: previous?.detectMemory ?? new SharedArrayBuffer(8 * workers),
     sockets: previous?.sockets ?? new SharedArrayBuffer(4 * workers),
     lingering: previous?.lingering ?? new SharedArrayBuffer(8 * LINGER_CELLS * workers),
+    flowSockets: previous?.flowSockets ?? new SharedArrayBuffer(4 * workers),
+    maxFlowSockets: flowShare(config, maxSockets),
     pressure: previous?.pressure ?? new SharedArrayBuffer(pressureBytes(workers)),
     ticks: previous?.ticks ?? new SharedArrayBuffer(4 * workers),
-    listeners: mapValues(
+    listeners: yield* mapValues(
       config.listeners,
-      (listener, name) => listenerMemory(listener, workers, previous?.listeners[name]),
+      function* (listener, name) {
+        yield;
+        return listenerMemory(listener, workers, previous?.listeners[name]);
+      },
     ),
-    targets: mapValues(
+    targets: yield* mapValues(
       config.upstreams,
-      ({ targets }, upstream) =>
-        Object.fromEntries(targets.map(({ address }) => {
+      function* ({ targets }, upstream) {
+        const memory: Record<string, SharedArrayBuffer> = {};
+        for (const { address } of targets) {
           const name = formatTarget(address);
           const known = previous?.targets[upstream]?.[name];
-          return [name, known ?? new SharedArrayBuffer(targetBytes)];
-        })),
+          memory[name] = known ?? new SharedArrayBuffer(targetBytes);
+          yield;
+        }
+        return memory;
+      },
     ),
-    upstreams: mapValues(
+    upstreams: yield* mapValues(
       config.upstreams,
-      (_, name) => previous?.upstreams[name] ?? new SharedArrayBuffer(8 * CONNECT_CELLS * workers),
+      function* (_, name) {
+        yield;
+        return previous?.upstreams[name] ?? new SharedArrayBuffer(8 * CONNECT_CELLS * workers);
+      },
     ),
   };
 }
 
 /** For a ledger that is only cleared. */
-const ANY_LIMITS = { sessions: 0, flows: 0, per_source: 0, new_per_source: 0 };
+const ANY_LIMITS = {
+  sessions: 0,
+  flows: 0,
+  per_source: 0,
+  new_per_source: 0,
+  unanswered_flow_timeout: 0,
+};
 
 /** The shared memory as one worker, or the control plane, sees it. */
 export class SharedView {
@@ -189,8 +237,14 @@ export class SharedView {
 
   /** The descriptors that sessions and flows may have together. */
   sockets(): SocketLimit {
-    const { sockets, maxSockets } = this.memory;
-    return { count: new SharedCount(new Int32Array(sockets), this.#worker), most: maxSockets };
+    const { sockets, maxSockets, flowSockets, maxFlowSockets } = this.memory;
+    const count = (memory: SharedArrayBuffer) =>
+      new SharedCount(new Int32Array(memory), this.#worker);
+    return {
+      count: count(sockets),
+      most: maxSockets,
+      flows: { count: count(flowSockets), most: maxFlowSockets },
+    };
   }
 
   /** What lingers in this worker. */
@@ -272,12 +326,15 @@ export class SharedView {
   }
 
   /**
-   * What is known of an upstream's targets, in the configuration's order.
+   * What is known of targets of an upstream, in the order in which they are given.
    *
    * @param upstream The upstream's name
-   * @param config Its part of the configuration
+   * @param config Its part of the configuration, with those targets alone
    */
-  targetCells(upstream: string, { targets }: Config["upstreams"][string]): TargetCells[] {
+  targetCells(
+    upstream: string,
+    { targets }: Pick<Config["upstreams"][string], "targets">,
+  ): TargetCells[] {
     return targets.map(({ address }) => {
       const memory = this.memory.targets[upstream]![formatTarget(address)]!;
       const standing = new Int32Array(memory, 8 * this.memory.workers, STANDING_CELLS);
@@ -304,7 +361,7 @@ export class SharedView {
 
   /** Forgets what a worker that is gone has counted as being there now; its totals stay. */
   clear(worker: number): void {
-    const { workers, listeners, targets, sockets, detectMemory } = this.memory;
+    const { workers, listeners, targets, sockets, flowSockets, detectMemory } = this.memory;
     const counts = [
       ...Object.values(listeners).map((listener) => listener.counts),
       ...Object.values(targets).flatMap((upstream) => Object.values(upstream)),
@@ -315,6 +372,7 @@ export class SharedView {
       Atomics.store(cells, workers + worker, 0);
     }
     Atomics.store(new Int32Array(sockets), worker, 0);
+    Atomics.store(new Int32Array(flowSockets), worker, 0);
     new Float64Array(detectMemory)[worker] = 0;
     this.#lingeringOf(worker).clear();
     this.pressure.clear(worker);

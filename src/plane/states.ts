@@ -5,14 +5,16 @@
  * @module
  */
 
-import type { Config, ListenerConfig, UpstreamConfig } from "../config/schema.ts";
+import { isSame } from "../config/same.ts";
 import { listenerLimits } from "../config/per_source.ts";
+import type { Config, ListenerConfig } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { Limits } from "../manage/limits.ts";
 import type { ListenerState } from "../manage/session.ts";
 import { AddressSet } from "../resolve/cidr.ts";
 import { Router } from "../resolve/router.ts";
-import { Upstream } from "../resolve/upstream.ts";
+import { Target, Upstream } from "../resolve/upstream.ts";
+import type { Steps } from "../slices.ts";
 import type { SharedView } from "./shared.ts";
 
 /** A configuration as a data plane runs it. */
@@ -22,28 +24,40 @@ export interface States {
   readonly listeners: ReadonlyMap<string, ListenerState>;
 }
 
+/** Targets that are made in one step: 3 µs each. */
+const MAX_TARGETS = 128;
+
 /** What states are made with. */
 export interface StatesOptions {
   readonly shared: SharedView;
   /** The coarse time in milliseconds. */
   readonly now: () => number;
-  /** What ran before: upstreams that did not change go on, sources are remembered. */
+  /** What runs: upstreams that do not change go on, sources are remembered. */
   readonly previous?: States | undefined;
 }
 
+/** States of which only what depends on what runs at the last moment is still to be made. */
+export type PreparedStates = () => States;
+
 /**
- * Makes the states of a configuration.
+ * Prepares the states of a configuration. Nothing of what runs changes.
  *
  * @param config A checked configuration
- * @param options Shared memory, clock and what ran before
- * @returns The states
+ * @param options Shared memory, clock and what runs
+ * @returns Makes the states, in little time, and takes over from what runs
  */
-export function makeStates(config: Config, options: StatesOptions): States {
-  const upstreams = makeUpstreams(config, options.shared, options.previous?.upstreams);
-  const listeners = Object.entries(config.listeners).map(([name, listener]) =>
-    [name, listenerState(name, listener, { ...options, upstreams })] as const
-  );
-  return { upstreams, listeners: new Map(listeners) };
+export function* prepareStates(config: Config, options: StatesOptions): Steps<PreparedStates> {
+  const upstreams = yield* makeUpstreams(config, options.shared, options.previous?.upstreams);
+  const listeners: [string, () => ListenerState][] = [];
+  for (const [name, listener] of Object.entries(config.listeners)) {
+    const router = yield* Router.inSteps(listener, { protocols: PROTOCOLS });
+    listeners.push([name, prepareListener(name, listener, { ...options, upstreams, router })]);
+    yield;
+  }
+  return () => ({
+    upstreams,
+    listeners: new Map(listeners.map(([name, make]) => [name, make()])),
+  });
 }
 
 /**
@@ -54,48 +68,59 @@ export function makeStates(config: Config, options: StatesOptions): States {
  * @param previous The upstreams before: those that did not change are the same objects
  * @returns The upstreams by name
  */
-export function makeUpstreams(
+export function* makeUpstreams(
   config: Config,
   shared: SharedView,
   previous?: ReadonlyMap<string, Upstream>,
-): ReadonlyMap<string, Upstream> {
-  return new Map(
-    Object.entries(config.upstreams).map(([name, upstream]) => {
-      const known = previous?.get(name);
-      if (known !== undefined && isSame(known.config, upstream)) return [name, known];
-      const cells = shared.targetCells(name, upstream);
-      return [name, new Upstream(name, upstream, { cells, times: shared.connectTimes(name) })];
-    }),
-  );
+): Steps<ReadonlyMap<string, Upstream>> {
+  const upstreams = new Map<string, Upstream>();
+  for (const [name, upstream] of Object.entries(config.upstreams)) {
+    yield;
+    const known = previous?.get(name);
+    if (known !== undefined && isSame(known.config, upstream)) {
+      upstreams.set(name, known);
+      continue;
+    }
+    const targets: Target[] = [];
+    for (let at = 0; at < upstream.targets.length; at += MAX_TARGETS) {
+      const some = upstream.targets.slice(at, at + MAX_TARGETS);
+      const cells = shared.targetCells(name, { targets: some });
+      for (const [i, target] of some.entries()) targets.push(new Target(target, cells[i]));
+      yield;
+    }
+    const times = shared.connectTimes(name);
+    upstreams.set(name, new Upstream(name, upstream, { targets, times }));
+  }
+  return upstreams;
 }
 
-function isSame(a: UpstreamConfig, b: UpstreamConfig): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function listenerState(
+function prepareListener(
   name: string,
   config: ListenerConfig,
-  options: StatesOptions & { readonly upstreams: ReadonlyMap<string, Upstream> },
-): ListenerState {
-  const { shared, now, previous, upstreams } = options;
+  options: StatesOptions & {
+    readonly upstreams: ReadonlyMap<string, Upstream>;
+    readonly router: Router;
+  },
+): () => ListenerState {
+  const { shared, now, previous, upstreams, router } = options;
   const { accept, trusted } = config.proxy_protocol;
   const limits = listenerLimits(config);
   const proxies = new AddressSet(accept === "off" ? [] : trusted);
-  return {
+  const measured = {
+    now,
+    counts: shared.listenerCounts(name),
+    sources: shared.sources(name, limits, now),
+    sockets: shared.sockets(),
+    pressure: shared.pressure,
+    previous: previous?.listeners.get(name)?.limits,
+  };
+  const ready = {
     name,
     config,
     upstreams,
-    router: new Router(config, { protocols: PROTOCOLS }),
-    limits: new Limits(limits, {
-      now,
-      counts: shared.listenerCounts(name),
-      sources: shared.sources(name, limits, now),
-      sockets: shared.sockets(),
-      pressure: shared.pressure,
-      previous: previous?.listeners.get(name)?.limits,
-    }),
+    router,
     counters: shared.counters(name),
-    trusts: (host) => accept !== "off" && proxies.has(host),
+    trusts: (host: string) => accept !== "off" && proxies.has(host),
   };
+  return () => ({ ...ready, limits: new Limits(limits, measured) });
 }

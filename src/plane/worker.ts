@@ -5,6 +5,7 @@
  */
 
 import { configureSync, getLogger, type LogLevel } from "@logtape/logtape";
+import { type PackedConfig, unpackConfig } from "../config/packed.ts";
 import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
@@ -13,6 +14,7 @@ import { AccessLog } from "../observe/access_log.ts";
 import { Plane, type Prepared } from "./plane.ts";
 import { RecordQueue } from "./record_queue.ts";
 import { RemoteResolver } from "./remote_resolver.ts";
+import { inSlices } from "../slices.ts";
 import { SharedView } from "./shared.ts";
 
 /** What a worker's global scope has beside the usual. */
@@ -38,6 +40,9 @@ class DataWorker {
 
   readonly #access: AccessLog;
   #prepared: Prepared | undefined;
+  #preparing: Promise<void> = Promise.resolve();
+  /** Configurations that it was given to prepare, and that were given up. */
+  #given = 0;
 
   constructor(message: StartMessage) {
     const { config, worker, memory, io, records, lines, descriptors, inherited } = message;
@@ -90,8 +95,10 @@ class DataWorker {
       case "prepare":
         return this.#prepare(message);
       case "commit":
-        return this.#commit();
+        void this.#commit();
+        return;
       case "abort":
+        this.#given++;
         if (this.#prepared !== undefined) this.#plane.abort(this.#prepared);
         this.#prepared = undefined;
         return;
@@ -104,6 +111,9 @@ class DataWorker {
       case "drain":
         this.#plane.drain(message).then((rest) => this.#leave(rest));
         return;
+      case "hold":
+        this.#plane.hold(message.on);
+        return scope.postMessage({ type: "held" });
       case "steer":
         return scope.postMessage({ type: "steered", failure: this.#plane.steer(message.share) });
       case "close":
@@ -117,21 +127,33 @@ class DataWorker {
     }
   }
 
-  #prepare({ config, memory, look }: Assignment): void {
+  /** Each is answered for, in their order; one that was given up meanwhile has failed. */
+  #prepare(assignment: Assignment<PackedConfig>): void {
+    const given = ++this.#given;
+    this.#preparing = this.#preparing.then(() => this.#prepareInSlices(assignment, given));
+  }
+
+  async #prepareInSlices(
+    { config: packed, memory, look }: Assignment<PackedConfig>,
+    given: number,
+  ): Promise<void> {
+    const isOver = () => given !== this.#given || this.#plane.ending;
     try {
+      const config = await inSlices(unpackConfig(packed), isOver);
       const shared = new SharedView(memory, this.#worker);
-      this.#prepared = this.#plane.prepare(config, shared, look);
+      this.#prepared = await inSlices(this.#plane.prepare(config, shared, look), isOver);
       scope.postMessage({ type: "prepared", addresses: this.#prepared.addresses });
     } catch (error) {
       tellFailure(error);
     }
   }
 
-  #commit(): void {
-    if (this.#prepared !== undefined) {
-      this.#plane.commit(this.#prepared);
-      const { log } = this.#prepared.config;
+  async #commit(): Promise<void> {
+    const prepared = this.#prepared;
+    if (prepared !== undefined) {
       this.#prepared = undefined;
+      await inSlices(this.#plane.commit(prepared));
+      const { log } = prepared.config;
       this.#access.change(log);
       configureLog(log.level);
     }

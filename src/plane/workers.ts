@@ -7,6 +7,7 @@
 
 import { messageOf } from "../errors.ts";
 import { getLogger } from "@logtape/logtape";
+import { packConfig } from "../config/packed.ts";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
@@ -18,6 +19,7 @@ import type { NameResolver } from "../resolve/dns.ts";
 import type { DrainOptions } from "./messages.ts";
 import type { Planes } from "./planes.ts";
 import { RemotePlane } from "./remote.ts";
+import { inSlices } from "../slices.ts";
 import type { SharedMemory } from "./shared.ts";
 
 const logger = getLogger(["shunt", "workers"]);
@@ -101,7 +103,9 @@ export class Workers implements Planes {
   async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
     const first = this.#planes[0]!;
     try {
-      const addresses = await first.prepare({ config, memory, look: { exclusive: true, own } });
+      const packed = await inSlices(packConfig(config));
+      const look = { exclusive: true, own };
+      const addresses = await first.prepare({ config: packed, memory, look });
       const prepared = { config, memory, addresses };
       const planes = new Set([first]);
       // More than one round only where a worker was replaced meanwhile.
@@ -109,7 +113,7 @@ export class Workers implements Planes {
         await Promise.all(this.#planes.map(async (plane, worker) => {
           if (planes.has(plane)) return;
           planes.add(plane);
-          const assigned = this.#configFor(worker, prepared);
+          const assigned = await inSlices(packConfig(this.#configFor(worker, prepared)));
           await plane.prepare({ config: assigned, memory, look: {} });
         }));
       }
@@ -140,6 +144,10 @@ export class Workers implements Planes {
   }
 
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
+    // By another rule flows' datagrams would come to other workers.
+    if (this.#planes.length > 1) {
+      await Promise.all(this.#planes.map((plane) => plane.hold(share !== undefined)));
+    }
     return await this.#planes[0]?.steer(share);
   }
 

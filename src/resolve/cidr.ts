@@ -5,7 +5,6 @@
  * @module
  */
 
-import ipaddr from "ipaddr.js";
 import { readIp } from "./ip.ts";
 
 const MAPPED_BITS = 96;
@@ -18,12 +17,17 @@ interface Network {
 }
 
 function parseNetwork(text: string): Network {
-  const [address, length] = text.includes("/")
-    ? ipaddr.parseCIDR(text)
-    : [ipaddr.parse(text), undefined] as const;
+  const slash = text.indexOf("/");
+  const host = slash < 0 ? text : text.slice(0, slash);
   const words = new Uint16Array(8);
-  const family = readIp(address.toString(), words);
-  const bits = length === undefined ? 128 : length + (address.kind() === "ipv4" ? MAPPED_BITS : 0);
+  const family = readIp(host, words);
+  const length = slash < 0 ? undefined : Number(text.slice(slash + 1));
+  const isV4 = !host.includes(":");
+  const most = isV4 ? 32 : 128;
+  const legal = length === undefined ||
+    (Number.isInteger(length) && length >= 0 && length <= most && slash < text.length - 1);
+  if (family === 0 || !legal) throw new Error(`${JSON.stringify(text)} is not a network`);
+  const bits = length === undefined ? 128 : length + (isV4 ? MAPPED_BITS : 0);
   // `::ffff:0:0/90` holds more than the mapped addresses: as a whole it is an IPv6 network.
   return { family: family === 4 && bits >= MAPPED_BITS ? 4 : 6, words, bits };
 }

@@ -10,6 +10,7 @@ import type { NameResolver } from "./dns.ts";
 import type { HealthChange, HealthReport, TargetHealth } from "./health.ts";
 import { HealthGroup } from "./health_group.ts";
 import { type Probe, type ProbeOutcome, probeTarget } from "./probe.ts";
+import { atOnce, type Steps } from "../slices.ts";
 import type { Upstream } from "./upstream.ts";
 import { encodeOwnHeader } from "../wire/proxy_protocol.ts";
 
@@ -81,6 +82,15 @@ export class HealthChecks {
    * @param upstreams All upstreams
    */
   watch(upstreams: readonly Upstream[]): void {
+    atOnce(this.watchInSteps(upstreams));
+  }
+
+  /**
+   * Takes the upstreams of a configuration in steps; it goes on with those before until the last.
+   *
+   * @param upstreams All upstreams
+   */
+  *watchInSteps(upstreams: readonly Upstream[]): Steps<void> {
     const now = this.#advance(this.#options.now());
     const groups = new Map<string, HealthGroup>();
     const schedules = new Map<TargetHealth, Schedule>();
@@ -92,6 +102,7 @@ export class HealthChecks {
       for (const book of group.targets) {
         if (book.isChecked) schedules.set(book, this.#schedule(upstream, book, now));
       }
+      yield;
     }
     for (const [book, { running }] of this.#schedules) {
       if (schedules.has(book)) continue;
@@ -126,8 +137,7 @@ export class HealthChecks {
    * @returns What is known, or `undefined` where there is no such target
    */
   state(upstream: string, target: string): HealthReport | undefined {
-    const books = this.#groups.get(upstream)?.targets;
-    return books?.find((book) => book.target.name === target)?.report();
+    return this.#groups.get(upstream)?.byName.get(target)?.report();
   }
 
   /** Gives up the checks under way and makes no more. */

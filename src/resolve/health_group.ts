@@ -12,6 +12,8 @@ import type { Upstream } from "./upstream.ts";
 export class HealthGroup {
   /** One book a target, in the configuration's order. */
   readonly targets: readonly TargetHealth[];
+  /** The same by their targets' names. */
+  readonly byName: ReadonlyMap<string, TargetHealth>;
 
   /**
    * @param upstream The upstream of the configuration in force
@@ -27,14 +29,15 @@ export class HealthGroup {
     },
   ) {
     const { health } = upstream.config;
-    const known = new Map(before?.targets.map((book) => [book.target.name, book]));
+    const known = before?.byName;
     this.targets = upstream.targets.map((target) => {
-      const book = known.get(target.name);
+      const book = known?.get(target.name);
       if (book === undefined) return new TargetHealth(target, health, now);
       const change = book.adopt(target, health, now);
       if (change !== undefined) onChange(change);
       return book;
     });
+    this.byName = new Map(this.targets.map((book) => [book.target.name, book]));
   }
 
   /**

@@ -96,6 +96,7 @@ function judge(error: unknown): ProbeOutcome {
     case "reset":
       return { kind: "failed", why: "connection reset" };
     case "unreachable":
+    case "host_unreachable":
       return { kind: "failed", why: "address unreachable" };
     default:
       return { kind: "failed", why };

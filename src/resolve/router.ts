@@ -13,10 +13,11 @@ import type {
   Transport,
 } from "../config/schema.ts";
 import type { FactName } from "../detect/detector.ts";
-import { AlpnSet } from "../wire/alpn.ts";
+import { AlpnSet, NO_ALPN } from "../wire/alpn.ts";
 import { AddressSet } from "./cidr.ts";
 import { PrefixSet } from "./prefixes.ts";
 import { NameSet, normalizeName } from "./names.ts";
+import type { Steps } from "../slices.ts";
 
 /** What is known of a session or flow when its route is chosen. */
 export interface Seen {
@@ -114,6 +115,12 @@ function anyOf(set: ReadonlySet<string>, values: readonly string[]): boolean {
   return false;
 }
 
+/** Whether a route asks for nothing that the client's bytes tell. */
+function isBlind({ protocol, sni, alpn, ja4, host }: Compiled): boolean {
+  return protocol === undefined && sni === undefined && alpn === undefined && ja4 === undefined &&
+    host === undefined;
+}
+
 /** The first condition that does not hold, cheapest first; some facts may be left out of account. */
 function failing(
   rule: Compiled,
@@ -180,11 +187,10 @@ function explainMatch(match: MatchConfig = {}): string {
 
 /** Chooses among the routes of one listener. */
 export class Router {
-  /** Whether a route asks for the HTTP host, so that detection has to wait for it. */
-  readonly needsHost: boolean;
-  /** The protocol names that its routes ask for. */
-  readonly alpn: AlpnSet;
-  readonly #rules: readonly Compiled[];
+  readonly #rules: Compiled[] = [];
+  #needsHost = false;
+  #readsDatagrams = false;
+  #alpn = NO_ALPN;
 
   /**
    * @param listener The listener whose routes are meant
@@ -192,9 +198,56 @@ export class Router {
    * @throws {Error} If a `source` is no network
    */
   constructor(listener: Pick<ListenerConfig, "routes">, options: RouterOptions) {
-    this.#rules = listener.routes.map((route, index) => compile(route, index, options));
-    this.needsHost = this.#rules.some((rule) => rule.host !== undefined);
-    this.alpn = new AlpnSet(listener.routes.flatMap(({ match }) => match?.alpn ?? []));
+    for (const route of listener.routes) this.#add(route, options);
+    this.#takeAlpn(listener);
+  }
+
+  /**
+   * Makes a router in steps: each route takes some microseconds, and there may be many.
+   *
+   * @param listener The listener whose routes are meant
+   * @param options The protocols that can be detected
+   * @returns The router
+   * @throws {Error} If a `source` is no network
+   */
+  static *inSteps(
+    listener: Pick<ListenerConfig, "routes">,
+    options: RouterOptions,
+  ): Steps<Router> {
+    const router = new Router({ routes: [] }, options);
+    for (const route of listener.routes) {
+      router.#add(route, options);
+      yield;
+    }
+    router.#takeAlpn(listener);
+    return router;
+  }
+
+  #add(route: RouteConfig, options: RouterOptions): void {
+    const rule = compile(route, this.#rules.length, options);
+    this.#rules.push(rule);
+    this.#needsHost ||= rule.host !== undefined;
+    this.#readsDatagrams ||= rule.udp && !isBlind(rule);
+  }
+
+  #takeAlpn({ routes }: Pick<ListenerConfig, "routes">): void {
+    const asked = routes.flatMap(({ match }) => match?.alpn ?? []);
+    if (asked.length > 0) this.#alpn = new AlpnSet(asked);
+  }
+
+  /** Whether the route of a flow may depend on its datagrams. */
+  get readsDatagrams(): boolean {
+    return this.#readsDatagrams;
+  }
+
+  /** The protocol names that its routes ask for. */
+  get alpn(): AlpnSet {
+    return this.#alpn;
+  }
+
+  /** Whether a route asks for the HTTP host, so that detection has to wait for it. */
+  get needsHost(): boolean {
+    return this.#needsHost;
   }
 
   /**
@@ -265,9 +318,7 @@ export class Router {
   needs(transport: Transport, source: string): "nothing" | "bytes" {
     for (const rule of this.#rules) {
       if (!rule[transport] || (rule.source !== undefined && !rule.source.has(source))) continue;
-      const blind = rule.protocol === undefined && rule.sni === undefined &&
-        rule.alpn === undefined && rule.ja4 === undefined && rule.host === undefined;
-      return blind ? "nothing" : "bytes";
+      return isBlind(rule) ? "nothing" : "bytes";
     }
     return "nothing";
   }

@@ -20,6 +20,8 @@ export interface UpstreamOptions {
   readonly random?: () => number;
   /** What is known of each target together with other threads, in the configuration's order. */
   readonly cells?: readonly TargetCells[];
+  /** Its targets, where they are made already, in the configuration's order. */
+  readonly targets?: readonly Target[];
   /** Where connect times are counted; memory of its own unless given. */
   readonly times?: ConnectTimes;
 }
@@ -52,7 +54,8 @@ export class Upstream {
     this.name = name;
     this.config = config;
     this.#mostSessions = config.limits.sessions_per_target;
-    this.targets = config.targets.map((target, i) => new Target(target, options.cells?.[i]));
+    this.targets = options.targets ??
+      config.targets.map((target, i) => new Target(target, options.cells?.[i]));
     this.times = options.times ?? new ConnectTimes();
     this.#primary = this.#policy(false, options.random ?? Math.random);
     this.#backup = this.#policy(true, options.random ?? Math.random);

@@ -18,15 +18,17 @@ const MAX_INTEGER_SHIFT = 21;
  * Decodes the first header block of a connection.
  *
  * Time and memory are bounded by the block's length: a field costs at least one byte of it, and
- * fields that refer to the table share its strings.
+ * fields that refer to the table share its strings. What is done with a field costs as often as a
+ * block of single bytes refers to it, so `visit` has to stop decoding at some number of them. Sizes of
+ * the table are taken after a field, too (RFC 7541 §4.2 has none there), as nginx and Go take them.
  *
  * @param block The whole block, fragments joined
- * @param visit Called with each field in order
- * @returns `false` where the block is malformed; fields before the fault have been visited
+ * @param visit Called with each field in order; `false` stops decoding
+ * @returns `false` if the block is malformed or decoding was stopped
  */
 export function decodeHeaderBlock(
   block: Uint8Array,
-  visit: (name: string, value: string) => void,
+  visit: (name: string, value: string) => unknown,
 ): boolean {
   return new BlockDecoder(block).run(visit);
 }
@@ -45,21 +47,18 @@ class BlockDecoder {
     this.#block = block;
   }
 
-  run(visit: (name: string, value: string) => void): boolean {
-    let fields = 0;
+  run(visit: (name: string, value: string) => unknown): boolean {
     while (this.#at < this.#block.length) {
       const first = this.#block[this.#at]!;
-      // Size updates come before the first field only (RFC 7541 §4.2).
       if ((first & 0xe0) === 0x20) {
         const limit = this.#integer(5);
-        if (fields > 0 || limit > MAX_TABLE_SIZE) return false;
+        if (limit > MAX_TABLE_SIZE) return false;
         this.#tableLimit = limit;
         this.#evict(limit);
       } else {
         const field = this.#field(first);
         if (field === undefined || this.#failed) return false;
-        fields++;
-        visit(field[0], field[1]);
+        if (visit(field[0], field[1]) === false) return false;
       }
       if (this.#failed) return false;
     }
@@ -139,9 +138,16 @@ function sizeOf(field: HeaderField): number {
   return field[0].length + field[1].length + ENTRY_OVERHEAD;
 }
 
+/** The shortest code has five bits (RFC 7541, appendix B). */
+const LEAST_BITS = 5;
+/** Shared by all strings: it is filled and read within one call. */
+let symbols = new Uint8Array(256);
+
 /** The text, or `undefined` where the padding is not at most seven ones (RFC 7541 §5.2). */
 function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | undefined {
-  let text = "";
+  const most = Math.floor((end - start) * 8 / LEAST_BITS);
+  if (symbols.length < most) symbols = new Uint8Array(most);
+  let length = 0;
   let node = 0;
   let pending = 0; // bits since the last symbol
   let ones = true; // and whether all of them were ones
@@ -152,7 +158,7 @@ function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | 
       const next = HUFFMAN_TREE[node + bit]!;
       if (next < 0) {
         if (next === ~END_OF_STRING) return undefined;
-        text += String.fromCharCode(~next);
+        symbols[length++] = ~next;
         node = 0;
         pending = 0;
         ones = true;
@@ -163,5 +169,5 @@ function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | 
       }
     }
   }
-  return pending < 8 && ones ? text : undefined;
+  return pending < 8 && ones ? latin1(symbols, 0, length) : undefined;
 }

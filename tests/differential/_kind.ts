@@ -7,6 +7,7 @@
  */
 
 import type { Dice } from "../fuzz/mutate.ts";
+import { concat } from "../unit/_hello.ts";
 
 /** The name that a route refuses. */
 export const REFUSED = "refused.example";
@@ -56,6 +57,20 @@ export interface Kind {
    * @returns `true` once it is certain
    */
   isServed(answer: Uint8Array): boolean;
+
+  /**
+   * Reports whether a server has said all that it will say, if it does not close the connection then.
+   *
+   * @param answer All that it said so far
+   * @returns `true` once no more is to come
+   */
+  isOver?(answer: Uint8Array): boolean;
+
+  /**
+   * Milliseconds to wait for an answer from a server that is not told that no more comes, as it would
+   * not answer then. Unset: it is told, and waited for until it closes.
+   */
+  readonly waitMs?: number;
 
   /**
    * Reports whether a route can refuse a client that opens so.
@@ -114,18 +129,19 @@ const MAX_ANSWER = 65_536;
 
 async function isServed(kind: Kind, server: Server, opening: Uint8Array): Promise<boolean> {
   const conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
-  const late = setTimeout(() => closeQuietly(conn), ANSWER_MS);
-  let answer = new Uint8Array(0);
+  const late = setTimeout(() => closeQuietly(conn), kind.waitMs ?? ANSWER_MS);
+  let answer: Uint8Array = new Uint8Array(0);
   const buffer = new Uint8Array(16_384);
   try {
     for (let sent = 0; sent < opening.length;) sent += await conn.write(opening.subarray(sent));
     // A server that waits for more learns that none comes.
-    await conn.closeWrite();
+    if (kind.waitMs === undefined) await conn.closeWrite();
     while (answer.length < MAX_ANSWER) {
       const count = await conn.read(buffer);
       if (count === null) break;
-      answer = Uint8Array.from([...answer, ...buffer.subarray(0, count)]);
+      answer = concat(answer, buffer.subarray(0, count));
       if (kind.isServed(answer)) return true;
+      if (kind.isOver?.(answer)) return false;
     }
   } catch {
     // Servers reset what they do not like.

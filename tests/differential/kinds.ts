@@ -5,7 +5,8 @@
  */
 
 import type { Kind } from "./_kind.ts";
+import { http1, http2 } from "./http.ts";
 import { tls } from "./tls.ts";
 
 /** The kinds. */
-export const KINDS: readonly Kind[] = [tls];
+export const KINDS: readonly Kind[] = [tls, http1, http2];

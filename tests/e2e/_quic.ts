@@ -67,6 +67,47 @@ export interface QuicAnswer {
 }
 
 /**
+ * Connects to a QUIC server.
+ *
+ * @param port Where to connect on loopback
+ * @param certificates Who is trusted
+ * @param client Whom to ask, and the client's socket, which several connections may share
+ * @returns The connection
+ */
+export async function connectQuic(
+  port: number,
+  certificates: Certificates,
+  client: { readonly sni: string; readonly endpoint: Deno.QuicEndpoint },
+): Promise<Deno.QuicConn> {
+  return await Deno.connectQuic({
+    endpoint: client.endpoint,
+    hostname: "127.0.0.1",
+    port,
+    serverName: client.sni,
+    alpnProtocols: [ALPN],
+    caCerts: [await Deno.readTextFile(certificates.authority)],
+  });
+}
+
+/**
+ * Makes one exchange on a bidirectional stream of a QUIC connection.
+ *
+ * @param conn The connection
+ * @param body What to send
+ * @returns The answer
+ */
+export async function exchangeQuic(conn: Deno.QuicConn, body: Uint8Array): Promise<QuicAnswer> {
+  const { readable, writable } = await conn.createBidirectionalStream();
+  const writer = writable.getWriter();
+  const sent = writer.write(body).then(() => writer.close());
+  const answer = await collect(readable);
+  await sent;
+  const head = answer.indexOf(10);
+  const [name = "", digest = ""] = new TextDecoder().decode(answer.subarray(0, head)).split(" ");
+  return { name, digest, body: answer.subarray(head + 1) };
+}
+
+/**
  * Makes one exchange on a bidirectional stream of a new QUIC connection.
  *
  * @param port Where to connect on loopback
@@ -81,24 +122,11 @@ export async function askQuic(
 ): Promise<QuicAnswer> {
   const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
   try {
-    const conn = await Deno.connectQuic({
-      endpoint,
-      hostname: "127.0.0.1",
-      port,
-      serverName: request.sni,
-      alpnProtocols: [ALPN],
-      caCerts: [await Deno.readTextFile(certificates.authority)],
-    });
-    const { readable, writable } = await conn.createBidirectionalStream();
-    const writer = writable.getWriter();
-    const sent = writer.write(request.body).then(() => writer.close());
-    const answer = await collect(readable);
-    await sent;
+    const conn = await connectQuic(port, certificates, { sni: request.sni, endpoint });
+    const answer = await exchangeQuic(conn, request.body);
     conn.close({ closeCode: 0, reason: "" });
     await conn.closed;
-    const head = answer.indexOf(10);
-    const [name = "", digest = ""] = new TextDecoder().decode(answer.subarray(0, head)).split(" ");
-    return { name, digest, body: answer.subarray(head + 1) };
+    return answer;
   } finally {
     endpoint.close({ closeCode: 0, reason: "" });
   }

@@ -84,6 +84,16 @@ io: ${io}
         for (let i = 0; i < 8; i++) assertEquals(await echoUdp(port), "hello");
         const { stdout } = await command(bundle, "status").output();
         assertMatch(new TextDecoder().decode(stdout), new RegExp(`io ${io}, workers 2`));
+        // Long enough to be checked by a worker of its own kind.
+        const text = await Deno.readTextFile(`${folder}/config.yaml`);
+        const comment = `# ${"long ".repeat(10_000)}\n`;
+        await Deno.writeTextFile(`${folder}/config.yaml`, `${text}${comment}drain_timeout: 1s\n`);
+        const reloaded = await command(bundle, "reload").output();
+        // The watch may have been first.
+        assertMatch(
+          new TextDecoder().decode(reloaded.stdout),
+          /^Reloaded(: drain_timeout changed|, nothing is different)\n$/,
+        );
       } finally {
         child.kill("SIGTERM");
       }

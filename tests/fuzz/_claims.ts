@@ -22,7 +22,7 @@ const MAX_PROTOCOLS = 8;
 /** What each protocol may say beside its name, and how its version looks. */
 const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: RegExp }>> = {
   tls: { keys: "sni alpn ja4 tls_version hello_bytes" },
-  http: { keys: "host version", version: /^(?:1\.[0-9]|2)$/ },
+  http: { keys: "host version", version: /^(?:[0-9]\.[0-9]{1,6}|2|)$/ },
   ssh: { keys: "version", version: /^(?:2\.0|1\.[0-9]{1,2})$/ },
   socks5: { keys: "" },
   socks4: { keys: "" },
@@ -44,7 +44,9 @@ export function claimFacts(protocol: string, facts: Facts): void {
     if (!says.keys.split(" ").includes(key)) fail(`"${protocol}" says "${key}"`);
   }
   const { sni, alpn, host, version, ja4, tls_version = "1.3", hello_bytes = 45 } = facts;
-  if (version === undefined ? says.version : !says.version?.test(version)) {
+  // HTTP is certain before its version, where the target is long.
+  const spelt = version ?? (protocol === "http" ? "" : undefined);
+  if (spelt === undefined ? says.version : !says.version?.test(spelt)) {
     fail(`"${protocol}" says version "${version}"`);
   }
   if (sni !== undefined && !isName(sni)) {
@@ -92,6 +94,18 @@ export function claimSameFacts(a: Facts, b: Facts, where: string): void {
     a.ja4 === b.ja4 && a.tls_version === b.tls_version && a.hello_bytes === b.hello_bytes &&
     a.alpn?.join() === b.alpn?.join());
   if (!same) fail(`Facts differ ${where}: ${JSON.stringify(a)}, ${JSON.stringify(b)}`);
+}
+
+/**
+ * Claims that a detector says of a session what it says of the same bytes without one.
+ *
+ * @param remembered What it says of the session
+ * @param fresh What it says of the bytes
+ * @throws {AssertionError} If the two differ
+ */
+export function claimSameVerdict(remembered: Verdict, fresh: Verdict): void {
+  const [a, b] = [remembered, fresh].map((verdict) => JSON.stringify(verdict));
+  if (a !== b) fail(`Says ${a} of a session, ${b} of the same bytes`);
 }
 
 /** The verdicts of one detector on input that grows. */

@@ -8,7 +8,13 @@ import { fail } from "@std/assert";
 import type { Detector } from "../../src/detect/detector.ts";
 import { type Detected, Detection } from "../../src/detect/mod.ts";
 import { bytesOf, concat } from "../unit/_hello.ts";
-import { claimFacts, claimProtocol, claimSameFacts, VerdictClaims } from "./_claims.ts";
+import {
+  claimFacts,
+  claimProtocol,
+  claimSameFacts,
+  claimSameVerdict,
+  VerdictClaims,
+} from "./_claims.ts";
 import { ANY_STREAM, BLOCKS } from "./_seeds.ts";
 import { cuts, type Input, pieces, type Target } from "./_target.ts";
 import { type Kin, vary } from "./mutate.ts";
@@ -31,7 +37,7 @@ function stream(kin: Kin): Target["make"] {
  * @returns The target
  */
 export function streamDetector(
-  { name, tcp }: Detector,
+  { name, tcp, session }: Detector,
   options: { readonly kin: Kin; readonly share: number },
 ): Target {
   return {
@@ -41,8 +47,12 @@ export function streamDetector(
     check(input) {
       const [bytes = new Uint8Array(0)] = input;
       const claims = new VerdictClaims(name);
+      const judge = session?.();
       pieces(input, (_, end) => {
-        claims.take(tcp?.(bytes.subarray(0, end)) ?? fail("No stream side"), end);
+        const given = bytes.subarray(0, end);
+        const verdict = tcp?.(given) ?? fail("No stream side");
+        claims.take(verdict, end);
+        if (judge !== undefined) claimSameVerdict(judge.judge(given), verdict);
       });
     },
   };

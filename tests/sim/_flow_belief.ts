@@ -27,6 +27,9 @@ export interface Belief {
   lastSeen: number;
   deadline: number;
   idleMs: number;
+  readonly unansweredMs: number;
+  /** Datagrams that its client has sent, dropped ones included. */
+  sent: number;
   up: number;
   upBytes: number;
   down: number;
@@ -49,7 +52,7 @@ export interface Box {
 export function newBelief(
   client: Client,
   first: Uint8Array,
-  times: { readonly now: number; readonly deadline: number },
+  times: { readonly now: number; readonly deadline: number; readonly unansweredMs: number },
 ): Belief {
   return {
     client,
@@ -59,11 +62,23 @@ export function newBelief(
     lastSeen: times.now,
     deadline: times.deadline,
     idleMs: Infinity,
+    unansweredMs: times.unansweredMs,
+    sent: 1,
     up: 0,
     upBytes: 0,
     down: 0,
     dropped: 0,
   };
+}
+
+/** Whether its client has sent one datagram, and its target none. */
+export function isUnanswered({ sent, down }: Belief): boolean {
+  return sent === 1 && down === 0;
+}
+
+/** Whether it has been silent for 2 s after answers to its client's only datagram. */
+export function isQuiet({ sent, down, lastSeen }: Belief, now: number): boolean {
+  return sent === 1 && down > 0 && now - lastSeen >= 2000;
 }
 
 /**

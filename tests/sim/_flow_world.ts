@@ -9,7 +9,15 @@ import { assert, assertEquals } from "@std/assert";
 import type { Arrival, Expiry, Flow, FlowLimits, FlowState } from "../../src/manage/flow.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../src/manage/flow_table.ts";
 import { Counters, type DropReason } from "../../src/observe/counters.ts";
-import { agree, type Belief, type Box, type Client, newBelief } from "./_flow_belief.ts";
+import {
+  agree,
+  type Belief,
+  type Box,
+  type Client,
+  isQuiet,
+  isUnanswered,
+  newBelief,
+} from "./_flow_belief.ts";
 import { random } from "./_random.ts";
 
 const AMPLE: FlowLimits = { flows: 1e6, heldBytes: 1e6, heldDatagrams: 1e6, detectMs: 3000 };
@@ -39,6 +47,8 @@ export class World {
   /** What the table counts, and what the model expects of it. */
   readonly counted = new Counters().drops;
   readonly drops = new Map<string, number>();
+  /** Flows that made room for others. */
+  displaced = 0;
   readonly #random: () => number;
   readonly #profile: Profile;
   #limits: FlowLimits = AMPLE;
@@ -75,6 +85,7 @@ export class World {
         if (this.#deny === undefined) this.admitted.set(host, (this.admitted.get(host) ?? 0) + 1);
         return this.#deny;
       },
+      makeRoom: () => this.#makeRoom(),
       release: ({ host }) => {
         const count = this.admitted.get(host) ?? 0;
         assert(count > 0, `"${host}" released more often than admitted`);
@@ -124,7 +135,28 @@ export class World {
       heldBytes: this.#pick(200) * scale,
       heldDatagrams: this.#pick(8) * scale,
       detectMs: this.#pick(5000),
+      ...(this.#chance(0.5) && { unansweredMs: this.#pick(20_000) }),
     };
+  }
+
+  /** The one that began first of those that wait for an answer, else the one that is quiet longest. */
+  #victim(): Flow<Box> | undefined {
+    const flows = this.live.filter(({ data: { belief } }) => belief && isUnanswered(belief));
+    if (flows.length > 0) return flows[0];
+    const quiet = this.live.filter(({ data: { belief } }) => belief && isQuiet(belief, this.#now));
+    return quiet.toSorted((a, b) => a.lastSeen - b.lastSeen)[0];
+  }
+
+  #makeRoom(): boolean {
+    const { oldestUnanswered, oldestQuiet } = this.table;
+    const victim = oldestUnanswered ?? oldestQuiet;
+    const expected = this.#victim();
+    if (victim?.lastSeen !== expected?.lastSeen) assertEquals(victim, expected);
+    if (oldestUnanswered !== undefined) assertEquals(oldestUnanswered, expected);
+    if (victim === undefined) return false;
+    this.#close(victim, "displaced");
+    this.displaced++;
+    return true;
   }
 
   #passTime(): void {
@@ -161,12 +193,13 @@ export class World {
     this.#arrived++;
     const copy = datagram.slice();
     const known = this.byClient.get(client);
-    const refusal = this.live.length >= this.#limits.flows
+    const isFull = this.live.length >= this.#limits.flows;
+    const time = this.#tell();
+    const refusal = isFull && this.#victim() === undefined
       ? "limit_flows"
-      : this.#holdRefusal([], length) ?? this.#deny;
+      : this.#holdRefusal([], length) ?? this.#refusal();
     const heldRefusal = this.#holdRefusal(known?.data.belief?.held ?? [], length);
     const calls = this.#admitCalls;
-    const time = this.#tell();
     const arrival = this.table.arrive(client.slot, client.host, client.port, datagram, time);
     this.#scratch.fill(0xee);
 
@@ -183,6 +216,7 @@ export class World {
     assertEquals(this.#admitCalls, calls, "A running flow was asked for admission");
     assertEquals(arrival, this.#expected(belief.state, heldRefusal));
     belief.lastSeen = this.#now;
+    belief.sent++;
     if (arrival === "forward") this.#reach(belief, copy);
     else if (arrival === "held") belief.held.push(copy);
     else if (heldRefusal !== undefined) {
@@ -191,6 +225,17 @@ export class World {
     }
     agree(known);
     if (arrival === "full") this.#drive(known);
+  }
+
+  /** What is said of a newcomer that can be held: two may end for it, which may not be enough. */
+  #refusal(): string | undefined {
+    const needed = this.live.length - this.#limits.flows + 1;
+    if (needed <= 0) return this.#deny;
+    const supply =
+      this.live.filter(({ data: { belief } }) =>
+        belief !== undefined && (isUnanswered(belief) || isQuiet(belief, this.#now))
+      ).length;
+    return needed > Math.min(2, supply) ? "limit_flows" : this.#deny;
   }
 
   #expected(state: FlowState, heldRefusal: string | undefined): Arrival {
@@ -206,6 +251,7 @@ export class World {
     flow.data.belief = newBelief(client, first, {
       now: this.#now,
       deadline: this.#now + this.#limits.detectMs,
+      unansweredMs: this.#limits.unansweredMs ?? Infinity,
     });
     this.live.push(flow);
     this.byClient.set(client, flow);
@@ -320,7 +366,7 @@ export class World {
       const belief = flow.data.belief;
       assert(belief !== undefined);
       if (this.#now >= belief.deadline) due.set(flow, "deadline");
-      else if (this.#now - belief.lastSeen >= belief.idleMs) due.set(flow, "idle");
+      else if (this.#now - belief.lastSeen >= this.#idleOf(belief)) due.set(flow, "idle");
     }
     this.table.sweep(time, (flow, why) => {
       assertEquals(why, due.get(flow), "The sweep reports what is not due");
@@ -331,6 +377,11 @@ export class World {
       else if (this.#chance(0.8)) this.#close(flow, why);
     });
     assertEquals(due.size, 0, "The sweep misses flows that are due");
+  }
+
+  #idleOf(belief: Belief): number {
+    const { idleMs, unansweredMs } = belief;
+    return idleMs !== Infinity && isUnanswered(belief) ? Math.min(idleMs, unansweredMs) : idleMs;
   }
 
   /** The checks that look at everything. */

@@ -31,9 +31,11 @@ function run(seed: number, steps: number): World {
 Deno.test("flow table simulation: every world agrees with its model and ends empty", () => {
   const reasons = new Set<string>();
   let years = 0;
+  let displaced = 0;
   for (let seed = 1; seed <= 200; seed++) {
     const world = run(seed, 5000);
     for (const reason of world.drops.keys()) reasons.add(reason);
+    displaced += world.displaced;
     years = Math.max(years, world.now / (365 * DAY_MS));
   }
   // The worlds are hostile enough to meet every way of losing a datagram, and old enough.
@@ -47,6 +49,7 @@ Deno.test("flow table simulation: every world agrees with its model and ends emp
     "limit_rate",
     "limit_source",
   ]);
+  assert(displaced > 1000, `${displaced} flows made room`);
   assert(years > 10, `The oldest world saw ${years} years`);
 });
 

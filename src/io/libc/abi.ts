@@ -58,6 +58,18 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
+/** `IN_NONBLOCK | IN_CLOEXEC`. */
+export const IN_FLAGS = 0o2004000;
+export const IN_MODIFY = 0x2;
+export const IN_ATTRIB = 0x4;
+export const IN_CLOSE_WRITE = 0x8;
+export const IN_MOVED_FROM = 0x40;
+export const IN_MOVED_TO = 0x80;
+export const IN_CREATE = 0x100;
+export const IN_DELETE = 0x200;
+export const IN_DELETE_SELF = 0x400;
+export const IN_MOVE_SELF = 0x800;
+export const IN_Q_OVERFLOW = 0x4000;
 /** `EFD_NONBLOCK | EFD_CLOEXEC`. */
 export const EFD_FLAGS = 0o2004000;
 
@@ -69,7 +81,10 @@ export const EMFILE = 24;
 export const EPIPE = 32;
 export const EACCES = 13;
 export const ENOENT = 2;
+export const ENOTDIR = 20;
 export const EPERM = 1;
+export const ENOMEM = 12;
+export const EINVAL = 22;
 export const EMSGSIZE = 90;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;

@@ -8,6 +8,7 @@ import type {
   DatagramAddress,
   DatagramSocket,
   Endpoint,
+  Pin,
   ReceiveOptions,
   SocketShare,
   TargetOptions,
@@ -172,9 +173,10 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
     this.#receive(this.fd);
   }
 
-  #receive(fd: number): void {
+  /** Answers whether there may be more. */
+  #receive(fd: number): boolean {
     const options = this.#options;
-    if (options === undefined) return;
+    if (options === undefined) return false;
     const { received, requests } = this.#exchange;
     for (let round = 0; round < BATCHES_PER_TURN && !this.closed; round++) {
       received.expect(BATCH, true, this.#anyAddress);
@@ -183,7 +185,7 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
       if (count < 0) {
         const errno = this.#errno[0]!;
         if (errno !== abi.EAGAIN) options.onError(libcError("recvmmsg", errno));
-        return;
+        return false;
       }
       for (let i = 0; i < count; i++) {
         const start = i * SLOT_BYTES;
@@ -197,8 +199,9 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
       }
       // What was answered from the requests themselves has to leave before they are overwritten.
       this.#exchange.flush();
-      if (count < BATCH) return;
+      if (count < BATCH) return false;
     }
+    return !this.closed;
   }
 
   #senderOf(index: number): LibcAddress {
@@ -239,13 +242,15 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   }
 
   /** A socket of the same address that is connected to the peer: the kernel prefers it. */
-  pin(peer: DatagramAddress): { close(): void } {
+  pin(peer: DatagramAddress): Pin {
     if (!(peer instanceof LibcAddress)) throw new TypeError("The address was not kept");
     const { port } = this.local;
     const at = { host: peer.local === "" ? this.local.host : peer.local, port };
     const fd = openSocket(familyOf(at), abi.SOCK_DGRAM);
     this.#prepare(fd, at);
-    this.#bind(fd, at, true);
+    // Not by SO_REUSEPORT: among the sockets that the kernel counts off it would move the others' places.
+    this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
+    bindSocket(fd, at, false);
     if (this.#libc.connect(fd, peer.name, peer.name.length) < 0) {
       const errno = this.#errno[0]!;
       this.#libc.close(fd);
@@ -253,7 +258,16 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
     }
     const close = () => this.#poller.close(fd);
     this.#poller.add(fd, abi.EPOLLIN, { onEvents: () => this.#receive(fd), close });
-    return { close };
+    const itself = encodeInet(at.host, port);
+    return {
+      close,
+      leave: () => {
+        // Connected elsewhere it gets nothing more, and keeps what it has.
+        this.#libc.connect(fd, itself, itself.length);
+        while (this.#receive(fd));
+        close();
+      },
+    };
   }
 
   undeliverable(to: LibcAddress, error: Error): void {

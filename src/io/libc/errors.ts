@@ -8,9 +8,11 @@ import type { IoFailure } from "../mod.ts";
 import * as abi from "./abi.ts";
 
 const MEANINGS: Readonly<Record<number, readonly [name: string, failure: IoFailure]>> = {
-  [abi.EPERM]: ["Operation not permitted (EPERM)", "unreachable"],
+  [abi.EPERM]: ["Operation not permitted (EPERM)", "denied"],
   [abi.ENOENT]: ["No such file (ENOENT)", "refused"],
   [abi.EAGAIN]: ["Queue full (EAGAIN)", "not_sent"],
+  [abi.ENOMEM]: ["Out of memory (ENOMEM)", "not_sent"],
+  [abi.EINVAL]: ["Invalid argument (EINVAL)", "not_sent"],
   [abi.EACCES]: ["Permission denied (EACCES)", "denied"],
   [abi.ENFILE]: ["Too many open files in the system (ENFILE)", "no_descriptors"],
   [abi.EMFILE]: ["Too many open files (EMFILE)", "no_descriptors"],
@@ -26,8 +28,8 @@ const MEANINGS: Readonly<Record<number, readonly [name: string, failure: IoFailu
   [abi.ENOTCONN]: ["Not connected (ENOTCONN)", "reset"],
   [abi.ETIMEDOUT]: ["Connection timed out (ETIMEDOUT)", "timed_out"],
   [abi.ECONNREFUSED]: ["Connection refused (ECONNREFUSED)", "refused"],
-  [abi.EHOSTDOWN]: ["Host down (EHOSTDOWN)", "unreachable"],
-  [abi.EHOSTUNREACH]: ["Host unreachable (EHOSTUNREACH)", "unreachable"],
+  [abi.EHOSTDOWN]: ["Host down (EHOSTDOWN)", "host_unreachable"],
+  [abi.EHOSTUNREACH]: ["Host unreachable (EHOSTUNREACH)", "host_unreachable"],
 };
 
 /**
@@ -40,7 +42,7 @@ const MEANINGS: Readonly<Record<number, readonly [name: string, failure: IoFailu
 export function isSocketError(errno: number): boolean {
   const failure = MEANINGS[errno]?.[1];
   return failure === "reset" || failure === "refused" || failure === "timed_out" ||
-    failure === "unreachable" || failure === "denied";
+    failure === "unreachable" || failure === "host_unreachable" || failure === "denied";
 }
 
 /** A system call that failed, or a socket that shunt itself closed. */

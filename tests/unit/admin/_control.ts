@@ -120,6 +120,10 @@ export class FakeControl implements Control {
     return this.refusal;
   }
 
+  prepareHandOver(): Promise<void> {
+    return Promise.resolve();
+  }
+
   drain(): void {
     this.asked.push("drain");
     this.state = "draining";

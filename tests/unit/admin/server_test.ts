@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { connect, type Socket } from "node:net";
-import { MAX_CONNECTIONS } from "../../../src/admin/http.ts";
+import { maxConnections } from "../../../src/admin/http.ts";
 import { startAdmin } from "../../../src/admin/server.ts";
 import { ShuntError } from "../../../src/errors.ts";
 import { inFolder } from "../_folder.ts";
@@ -192,7 +192,7 @@ Deno.test("admin server: silent connections keep nobody out, the oldest makes ro
   await using shunt = await startTestAdmin();
   const address = shunt.admin.address!;
   const idle = [];
-  for (let i = 0; i < MAX_CONNECTIONS; i++) idle.push(await connectTo(address));
+  for (let i = 0; i < maxConnections(); i++) idle.push(await connectTo(address));
   assertEquals((await shunt.ask("GET", "/healthz")).status, 200);
   assertEquals(await idle[0]!.closed, "");
   const { socket, closed } = idle.at(-1)!;

@@ -1,7 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname } from "node:path";
 import { type FileWatch, watchFile, type WatchOptions } from "../../../src/cli/watch.ts";
+import { missingForLibc, openLibc } from "../../../src/io/libc/symbols.ts";
 import { inFolder } from "../_folder.ts";
+
+// Else each test would be taken to have opened it.
+if (missingForLibc() === undefined) openLibc();
 
 const linux = Deno.build.os === "linux";
 /** Long enough for a loaded machine to deliver events that belong together. */
@@ -359,4 +363,62 @@ Deno.test("watch: ends where it is disposed of, while it calls as well", () =>
     await replace(path, "new");
     await ended.promise;
     await watchFile(path, { onChange: () => {}, onError: () => {} })[Symbol.asyncDispose]();
+  }));
+
+for (const [name, write] of Object.entries(WRITERS)) {
+  Deno.test(`watch: without events, sees ${name} by looking`, () =>
+    inFolder(async (folder) => {
+      const path = `${folder}/conf/config.yaml`;
+      await Deno.mkdir(`${folder}/conf`);
+      await Deno.writeTextFile(path, "old");
+      const told = new Told();
+      await using watch = watchFile(path, { ...told.options, events: false, pollMs: QUIET_MS });
+      await watch.started;
+      await write(folder, path);
+      assertEquals(await told.next(), "changed new");
+      await replace(path, "renamed");
+      assertEquals(await told.next(), "changed renamed");
+    }));
+}
+
+Deno.test("watch: without events, what changes at each look is waited for", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/config.yaml`;
+    await Deno.writeTextFile(path, "old");
+    const told = new Told();
+    const options = { ...told.options, events: false, pollMs: 20 * QUIET_MS };
+    await using watch = watchFile(path, options);
+    await watch.started;
+    for (let i = 0; i < 15; i++) {
+      await Deno.writeTextFile(path, `part ${i}`);
+      await told.nothingFor(2 * QUIET_MS);
+    }
+    assertEquals(await told.next(), "changed part 14");
+  }));
+
+Deno.test({
+  name: "watch: a change that nothing tells of is told, and that it was missed",
+  ignore: !linux,
+}, () =>
+  inFolder(async (folder) => {
+    for (const version of ["1", "2"]) {
+      await Deno.mkdir(`${folder}/${version}/a/b`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/${version}/a/b/config.yaml`, version);
+    }
+    await Deno.mkdir(`${folder}/top`);
+    await Deno.rename(`${folder}/1`, `${folder}/top/c`);
+    const told = new Told();
+    const missed = Promise.withResolvers<void>();
+    await using watch = watchFile(`${folder}/top/c/a/b/config.yaml`, {
+      ...told.options,
+      pollMs: QUIET_MS,
+      onMissed: missed.resolve,
+    });
+    await watch.started;
+    await told.nothingFor(12 * QUIET_MS);
+    // No watch reaches up to here.
+    await Deno.rename(`${folder}/top/c`, `${folder}/old`);
+    await Deno.rename(`${folder}/2`, `${folder}/top/c`);
+    assertEquals(await told.next(), "changed 2");
+    await missed.promise;
   }));

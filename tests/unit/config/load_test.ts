@@ -31,7 +31,13 @@ Deno.test("config load: gives every key that is not written its default", () => 
         transports: ["tcp", "udp"],
         detect: { timeout: 3000, on_timeout: "fallthrough", max_bytes: 65536 },
         proxy_protocol: { accept: "off", trusted: [] },
-        limits: { sessions: 10000, flows: 20000, per_source: "auto", new_per_source: 0 },
+        limits: {
+          sessions: 10000,
+          flows: 20000,
+          unanswered_flow_timeout: 5000,
+          per_source: "auto",
+          new_per_source: 0,
+        },
         routes: [{ upstream: "web" }],
       },
     },
@@ -90,7 +96,7 @@ listeners:
     transports: [tcp]
     detect: { timeout: 250ms, on_timeout: close, max_bytes: 4096 }
     proxy_protocol: { accept: required, trusted: [10.0.0.0/8, "::1"] }
-    limits: { sessions: 1, flows: 2, per_source: 3, new_per_source: 0.5/s }
+    limits: { sessions: 1, flows: 2, unanswered_flow_timeout: 1m, per_source: 3, new_per_source: 0.5/s }
     routes:
       - match:
           protocol: tls
@@ -125,7 +131,13 @@ drain_timeout: 0s
   assert(config !== undefined);
   const edge = config.listeners["edge"];
   assertEquals(edge?.detect, { timeout: 250, on_timeout: "close", max_bytes: 4096 });
-  assertEquals(edge?.limits, { sessions: 1, flows: 2, per_source: 3, new_per_source: 0.5 });
+  assertEquals(edge?.limits, {
+    sessions: 1,
+    flows: 2,
+    unanswered_flow_timeout: 60_000,
+    per_source: 3,
+    new_per_source: 0.5,
+  });
   assertEquals(edge?.proxy_protocol, { accept: "required", trusted: ["10.0.0.0/8", "::1"] });
   assertEquals(edge?.routes[0]?.match, {
     protocol: ["tls"],

@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Detector, Facts, Verdict } from "../../../src/detect/detector.ts";
+import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { bytesOf, concat } from "../_hello.ts";
 
 /**
@@ -34,6 +35,17 @@ export function ask(detector: Detector, input: Uint8Array | string): Verdict {
   return verdict;
 }
 
+/** Asserts that a session's judge says what the detector says, which begins anew each time. */
+function assertRemembers(detector: Detector, bytes: Uint8Array, step: number): void {
+  const judge = detector.session?.();
+  if (judge === undefined) return;
+  for (let length = 1; length <= bytes.length; length += step) {
+    // A session's buffer is another after it has grown.
+    const given = bytes.slice(0, length);
+    assertEquals(judge.judge(given), ask(detector, given), `remembered after ${length} bytes`);
+  }
+}
+
 /**
  * Asserts that input matches with these facts at its end and not before, however it is cut, and that
  * what follows it changes nothing.
@@ -41,8 +53,14 @@ export function ask(detector: Detector, input: Uint8Array | string): Verdict {
  * @param detector Whom to ask
  * @param input Bytes of a client, the last of them needed to match
  * @param facts What a match has to say
+ * @param end Why facts are missing
  */
-export function assertMatches(detector: Detector, input: Uint8Array | string, facts: Facts): void {
+export function assertMatches(
+  detector: Detector,
+  input: Uint8Array | string,
+  facts: Facts,
+  end?: DetectEnd,
+): void {
   const bytes = typeof input === "string" ? bytesOf(input) : input;
   const step = Math.ceil(bytes.length / 2000);
   let hint = 0;
@@ -55,8 +73,13 @@ export function assertMatches(detector: Detector, input: Uint8Array | string, fa
     assert(verdict.bytes >= Math.min(hint, bytes.length), "the bytes asked for never shrink");
     hint = verdict.bytes;
   }
+  for (const piece of [step, step * 7]) assertRemembers(detector, bytes, piece);
   for (const after of [[], [0], [0x16, 3, 1], bytesOf("Host: other\r\n\r\n")]) {
-    assertEquals(ask(detector, concat(bytes, after)), { kind: "match", facts });
+    const verdict = ask(detector, concat(bytes, after));
+    assertEquals(
+      verdict,
+      end === undefined ? { kind: "match", facts } : { kind: "match", facts, end },
+    );
   }
 }
 
@@ -87,5 +110,6 @@ export function assertSoundOnNoise(detector: Detector, seeds: readonly Uint8Arra
       if (verdict.kind !== "need_more") settled = verdict;
       else assert((hint = verdict.bytes) > length, `${length} bytes ask for ${hint}`);
     }
+    for (const step of [1, 5]) assertRemembers(detector, bytes, step);
   }));
 }

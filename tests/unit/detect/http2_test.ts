@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { http } from "../../../src/detect/http.ts";
 import { bytesOf, concat, prefixed } from "../_hello.ts";
 import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
@@ -59,11 +60,58 @@ Deno.test("detect http: takes the host field where there is no authority", () =>
   assertMatches(http, concat(START, frame(1, END_HEADERS, concat(BLOCK, host))), FACTS);
 });
 
-Deno.test("detect http: matches HTTP/2 without host where none can be told", () => {
+Deno.test("detect http: takes HTTP/2 without SETTINGS, and what servers pass over", () => {
+  const request = frame(1, END_HEADERS, BLOCK);
+  const ping = frame(6, 0, new Uint8Array(8), 0);
+  const starts = [
+    ...[[], ping, frame(8, 0, [0, 0, 1, 0], 0), frame(0, 1, [1]), frame(3, 0, [0, 0, 0, 0])],
+    concat(SETTINGS, frame(0, 0, [1])),
+    concat(SETTINGS, ...Array<Uint8Array>(1000).fill(ping)),
+    concat(SETTINGS, frame(0xfa, 0, new Uint8Array(17_000), 0)),
+  ];
+  for (const start of starts) assertMatches(http, concat(PREFACE, start, request), FACTS);
+  const sizes = concat([0x20], GET, [0x3f, 0xe1, 0x1f], AUTHORITY, [0x20]);
+  assertMatches(http, concat(START, frame(1, END_HEADERS, sizes)), FACTS);
+});
+
+Deno.test("detect http: reads one host of HTTP/2, or says why there is none", () => {
+  const field = (index: number, value: string) =>
+    concat(index < 15 ? [index] : [15, index - 15], prefixed(1, bytesOf(value)));
+  const host = (value: string) => field(38, value);
+  const cases: readonly (readonly [string, Uint8Array, string | undefined, DetectEnd?])[] = [
+    ["a port that is none", field(1, "a.example:x:1234567"), "a.example"],
+    ["none", concat([]), undefined],
+    ["a name that is none", field(1, "a..b"), undefined, "bad_name"],
+    ["user information", field(1, "u@a.example"), undefined, "bad_name"],
+    ["two that are none", concat(field(1, "a..b"), host("b..c")), undefined, "bad_name"],
+    ["one of two", concat(field(1, "a..b"), host("a.example")), undefined, "malformed"],
+    ["an empty one first", concat(field(1, ""), host("a.example")), undefined, "malformed"],
+    ["four alike", concat(...Array<Uint8Array>(4).fill(host("a.example"))), "a.example"],
+    ["five alike", concat(...Array<Uint8Array>(5).fill(host("a.example"))), undefined, "fields"],
+    ["500 fields", concat(new Uint8Array(500).fill(0x90), AUTHORITY), "a.example"],
+    ["600 fields", concat(AUTHORITY, new Uint8Array(600).fill(0x90)), undefined, "fields"],
+    [
+      "a path with a host",
+      concat(AUTHORITY, field(4, "http://b.example/")),
+      undefined,
+      "malformed",
+    ],
+  ];
+  for (const [name, fields, host, end] of cases) {
+    const facts = host === undefined ? { version: "2" } : { version: "2", host };
+    const match = { kind: "match", facts } as const;
+    const verdict = end === undefined ? match : { ...match, end };
+    assertEquals(
+      ask(http, concat(START, frame(1, END_HEADERS, concat(GET, fields)))),
+      verdict,
+      name,
+    );
+  }
+});
+
+Deno.test("detect http: says why no host of HTTP/2 can be told", () => {
   const other = concat([0x0f, 38 - 15], prefixed(1, bytesOf("b.example")));
-  const cases: readonly (readonly [string, Uint8Array])[] = [
-    ["no SETTINGS first", concat(PREFACE, frame(1, END_HEADERS, BLOCK))],
-    ["DATA before a request", concat(START, frame(0, 0, [1]))],
+  const cases: readonly (readonly [string, Uint8Array, DetectEnd?])[] = [
     ["CONTINUATION before a request", concat(START, frame(9, END_HEADERS, BLOCK))],
     ["a frame too long", concat(START, [0, 0x40, 1, 1, 4, 0, 0, 0, 1])],
     ["a server's stream", concat(START, frame(1, END_HEADERS, BLOCK, 2))],
@@ -72,19 +120,19 @@ Deno.test("detect http: matches HTTP/2 without host where none can be told", () 
     ["a pad length missing", concat(START, frame(1, END_HEADERS | PADDED, []), SETTINGS)],
     ["priority past the frame", concat(START, frame(1, END_HEADERS | PRIORITY, [0]))],
     ["a broken block", concat(START, frame(1, END_HEADERS, [...BLOCK, 0x80]))],
-    ["no authority", concat(START, frame(1, END_HEADERS, GET))],
-    ["no usable authority", concat(START, frame(1, END_HEADERS, [0x01, 1, 0x20]))],
     ["names that differ", concat(START, frame(1, END_HEADERS, concat(BLOCK, other)))],
     ["a block interrupted", concat(START, frame(1, 0, BLOCK), SETTINGS)],
-    ["frames without end", concat(START, ...Array<Uint8Array>(64).fill(SETTINGS))],
+    ["a promise", concat(START, frame(5, 4, [0, 0, 0, 2, 0x82]))],
+    ["frames without end", concat(START, ...Array<Uint8Array>(1024).fill(SETTINGS)), "frames"],
     [
       "a block without end",
-      concat(START, frame(1, 0, BLOCK), ...Array<Uint8Array>(64).fill(frame(9, 0, []))),
+      concat(START, frame(1, 0, BLOCK), ...Array<Uint8Array>(1024).fill(frame(9, 0, []))),
+      "frames",
     ],
     ["a block on two streams", concat(START, frame(1, 0, BLOCK), frame(9, 4, [], 3))],
   ];
-  for (const [name, bytes] of cases) {
-    assertEquals(ask(http, bytes), { kind: "match", facts: { version: "2" } }, name);
+  for (const [name, bytes, end = "malformed"] of cases) {
+    assertEquals(ask(http, bytes), { kind: "match", facts: { version: "2" }, end }, name);
   }
 });
 

@@ -11,12 +11,17 @@ interface Data {
   target?: string;
 }
 
-function fixture(limits: Partial<FlowLimits> = {}, budgetBytes = 1_000_000) {
+function fixture(
+  limits: Partial<FlowLimits> = {},
+  budgetBytes = 1_000_000,
+  makeRoom?: () => boolean,
+) {
   const world = {
     budget: budgetBytes,
     released: [] as string[],
     admitted: [] as string[],
     deny: undefined as DropReason | undefined,
+    answer: undefined as (() => DropReason | undefined) | undefined,
     drops: new Counters().drops,
   };
   let ids = 0;
@@ -35,7 +40,9 @@ function fixture(limits: Partial<FlowLimits> = {}, budgetBytes = 1_000_000) {
     drops: world.drops,
     newId: () => `f${++ids}`,
     newData: () => ({}),
+    ...(makeRoom && { makeRoom }),
     admit(host) {
+      if (world.answer !== undefined) return world.answer();
       if (world.deny === undefined) world.admitted.push(host);
       return world.deny;
     },
@@ -382,4 +389,93 @@ Deno.test("flow table: iterates over all flows, of which the current one may be 
     table.close(flow, "drain");
   }
   assertEquals([new Set(seen).size, seen.length, table.size], [10, 10, 0]);
+});
+
+/** A table whose flows make room for one another. */
+function crowded(limits: Partial<FlowLimits> = {}) {
+  const ended: string[] = [];
+  const made = fixture(limits, 1_000_000, () => {
+    const { oldestUnanswered, oldestQuiet } = made.table;
+    const flow = oldestUnanswered ?? oldestQuiet;
+    if (flow === undefined) return false;
+    ended.push(flow.id);
+    return made.table.close(flow, "displaced");
+  });
+  return { ...made, ended };
+}
+
+Deno.test("flow table: at the limit, who has waited longest for a first answer makes room", () => {
+  const { table, world, ended } = crowded();
+  const [a, b, c] = [begin(table, A, 1), begin(table, A, 2), begin(table, A, 3)];
+  open(table, a);
+  open(table, b);
+  // Two datagrams and no answer: one-way protocols are like that.
+  assertEquals(table.arrive(0, A, 1, datagram(2), 1), "forward");
+  assertEquals(table.reply(b, 10, 1), true);
+  assertEquals(table.arrive(0, B, 4, datagram(1), 2), "new");
+  assertEquals(ended, [c.id]);
+  assertEquals([c.reason, a.state, b.state, table.size], ["displaced", "open", "open", 3]);
+  assertEquals(table.arrive(0, B, 5, datagram(1), 2), "new");
+  assertEquals(ended, [c.id, "f4"]);
+  assertEquals([world.drops.limit_flows, world.drops.flow_closed], [0, 2]);
+});
+
+Deno.test("flow table: at the limit, who was answered once and is quiet makes room after 2 s", () => {
+  const { table, world, ended } = crowded({ flows: 2 });
+  const flows = [begin(table, A, 1), begin(table, A, 2)];
+  for (const flow of flows) {
+    open(table, flow);
+    table.reply(flow, 1, 0);
+  }
+  // The first is answered again: it is the less quiet one.
+  table.reply(flows[0]!, 1, 500);
+  assertEquals(table.arrive(0, B, 3, datagram(1), 1999), "refused");
+  assertEquals([world.drops.limit_flows, ended], [1, []]);
+  assertEquals(table.arrive(0, B, 3, datagram(1), 2000), "new");
+  assertEquals(ended, ["f2"]);
+});
+
+Deno.test("flow table: who is refused anyway makes nobody end", () => {
+  const { table, world, ended } = crowded({ flows: 1 });
+  begin(table, A, 1);
+  table.limits = { ...LIMITS, flows: 2 };
+  world.deny = "limit_rate";
+  assertEquals(table.arrive(0, B, 2, datagram(1), 0), "refused");
+  assertEquals([world.drops.limit_rate, table.size, ended], [1, 1, []]);
+});
+
+Deno.test("flow table: for a lack of descriptors one makes room as well, and the newcomer is asked for again", () => {
+  const { table, world, ended } = crowded({ flows: 10 });
+  begin(table, A, 1);
+  let asked = 0;
+  world.answer = () => asked++ === 0 ? "no_descriptors" : undefined;
+  assertEquals(table.arrive(0, B, 2, datagram(1), 0), "new");
+  assertEquals([ended, asked, world.drops.no_descriptors], [["f1"], 2, 0]);
+});
+
+Deno.test("flow table: a lowered limit lets no newcomer end more than two", () => {
+  const { table, world, ended } = crowded({ flows: 50 });
+  for (let port = 0; port < 50; port++) begin(table, A, port);
+  table.limits = { ...LIMITS, flows: 10 };
+  const held = world.budget;
+  assertEquals(table.arrive(0, B, 1, datagram(1), 0), "refused");
+  assertEquals([ended.length, table.size, world.drops.limit_flows], [2, 48, 1]);
+  assertEquals(world.budget, held + 2 * (1 + HELD_OVERHEAD), "memory of the newcomer");
+});
+
+Deno.test("flow table: a flow of one unanswered datagram has an idle time of its own", () => {
+  const { table } = fixture({ flows: 10, unansweredMs: 5000 });
+  const [alone, twice, answered, short] = [1, 2, 3, 4].map((port) => begin(table, A, port));
+  for (const flow of [alone, twice, answered]) open(table, flow!, 30_000);
+  open(table, short!, 1000);
+  table.arrive(0, A, 2, datagram(2), 0);
+  table.reply(answered!, 1, 0);
+  assertEquals(expired(table, 999), []);
+  assertEquals(expired(table, 1000), [[short!.id, "idle"]]);
+  table.close(short!, "idle");
+  assertEquals(expired(table, 4999), []);
+  assertEquals(expired(table, 5000), [[alone!.id, "idle"]]);
+  table.close(alone!, "idle");
+  assertEquals(expired(table, 29_999), []);
+  assertEquals(expired(table, 30_000).length, 2);
 });

@@ -1,8 +1,15 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { type LimitKind, type LimitReason, Limits } from "../../../src/manage/limits.ts";
+import { SharedCount } from "../../../src/observe/shared_count.ts";
 
-const FREE = { sessions: 1_000, flows: 1_000, per_source: 0, new_per_source: 0 };
+const FREE = {
+  sessions: 1_000,
+  flows: 1_000,
+  per_source: 0,
+  new_per_source: 0,
+  unanswered_flow_timeout: 5_000,
+};
 
 /** Limits with a clock that a test moves. */
 class World {
@@ -212,4 +219,41 @@ Deno.test("manage limits: any admissions and releases end with nothing counted",
     }),
     { numRuns: 500 },
   );
+});
+
+Deno.test("manage limits: flows leave their share of the descriptors to sessions, and sessions may have all", () => {
+  const sockets = {
+    count: new SharedCount(),
+    most: 8,
+    flows: { count: new SharedCount(), most: 6 },
+  };
+  const limits = new Limits(FREE, { now: () => 0, sockets });
+  const admitted = (kind: LimitKind) => {
+    let count = 0;
+    while ((kind === "flow" ? limits.admit("flow") : limits.admit("session")) === undefined) {
+      count++;
+    }
+    return count;
+  };
+  assertEquals([admitted("flow"), admitted("session")], [6, 1]);
+  for (let i = 0; i < 6; i++) limits.release("flow");
+  assertEquals([admitted("session"), admitted("flow")], [3, 0]);
+  for (let i = 0; i < 4; i++) limits.release("session");
+  assertEquals([sockets.count.total, sockets.flows.count.total, limits.flows], [0, 0, 0]);
+});
+
+Deno.test("manage limits: whether a source would be refused is told without counting", () => {
+  const world = new World({ per_source: 1, new_per_source: 2 });
+  const { limits } = world;
+  const would = () => limits.refusesSource("192.0.2.1");
+  assertEquals([would(), would(), would()], [false, false, false]);
+  assertEquals(limits.admit("flow", "192.0.2.1"), undefined);
+  assertEquals(would(), true);
+  limits.release("flow", "192.0.2.1");
+  assertEquals(would(), false);
+  limits.admit("flow", "192.0.2.1");
+  limits.release("flow", "192.0.2.1");
+  assertEquals(would(), true, "no token is left");
+  world.now += 1000;
+  assertEquals([would(), limits.refusesSource("192.0.2.2")], [false, false]);
 });

@@ -13,7 +13,13 @@ const CONFIG: ListenerConfig = {
   transports: ["tcp"],
   detect: { timeout: 1000, on_timeout: "close", max_bytes: 65_536 },
   proxy_protocol: { accept: "off", trusted: [] },
-  limits: { sessions: 100_000, flows: 1, per_source: 100_000, new_per_source: 1_000_000 },
+  limits: {
+    sessions: 100_000,
+    flows: 1,
+    unanswered_flow_timeout: 5000,
+    per_source: 100_000,
+    new_per_source: 1_000_000,
+  },
   routes: [{ upstream: "up" }],
 };
 

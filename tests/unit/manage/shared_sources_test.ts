@@ -5,7 +5,12 @@ import { SharedSources, sharedSourcesBytes } from "../../../src/manage/shared_so
 import { LocalSources } from "../../../src/manage/sources.ts";
 
 function config(perSource: number, rate: number): ListenerLimits {
-  return { sessions: 1000, flows: 1000, per_source: perSource, new_per_source: rate };
+  return {
+    sessions: 1000,
+    flows: 1000,
+    per_source: perSource,
+    new_per_source: rate,
+  };
 }
 
 /** Ledgers of as many workers over one memory. */

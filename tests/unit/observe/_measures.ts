@@ -55,6 +55,7 @@ export function measuresOf({ listeners, targets }: Shape): Measures {
       cpuSeconds: 12.5,
       memoryBytes: 1e8,
       maxDescriptors: 1024,
+      admin: { connections: 12, displaced: { request: 13, answer: 14, turn: 15 } },
     },
   };
 }

@@ -133,12 +133,25 @@ Deno.test("wire hpack: refuses blocks that RFC 7541 forbids", () => {
     ["a value cut short", [0x01, 3, 0x61, 0x61]],
     ["a name cut short", [0x00, 5, 0x61]],
     ["a table larger than allowed", [0x3f, 0xe2, 0x1f]],
-    ["a table size after a field", [0x82, 0x20]],
     ["the end-of-string symbol", huge],
     ["padding with a zero", concat([0x01], huffman("0", "110"))],
     ["padding of a whole byte", concat([0x01], huffman("0", "11111111111"))],
   ];
   for (const [name, block] of cases) assertEquals(decode(block), undefined, name);
+});
+
+Deno.test("wire hpack: takes a table size after a field, as nginx and Go do", () => {
+  const added = concat([0x40], prefixed(1, bytesOf("a")), prefixed(1, bytesOf("b")));
+  assertEquals(decode(concat([0x82, 0x20], [0x84])), [":method: GET", ":path: /"]);
+  assertEquals(decode(concat(added, [0xbe])), ["a: b", "a: b"]);
+  assertEquals(decode(concat(added, [0x20, 0xbe])), undefined);
+});
+
+Deno.test("wire hpack: stops where its visitor says so", () => {
+  let fields = 0;
+  const block = new Uint8Array(1000).fill(0x82);
+  assertEquals(decodeHeaderBlock(block, () => ++fields < 7), false);
+  assertEquals(fields, 7);
 });
 
 Deno.test("wire hpack: answers on any bytes, with no more fields than bytes", () => {

@@ -1,0 +1,150 @@
+/**
+ * How worst inputs are fed to what reads them, and what that costs. Knows no protocol.
+ *
+ * @module
+ */
+
+import { Detection } from "../../src/detect/mod.ts";
+
+/** Bytes of a piece that comes at once; `Infinity` is all of them. */
+export const CUTS: readonly number[] = [Infinity, 64, 1];
+
+/** Feeds one input, in pieces of a size. */
+export type Feed = (input: readonly Uint8Array[], cut: number) => void;
+
+/** One worst input, at any size. */
+export interface Worst {
+  /** What reads it: a detector's name, or a parser's. */
+  readonly parser: string;
+  /** What is bad about it. */
+  readonly name: string;
+  /** Bytes of the largest that is ever read. */
+  readonly cap: number;
+  /** How it is fed. */
+  readonly feed: Feed;
+  /** How it may be cut; as {@linkcode CUTS} unless set. */
+  readonly cuts?: readonly number[];
+  /** Makes the input: of a stream one, of a flow its datagrams, about so many bytes in all. */
+  readonly make: (size: number) => readonly Uint8Array[];
+  /** Changes the input before each time, so that nothing that is remembered helps. */
+  readonly freshen?: (input: readonly Uint8Array[], time: number) => void;
+}
+
+/** Feeds a session's first bytes to detection, as `manage/serve.ts` does. */
+export const stream: Feed = ([bytes = new Uint8Array(0)], cut) => {
+  const detection = new Detection("tcp", true);
+  const { length } = bytes;
+  for (let end = Math.min(cut, length);; end = Math.min(end + cut, length)) {
+    if (detection.stream(bytes.subarray(0, end)) !== undefined || end === length) return;
+  }
+};
+
+/** Feeds a flow's first datagrams to detection, as `manage/flows.ts` does. */
+export const flow: Feed = (datagrams) => {
+  const detection = new Detection("udp", true);
+  const held: Uint8Array[] = [];
+  for (const datagram of datagrams) {
+    held.push(datagram);
+    if (detection.datagrams(held) !== undefined) return;
+  }
+};
+
+/**
+ * Feeds a parser that says how many bytes it needs, as `manage/serve.ts` does.
+ *
+ * @param parse The parser
+ * @returns Its feed
+ */
+export function needing(
+  parse: (bytes: Uint8Array) => { readonly kind: string; readonly bytes?: number },
+): Feed {
+  return ([bytes = new Uint8Array(0)], cut) => {
+    let needed = 1;
+    for (let end = Math.min(cut, bytes.length);; end = Math.min(end + cut, bytes.length)) {
+      if (end >= needed) {
+        const result = parse(bytes.subarray(0, end));
+        if (result.kind !== "need_more") return;
+        needed = result.bytes ?? Infinity;
+      }
+      if (end === bytes.length) return;
+    }
+  };
+}
+
+/** Milliseconds that one measurement takes at least, so that the clock's grain is no part of it. */
+const LEAST_MS = 1;
+let times = 0;
+
+/** Feeds an input again and again, and says what one time cost. */
+export class Meter {
+  readonly #worst: Worst;
+  readonly #input: readonly Uint8Array[];
+  readonly #cut: number;
+  #repeat = 1;
+  /** Microseconds of the best round so far. */
+  best = Infinity;
+
+  /**
+   * @param worst The input
+   * @param size Its bytes
+   * @param cut How it is cut
+   */
+  constructor(worst: Worst, size: number, cut: number) {
+    this.#worst = worst;
+    this.#input = worst.make(size);
+    this.#cut = cut;
+  }
+
+  /** Bytes of the input. */
+  get bytes(): number {
+    return this.#input.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Feeds the input often enough for the engine to have compiled what reads it. */
+  warmUp(): void {
+    this.round();
+    this.round();
+    this.best = Infinity;
+  }
+
+  /** Measures one round, which is longer than the last if that was too short to measure. */
+  round(): void {
+    const { feed, freshen } = this.#worst;
+    for (;;) {
+      const start = performance.now();
+      for (let i = 0; i < this.#repeat; i++) {
+        freshen?.(this.#input, ++times);
+        feed(this.#input, this.#cut);
+      }
+      const ms = performance.now() - start;
+      if (ms >= LEAST_MS) {
+        this.best = Math.min(this.best, ms * 1000 / this.#repeat);
+        return;
+      }
+      this.#repeat *= ms < LEAST_MS / 8 ? 8 : 2;
+    }
+  }
+}
+
+/**
+ * Compares the costs of two sizes, round by round, so that what else the machine does meets both.
+ *
+ * @param worst The input
+ * @param cut How it is cut
+ * @param opts The smaller size, and rounds of each
+ * @returns What twice the input costs, as a multiple of what the input costs
+ */
+export function costOfTwice(
+  worst: Worst,
+  cut: number,
+  { size, rounds }: { readonly size: number; readonly rounds: number },
+): number {
+  const [once, twice] = [new Meter(worst, size, cut), new Meter(worst, size * 2, cut)];
+  once.warmUp();
+  twice.warmUp();
+  for (let i = 0; i < rounds; i++) {
+    once.round();
+    twice.round();
+  }
+  return twice.best / once.best;
+}

@@ -1,0 +1,91 @@
+/**
+ * The head of an HTTP/1 request (RFC 9112): finds its end and reads it strictly. Knows bytes, no socket.
+ *
+ * @module
+ */
+
+/** How long a body is, as its head announces it. */
+export type BodyLength = number | "chunked";
+
+/** A head that was read. */
+export interface Head {
+  readonly method: string;
+  /** The request's target, as it was sent. */
+  readonly target: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: BodyLength;
+  /** Whether the client waits for "100 Continue" before it sends the body (RFC 9110 §10.1.1). */
+  readonly expects: boolean;
+}
+
+/** The status of a head that cannot be used. */
+export type BadHead = 400 | 417 | 501;
+
+const REQUEST_LINE = /^([A-Z]{1,32}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
+/** What a field's value is made of: tabs, blanks, visible ASCII and bytes above it. */
+// deno-lint-ignore no-control-regex
+const BAD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
+const [CR, LF] = [0x0d, 0x0a];
+
+/**
+ * Finds where a head ends.
+ *
+ * @param bytes What has come
+ * @param from How many of them were looked at before
+ * @returns The first byte behind the empty line, or -1 where there is none yet
+ */
+export function headEnd(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(LF, Math.max(3, from)); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] === CR && bytes[at - 2] === LF && bytes[at - 3] === CR) return at + 1;
+  }
+  return -1;
+}
+
+/**
+ * Reads a head.
+ *
+ * @param bytes The head with its empty line; Latin-1
+ * @returns The head, or the status to refuse it with
+ */
+export function readHead(bytes: Uint8Array): Head | BadHead {
+  // A head has 16 KiB at most, which fits into one call.
+  const text = String.fromCharCode(...bytes);
+  const [first = "", ...lines] = text.slice(0, -4).split("\r\n");
+  const [, method, target, minor] = REQUEST_LINE.exec(first) ?? [];
+  if (method === undefined || target === undefined) return 400;
+  const headers: [string, string][] = [];
+  let host = 0;
+  let length: string | undefined;
+  let coding: string | undefined;
+  let expect: string | undefined;
+  for (const line of lines) {
+    const [, name, raw] = FIELD.exec(line) ?? [];
+    if (name === undefined || raw === undefined || BAD_VALUE.test(raw)) return 400;
+    const value = raw.replace(/[ \t]+$/, "");
+    headers.push([name, value]);
+    switch (name.toLowerCase()) {
+      case "host":
+        host++;
+        break;
+      case "content-length":
+        if (length !== undefined && length !== value) return 400;
+        length = value;
+        break;
+      case "transfer-encoding":
+        if (coding !== undefined) return 400;
+        coding = value.toLowerCase();
+        break;
+      case "expect":
+        expect = value.toLowerCase();
+    }
+  }
+  if (host > 1 || (host === 0 && minor === "1")) return 400;
+  // Two lengths are how requests are smuggled (RFC 9112 §6.3).
+  if (coding !== undefined && (length !== undefined || minor === "0")) return 400;
+  if (coding !== undefined && coding !== "chunked") return 501;
+  if (length !== undefined && !/^[0-9]{1,15}$/.test(length)) return 400;
+  if (expect !== undefined && expect !== "100-continue") return 417;
+  const body = coding === undefined ? Number(length ?? 0) : "chunked";
+  return { method, target, headers, body, expects: expect !== undefined && minor === "1" };
+}

@@ -1,0 +1,48 @@
+/**
+ * Checks the text of a configuration, and says what is wrong with it. Knows neither files nor verbs.
+ *
+ * @module
+ */
+
+import { formatProblem, loadConfig, type Problem } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { PROTOCOLS } from "../detect/mod.ts";
+
+/** More than anybody reads; an error in a loop of a template makes as many as there are routes. */
+const MAX_TOLD = 1000;
+
+/** What is checked. */
+export interface CheckQuestion {
+  readonly text: string;
+  /** The file's name, for problems. */
+  readonly file: string;
+  /** Values set from outside the file, as `path=value`. */
+  readonly set: readonly string[];
+}
+
+/** What came of it. */
+export interface Checked {
+  /** Unset where the text has errors. */
+  readonly config: Config | undefined;
+  /** Errors and warnings, as people read them. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Checks a text in this thread.
+ *
+ * @param question The text
+ * @returns The configuration, or what is wrong with it
+ */
+export function checkText({ text, file, set }: CheckQuestion): Checked {
+  const { config, problems } = loadConfig(text, { file, protocols: PROTOCOLS, set });
+  return { config, problems: tell(problems, file) };
+}
+
+/** Where there are too many, errors are told rather than warnings. */
+function tell(problems: readonly Problem[], file: string): string[] {
+  if (problems.length <= MAX_TOLD) return problems.map(formatProblem);
+  const errors = problems.filter(({ severity }) => severity === "error");
+  const told = (errors.length > 0 ? errors : problems).slice(0, MAX_TOLD).map(formatProblem);
+  return [...told, `${file}: ${problems.length - told.length} more problems are not listed`];
+}

@@ -1,0 +1,210 @@
+/**
+ * Finds among the earlier routes of a listener those that leave a route nothing, without comparing
+ * each with each. Knows cells and elements; knows neither configuration nor places.
+ *
+ * @module
+ */
+
+import { type Condition, CONDITIONS, type Elements, type ElementsByCondition } from "./coverers.ts";
+
+/** A route with what it takes. */
+export interface Taker {
+  /** Transports and protocols, as in `tcp/tls`. */
+  readonly cells: ReadonlySet<string>;
+  readonly elements: ElementsByCondition;
+}
+
+/** Takers by an element of the first condition, then by one of the next, and so on. */
+interface Branch<T> {
+  readonly below: Map<string, Branch<T>>;
+  readonly takers: Entry<T>[];
+}
+
+/** Earlier routes that take the same cells and have the same conditions. */
+interface Group<T> {
+  readonly cells: ReadonlySet<string>;
+  /** All conditions that its takers have. */
+  readonly has: readonly Condition[];
+  /** Those by which they are found. */
+  readonly by: readonly Condition[];
+  readonly root: Branch<T>;
+}
+
+interface Entry<T> {
+  readonly order: number;
+  readonly taker: T;
+  readonly sets: ReadonlyMap<Condition, ReadonlySet<string>>;
+}
+
+/**
+ * A taker with lists is found under every combination of their elements, if these are no more; with
+ * more it is found by the one condition whose elements are the rarest.
+ */
+const MAX_COMBINATIONS = 64;
+
+/** The earlier routes of one listener. */
+export class RouteIndex<T extends Taker> {
+  readonly #groups = new Map<string, Group<T>>();
+  /** How many routes have an element, by condition and key: the rarest tells the most. */
+  readonly #uses: ReadonlyMap<Condition, Map<string, number>>;
+  #count = 0;
+
+  /** @param takers All routes of the listener, those that are never added too */
+  constructor(takers: Iterable<T>) {
+    const uses = new Map(CONDITIONS.map((condition) => [condition, new Map<string, number>()]));
+    for (const { elements } of takers) {
+      for (const [condition, { keys }] of elements) {
+        const counts = uses.get(condition)!;
+        for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+      }
+    }
+    this.#uses = uses;
+  }
+
+  /**
+   * Adds a route after all that are there.
+   *
+   * @param taker The route
+   */
+  add(taker: T): void {
+    const by = this.#choose(taker.elements);
+    const cells = [...taker.cells].join(" ");
+    const name = `${cells}|${[...taker.elements.keys()].join(" ")}|${by.join(" ")}`;
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = { cells: taker.cells, has: [...taker.elements.keys()], by, root: branch() };
+      this.#groups.set(name, group);
+    }
+    const sets = new Map(
+      [...taker.elements].map(([condition, { keys }]) => [condition, new Set(keys)]),
+    );
+    insert(group.root, { order: this.#count++, taker, sets }, by);
+  }
+
+  /**
+   * Finds the earlier routes that together leave a route nothing.
+   *
+   * @param route The route
+   * @returns The first that takes each of its cells, in their order, or `undefined` where it is left one
+   */
+  hiders(route: Taker): readonly T[] | undefined {
+    const probes = new Map<Condition, readonly string[]>();
+    const probe = (condition: Condition): readonly string[] => {
+      const known = probes.get(condition);
+      if (known !== undefined) return known;
+      const found = this.#rarest(condition, route.elements.get(condition)!);
+      probes.set(condition, found);
+      return found;
+    };
+    const found = new Map<Group<T>, Entry<T> | undefined>();
+    const firstIn = (group: Group<T>): Entry<T> | undefined => {
+      if (!found.has(group)) {
+        const fits = group.has.every((condition) => route.elements.has(condition));
+        found.set(group, fits ? firstCovering(group, route, probe) : undefined);
+      }
+      return found.get(group);
+    };
+    const first = new Map<number, T>();
+    for (const cell of route.cells) {
+      let best: Entry<T> | undefined;
+      for (const group of this.#groups.values()) {
+        if (!group.cells.has(cell)) continue;
+        const entry = firstIn(group);
+        if (entry !== undefined && entry.order < (best?.order ?? Infinity)) best = entry;
+      }
+      if (best === undefined) return undefined;
+      first.set(best.order, best.taker);
+    }
+    return [...first].sort(([a], [b]) => a - b).map(([, taker]) => taker);
+  }
+
+  #choose(elements: ElementsByCondition): readonly Condition[] {
+    let combinations = 1;
+    for (const { keys } of elements.values()) combinations *= keys.length;
+    if (combinations <= MAX_COMBINATIONS) return [...elements.keys()];
+    let rarest: Condition | undefined;
+    let least = Infinity;
+    for (const [condition, { keys }] of elements) {
+      const counts = this.#uses.get(condition)!;
+      const most = keys.reduce((most, key) => Math.max(most, counts.get(key)!), 0);
+      if (most < least) {
+        rarest = condition;
+        least = most;
+      }
+    }
+    return rarest === undefined ? [] : [rarest];
+  }
+
+  /** What may cover the element of a condition that the fewest routes may cover. */
+  #rarest(condition: Condition, { keys, coverers }: Elements): readonly string[] {
+    const counts = this.#uses.get(condition)!;
+    let rarest: readonly string[] = [];
+    let least = Infinity;
+    for (const key of keys) {
+      const used = coverers(key).filter((coverer) => counts.has(coverer));
+      const uses = used.reduce((sum, coverer) => sum + counts.get(coverer)!, 0);
+      if (uses < least) {
+        rarest = used;
+        least = uses;
+      }
+    }
+    return rarest;
+  }
+}
+
+function branch<T>(): Branch<T> {
+  return { below: new Map(), takers: [] };
+}
+
+function insert<T extends Taker>(
+  into: Branch<T>,
+  entry: Entry<T>,
+  [condition, ...rest]: readonly Condition[],
+): void {
+  if (condition === undefined) {
+    into.takers.push(entry);
+    return;
+  }
+  for (const key of entry.sets.get(condition)!) {
+    let next = into.below.get(key);
+    if (next === undefined) into.below.set(key, next = branch());
+    insert(next, entry, rest);
+  }
+}
+
+/** The first of a group that covers a route in all its conditions. */
+function firstCovering<T extends Taker>(
+  group: Group<T>,
+  route: Taker,
+  probe: (condition: Condition) => readonly string[],
+): Entry<T> | undefined {
+  let branches: readonly Branch<T>[] = [group.root];
+  for (const condition of group.by) {
+    const next: Branch<T>[] = [];
+    for (const { below } of branches) {
+      for (const key of probe(condition)) {
+        const found = below.get(key);
+        if (found !== undefined) next.push(found);
+      }
+    }
+    branches = next;
+  }
+  let first: Entry<T> | undefined;
+  for (const { takers } of branches) {
+    for (const entry of takers) {
+      if (first !== undefined && entry.order >= first.order) break;
+      if (covers(entry, route)) first = entry;
+    }
+  }
+  return first;
+}
+
+function covers<T>({ sets }: Entry<T>, { elements }: Taker): boolean {
+  for (const [condition, set] of sets) {
+    const { keys, coverers } = elements.get(condition)!;
+    for (const key of keys) {
+      if (!set.has(key) && !coverers(key).some((coverer) => set.has(coverer))) return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,132 @@
+/**
+ * Events of files by inotify(7). Knows paths and kinds of events, never what is in a file.
+ *
+ * `Deno.watchFs` opens every file that it reports. Opening a pipe waits for a writer, for ever, upon which
+ * no event comes any more and ending the watch hangs too. Here nothing is opened, and nothing waits.
+ *
+ * @module
+ */
+
+import * as abi from "./abi.ts";
+import { libcError } from "./errors.ts";
+import { openLibc } from "./symbols.ts";
+
+/** What happened: what Deno calls it, and `missed` where the kernel dropped events. */
+export type FileEventKind = "modify" | "access" | "create" | "remove" | "rename" | "missed";
+
+/**
+ * Takes an event.
+ *
+ * @param kind `modify` for a write or a change of attributes, `access` for a close after writing
+ * @param path What it happened to; the watched path itself where events were missed
+ */
+export type OnFileEvent = (kind: FileEventKind, path: string) => void;
+
+const KINDS: readonly (readonly [mask: number, kind: FileEventKind])[] = [
+  [abi.IN_MODIFY | abi.IN_ATTRIB, "modify"],
+  [abi.IN_CLOSE_WRITE, "access"],
+  [abi.IN_CREATE, "create"],
+  [abi.IN_DELETE | abi.IN_DELETE_SELF, "remove"],
+  [abi.IN_MOVED_FROM | abi.IN_MOVED_TO | abi.IN_MOVE_SELF, "rename"],
+];
+const MASK = KINDS.reduce((all, [mask]) => all | mask, 0);
+/** `struct inotify_event` before its name: a descriptor, a mask, a cookie, the name's length. */
+const EVENT_BYTES = 16;
+/** One read brings some thousand events. */
+const BUFFER_BYTES = 65_536;
+/** Reads at once: whoever fills the folder faster loses events, which is told. */
+const MAX_READS = 4;
+
+interface Subscription {
+  readonly path: string;
+  readonly onEvent: OnFileEvent;
+}
+
+/** Watches on paths, read by whoever has the time. */
+export class Inotify implements Disposable {
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #view = new DataView(this.#buffer.buffer);
+  readonly #decoder = new TextDecoder();
+  /** By the kernel's descriptor: one inode has one, by whatever path. */
+  readonly #watches = new Map<number, Set<Subscription>>();
+
+  /** @throws {LibcError} where the kernel gives no more of them */
+  constructor() {
+    const { libc, errno } = openLibc();
+    this.#fd = libc.inotify_init1(abi.IN_FLAGS);
+    if (this.#fd < 0) throw libcError("inotify_init1", errno[0]!);
+  }
+
+  /**
+   * Watches a file or a folder, without what is in its folders.
+   *
+   * @param path Where it is
+   * @param onEvent Takes what happens there
+   * @returns Ends it; may be called again
+   * @throws {Deno.errors.NotFound} where nothing is there
+   * @throws {LibcError} where it may not be watched, or the kernel watches too much
+   */
+  watch(path: string, onEvent: OnFileEvent): () => void {
+    const { libc, errno } = openLibc();
+    const watch = libc.inotify_add_watch(this.#fd, new TextEncoder().encode(`${path}\0`), MASK);
+    if (watch < 0) {
+      const code = errno[0]!;
+      if (code === abi.ENOENT || code === abi.ENOTDIR) throw new Deno.errors.NotFound(path);
+      throw libcError("inotify_add_watch", code);
+    }
+    const subscription = { path, onEvent };
+    const known = this.#watches.get(watch);
+    if (known === undefined) this.#watches.set(watch, new Set([subscription]));
+    else known.add(subscription);
+    return () => {
+      const subscriptions = this.#watches.get(watch);
+      if (!subscriptions?.delete(subscription) || subscriptions.size > 0) return;
+      this.#watches.delete(watch);
+      // The kernel has ended it where the file is gone.
+      libc.inotify_rm_watch(this.#fd, watch);
+    };
+  }
+
+  /** Gives out what has happened; never waits. */
+  read(): void {
+    const { libc } = openLibc();
+    for (let reads = 0; reads < MAX_READS; reads++) {
+      const length = libc.read(this.#fd, this.#buffer, BUFFER_BYTES);
+      if (length <= 0) return;
+      this.#give(length);
+    }
+  }
+
+  #give(length: number): void {
+    for (let at = 0; at + EVENT_BYTES <= length;) {
+      const watch = this.#view.getInt32(at, true);
+      const mask = this.#view.getUint32(at + 4, true);
+      const nameBytes = this.#view.getUint32(at + 12, true);
+      const start = at + EVENT_BYTES;
+      at = start + nameBytes;
+      if ((mask & abi.IN_Q_OVERFLOW) !== 0) this.#giveMissed();
+      const kind = KINDS.find(([bits]) => (mask & bits) !== 0)?.[1];
+      const subscriptions = this.#watches.get(watch);
+      if (kind === undefined || subscriptions === undefined) continue;
+      const padded = this.#buffer.subarray(start, at);
+      const end = padded.indexOf(0);
+      const name = this.#decoder.decode(end === -1 ? padded : padded.subarray(0, end));
+      for (const { path, onEvent } of [...subscriptions]) {
+        onEvent(kind, name === "" ? path : `${path === "/" ? "" : path}/${name}`);
+      }
+    }
+  }
+
+  #giveMissed(): void {
+    for (const subscriptions of [...this.#watches.values()]) {
+      for (const { path, onEvent } of [...subscriptions]) onEvent("missed", path);
+    }
+  }
+
+  /** Ends all. */
+  [Symbol.dispose](): void {
+    this.#watches.clear();
+    openLibc().libc.close(this.#fd);
+  }
+}

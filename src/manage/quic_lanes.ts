@@ -1,0 +1,181 @@
+/**
+ * The QUIC connections of one client address that go different ways: each has a flow of its own, and
+ * connection IDs tell which one a datagram is for. Knows no socket, route or key.
+ *
+ * @module
+ */
+
+import type { Route } from "../resolve/router.ts";
+import { readLongHeader } from "../wire/quic_ids.ts";
+import type { Flow } from "./flow.ts";
+import type { FlowData } from "./flow_data.ts";
+
+/** Flows that one client address may have at once. */
+export const LANES = 4;
+/** Connection IDs that are remembered of one flow; the oldest is forgotten first. */
+const MOST_IDS = 8;
+const LONG_HEADER = 0x80;
+
+/** The connection IDs by which clients address one flow's target. */
+export class ConnectionIds {
+  readonly #ids: Uint8Array[] = [];
+  #next = 0;
+
+  /**
+   * Begins with the ID that a flow's first datagram carries.
+   *
+   * @param first The datagram
+   * @returns The IDs; `undefined` unless it has a long header
+   */
+  static of(first: Uint8Array | undefined): ConnectionIds | undefined {
+    const header = first && readLongHeader(first);
+    if (header === undefined) return undefined;
+    const ids = new ConnectionIds();
+    ids.add(header.dcid);
+    return ids;
+  }
+
+  /**
+   * Remembers an ID.
+   *
+   * @param id The ID, which is copied
+   */
+  add(id: Uint8Array): void {
+    if (this.has(id)) return;
+    this.#ids[this.#next] = new Uint8Array(id);
+    this.#next = (this.#next + 1) % MOST_IDS;
+  }
+
+  /**
+   * Remembers what another flow had.
+   *
+   * @param others Its IDs
+   */
+  addAll(others: ConnectionIds): void {
+    for (const id of others.#ids) this.add(id);
+  }
+
+  /**
+   * Learns by which ID a target wants to be addressed, while it still says so in the clear.
+   *
+   * @param reply A datagram of the target's
+   */
+  learn(reply: Uint8Array): void {
+    const header = readLongHeader(reply);
+    if (header?.version !== undefined) this.add(header.scid);
+  }
+
+  /**
+   * Reports whether an ID is one of them.
+   *
+   * @param id The ID
+   */
+  has(id: Uint8Array): boolean {
+    return this.#ids.some((known) => known.length === id.length && isAt(known, id, 0));
+  }
+
+  /**
+   * Reports whether a packet with a short header, which does not say how long its ID is, is for one.
+   *
+   * @param datagram The packet
+   */
+  takesShort(datagram: Uint8Array): boolean {
+    return this.#ids.some((known) => known.length > 0 && isAt(known, datagram, 1));
+  }
+}
+
+function isAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  if (at + id.length > bytes.length) return false;
+  for (let i = 0; i < id.length; i++) if (id[i] !== bytes[at + i]) return false;
+  return true;
+}
+
+/**
+ * Finds the flow whose target already gets what takes a route.
+ *
+ * @param route The route
+ * @param flows Where to look; their routes may be of the configuration before
+ * @returns The flow, if there is one that goes on
+ */
+export function goingTo(
+  { index, upstream }: Route,
+  flows: readonly Flow<FlowData>[],
+): Flow<FlowData> | undefined {
+  return flows.find(({ stale, data: { route } }) =>
+    !stale && route?.index === index && route.upstream === upstream
+  );
+}
+
+/** The flows of one client address. */
+export class QuicLanes {
+  /** What the address is known by. */
+  readonly key: string;
+  readonly #flows: (Flow<FlowData> | undefined)[] = new Array(LANES).fill(undefined);
+
+  /** @param key What the address is known by */
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  /** Those that live, in the order of their lanes. */
+  get flows(): Flow<FlowData>[] {
+    return this.#flows.filter((flow) => flow !== undefined);
+  }
+
+  /**
+   * Finds a lane for one more connection.
+   *
+   * @returns A free lane; otherwise that of the flow which has been silent longest, and which has to end
+   */
+  next(): { readonly lane: number; readonly flow: Flow<FlowData> | undefined } {
+    let lane = 0;
+    for (let i = 0; i < LANES; i++) {
+      const flow = this.#flows[i];
+      if (flow === undefined) return { lane: i, flow };
+      if (flow.lastSeen < this.#flows[lane]!.lastSeen) lane = i;
+    }
+    return { lane, flow: this.#flows[lane] };
+  }
+
+  /**
+   * Takes a flow in.
+   *
+   * @param flow The flow
+   */
+  put(flow: Flow<FlowData>): void {
+    this.#flows[flow.slot % LANES] = flow;
+    flow.data.lanes = this;
+  }
+
+  /**
+   * Lets a flow that is over go.
+   *
+   * @param flow The flow
+   * @returns Whether none is left
+   */
+  drop(flow: Flow<FlowData>): boolean {
+    const lane = flow.slot % LANES;
+    if (this.#flows[lane] === flow) this.#flows[lane] = undefined;
+    return this.#flows.every((one) => one === undefined);
+  }
+
+  /**
+   * Finds the flows that a datagram is for.
+   *
+   * @param datagram A datagram that begins no connection
+   * @returns One flow if its connection ID is known, or if it has a long header. An ID that came up
+   * under encryption nobody but the target knows: then all flows, of which the others' targets ignore it
+   */
+  takers(datagram: Uint8Array): Flow<FlowData>[] {
+    const { flows } = this;
+    const first = flows.slice(0, 1);
+    if (datagram.length === 0) return first;
+    if (datagram[0]! >= LONG_HEADER) {
+      const header = readLongHeader(datagram);
+      const taker = header && flows.find(({ data }) => data.ids?.has(header.dcid));
+      return taker === undefined ? first : [taker];
+    }
+    const taker = flows.find(({ data }) => data.ids?.takesShort(datagram));
+    return taker === undefined ? flows.filter(({ state }) => state !== "detecting") : [taker];
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Reads files that others choose, within limits: whatever is there by now, reading ends. Knows nothing of
+ * what they say.
+ *
+ * @module
+ */
+
+/** Bytes: no configuration comes near. */
+const MAX_BYTES = 64 * 1024 * 1024;
+/** Milliseconds until a file has to be open: a pipe without a writer never is. */
+const OPEN_MS = 5000;
+/** Milliseconds in which all of it has to come. */
+const READ_MS = 30_000;
+const PART_BYTES = 65_536;
+
+/** What may be read, and how much of it. */
+export interface ReadOptions {
+  /** Whether a pipe or a terminal may be read too, as `<(command)` of a shell is one; not by default. */
+  readonly pipe?: boolean;
+  /** Bytes at the most; 64 MiB by default. */
+  readonly most?: number;
+}
+
+/**
+ * Reads a text file.
+ *
+ * @param path Where it is
+ * @param options What may be read
+ * @returns Its text
+ * @throws {Error} where it is no file, too long, or nothing comes of it in time
+ */
+export async function readTextFile(path: string, options: ReadOptions = {}): Promise<string> {
+  return new TextDecoder().decode(await readFile(path, options));
+}
+
+/**
+ * Reads a file.
+ *
+ * @param path Where it is
+ * @param options What may be read
+ * @returns Its bytes
+ * @throws {Error} where it is no file, too long, or nothing comes of it in time
+ */
+export async function readFile(
+  path: string,
+  { pipe = false, most = MAX_BYTES }: ReadOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const late = new Error(`"${path}": nothing came within ${OPEN_MS / 1000} s; is it a pipe?`);
+  const info = await inTime(Deno.stat(path), OPEN_MS, late);
+  if (!info.isFile && !(pipe && (info.isFifo || info.isCharDevice))) {
+    throw new Error(`"${path}" is not a file`);
+  }
+  const tooLong = new Error(`"${path}" is longer than ${most} bytes`);
+  if (info.size > most) throw tooLong;
+  // It may be a pipe by now.
+  using file = await inTime(Deno.open(path), OPEN_MS, late, (file) => file.close());
+  const slow = new Error(`"${path}": it did not end within ${READ_MS / 1000} s`);
+  return await inTime(readAll(file, { size: info.size, most, tooLong }), READ_MS, slow);
+}
+
+async function readAll(
+  file: Deno.FsFile,
+  { size, most, tooLong }: {
+    readonly size: number;
+    readonly most: number;
+    readonly tooLong: Error;
+  },
+): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes = new Uint8Array(size + 1);
+  let length = 0;
+  for (;;) {
+    const count = await file.read(bytes.subarray(length));
+    if (count === null) return bytes.subarray(0, length);
+    length += count;
+    if (length > most) throw tooLong;
+    if (length < bytes.length) continue;
+    const more = new Uint8Array(Math.min(most + 1, 2 * length + PART_BYTES));
+    more.set(bytes);
+    bytes = more;
+  }
+}
+
+/** Waits no longer than some time; what comes late is given to `onLate`. */
+export async function inTime<T>(
+  work: Promise<T>,
+  ms: number,
+  late: Error,
+  onLate: (result: T) => void = () => {},
+): Promise<T> {
+  let isLate = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      isLate = true;
+      reject(late);
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+    if (isLate) work.then(onLate, () => {});
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Connection IDs in the clear (RFC 8999 §5, RFC 9000 §17): who a QUIC packet is for, as far as that can be
+ * told without keys. Knows no flow.
+ *
+ * @module
+ */
+
+import { parsePacket, type QuicVersion } from "./quic_packet.ts";
+
+/** The least size of a datagram that can begin a connection (RFC 9000 §14.1). */
+const MIN_INITIAL_BYTES = 1200;
+// First byte, version 4, DCID length, SCID length.
+const MIN_HEADER = 7;
+const LONG_HEADER = 0x80;
+/** Packets that a datagram may hold: clients coalesce one per encryption level, so 3. */
+const MAX_PACKETS = 8;
+
+/** What all versions have in common of a long header. */
+export interface LongHeader {
+  /** Unset for versions of which no more is known. */
+  readonly version: QuicVersion | undefined;
+  /** Destination connection ID, a view of the datagram. */
+  readonly dcid: Uint8Array;
+  /** Source connection ID, likewise. */
+  readonly scid: Uint8Array;
+}
+
+/**
+ * Reports whether a datagram may begin a QUIC connection, by its size and first bit alone: the test that
+ * every datagram has to pass.
+ *
+ * @param datagram The datagram
+ */
+export function mayBeginQuic(datagram: Uint8Array): boolean {
+  return datagram.length >= MIN_INITIAL_BYTES && datagram[0]! >= LONG_HEADER;
+}
+
+/**
+ * Reads the long header that a datagram begins with.
+ *
+ * @param datagram The datagram
+ * @returns Its connection IDs, or `undefined` if there is no whole long header
+ */
+export function readLongHeader(datagram: Uint8Array): LongHeader | undefined {
+  if (datagram.length < MIN_HEADER || datagram[0]! < LONG_HEADER) return undefined;
+  const dcidAt = 6;
+  const scidAt = dcidAt + datagram[dcidAt - 1]! + 1;
+  if (scidAt > datagram.length) return undefined;
+  const end = scidAt + datagram[scidAt - 1]!;
+  if (end > datagram.length) return undefined;
+  return {
+    version: versionOf(datagram),
+    dcid: datagram.subarray(dcidAt, scidAt - 1),
+    scid: datagram.subarray(scidAt, end),
+  };
+}
+
+function versionOf(datagram: Uint8Array): QuicVersion | undefined {
+  const version = new DataView(datagram.buffer, datagram.byteOffset).getUint32(1);
+  return version === 1 ? "1" : version === 0x6b3343cf ? "2" : undefined;
+}
+
+/**
+ * Reports whether an Initial packet may lie in a datagram where nobody has tried its keys: behind another
+ * packet. Clients send theirs first (RFC 9000 §12.2), servers read it wherever it is.
+ *
+ * @param datagram A datagram whose first Initial packet, if it comes first, did not authenticate
+ */
+export function hidesInitial(datagram: Uint8Array): boolean {
+  let at = 0;
+  for (let count = 0; count < MAX_PACKETS; count++) {
+    const packet = parsePacket(datagram, at);
+    if (packet === undefined) return false;
+    if (packet.kind === "initial" && count > 0) return true;
+    at = packet.end;
+  }
+  return true;
+}

@@ -1,0 +1,110 @@
+/** The index of earlier routes against the plain way: each compared with each. */
+
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { CONDITIONS, elementsOf } from "../../../src/config/coverers.ts";
+import { networkCovers, patternCovers, toNetwork } from "../../../src/config/names.ts";
+import { RouteIndex } from "../../../src/config/route_index.ts";
+import type { MatchConfig } from "../../../src/config/schema.ts";
+
+interface Route {
+  readonly cells: readonly string[];
+  readonly match: MatchConfig;
+}
+
+const COVERS = {
+  sni: patternCovers,
+  host: patternCovers,
+  alpn: (wide: string, narrow: string) => wide === narrow,
+  ja4: (wide: string, narrow: string) =>
+    wide === narrow || (wide.endsWith("*") && narrow.startsWith(wide.slice(0, -1))),
+  source: (wide: string, narrow: string) => networkCovers(toNetwork(wide), toNetwork(narrow)),
+};
+
+function covers(wide: MatchConfig, narrow: MatchConfig): boolean {
+  return CONDITIONS.every((condition) => {
+    const [all, some] = [wide[condition], narrow[condition]];
+    if (all === undefined) return true;
+    return some?.every((item) => all.some((other) => COVERS[condition](other, item))) ?? false;
+  });
+}
+
+/** The hiders of each route by their numbers; a route that is hidden hides none. */
+function plainly(routes: readonly Route[]): (readonly number[] | undefined)[] {
+  const earlier: number[] = [];
+  return routes.map(({ cells, match }, index) => {
+    const left = new Set(cells);
+    const hiders: number[] = [];
+    for (const other of earlier) {
+      if (left.size === 0 || !covers(routes[other]!.match, match)) continue;
+      const before = left.size;
+      for (const cell of routes[other]!.cells) left.delete(cell);
+      if (left.size < before) hiders.push(other);
+    }
+    if (left.size === 0) return hiders;
+    earlier.push(index);
+    return undefined;
+  });
+}
+
+function byIndex(routes: readonly Route[]): (readonly number[] | undefined)[] {
+  const takers = routes.map(({ cells, match }, number) => ({
+    cells: new Set(cells),
+    elements: elementsOf(match),
+    number,
+  }));
+  const index = new RouteIndex(takers);
+  return takers.map((taker) => {
+    const hiders = index.hiders(taker);
+    if (hiders === undefined) index.add(taker);
+    return hiders?.map(({ number }) => number);
+  });
+}
+
+const NAMES = ["*", "*.b", "*.a.b", "a.b", "x.a.b", "*.x.a.b", "y.x.a.b", "c", "b.b", "*.c"];
+const POOLS = {
+  sni: NAMES,
+  host: [...NAMES, "10.0.0.1", "::1"],
+  alpn: ["h2", "http/1.1", "x"],
+  ja4: ["t*", "q*", "*", "t13*", "t13d*", "t13d1516h2_8daaf6152771_02713d6af862"],
+  source: [
+    ...["0.0.0.0/0", "10.0.0.0/8", "10.1.2.3/8", "10.0.0.0/9", "10.1.0.0/16", "10.1.2.3", "::/0"],
+    ...["2001:db8::/32", "2001:db8::1", "::ffff:10.0.0.0/104", "::ffff:0:0/90"],
+  ],
+};
+
+const match: fc.Arbitrary<MatchConfig> = fc.record(
+  Object.fromEntries(
+    CONDITIONS.map((condition) => [
+      condition,
+      // Long lists are found another way than short ones.
+      fc.oneof(
+        {
+          weight: 4,
+          arbitrary: fc.array(fc.constantFrom(...POOLS[condition]), { minLength: 1, maxLength: 2 }),
+        },
+        {
+          weight: 1,
+          arbitrary: fc.array(fc.constantFrom(...POOLS[condition]), {
+            minLength: 5,
+            maxLength: 12,
+          }),
+        },
+      ),
+    ]),
+  ),
+  { requiredKeys: [] },
+);
+const route = fc.record({
+  cells: fc.uniqueArray(fc.constantFrom("tcp/a", "tcp/b", "udp/a", "udp/c"), { minLength: 1 }),
+  match,
+});
+
+Deno.test("config route index: finds the hiders that comparing each with each finds", () => {
+  fc.assert(
+    fc.property(fc.array(route, { maxLength: 12 }), (routes) => {
+      assertEquals(byIndex(routes), plainly(routes));
+    }),
+    { numRuns: 2000 },
+  );
+});

@@ -1,0 +1,15 @@
+import { assertEquals } from "@std/assert";
+import { Rate } from "../../../src/manage/rate.ts";
+
+Deno.test("rate: a second's worth at once, then as much as time gives, and never more", () => {
+  const clock = { now: 1000 };
+  const rate = new Rate(10, clock);
+  const taken = () => Array.from({ length: 50 }, () => rate.take()).filter(Boolean).length;
+  assertEquals(taken(), 10);
+  clock.now += 300;
+  assertEquals(taken(), 3);
+  clock.now += 3_600_000;
+  assertEquals(taken(), 10);
+  clock.now -= 5000;
+  assertEquals(taken(), 0);
+});
