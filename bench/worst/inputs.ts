@@ -254,10 +254,11 @@ const FLOWS: readonly Worst[] = [
   }),
 ];
 
+const LATIN1 = new TextDecoder("latin1");
+
 /** A parser of text, which takes the whole of it at once. */
 function text(parse: (text: string) => unknown): Feed {
-  return ([bytes = new Uint8Array(0)]) =>
-    void parse(bytes.reduce((all, byte) => all + String.fromCharCode(byte), ""));
+  return ([bytes]) => void parse(LATIN1.decode(bytes));
 }
 
 const V2 = "\r\n\r\n\0\r\nQUIT\n\x21\x11";

@@ -17,6 +17,8 @@ const TAB = 0x09;
 const SPACE = 0x20;
 const COLON = 0x3a;
 
+const SHORT_PIECE = 32;
+
 const NOTHING_YET: Facts = Object.freeze({});
 
 /**
@@ -91,7 +93,7 @@ export class Http1Head {
       if (this.#from >= 0 && first !== undefined && first !== SPACE && first !== TAB) {
         this.#claimField(bytes, at);
       }
-      const lf = bytes.indexOf(LF, this.#scanned);
+      const lf = lineEnd(bytes, this.#scanned);
       if (lf < 0) {
         this.#scanned = bytes.length;
         return undefined;
@@ -135,6 +137,16 @@ export class Http1Head {
     const { version = "0.9" } = this.#line;
     return host === undefined ? { version } : { version, host };
   }
+}
+
+/** The next LF's index, or -1. A call of `indexOf` takes as long as a loop over some dozens of bytes. */
+function lineEnd(bytes: Uint8Array, from: number): number {
+  const { length } = bytes;
+  if (length - from > SHORT_PIECE) return bytes.indexOf(LF, from);
+  for (let at = from; at < length; at++) {
+    if (bytes[at] === LF) return at;
+  }
+  return -1;
 }
 
 function isBlank(byte: number): boolean {

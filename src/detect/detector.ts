@@ -73,6 +73,33 @@ export interface StreamJudge {
   judge(bytes: Uint8Array): Verdict;
 }
 
+/**
+ * What a datagram may open:
+ *
+ * - `connection`: judging it may take work that strangers are not to cause without limit
+ * - `more`: it begins nothing, but a {@linkcode Watch} has to see it
+ * - `nothing`: neither
+ */
+export type Opening = "connection" | "more" | "nothing";
+
+/** Holds what a client sends later against what its first datagrams told. */
+export interface Watch {
+  /**
+   * Reports whether a later datagram may be passed on.
+   *
+   * @param datagram A datagram of the client's
+   * @returns `false` if it tells something else than what was judged
+   */
+  allows(datagram: Uint8Array): boolean;
+  /**
+   * Reports whether nothing is left to watch.
+   *
+   * @param datagram A datagram of the target's
+   * @returns Whether it shows that the target has read what was judged
+   */
+  endsWith(datagram: Uint8Array): boolean;
+}
+
 /** Recognises one protocol. */
 export interface Detector {
   /** The protocol's name in `match: { protocol }`, logs and metrics. */
@@ -99,4 +126,16 @@ export interface Detector {
    * @param alpn The protocol names that routes ask for; the same at each call for one flow
    */
   readonly udp?: (datagrams: readonly Uint8Array[], alpn?: AlpnSet) => Verdict;
+  /**
+   * Says what a datagram may open, at next to no cost.
+   *
+   * @param datagram A datagram of a client's
+   */
+  readonly opens?: (datagram: Uint8Array) => Opening;
+  /**
+   * Hands out what later datagrams of a flow are held against, once; `undefined` if there is nothing.
+   *
+   * @param datagrams What {@linkcode udp} has matched
+   */
+  readonly watch?: (datagrams: readonly Uint8Array[]) => Watch | undefined;
 }

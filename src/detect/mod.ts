@@ -6,7 +6,15 @@
  */
 
 import { type AlpnSet, NO_ALPN } from "../wire/alpn.ts";
-import type { Detector, FactName, Facts, StreamJudge, Verdict } from "./detector.ts";
+import type {
+  Detector,
+  FactName,
+  Facts,
+  Opening,
+  StreamJudge,
+  Verdict,
+  Watch,
+} from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 import { http } from "./http.ts";
 import { quic } from "./quic.ts";
@@ -14,6 +22,8 @@ import { socks4, socks5 } from "./socks.ts";
 import { ssh } from "./ssh.ts";
 import { tls } from "./tls.ts";
 import { wireguard } from "./wireguard.ts";
+
+export type { Opening, Watch } from "./detector.ts";
 
 /** Every protocol that shunt recognises: a new one is one line here. */
 export const DETECTORS: readonly Detector[] = [tls, ssh, http, socks5, socks4, quic, wireguard];
@@ -67,6 +77,20 @@ export function inDoubt({ protocol, end }: Detected): readonly FactName[] {
 const STREAM = DETECTORS.filter((detector) => detector.tcp !== undefined);
 const DATAGRAM = DETECTORS.filter((detector) => detector.udp !== undefined);
 
+/**
+ * Says what a datagram may open.
+ *
+ * @param datagram A datagram of a client's
+ * @returns What the first detector says that knows something of it
+ */
+export function opens(datagram: Uint8Array): Opening {
+  for (const detector of DATAGRAM) {
+    const opening = detector.opens?.(datagram) ?? "nothing";
+    if (opening !== "nothing") return opening;
+  }
+  return "nothing";
+}
+
 const NOTHING: Facts = {};
 /** Bytes came and no detector knew them. */
 export const UNKNOWN: Detected = { protocol: "unknown", facts: NOTHING };
@@ -87,6 +111,7 @@ export class Detection {
   readonly #needsHost: boolean;
   readonly #alpn: AlpnSet;
   #certain: Detected | undefined;
+  #matched: Detector | undefined;
 
   /**
    * @param transport What the bytes come by
@@ -124,6 +149,21 @@ export class Detection {
   }
 
   /**
+   * Hands out what later datagrams of a flow are to be held against. Detectors forget the flow.
+   *
+   * @param datagrams What {@linkcode datagrams} was given
+   * @returns The watch; `undefined` if there is nothing to watch
+   */
+  watch(datagrams: readonly Uint8Array[]): Watch | undefined {
+    let matched: Watch | undefined;
+    for (const detector of this.#detectors) {
+      const watch = detector.watch?.(datagrams);
+      if (detector === this.#matched) matched = watch;
+    }
+    return matched;
+  }
+
+  /**
    * Ends detection where no more comes or no more may be held.
    *
    * @param end Why no more is read
@@ -158,6 +198,7 @@ export class Detection {
       }
       switch (verdict.kind) {
         case "match":
+          this.#matched = detector;
           return verdict.end === undefined
             ? { protocol: detector.name, facts: verdict.facts }
             : { protocol: detector.name, facts: verdict.facts, end: verdict.end };

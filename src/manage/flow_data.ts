@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Detected, Detection } from "../detect/mod.ts";
+import type { Detected, Detection, Watch } from "../detect/mod.ts";
 import type { DatagramAddress, Pin, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
@@ -14,6 +14,11 @@ import { NOTHING } from "./preface.ts";
 import type { ConnectionIds, QuicLanes } from "./quic_lanes.ts";
 import type { ListenerState } from "./session.ts";
 
+/** Connections that one flow watches at most. */
+export const MOST_WATCHES = 8;
+
+const NO_WATCHES: readonly Watch[] = [];
+
 /** What the steps of a flow's life leave behind. */
 export class FlowData extends Holder {
   /** Whose flow it is, as it was when the flow began. */
@@ -21,6 +26,10 @@ export class FlowData extends Holder {
   client: DatagramAddress | undefined;
   detection: Detection | undefined;
   detected: Detected | undefined;
+  /** What later datagrams are held against, one for each connection that its target may not have read yet. */
+  watches: readonly Watch[] = NO_WATCHES;
+  /** Datagrams that may have opened a connection since the target answered. */
+  openings = 0;
   route: Route | undefined;
   upstream: Upstream | undefined;
   target: Target | undefined;

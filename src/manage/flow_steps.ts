@@ -16,14 +16,14 @@ import { unmapHost } from "../wire/address.ts";
 import { TICK_MS } from "./clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
 import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flow_data.ts";
+import { type FlowData, MOST_WATCHES } from "./flow_data.ts";
 import { isGone } from "./flow_moves.ts";
 import type { FlowTable } from "./flow_table.ts";
 import type { FlowTraffic } from "./flow_traffic.ts";
 import { flowPreface } from "./preface.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
 import type { ListenerState } from "./session.ts";
-import { closesUnreadable, UNREADABLE } from "./unreadable.ts";
+import { closesUnreadable, needsWatch, UNREADABLE } from "./unreadable.ts";
 
 /** Idle time of a flow whose upstream sets none: 30 s. */
 const IDLE_MS = 30_000;
@@ -78,6 +78,7 @@ export class FlowSteps {
   route(flow: Flow<FlowData>, detected?: Detected): void {
     const { data } = flow;
     const counters = data.listener.counters.flows;
+    const watch = data.detection?.watch(flow.held);
     if (detected !== undefined) {
       data.detected = detected;
       data.detection = undefined;
@@ -96,13 +97,16 @@ export class FlowSteps {
         );
       }
     }
+    if (detected && watch && needsWatch(data.listener, detected, seen)) data.watches = [watch];
     const route = data.listener.router.match(seen);
     if (route === undefined) return this.#parts.end(flow, "no_route");
     data.route = route;
     counters.match(route.index);
     const others = data.lanes?.flows.filter((one) => one !== flow);
     const twin = others && goingTo(route, others);
-    if (twin?.data.server !== undefined) return this.#join(flow, twin);
+    if (twin?.data.server !== undefined && twin.data.watches.length < MOST_WATCHES) {
+      return this.#join(flow, twin);
+    }
     const upstream = data.listener.upstreams.get(route.upstream);
     if (upstream === undefined) return this.#parts.end(flow, "internal_error");
     data.upstream = upstream;
@@ -151,6 +155,7 @@ export class FlowSteps {
   /** Hands what a flow holds to another of its client's, which goes the same way, and ends it. */
   #join(flow: Flow<FlowData>, twin: Flow<FlowData>): void {
     if (flow.data.ids !== undefined) (twin.data.ids ??= new ConnectionIds()).addAll(flow.data.ids);
+    twin.data.watches = [...twin.data.watches, ...flow.data.watches];
     this.#parts.table.resolving(flow, 0);
     this.#parts.table.opened(flow, IDLE_MS);
     const sent = this.#parts.traffic.flush(flow, twin);
@@ -174,7 +179,14 @@ export class FlowSteps {
   }
 }
 
-function seenOf(host: string, detected: Detected | undefined): Seen {
+/**
+ * Says what the router is asked about a flow.
+ *
+ * @param host Its client's address
+ * @param detected What it is; unset where no route needs to know
+ * @returns What is known of it
+ */
+export function seenOf(host: string, detected: Detected | undefined): Seen {
   return {
     transport: "udp",
     protocol: detected?.protocol ?? "",

@@ -6,7 +6,7 @@
  */
 
 import { monotonicUlid } from "@std/ulid";
-import { type Detected, Detection } from "../detect/mod.ts";
+import { type Detected, Detection, type Opening, opens } from "../detect/mod.ts";
 import type { DatagramAddress, DatagramSocket } from "../io/mod.ts";
 import type { CloseReason, DropReason } from "../observe/counters.ts";
 import { unmapHost } from "../wire/address.ts";
@@ -17,18 +17,29 @@ import type { Crowd } from "./crowd.ts";
 import type { DialParts } from "./dial.ts";
 import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
 import { countBytes, FlowData } from "./flow_data.ts";
-import { FlowSteps } from "./flow_steps.ts";
+import { FlowSteps, seenOf } from "./flow_steps.ts";
 import { FlowTable, type Shortage } from "./flow_table.ts";
 import { FlowTraffic } from "./flow_traffic.ts";
 import { hasDeadTargets, isGone } from "./flow_moves.ts";
 import { LocalSlots } from "./local_slots.ts";
 import type { OwnEndpoints } from "./own_endpoints.ts";
 import { QuicClients } from "./quic_clients.ts";
+import type { Judged } from "./quic_initial.ts";
 import { ConnectionIds, LANES } from "./quic_lanes.ts";
+import type { Rate } from "./rate.ts";
 import type { ListenerState } from "./session.ts";
+import { needsWatch } from "./unreadable.ts";
 
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
+
+/**
+ * Connections that a thread may open a second for clients without an answer: judging one costs 15 µs at most,
+ * so that a flood takes less than a sixth of a core.
+ */
+export const OPENINGS_PER_SECOND = 10_000;
+/** Connections that may be opened by one flow with an answer before that limit is its as well. */
+const FREE_OPENINGS = 64;
 
 /** Silence after which a flow ends while shunt drains, whatever its upstream's `idle_timeout`. */
 const DRAIN_IDLE_MS = 2000;
@@ -48,6 +59,8 @@ export interface FlowParts extends DialParts {
   readonly crowd: Crowd;
   /** What shunt itself listens on. */
   readonly own: OwnEndpoints;
+  /** How many connections of clients without an answer may be opened. */
+  readonly openings: Rate;
   readonly onEnd: FlowEnd;
 }
 
@@ -100,8 +113,7 @@ export class Flows {
       end: (flow, reason, error) => this.end(flow, reason, error),
     });
     this.#clients = new QuicClients(this.#table, {
-      detect: (datagram) =>
-        new Detection("udp", false, this.#listener.router.alpn).datagrams([datagram]),
+      detect: (datagram, host) => this.#judge(datagram, host),
       routeOf: (detected, host) => this.#steps.routeOf(detected, host),
       displace: (flow) => this.end(flow, "displaced"),
     });
@@ -165,6 +177,11 @@ export class Flows {
    */
   take(bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
     const slot = this.#slots.of(from.local) * LANES;
+    const opening = opens(bytes);
+    if (opening !== "nothing" && this.#isTooMany(opening, slot, from)) {
+      this.#listener.counters.drops.limit_openings++;
+      return;
+    }
     if (this.#listener.router.readsDatagrams && mayBeginQuic(bytes)) {
       return this.#takeInitial(slot, bytes, from);
     }
@@ -174,9 +191,31 @@ export class Flows {
   }
 
   #takeInitial(slot: number, bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
-    const places = this.#clients.place(slot, bytes, from);
-    if (places.length === 0) this.#listener.counters.drops.hidden_initial++;
-    return allOf(places.map(({ slot, detected }) => this.#arrive(slot, bytes, from, detected)));
+    const takers = this.#clients.place(slot, bytes, from);
+    if (takers.length === 0) this.#listener.counters.drops.hidden_initial++;
+    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from)));
+  }
+
+  /** Whether strangers open so many connections that one more has to wait. */
+  #isTooMany(opening: Opening, slot: number, { hostname, port }: DatagramAddress): boolean {
+    if (this.#listener.router.needs("udp", unmapHost(hostname)) === "nothing") return false;
+    let costs = opening === "connection";
+    for (let lane = 0; lane < LANES; lane++) {
+      const data = this.#table.find(slot + lane, hostname, port)?.data;
+      if (data?.answered === true && data.openings++ < FREE_OPENINGS) return false;
+      if (data !== undefined && data.watches.length > 0) costs = true;
+    }
+    return costs && !this.#parts.openings.take();
+  }
+
+  /** Says what a datagram by itself is. */
+  #judge(datagram: Uint8Array, host: string): Judged {
+    const detection = new Detection("udp", false, this.#listener.router.alpn);
+    const datagrams = [datagram];
+    const detected = detection.datagrams(datagrams);
+    if (detected === undefined) return { detected, watch: undefined };
+    const needed = needsWatch(this.#listener, detected, seenOf(host, detected));
+    return { detected, watch: needed ? detection.watch(datagrams) : undefined };
   }
 
   /** Gives a datagram to the flow of a slot. */
@@ -184,9 +223,9 @@ export class Flows {
     slot: number,
     bytes: Uint8Array,
     from: DatagramAddress,
-    known?: Detected,
   ): Promise<void> | undefined {
     const { now } = this.#parts.clock;
+    if (opens(bytes) !== "nothing" && this.#contradicts(slot, bytes, from)) return;
     const arrival = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
     const { flow } = this.#table;
     if (flow === undefined) return;
@@ -194,7 +233,7 @@ export class Flows {
       case "forward":
         return this.#traffic.send(flow, bytes);
       case "new":
-        this.#begin(flow, from, known);
+        this.#begin(flow, from);
         return;
       case "held":
         if (flow.state === "detecting") this.#steps.detect(flow);
@@ -209,6 +248,14 @@ export class Flows {
       case "refused":
         return;
     }
+  }
+
+  /** Drops what tells something else than its flow was routed by. */
+  #contradicts(slot: number, bytes: Uint8Array, { hostname, port }: DatagramAddress): boolean {
+    const flow = this.#table.find(slot, hostname, port);
+    if (flow === undefined || flow.data.watches.every((watch) => watch.allows(bytes))) return false;
+    flow.data.listener.counters.drops.other_hello++;
+    return true;
   }
 
   #admit(host: string, port: number): DropReason | undefined {
@@ -226,10 +273,11 @@ export class Flows {
   /** Begins another flow in the place of one whose target is gone, knowing what that had learned. */
   #renew(flow: Flow<FlowData>, bytes: Uint8Array, from: DatagramAddress): undefined {
     this.end(flow, "target_gone");
-    const { detected } = flow.data;
+    const { detected, watches } = flow.data;
     const { now } = this.#parts.clock;
     const arrival = this.#table.arrive(flow.slot, flow.host, flow.port, bytes, now);
     if (arrival === "new" && this.#table.flow !== undefined) {
+      this.#table.flow.data.watches = watches;
       this.#begin(this.#table.flow, from, detected);
     }
   }

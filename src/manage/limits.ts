@@ -5,11 +5,15 @@
  * @module
  */
 
-import type { ListenerLimits } from "../config/per_source.ts";
 import { LimitError } from "../errors.ts";
 import { SharedCount } from "../observe/shared_count.ts";
 import type { Pressure } from "./pressure.ts";
-import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
+import {
+  type AdmissionLimits,
+  LocalSources,
+  type SourceLedger,
+  type SourceReason,
+} from "./sources.ts";
 
 /** Which limit refused a session or flow. */
 export type LimitReason =
@@ -75,13 +79,13 @@ export interface LimitsOptions {
  * @param config The listener's limits
  * @returns Whether it does
  */
-export function limitsSources(config: ListenerLimits): boolean {
+export function limitsSources(config: AdmissionLimits): boolean {
   return config.per_source > 0 || config.new_per_source > 0;
 }
 
 /** Admission to one listener. */
 export class Limits {
-  readonly #config: ListenerLimits;
+  readonly #config: AdmissionLimits;
   readonly #sessions: SharedCount;
   readonly #flows: SharedCount;
   readonly #sources: SourceLedger | undefined;
@@ -92,7 +96,7 @@ export class Limits {
    * @param config The listener's limits
    * @param options The clock, and where to count
    */
-  constructor(config: ListenerLimits, options: LimitsOptions) {
+  constructor(config: AdmissionLimits, options: LimitsOptions) {
     this.#config = config;
     this.#sessions = options.counts?.sessions ?? new SharedCount();
     this.#flows = options.counts?.flows ?? new SharedCount();

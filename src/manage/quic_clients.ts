@@ -10,7 +10,7 @@ import type { Route } from "../resolve/router.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./flow_data.ts";
 import type { FlowTable } from "./flow_table.ts";
-import { judgeInitial } from "./quic_initial.ts";
+import { type Judged, judgeInitial } from "./quic_initial.ts";
 import { LANES, QuicLanes } from "./quic_lanes.ts";
 
 /** A client's address, as a socket shows it. */
@@ -21,19 +21,12 @@ interface ClientAddress {
 
 /** What placing datagrams needs. */
 export interface ClientsParts {
-  /** What a first datagram is; `undefined` while more is needed. */
-  readonly detect: (datagram: Uint8Array) => Detected | undefined;
+  /** What a first datagram of a client is, and what has to be watched of its connection. */
+  readonly detect: (datagram: Uint8Array, host: string) => Judged;
   /** Where a flow of this kind would go; `undefined` if it would end. */
   readonly routeOf: (detected: Detected, host: string) => Route | undefined;
   /** Ends a flow whose place another takes. */
   readonly displace: (flow: Flow<FlowData>) => void;
-}
-
-/** Where a datagram goes. */
-export interface Place {
-  readonly slot: number;
-  /** What is known of the flow that it begins there, if it begins one. */
-  readonly detected: Detected | undefined;
 }
 
 /** The clients of one socket. Each slot of the flow table is one of {@linkcode LANES} of its client's. */
@@ -77,25 +70,25 @@ export class QuicClients {
    * @param slot The first slot of its client's
    * @param datagram The datagram
    * @param from The client
-   * @returns Its places; none if it has to be dropped
+   * @returns The slots of the flows that take it; none if it has to be dropped
    */
-  place(slot: number, datagram: Uint8Array, from: ClientAddress): readonly Place[] {
+  place(slot: number, datagram: Uint8Array, from: ClientAddress): readonly number[] {
     const lanes = this.#lanes.get(keyOf(slot, from));
     const first = this.#table.find(slot, from.hostname, from.port);
     const flows = lanes?.flows ?? (first === undefined ? [] : [first]);
-    if (flows.length === 0) return [{ slot, detected: undefined }];
+    if (flows.length === 0) return [slot];
     const { detect, routeOf } = this.#parts;
     const fate = judgeInitial(datagram, flows, {
-      detect,
+      detect: (datagram) => detect(datagram, from.hostname),
       routeOf: (detected) => routeOf(detected, from.hostname),
     });
     switch (fate.kind) {
       case "pass":
-        return this.takers(slot, datagram, from).map((slot) => ({ slot, detected: undefined }));
+        return this.takers(slot, datagram, from);
       case "take":
-        return [{ slot: fate.flow.slot, detected: undefined }];
+        return [fate.flow.slot];
       case "begin":
-        return [{ slot: slot + this.#free(slot, from), detected: fate.detected }];
+        return [slot + this.#free(slot, from)];
       case "drop":
         return [];
     }

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { type Detected, UNKNOWN } from "../detect/mod.ts";
+import { type Detected, UNKNOWN, type Watch } from "../detect/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import { hidesInitial, readLongHeader } from "../wire/quic_ids.ts";
 import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flow_data.ts";
+import { type FlowData, MOST_WATCHES } from "./flow_data.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
 
 /**
@@ -17,23 +17,32 @@ import { ConnectionIds, goingTo } from "./quic_lanes.ts";
  *
  * - `pass`: it begins nothing; its connection ID says whose it is
  * - `take`: this flow gets it, whose route it would get as well
- * - `begin`: it gets a flow of its own, with what is known of it so far
+ * - `begin`: it gets a flow of its own, which detects by itself
  * - `drop`: it might begin a connection that nobody has judged
  */
 export type InitialFate =
   | { readonly kind: "pass" }
   | { readonly kind: "take"; readonly flow: Flow<FlowData> }
-  | { readonly kind: "begin"; readonly detected: Detected | undefined }
+  | { readonly kind: "begin" }
   | { readonly kind: "drop" };
+
+/** What a datagram by itself is. */
+export interface Judged {
+  /** Unset while more is needed. */
+  readonly detected: Detected | undefined;
+  /** Unset if other facts would have led the same way. */
+  readonly watch: Watch | undefined;
+}
 
 /** What a listener makes of new flows. */
 export interface InitialJudge {
-  /** What a first datagram is; `undefined` while more is needed. */
-  readonly detect: (datagram: Uint8Array) => Detected | undefined;
+  /** What a first datagram is, and what has to be watched of its connection. */
+  readonly detect: (datagram: Uint8Array) => Judged;
   /** Where a flow of this kind would go; `undefined` if it would end. */
   readonly routeOf: (detected: Detected) => Route | undefined;
 }
 
+const BEGIN: InitialFate = Object.freeze({ kind: "begin" });
 const PASS: InitialFate = Object.freeze({ kind: "pass" });
 const DROP: InitialFate = Object.freeze({ kind: "drop" });
 
@@ -61,8 +70,9 @@ export function judgeInitial(
     if (flow.state === "detecting" && flow.data.ids?.has(dcid)) return { kind: "take", flow };
   }
   let detected: Detected | undefined = UNKNOWN;
+  let watch: Watch | undefined;
   if (version !== undefined) {
-    detected = detect(datagram);
+    ({ detected, watch } = detect(datagram));
     if (detected?.protocol === UNKNOWN.protocol) return hidesInitial(datagram) ? DROP : PASS;
   } else if (!flows.some(({ data }) => data.detected?.protocol === "quic")) {
     // Other protocols have such first bytes too.
@@ -70,7 +80,8 @@ export function judgeInitial(
   }
   const route = detected && routeOf(detected);
   const flow = route && goingTo(route, flows);
-  if (flow === undefined) return { kind: "begin", detected };
+  if (flow === undefined || flow.data.watches.length >= MOST_WATCHES) return BEGIN;
+  if (watch !== undefined) flow.data.watches = [...flow.data.watches, watch];
   (flow.data.ids ??= new ConnectionIds()).add(dcid);
   return { kind: "take", flow };
 }

@@ -4,9 +4,10 @@
  * @module
  */
 
-/** Allows something so often a second, and as often at once after a second without it. */
+/** Allows something so often a second, and after a pause so often at once as its burst says. */
 export class Rate {
   readonly #perSecond: number;
+  readonly #burst: number;
   readonly #clock: { readonly now: number };
   #tokens: number;
   #at: number;
@@ -14,11 +15,13 @@ export class Rate {
   /**
    * @param perSecond How often
    * @param clock The coarse time in milliseconds
+   * @param burst How often at once: a second's worth unless given
    */
-  constructor(perSecond: number, clock: { readonly now: number }) {
+  constructor(perSecond: number, clock: { readonly now: number }, burst = perSecond) {
     this.#perSecond = perSecond;
+    this.#burst = burst;
     this.#clock = clock;
-    this.#tokens = perSecond;
+    this.#tokens = burst;
     this.#at = clock.now;
   }
 
@@ -31,7 +34,7 @@ export class Rate {
     const { now } = this.#clock;
     if (now > this.#at) {
       const gained = (now - this.#at) / 1000 * this.#perSecond;
-      this.#tokens = Math.min(this.#perSecond, this.#tokens + gained);
+      this.#tokens = Math.min(this.#burst, this.#tokens + gained);
       this.#at = now;
     }
     if (this.#tokens < 1) return false;

@@ -36,3 +36,21 @@ export function closesUnreadable(
     router.hinges({ ...seen, protocol }, inDoubt({ ...detected, protocol }))
   ) ?? false;
 }
+
+/**
+ * Reports whether what the client says next has to be held against what it has said: whether other facts could
+ * have led elsewhere.
+ *
+ * @param listener Whose client it is
+ * @param detected What detection found out
+ * @param seen The same, as the router takes it
+ * @returns `false` if routes ask for none of them, or if they did not count
+ */
+export function needsWatch(
+  { router }: Pick<ListenerState, "router">,
+  detected: Detected,
+  { transport, protocol, source }: Seen,
+): boolean {
+  if (detected.end !== undefined) return false;
+  return router.hinges({ transport, protocol, source }, inDoubt({ ...detected, end: "malformed" }));
+}

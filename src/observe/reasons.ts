@@ -66,6 +66,10 @@ export const DROP_TEXTS = {
   limit_rate: "The source opens more than `limits.new_per_source`",
   no_descriptors: "All descriptors that sessions and flows may have are taken",
   no_memory: "The process nears `limits.memory`, or a thread the limit of its heap",
+  limit_openings:
+    "More than 10,000 datagrams a second and thread came that may open QUIC connections of clients " +
+    "without an answer",
+  other_hello: "It tells another QUIC hello than the one that its flow was routed by",
   held_bytes: "The flow holds `detect.max_bytes`",
   held_datagrams: "The flow holds as many datagrams as may wait",
   detect_memory: "All sessions and flows together hold `limits.detect_memory`",

@@ -33,7 +33,7 @@ import { Clock } from "../manage/clock.ts";
 import { Crowd } from "../manage/crowd.ts";
 import { HeapGuard } from "../manage/memory_guard.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
-import { type FlowParts, Flows } from "../manage/flows.ts";
+import { type FlowParts, Flows, OPENINGS_PER_SECOND } from "../manage/flows.ts";
 import { OwnEndpoints } from "../manage/own_endpoints.ts";
 import { Rate } from "../manage/rate.ts";
 import { serve, type ServeParts } from "../manage/serve.ts";
@@ -147,7 +147,14 @@ export class Plane {
       end: (session, reason, error) => this.#sessions.end(session, reason, error),
       builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
     };
-    this.#flowParts = { ...common, crowd: this.#crowd, own: this.#own, ...this.#flowEnds() };
+    this.#flowParts = {
+      ...common,
+      ...this.#flowEnds(),
+      crowd: this.#crowd,
+      own: this.#own,
+      // A fifth of a second's worth at once: two ticks of the clock.
+      openings: new Rate(OPENINGS_PER_SECOND, this.clock, OPENINGS_PER_SECOND / 5),
+    };
     try {
       atOnce(this.commit(atOnce(this.prepare(config, shared, options.look))));
     } catch (error) {

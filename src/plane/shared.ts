@@ -9,10 +9,11 @@
  */
 
 import type { Config, ListenerConfig } from "../config/schema.ts";
-import { type ListenerLimits, listenerLimits } from "../config/per_source.ts";
+import { listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits.ts";
 import { Pressure, pressureBytes } from "../manage/pressure.ts";
+import type { AdmissionLimits } from "../manage/sources.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
 import { LINGER_CELLS, LingerCounters } from "../observe/linger_counters.ts";
@@ -201,13 +202,7 @@ export function* makeMemory(
 }
 
 /** For a ledger that is only cleared. */
-const ANY_LIMITS = {
-  sessions: 0,
-  flows: 0,
-  per_source: 0,
-  new_per_source: 0,
-  unanswered_flow_timeout: 0,
-};
+const ANY_LIMITS = { sessions: 0, flows: 0, per_source: 0, new_per_source: 0 };
 
 /** The shared memory as one worker, or the control plane, sees it. */
 export class SharedView {
@@ -311,7 +306,7 @@ export class SharedView {
    */
   sources(
     listener: string,
-    limits: ListenerLimits,
+    limits: AdmissionLimits,
     now: () => number,
   ): SharedSources | undefined {
     const memory = this.memory.listeners[listener]?.sources;

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { u16 } from "./reader.ts";
+
 /** Handshake bytes that are looked at; a ClientHello is seldom longer than 2 KiB. */
 export const MAX_CRYPTO_BYTES = 65_536;
 
@@ -58,6 +60,73 @@ export class CryptoCoverage implements CryptoSink {
     const grown = new Uint8Array(Math.max(bytes, 2 * this.#bits.length));
     grown.set(this.#bits);
     this.#bits = grown;
+  }
+}
+
+/** Bytes before the data of each frame that is kept: two of its offset, two of its length. */
+const FRAME_HEADER = 4;
+
+/**
+ * The data of a connection's CRYPTO frames in order of arrival, to be put in their places once enough
+ * came. Costs what the frames were long, in one array, whatever lies between them.
+ */
+export class CryptoLog implements CryptoSink {
+  readonly #coverage = new CryptoCoverage();
+  #bytes: Uint8Array = new Uint8Array(0);
+  #length = 0;
+
+  /** Number of bytes from offset 0 up to the first gap. */
+  get contiguous(): number {
+    return this.#coverage.contiguous;
+  }
+
+  /** Number of bytes kept. */
+  get size(): number {
+    return this.#length;
+  }
+
+  /**
+   * Keeps a copy of the data of a frame.
+   *
+   * @param offset The stream offset of its first byte
+   * @param data The data
+   * @returns `true`: no data is looked at
+   */
+  add(offset: number, data: Uint8Array): true {
+    const size = Math.min(data.length, MAX_CRYPTO_BYTES - offset);
+    if (size <= 0) return true;
+    this.#coverage.add(offset, data);
+    this.#reserve(FRAME_HEADER + size);
+    for (const value of [offset, size]) {
+      this.#bytes[this.#length++] = value >> 8;
+      this.#bytes[this.#length++] = value;
+    }
+    this.#bytes.set(data.subarray(0, size), this.#length);
+    this.#length += size;
+    return true;
+  }
+
+  /**
+   * Hands out all that came.
+   *
+   * @param sink Where the data goes
+   * @returns `false` if data contradicts what the sink has
+   */
+  replay(sink: CryptoSink): boolean {
+    for (let at = 0; at < this.#length;) {
+      const start = at + FRAME_HEADER;
+      const end = start + u16(this.#bytes, at + 2);
+      if (!sink.add(u16(this.#bytes, at), this.#bytes.subarray(start, end))) return false;
+      at = end;
+    }
+    return true;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#length + bytes, 2 * this.#bytes.length));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 }
 

@@ -27,7 +27,10 @@ export function readFrames(frames: Uint8Array, sink: CryptoSink): boolean {
   let at = 0;
   // Each turn moves on by one byte at least, or ends: -1 is no index.
   while (at >= 0 && at < frames.length) {
-    const type = frames[at++]!;
+    // Senders have to take the shortest form, and receivers need not insist on it (§12.4).
+    const first = frames[at]!;
+    const type = first < 0x40 ? first : varint(frames, at);
+    at += varintSize(frames, at);
     switch (type) {
       case PADDING:
       case PING:

@@ -22,16 +22,21 @@ export interface QuicPacket {
   readonly end: number;
 }
 
-/** Bytes of an AEAD tag, and of the sample that header protection takes (RFC 9001 §5.3, §5.4.2). */
-export const TAG_BYTES = 16;
+/**
+ * The least size of a datagram that begins a connection (RFC 9000 §14.1): clients pad theirs, and servers
+ * discard what is shorter.
+ */
+export const MIN_INITIAL_DATAGRAM = 1200;
 
 // First byte, version 4, DCID length, SCID length.
 const MIN_HEADER = 7;
 const MAX_CONNECTION_ID = 20;
-// The sample lies 4 bytes after the packet number's first, so no packet can be shorter.
-const MIN_LENGTH = 4 + TAG_BYTES;
+/**
+ * Bytes from the packet number's first that a packet needs: a sample of 16 lies 4 bytes after it
+ * (RFC 9001 §5.4.2).
+ */
+export const MIN_LENGTH = 20;
 const LONG_HEADER = 0x80;
-const FIXED_BIT = 0x40;
 
 // By the type bits of the first byte; a Retry, which only servers send, is left out.
 const KINDS = {
@@ -67,7 +72,20 @@ export function varintSize(bytes: Uint8Array, at: number): number {
 }
 
 /**
+ * Reports whether a datagram begins as a packet with a long header of version 1 or 2.
+ *
+ * @param datagram The datagram
+ * @returns Whether it does
+ */
+export function hasLongHeader(datagram: Uint8Array): boolean {
+  return datagram.length >= MIN_HEADER && (datagram[0]! & LONG_HEADER) !== 0 &&
+    readVersion(datagram, 1) !== undefined;
+}
+
+/**
  * Parses the long header of an Initial, 0-RTT or Handshake packet of version 1 or 2 (RFC 9000 §17.2).
+ * The fixed bit may be clear: servers that offer to ignore it (RFC 9287) do so at once. A packet that is
+ * too short for {@linkcode MIN_LENGTH} can be skipped, not opened.
  *
  * @param datagram The datagram
  * @param start Index where the packet begins
@@ -91,16 +109,13 @@ export function parsePacket(datagram: Uint8Array, start: number): QuicPacket | u
   if (scidLength > MAX_CONNECTION_ID) return undefined;
   let at = scidLengthAt + 1 + scidLength;
 
-  let token = 0;
   if (kind === "initial") {
-    token = varint(datagram, at);
+    const token = varint(datagram, at);
     if (token < 0) return undefined;
     at += varintSize(datagram, at) + token;
   }
-  // Only a client that shows a token from an earlier connection may clear this bit (RFC 9287 §3.1).
-  if ((first & FIXED_BIT) === 0 && token === 0) return undefined;
   const length = varint(datagram, at);
-  if (length < MIN_LENGTH) return undefined;
+  if (length < 0) return undefined;
   const numberAt = at + varintSize(datagram, at);
   const end = numberAt + length;
   if (end > datagram.length) return undefined;

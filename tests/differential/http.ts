@@ -145,10 +145,13 @@ function named(bytes: Uint8Array): Form {
   return { name: show(bytes), bytes };
 }
 
+const MATCH = `{ host: ${REFUSED} }`;
+
 /** HTTP/1 in the clear. */
 export const http1: Kind = {
   name: "http1",
   servers: HTTP1_SERVERS,
+  match: MATCH,
   table: forms(HTTP1_FORMS),
   make: (dice) => named(dice.once(2) ? composeHead(dice) : vary(dice, HEADS)),
   isServed,
@@ -159,6 +162,7 @@ export const http1: Kind = {
 export const http2: Kind = {
   name: "http2",
   servers: HTTP2_SERVERS,
+  match: MATCH,
   table: forms(HTTP2_FORMS),
   make: (dice) => named(dice.once(3) ? vary(dice, FRAMES) : wrap(dice)),
   isServed,

@@ -10,7 +10,7 @@ import { Detection } from "../../src/detect/mod.ts";
 import { concat } from "../unit/_hello.ts";
 import { buildOpaque } from "../unit/_quic.ts";
 import { claimFacts, claimProtocol, claimSameFacts, VerdictClaims } from "./_claims.ts";
-import { frames, seal } from "./_frames.ts";
+import { frames, FULL, seal } from "./_frames.ts";
 import { ANY_STREAM, QUIC, WIREGUARD } from "./_seeds.ts";
 import type { Input, Target } from "./_target.ts";
 import { type Dice, type Kin, mutate, vary } from "./mutate.ts";
@@ -61,7 +61,7 @@ function flow(dice: Dice): Input {
   for (let left = 1 + dice.below(4); left > 0; left--) {
     const roll = dice.below(8);
     if (roll === 0 && out.length > 0) out.push(dice.pick(out).slice());
-    else if (roll === 1) out.push(seal(frames(dice), dice.below(4)));
+    else if (roll === 1) out.push(seal(frames(dice), FULL | dice.below(4)));
     else if (roll === 2) out.push(mutate(seal(frames(dice), dice.below(128)), dice, QUIC));
     else if (roll === 3) out.push(concat(vary(dice, QUIC), vary(dice, QUIC)));
     else if (roll === 4) out.push(shortLongHeader(dice, dice.below(1 << 20)));
@@ -118,7 +118,8 @@ export function sealedFlights(detector: Detector): Target {
       ...Array.from({ length: 1 + dice.below(3) }, () => frames(dice)),
     ],
     prepare: ([[how = 0] = [], ...payloads]) =>
-      payloads.map((payload, i) => seal(payload, how + 256 * i)),
+      // What is shorter than 1,200 bytes begins no connection.
+      payloads.map((payload, i) => seal(payload, (i === 0 ? how | FULL : how) + 256 * i)),
     check(input) {
       const [first] = input;
       const verdict = first && detector.udp?.([first]);

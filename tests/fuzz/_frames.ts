@@ -78,6 +78,9 @@ export function frames(dice: Dice): Uint8Array {
   return dice.once(3) ? mutate(payload, dice, PAYLOADS) : payload;
 }
 
+/** The bit of `how` that makes a packet as long as a connection's first datagram has to be. */
+export const FULL = 64;
+
 /**
  * Seals a payload, if it fits a datagram.
  *
@@ -93,7 +96,7 @@ export function seal(payload: Uint8Array, how: number): Uint8Array {
     token: new Uint8Array(how & 16 ? 70 : 0),
     numberBytes: how & 32 ? 4 : 1,
     number: how >> 6,
-    size: how & 64 ? 1200 : 0,
+    size: how & FULL ? 1200 : 0,
   };
   return buildInitial(payload.subarray(0, 60_000), opts);
 }

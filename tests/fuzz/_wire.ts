@@ -18,6 +18,7 @@ import {
   type ProxyHeader,
 } from "../../src/wire/proxy_protocol.ts";
 import { readFrames } from "../../src/wire/quic_frames.ts";
+import { InitialKeys } from "../../src/wire/quic_keys.ts";
 import { parsePacket, varint } from "../../src/wire/quic_packet.ts";
 import { concat } from "../unit/_hello.ts";
 import { VerdictClaims } from "./_claims.ts";
@@ -125,6 +126,8 @@ function claimFilled(bytes: Uint8Array, { length, source }: ProxyHeader): void {
   if (!ends[from]) fail(`Values that do not fill ${length} bytes`);
 }
 
+const KEYS = new InitialKeys("1", EMPTY);
+
 /** Long headers, and the packets after the first in a datagram. */
 export const PACKETS: Target = {
   name: "quic packets",
@@ -137,10 +140,11 @@ export const PACKETS: Target = {
       const packet = parsePacket(datagram, at);
       if (packet === undefined) return;
       const { start, numberAt, end, dcid } = packet;
-      // What takes the header protection off samples up to 20 bytes after the number's first.
-      if (start !== at || numberAt < start + 7 || end < numberAt + 20 || end > datagram.length) {
+      if (start !== at || numberAt < start + 7 || end < numberAt || end > datagram.length) {
         fail(`Packet ${start}, ${numberAt}, ${end} in ${datagram.length} bytes`);
       }
+      // Also where there is no room for the sample that takes the header protection off.
+      KEYS.open(datagram, packet);
       if (dcid.length > 20) fail(`Connection ID of ${dcid.length} bytes`);
       at = end;
     }

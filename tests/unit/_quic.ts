@@ -20,7 +20,7 @@ export interface PacketOptions {
   readonly scid?: Uint8Array;
   /** Token of an Initial packet. */
   readonly token?: Uint8Array;
-  /** Packet number, 0 unless set. */
+  /** Packet number, 0 unless set; may be more than its bytes can hold. */
   readonly number?: number;
   /** Bytes of the packet number, 1 unless set. */
   readonly numberBytes?: 1 | 2 | 3 | 4;
@@ -99,13 +99,14 @@ export function buildInitial(frames: Uint8Array, opts: PacketOptions = {}): Uint
   const padding = Math.max((opts.size ?? 0) - unpadded, 4 - numberBytes - frames.length, 0);
   const payload = concat(frames, new Uint8Array(padding));
   const length = numberBytes + payload.length + 16;
-  const numberText = encodeVarint(number, 8).subarray(8 - numberBytes);
+  const wholeNumber = concat(new Uint8Array(4), encodeVarint(number, 8)).with(4, 0);
+  const numberText = wholeNumber.subarray(12 - numberBytes);
   const clear = concat(
     header("initial", opts, concat(fields, encodeVarint(length, lengthBytes))),
     numberText,
   );
   const { key, iv, hp } = clientKeys(opts.version ?? "1", keyId);
-  const nonce = iv.map((byte, i) => byte ^ (numberText[i - 12 + numberBytes] ?? 0));
+  const nonce = iv.map((byte, i) => byte ^ wholeNumber[i]!);
   const aead = createCipheriv("aes-128-gcm", key, nonce).setAAD(clear);
   const packet = concat(clear, aead.update(payload), aead.final(), aead.getAuthTag());
   const numberAt = clear.length - numberBytes;

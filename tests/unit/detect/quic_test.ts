@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import type { Facts, Verdict } from "../../../src/detect/detector.ts";
+import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { quic } from "../../../src/detect/quic.ts";
 import { buildClientHello, bytesOf, concat, factsOf } from "../_hello.ts";
 import {
@@ -43,6 +44,10 @@ function judge(datagrams: readonly Uint8Array[]): Verdict {
   const verdict = quic.udp?.(datagrams);
   assert(verdict !== undefined);
   return verdict;
+}
+
+function ends(end: DetectEnd): Verdict {
+  return { kind: "match", facts: { version: "1" }, end };
 }
 
 /** Asks after each datagram, and about all of them at once, and expects the same. */
@@ -196,11 +201,19 @@ Deno.test("detect quic: keeps connections that share a flow apart", () => {
   });
 });
 
-Deno.test("detect quic: follows no more than four connections of a flow", () => {
+Deno.test("detect quic: follows no more than four connections of a flow, and then believes no name", () => {
   const begun = ["a", "b", "c"].map((id) => initial([[0, 1000]], { dcid: bytesOf(id) }));
   assertEquals(ask(...begun, initial([[0]], OTHER)), MATCH);
   assertEquals(ask(...begun, FIRST, initial([[0]], OTHER)).kind, "need_more");
-  assertEquals(ask(...begun, FIRST, initial([[0]], OTHER), SECOND), MATCH);
+  assertEquals(ask(...begun, FIRST, initial([[0]], OTHER), SECOND), ends("datagrams"));
+});
+
+Deno.test("detect quic: forged connection IDs count among those that are followed", () => {
+  const keyId = bytesOf("wrong");
+  const forged = ["a", "b", "c"].map((id) => initial([[0]], { dcid: bytesOf(id), keyId }));
+  assertEquals(ask(FIRST, ...forged, SECOND), MATCH);
+  assertEquals(ask(FIRST, ...forged, ...forged, SECOND), MATCH, "repeated");
+  assertEquals(ask(FIRST, ...forged, initial([[0]], OTHER), SECOND), ends("datagrams"));
 });
 
 Deno.test("detect quic: keeps versions apart that share a connection ID", () => {
@@ -260,10 +273,95 @@ Deno.test("detect quic: does not take for certain what is not", () => {
   }
 });
 
-Deno.test("detect quic: takes an authentic Initial packet in a datagram that is too short", () => {
-  const short = initial([[0]], { size: 0 }, buildClientHello({ sni: "www.example.com" }));
+Deno.test("detect quic: makes no keys for a datagram that is too short to begin a connection", () => {
+  const hello = buildClientHello({ sni: "www.example.com" });
+  for (const size of [0, 40, MIN_DATAGRAM - 1]) {
+    const short = initial([[0]], { size }, hello);
+    assertLess(short.length, MIN_DATAGRAM);
+    assertEquals(ask(short), NO_MATCH, `${size} bytes`);
+  }
+  assertEquals(ask(initial([[0]], PADDED, hello)).kind, "match");
+  assertEquals(
+    ask(concat(initial([[0]], { size: 0 }, hello), new Uint8Array(MIN_DATAGRAM))).kind,
+    "match",
+  );
+});
+
+Deno.test("detect quic: reads datagrams of any size of a connection that has begun", () => {
+  // quinn and quic-go hold only a connection's first datagram to its size.
+  const short = initial([[1000]], { number: 1, size: 0 });
   assertLess(short.length, MIN_DATAGRAM);
-  assertEquals(ask(short).kind, "match");
+  assertEquals(ask(FIRST, short), MATCH);
+  assertEquals(ask(FIRST, initial([[0]], { ...OTHER, size: 0 }), SECOND), MATCH, "of another");
+});
+
+Deno.test("detect quic: reads on after packets that do not open, whatever they are", () => {
+  const small = { size: 0 };
+  const good = initial([[0]]);
+  const short = initial([[0, 9]], small);
+  const broken = short.with(-1, short.at(-1)! ^ 1);
+  // The length of a packet that is too short to be one, in a header as Initial packets have it.
+  const stump = concat(short.subarray(0, 16), [5, 1, 2, 3, 4, 5]);
+  const other = initial([[0, 9]], { ...small, keyId: bytesOf("wrong") });
+  const handshake = buildOpaque("handshake");
+  for (const before of [broken, other, stump, concat(broken, handshake), concat(stump, stump)]) {
+    assertEquals(ask(concat(before, good)), MATCH);
+  }
+  const many = Array.from({ length: 30 }, () => broken);
+  assertEquals(ask(concat(...many, good)), MATCH);
+  // A server that takes a connection by its first packet opens all of them with the same keys.
+  const stray = initial([[1000]], { number: 1, size: 0, keyId: DCID, dcid: bytesOf("other id") });
+  assertEquals(ask(concat(initial([[0, 1000]], small), stray)), MATCH);
+});
+
+Deno.test("detect quic: takes Initial packets whose fixed bit is clear, as quinn does", () => {
+  assertEquals(ask(initial([[0]], { clearBits: 0x40 })), MATCH);
+});
+
+Deno.test("detect quic: completes packet numbers as servers do", () => {
+  const flight = [
+    initial([[0, 600]], { number: 0xffff_fffe, numberBytes: 4 }),
+    initial([[600, 1200]], { number: 0xffff_ffff, numberBytes: 1 }),
+    initial([[1200]], { number: 0x1_0000_0001, numberBytes: 2 }),
+  ];
+  assertEquals(ask(...flight), MATCH);
+  assertEquals(
+    ask(initial([[0, 600]], { number: 300, numberBytes: 2 }), initial([[600]], { number: 299 })),
+    MATCH,
+  );
+});
+
+Deno.test("detect quic: opens packets that name another connection with the keys of one that has begun", () => {
+  // Servers that go by addresses do.
+  const stray = initial([[1000]], { number: 1, keyId: DCID, dcid: bytesOf("other id") });
+  assertEquals(ask(FIRST, stray), MATCH);
+  assertEquals(
+    ask(FIRST, initial([[1000]], { number: 1, keyId: DCID, dcid: bytesOf("b"), size: 0 })),
+    MATCH,
+  );
+});
+
+Deno.test("detect quic: believes no name where numbers leave too many ways to read a packet", () => {
+  const jumps = [1, 2, 3, 4, 5].map((i) => initial([[0, 9]], { number: i * 1000, numberBytes: 2 }));
+  assertEquals(ask(...jumps, initial([[0]], { number: 6000, numberBytes: 2 })), MATCH);
+  assertEquals(
+    ask(
+      ...jumps,
+      initial([[0]], { number: 5100 }),
+      initial([[0]], { number: 6000, numberBytes: 2 }),
+    ),
+    ends("datagrams"),
+  );
+});
+
+Deno.test("detect quic: reads frame types in more bytes than they need", () => {
+  const frame = cryptoFrame(HELLO).subarray(1);
+  for (const type of [[0x40, 6], [0x80, 0, 0, 6], [0xc0, 0, 0, 0, 0, 0, 0, 6]]) {
+    for (const before of [[], [0x40, 0], [0x40, 1, 0x80, 0, 0, 0]]) {
+      const datagram = buildInitial(concat(before, type, frame), PADDED);
+      assertEquals(ask(datagram), MATCH, `${type}`);
+    }
+  }
 });
 
 Deno.test("detect quic: is certain where the hello cannot be read", () => {
@@ -272,13 +370,14 @@ Deno.test("detect quic: is certain where the hello cannot be read", () => {
   tooLong.set([1, 1, 0x20, 0]);
   const contradiction = concat(cryptoFrame(HELLO, 0, 200), cryptoFrame(tooLong, 0, 4));
   for (
-    const frames of [
-      cryptoFrame(bytesOf("\x02\x00\x00\x40 a ServerHello")),
-      cryptoFrame(tooLong),
-      contradiction,
-    ]
+    const [frames, end] of [
+      [cryptoFrame(bytesOf("\x02\x00\x00\x40 a ServerHello")), "malformed"],
+      [cryptoFrame(tooLong), "max_bytes"],
+      [contradiction, "malformed"],
+      [concat(cryptoFrame(HELLO), cryptoFrame(tooLong, 0, 4)), "malformed"],
+    ] as const
   ) {
-    assertEquals(ask(buildInitial(frames, PADDED)), { kind: "match", facts: { version } });
+    assertEquals(ask(buildInitial(frames, PADDED)), ends(end));
   }
   for (const frames of [bytesOf("\x01\x00"), concat([0x1c, 0, 0, 0]), bytesOf("\x08 unknown")]) {
     const datagram = buildInitial(frames, PADDED);
@@ -294,11 +393,11 @@ Deno.test("detect quic: gives up on a hello that never ends", () => {
     flow.push(initial([[0, 1000]], { number: flow.length }));
     verdict = judge(flow);
   } while (verdict.kind === "need_more" && flow.length < 1000);
-  assertEquals(verdict, { kind: "match", facts: { version: "1" } });
+  assertEquals(verdict, ends("datagrams"));
   assertEquals(flow.length, 64);
   const large = [0, 1, 2].map((number) => initial([[0, 9]], { number, size: 60_000 }));
   assertEquals(judge(large.slice(0, 2)).kind, "need_more");
-  assertEquals(judge(large), { kind: "match", facts: { version: "1" } });
+  assertEquals(judge(large), ends("datagrams"));
   const early = Array.from({ length: 64 }, () => buildOpaque("zero_rtt"));
   assertEquals(judge(early), NO_MATCH);
   assertEquals(judge(early.slice(1)).kind, "need_more");

@@ -13,3 +13,14 @@ Deno.test("rate: a second's worth at once, then as much as time gives, and never
   clock.now -= 5000;
   assertEquals(taken(), 0);
 });
+
+Deno.test("rate: a burst of its own, after a pause as well", () => {
+  const clock = { now: 1000 };
+  const rate = new Rate(100, clock, 20);
+  const taken = () => Array.from({ length: 150 }, () => rate.take()).filter(Boolean).length;
+  assertEquals(taken(), 20);
+  clock.now += 100;
+  assertEquals(taken(), 10);
+  clock.now += 60_000;
+  assertEquals(taken(), 20);
+});

@@ -7,6 +7,7 @@ import { cryptoFrame, encodeVarint } from "../_quic.ts";
 
 const MESSAGE = bytesOf("a handshake message");
 
+const NOTHING = new Uint8Array(0);
 const PADDING = new Uint8Array(20);
 const PING = Uint8Array.of(1);
 const ACK = concat([2], encodeVarint(9), encodeVarint(70), encodeVarint(2), [1, 0, 2, 0, 1]);
@@ -38,9 +39,21 @@ Deno.test("quic frames: finds CRYPTO frames among all that an Initial packet may
 Deno.test("quic frames: stops at a frame that does not belong there", () => {
   const frame = cryptoFrame(MESSAGE);
   for (let type = 0; type < 256; type++) {
-    if ([0, 1, 2, 3, 6, 0x1c].includes(type)) continue;
+    // 0x40 and the next byte are a type in two bytes.
+    if ([0, 1, 2, 3, 6, 0x1c, 0x40].includes(type)) continue;
     assertEquals(read(Uint8Array.of(type), frame), "", `before type ${type}`);
     assertEquals(read(frame, Uint8Array.of(type), frame), "a handshake message");
+  }
+});
+
+Deno.test("quic frames: reads types in more bytes than they need", () => {
+  const frame = cryptoFrame(MESSAGE).subarray(1);
+  for (const size of [2, 4, 8] as const) {
+    const type = (value: number) => encodeVarint(value, size);
+    for (const before of [NOTHING, type(0), type(1), concat(type(2), ACK.subarray(1))]) {
+      assertEquals(read(before, type(6), frame), "a handshake message", `${size} bytes`);
+    }
+    assertEquals(read(type(8), type(6), frame), "", `${size} bytes`);
   }
 });
 

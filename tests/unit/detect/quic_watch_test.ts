@@ -1,0 +1,144 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Watch } from "../../../src/detect/detector.ts";
+import { Detection, opens } from "../../../src/detect/mod.ts";
+import { buildClientHello, bytesOf, concat } from "../_hello.ts";
+import {
+  buildInitial,
+  buildOpaque,
+  cryptoFrame,
+  DCID,
+  MIN_DATAGRAM,
+  type PacketOptions,
+} from "../_quic.ts";
+
+const HELLO = buildClientHello({ sni: "www.example.com", alpn: ["h3"], size: 1800 });
+const OTHER = buildClientHello({ sni: "not.example.com", alpn: ["h3"], size: 1800 });
+/** Where hellos are cut, before the name. */
+const CUT = 40;
+
+function initial(frames: Uint8Array, opts: PacketOptions = {}): Uint8Array {
+  return buildInitial(frames, { size: MIN_DATAGRAM, ...opts });
+}
+
+/** Judges datagrams that are a match, and hands out what later ones are held against. */
+function watch(...datagrams: Uint8Array[]): Watch {
+  const detection = new Detection("udp", false);
+  assertEquals(detection.datagrams(datagrams)?.facts.sni, "www.example.com");
+  const found = detection.watch(datagrams);
+  assert(found !== undefined);
+  assertEquals(detection.watch(datagrams), undefined, "it is forgotten");
+  return found;
+}
+
+Deno.test("quic watch: lets pass what repeats the hello and what says nothing of it", () => {
+  const one = watch(initial(cryptoFrame(HELLO)));
+  for (
+    const frames of [
+      cryptoFrame(HELLO),
+      cryptoFrame(HELLO, 500, 700),
+      concat(cryptoFrame(HELLO, 1000), cryptoFrame(HELLO, 0, 1000)),
+      bytesOf("\x01"),
+      // A second hello follows the first where the server asks for one.
+      cryptoFrame(concat(HELLO, OTHER), HELLO.length),
+    ]
+  ) {
+    assert(one.allows(initial(frames, { number: 1 })));
+  }
+  const broken = initial(cryptoFrame(OTHER), { keyId: bytesOf("wrong") });
+  for (const datagram of [broken, buildOpaque("handshake"), bytesOf("noise"), new Uint8Array(0)]) {
+    assert(one.allows(datagram));
+  }
+});
+
+Deno.test("quic watch: stops another hello under the same keys, whatever the datagram is like", () => {
+  const forms: PacketOptions[] = [
+    {},
+    { number: 0 },
+    { size: 0 },
+    { size: 9000 },
+    { scid: bytesOf("other") },
+    { token: new Uint8Array(50) },
+    // With the server's first answer a client changes the connection ID, but not the keys.
+    { dcid: bytesOf("server's"), keyId: DCID },
+  ];
+  for (const form of forms) {
+    const one = watch(initial(cryptoFrame(HELLO)));
+    for (const frames of [cryptoFrame(OTHER), cryptoFrame(OTHER, CUT)]) {
+      assert(!one.allows(initial(frames, { number: 1, ...form })), JSON.stringify(form));
+      assert(!one.allows(concat(buildOpaque("handshake"), initial(frames, form))));
+    }
+    assert(one.allows(initial(cryptoFrame(HELLO), form)), "the hello itself still passes");
+  }
+});
+
+Deno.test("quic watch: stops other connections of the flow once they tell another hello", () => {
+  const other = { dcid: bytesOf("other id") };
+  const begun = initial(cryptoFrame(OTHER, 0, 1000), other);
+  const one = watch(initial(cryptoFrame(HELLO, 0, 1000)), begun, initial(cryptoFrame(HELLO, 1000)));
+  assert(one.allows(initial(cryptoFrame(OTHER, 0, 1000), other)));
+  assert(!one.allows(initial(cryptoFrame(OTHER, 1000), { ...other, number: 1 })));
+  assert(!one.allows(initial(bytesOf("\x01"), { ...other, number: 2 })), "and all that follows");
+
+  const same = initial(cryptoFrame(HELLO, 0, 1000), other);
+  const two = watch(initial(cryptoFrame(HELLO, 0, 1000)), same, initial(cryptoFrame(HELLO, 1000)));
+  assert(two.allows(initial(cryptoFrame(HELLO, 1000), { ...other, number: 1 })));
+});
+
+Deno.test("quic watch: stops another hello whatever the server has made of the numbers before", () => {
+  const far = { number: 2 ** 31, numberBytes: 4 } as const;
+  const table: readonly (readonly [PacketOptions, PacketOptions])[] = [
+    // A server that discards the second packet reads the third by the first, or by none at all.
+    [far, { number: 1 }],
+    [{ number: 300, numberBytes: 2 }, { number: 1 }],
+    [{ number: 1060, numberBytes: 2 }, { number: 129 }],
+    [far, { number: 2 ** 31 + 100 }],
+  ];
+  for (const [before, after] of table) {
+    const one = watch(
+      initial(cryptoFrame(HELLO, 0, CUT)),
+      initial(cryptoFrame(HELLO, CUT), { ...before, size: 9000 }),
+    );
+    assert(!one.allows(initial(cryptoFrame(OTHER, CUT), after)), JSON.stringify([before, after]));
+    assert(one.allows(initial(cryptoFrame(HELLO, CUT), after)));
+    assert(!one.allows(initial(cryptoFrame(OTHER, CUT), after)));
+  }
+  // Too many ways to read one: nothing passes.
+  const numbers = [1, 2, 3, 4, 5].map((i) =>
+    initial(bytesOf("\x01"), {
+      number: i * 1000,
+      numberBytes: 2,
+    })
+  );
+  const lost = watch(...numbers, initial(cryptoFrame(HELLO)));
+  assert(!lost.allows(initial(bytesOf("\x01"), { number: 5100 })));
+});
+
+Deno.test("quic watch: of a long hello, what is not remembered does not pass again", () => {
+  const long = buildClientHello({ sni: "www.example.com", alpn: ["h3"], size: 5000 });
+  const pieces = [0, 1000, 2000, 3000, 4000].map((from, number) =>
+    initial(cryptoFrame(long, from, from + 1000), { number })
+  );
+  const one = watch(...pieces);
+  assertEquals(pieces.map((piece) => one.allows(piece)), [true, true, false, false, false]);
+});
+
+Deno.test("quic watch: ends with the target's first Handshake packet", () => {
+  const one = watch(initial(cryptoFrame(HELLO)));
+  const answer = initial(bytesOf("\x02"));
+  for (const datagram of [answer, buildOpaque("retry"), bytesOf("noise"), new Uint8Array(0)]) {
+    assert(!one.endsWith(datagram));
+  }
+  assert(one.endsWith(concat(answer.subarray(0, MIN_DATAGRAM), buildOpaque("handshake"))));
+  assert(one.endsWith(buildOpaque("handshake", { version: "2" })));
+  const other = initial(cryptoFrame(OTHER, 0, 1000), { dcid: bytesOf("other id") });
+  const two = watch(other, initial(cryptoFrame(HELLO)));
+  assert(!two.endsWith(buildOpaque("handshake")), "not if there are two connections");
+});
+
+Deno.test("quic watch: datagrams that open a connection are told by header and size", () => {
+  assertEquals(opens(initial(cryptoFrame(HELLO))), "connection");
+  assertEquals(opens(initial(cryptoFrame(HELLO), { version: "2" })), "connection");
+  assertEquals(opens(initial(bytesOf("\x01"), { size: 0 })), "more");
+  assertEquals(opens(bytesOf("noise".repeat(300))), "nothing");
+  assertEquals(opens(new Uint8Array(0)), "nothing");
+});
