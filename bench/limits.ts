@@ -1,6 +1,7 @@
 /**
  * Measures the resident memory of shunt at its limits: idle, used and stuck sessions, flows, and full
- * detection memory. `deno run -A bench/limits.ts [--io libc] [--sessions 9000] [--flows 18000]`; the
+ * detection memory. `deno run -A bench/limits.ts [--io libc] [--sessions 8900] [--flows 17500]
+ * [--limits "relay_memory: 32MiB"]`; the
  * figures are in docs/limits.md.
  *
  * @module
@@ -12,8 +13,8 @@ const MAIN = new URL("../main.ts", import.meta.url).pathname;
 const BLOCK = new Uint8Array(65_536);
 
 const options = parseArgs(Deno.args, {
-  string: ["io", "sessions", "flows", "target", "only"],
-  default: { io: "libc", sessions: "9000", flows: "18000" },
+  string: ["io", "sessions", "flows", "target", "only", "limits"],
+  default: { io: "libc", sessions: "8900", flows: "17500", limits: "" },
 });
 
 function print(line: string): void {
@@ -84,9 +85,10 @@ async function withShunt(route: string, port: number, work: (shunt: Running) => 
   await Deno.writeTextFile(
     config,
     `
-listeners: { edge: { bind: "127.0.0.1:0", detect: { timeout: 10m }, routes: [${route}{ upstream: up }] } }
+listeners: { edge: { bind: "127.0.0.1:0", detect: { timeout: 10m }, limits: { per_source: 0 }, routes: [${route}{ upstream: up }] } }
 upstreams: { up: { targets: ["127.0.0.1:${port}"], idle_timeout: 1h } }
 io: ${options.io}
+limits: { ${options.limits} }
 log: { access: false }
 admin: null
 drain_timeout: 0s

@@ -11,12 +11,14 @@ import type { Config } from "./config/schema.ts";
 import { ConfigError, ShuntError } from "./errors.ts";
 import { denoIo } from "./io/deno.ts";
 import { socketAllowance } from "./io/descriptors.ts";
+import { machineMemory } from "./io/machine_memory.ts";
 import type { InheritedSocket } from "./io/libc/inherited.ts";
 import { missingForLibc } from "./io/libc/symbols.ts";
 import type { Io, SocketShare } from "./io/mod.ts";
 import { bindKey, type BoundAddresses } from "./listen/bind.ts";
 import { Clock } from "./manage/clock.ts";
 import { DescriptorWatch } from "./manage/descriptor_watch.ts";
+import { memoryLimit, MemoryWatch } from "./manage/memory_watch.ts";
 import type { AccessRecord, LiveRecord } from "./observe/access.ts";
 import { AccessLog } from "./observe/access_log.ts";
 import { Counters } from "./observe/counters.ts";
@@ -94,6 +96,9 @@ export class RunningProxy implements Proxy {
   #access: AccessLog | undefined;
   readonly #health: HealthChecks;
   readonly #descriptors: DescriptorWatch;
+  readonly #memory: MemoryWatch;
+  /** Bytes that the process may have at all. */
+  readonly #machine = machineMemory();
   #planes: Planes | undefined;
   #config: Config;
   #shared: SharedView;
@@ -128,6 +133,18 @@ export class RunningProxy implements Proxy {
     const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
     this.#shared = new SharedView(memory, 0);
     this.#upstreams = atOnce(makeUpstreams(config, this.#shared));
+    const sockets = this.#shared.sockets();
+    this.#memory = new MemoryWatch({
+      pressure: this.#shared.pressure,
+      totals: () => this.totals(),
+      lives: () => sockets.count.total,
+      shared: this.#isLocal,
+    });
+  }
+
+  /** Sockets of Deno's need no thread of their own; a libc worker blocks in its wait. */
+  get #isLocal(): boolean {
+    return this.workers === 1 && this.io === "deno" || this.#options.io !== undefined;
   }
 
   /** Binds and begins to serve. */
@@ -147,9 +164,7 @@ export class RunningProxy implements Proxy {
       reusePort: Deno.build.os === "linux" && io === undefined,
       look: { exclusive: true, own: takeOver },
     };
-    // Sockets of Deno's need no thread of their own; a libc worker blocks in its wait.
-    const local = this.workers === 1 && this.io === "deno" || io !== undefined;
-    this.#planes = local
+    this.#planes = this.#isLocal
       ? new LocalPlane(this.#config, {
         ...common,
         io: io ?? denoIo,
@@ -175,6 +190,8 @@ export class RunningProxy implements Proxy {
     this.#clock.onTick((now) => this.#health.tick(now));
     this.#descriptors.check(this.#config);
     this.#clock.onTick((now) => this.#descriptors.tick(now));
+    this.#memory.change(memoryLimit(this.#config.limits, this.#machine));
+    this.#clock.onTick((now) => this.#memory.tick(now));
     this.#clock.onTick((now) => this.#leftOut.tick(now));
   }
 
@@ -245,6 +262,7 @@ export class RunningProxy implements Proxy {
       upstreams: this.upstreams(),
       health: (upstream, target) => this.health(upstream, target),
       dns: this.#resolver,
+      memoryLimit: this.#memory.limit,
     });
   }
 
@@ -286,6 +304,7 @@ export class RunningProxy implements Proxy {
     this.#access?.change(config.log);
     await inSlices(this.#health.watchInSteps(this.upstreams()));
     this.#descriptors.check(config);
+    this.#memory.change(memoryLimit(config.limits, this.#machine));
     return changes;
   }
 

@@ -21,7 +21,7 @@ export function shuntConfig(
   logs: boolean,
 ): string {
   const listener = (port: number, transport: string, routes: string) =>
-    `{ bind: "127.0.0.1:${port}", transports: [${transport}], routes: [${routes}] }`;
+    `{ bind: "127.0.0.1:${port}", transports: [${transport}], limits: { per_source: 0 }, routes: [${routes}] }`;
   const upstream = (port: number) => `{ targets: ["127.0.0.1:${port}"] }`;
   const tlsRoute = (index: number) => {
     const names = SERVER_NAMES.filter(({ backend }) => backend === index).map(({ name }) => name);

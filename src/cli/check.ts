@@ -4,8 +4,31 @@
  * @module
  */
 
+import { isLocalBind } from "../config/check_admin.ts";
+import { listenerLimits } from "../config/per_source.ts";
+import type { Config } from "../config/schema.ts";
 import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
 import type { Verb } from "./verb.ts";
+
+/** Listeners that are named; the rest are counted. */
+const MAX_NAMED = 8;
+
+/**
+ * Says what one source may have of the listeners that others than this machine reach, unless the
+ * configuration says it itself.
+ */
+function sourceLine({ listeners }: Config): string | undefined {
+  const open = Object.entries(listeners).filter(([, { bind, limits }]) =>
+    limits.per_source === "auto" && !bind.every(isLocalBind)
+  );
+  if (open.length === 0) return undefined;
+  const named = open.slice(0, MAX_NAMED).map(([name, listener]) =>
+    `${listenerLimits(listener).per_source} of ${name}`
+  );
+  if (open.length > MAX_NAMED) named.push(`and so on for ${open.length - MAX_NAMED} more`);
+  return `One source address may have at once, sessions and flows together: ${named.join(", ")}. ` +
+    "Set limits.per_source if many clients share one: behind a NAT, or a proxy without PROXY headers";
+}
 
 /** The verb `check`. */
 export const checkVerb: Verb = {
@@ -27,6 +50,8 @@ Exit codes: 0 usable (warnings may be told), 2 not usable`,
     const upstreams = Object.keys(config.upstreams).length;
     const told = problems.length === 0 ? "no problems" : "usable, with warnings";
     terminal.out(`${file}: ${told} (listeners: ${listeners}, upstreams: ${upstreams})`);
+    const sources = sourceLine(config);
+    if (sources !== undefined) terminal.out(sources);
     return 0;
   },
 };

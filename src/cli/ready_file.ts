@@ -54,9 +54,12 @@ export async function tryReadyFile(path: string): Promise<void> {
 
 /** Does something with the file that becomes the ready file. */
 async function writing(path: string, work: (unfinished: string) => Promise<void>): Promise<void> {
+  const unfinished = `${path}.${Deno.pid}.tmp`;
   try {
-    await work(`${path}.${Deno.pid}.tmp`);
+    await work(unfinished);
   } catch (error) {
+    // On a full disk there is a file, and nothing in it.
+    await removeReadyFile(unfinished).catch(() => {});
     throw new ShuntError(`Cannot write ready file "${path}": ${messageOf(error)}`, {
       code: "bad_ready_file",
     });

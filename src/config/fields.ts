@@ -116,6 +116,41 @@ export function size(min: string, max: string): z.ZodType<number, string | numbe
 }
 
 /**
+ * A size, or `auto`.
+ *
+ * @param min The least one, as the configuration spells it
+ * @param max The greatest one
+ * @returns A schema that gives bytes, or `auto`
+ */
+export function autoSize(
+  min: string,
+  max: string,
+): z.ZodType<number | "auto", string | number> {
+  const bounds = { min: parseSize(min) as number, max: parseSize(max) as number };
+  const what = `"auto", ${SIZE}, or a number of bytes`;
+  const read = bounded(parseSize, { ...bounds, format: formatSize });
+  return z.union([
+    text<number | "auto">((input) => {
+      if (input === "auto") return "auto";
+      if (isFault(parseSize(input))) return { fault: `Expected ${what}, got ${quote(input)}` };
+      return read(input);
+    }, { what, title: "size", pattern: "^(auto|[0-9]{1,9}(B|KiB|MiB|GiB))$" }),
+    count(bounds),
+  ], { error: () => what }).meta({ title: `"auto" or size, ${min} to ${max}` });
+}
+
+/**
+ * A whole number, or `auto`.
+ *
+ * @param bounds The least and the greatest one
+ * @returns A schema that gives the number, or `auto`
+ */
+export function autoCount(bounds: Bounds): z.ZodType<number | "auto", number | "auto"> {
+  return z.union([z.literal("auto"), count(bounds)], { error: () => '"auto" or a whole number' })
+    .meta({ title: `"auto" or number, ${bounds.min} to ${bounds.max}` });
+}
+
+/**
  * A rate.
  *
  * @param max The greatest number per second

@@ -22,7 +22,7 @@ listeners:
     #   sessions: 10000 # TCP
     #   flows: 20000 # UDP
     #   unanswered_flow_timeout: 5s # of flows of one datagram without an answer
-    #   per_source: 0 # sessions and flows of one source address; 0 = no limit
+    #   per_source: auto # sessions and flows of one source address: 2000 here; 0 = no limit
     #   new_per_source: 0/s
 
     # The first route that matches wins. Within "match" all conditions are needed, and of each list

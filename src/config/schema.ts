@@ -155,8 +155,11 @@ export const ListenerSchema = z.strictObject({
         "How long a flow may be silent of which the client has sent one datagram and the " +
         "target none, if the upstream's `idle_timeout` is longer: source addresses can be forged",
     }),
-    per_source: field.count({ min: 0, max: MAX_SESSIONS }).prefault(0).meta({
-      description: "Sessions and flows at once of one source address (IPv6: its /64); 0 = no limit",
+    per_source: field.autoCount({ min: 0, max: MAX_SESSIONS }).prefault("auto").meta({
+      description: "Sessions and flows at once of one source address (IPv6: its /64); `auto` = a " +
+        "fifth of `sessions` (of `flows` if the listener has UDP alone), 100 at least; 0 = no " +
+        "limit. Raise it if many clients come from one address: a NAT, or a proxy that sends no " +
+        "PROXY header",
     }),
     new_per_source: field.rate(1_000_000).prefault("0/s").meta({
       description: "New sessions and flows of one source address, as a token bucket; 0/s = no " +
@@ -294,6 +297,11 @@ export const ConfigSchema = z.strictObject({
     }),
   }).prefault({}).meta({ description: "Names of targets" }),
   limits: z.strictObject({
+    memory: field.autoSize("64MiB", "16384GiB").prefault("auto").meta({
+      description: "Resident memory of the process: at 90% of it nothing new is taken, reason " +
+        "`no_memory`, until it is below 80%; `auto` = three quarters of what the machine or its " +
+        "control group has",
+    }),
     detect_memory: field.size("1MiB", "64GiB").prefault("64MiB").meta({
       description: "What all sessions and flows together may hold while their protocols are found",
     }),

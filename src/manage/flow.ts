@@ -47,20 +47,28 @@ export interface FlowLimits {
 }
 
 /** Memory that everything which holds bytes shares: `limits.detect_memory`. */
-export interface MemoryBudget {
+export interface MemoryBudget<D> {
   /**
-   * Takes memory.
+   * Takes memory. May end other flows for it, and so call the table.
    *
    * @param bytes How much
+   * @param flow Whose it is to be; unset for one that is about to begin
    * @returns `false`, with nothing taken, when there is not as much left
    */
-  take(bytes: number): boolean;
+  take(bytes: number, flow?: Flow<D>): boolean;
   /**
    * Gives memory back.
    *
    * @param bytes As much as was taken before
    */
   give(bytes: number): void;
+  /**
+   * Is told how much a flow holds, whenever that has changed.
+   *
+   * @param flow The flow
+   * @param bytes What it has taken and not given back
+   */
+  note?(flow: Flow<D>, bytes: number): void;
 }
 
 /** One client's association with a listener, as everyone but the table sees it. */

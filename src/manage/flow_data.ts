@@ -8,6 +8,7 @@ import type { Detected, Detection, Watch } from "../detect/mod.ts";
 import type { DatagramAddress, Pin, TargetSocket } from "../io/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
+import { Holder } from "./budget.ts";
 import type { Flow } from "./flow.ts";
 import { NOTHING } from "./preface.ts";
 import type { ConnectionIds, QuicLanes } from "./quic_lanes.ts";
@@ -19,7 +20,7 @@ export const MOST_WATCHES = 8;
 const NO_WATCHES: readonly Watch[] = [];
 
 /** What the steps of a flow's life leave behind. */
-export class FlowData {
+export class FlowData extends Holder {
   /** Whose flow it is, as it was when the flow began. */
   readonly listener: ListenerState;
   client: DatagramAddress | undefined;
@@ -43,7 +44,6 @@ export class FlowData {
   lanes: QuicLanes | undefined;
   /** What keeps hearing the client after the listener's socket was handed over. */
   pin: Pin | undefined;
-  readonly started: number = performance.now();
   detectMs: number | undefined;
   /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset where none had to be. */
   resolveMs: number | undefined;
@@ -54,9 +54,23 @@ export class FlowData {
   /** Whether the target has answered. */
   answered = false;
 
-  /** @param listener Whose flow it is */
-  constructor(listener: ListenerState) {
+  /** Set once it holds something. */
+  flow: Flow<FlowData> | undefined;
+  readonly #onShed: (flow: Flow<FlowData>) => void;
+
+  /**
+   * @param listener Whose flow it is
+   * @param onShed Ends the flow, whose memory others need more
+   */
+  constructor(listener: ListenerState, onShed: (flow: Flow<FlowData>) => void) {
+    super();
     this.listener = listener;
+    this.#onShed = onShed;
+  }
+
+  /** Gives what it holds up to others, and ends. */
+  override shed(): void {
+    if (this.flow !== undefined) this.#onShed(this.flow);
   }
 }
 

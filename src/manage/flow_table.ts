@@ -137,7 +137,7 @@ export class FlowTable<D> {
       flow.upBytes += datagram.length;
       return "forward";
     }
-    const refusal = this.#refusal(flow.heldBytes, flow.held.length, datagram.length);
+    const refusal = this.#refusal(datagram.length, flow);
     if (refusal === undefined) {
       this.#hold(flow, datagram);
       return "held";
@@ -206,6 +206,7 @@ export class FlowTable<D> {
       record.sending = false;
       const sent = record.held.shift();
       if (sent !== undefined) this.#letGo(record, sent.length, 1);
+      this.#note(record);
     }
     const next = record.held[0];
     if (next === undefined) {
@@ -262,6 +263,7 @@ export class FlowTable<D> {
     this.drops.flow_closed += lost;
     this.#letGo(record, record.heldBytes, record.held.length);
     record.held.length = 0;
+    this.#note(record);
     record.sending = false;
     this.#enter(record, "closed");
     record.reason = reason;
@@ -300,7 +302,7 @@ export class FlowTable<D> {
   #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
     const refusal = this.#isFull && !this.#hasDisplaceable
       ? "limit_flows"
-      : this.#refusal(0, 0, datagram.length) ?? this.#admit(host, port, datagram.length);
+      : this.#refusal(datagram.length) ?? this.#admit(host, port, datagram.length);
     if (refusal !== undefined) {
       this.flow = undefined;
       this.drops[refusal]++;
@@ -351,11 +353,13 @@ export class FlowTable<D> {
   }
 
   /** Tells why a datagram cannot be held; where it can, its memory is taken. */
-  #refusal(heldBytes: number, heldDatagrams: number, bytes: number): DropReason | undefined {
+  #refusal(bytes: number, flow?: FlowRecord<D>): DropReason | undefined {
+    const heldDatagrams = flow?.held.length ?? 0;
+    const heldBytes = flow?.heldBytes ?? 0;
     if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
     // One is held whatever its size: where nothing has to be detected, it goes on at once.
     if (heldDatagrams > 0 && heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
-    return this.#options.budget.take(bytes + HELD_OVERHEAD) ? undefined : "detect_memory";
+    return this.#options.budget.take(bytes + HELD_OVERHEAD, flow) ? undefined : "detect_memory";
   }
 
   #hold(flow: FlowRecord<D>, datagram: Uint8Array): void {
@@ -363,6 +367,7 @@ export class FlowTable<D> {
     flow.held.push(new Uint8Array(datagram));
     flow.heldBytes += datagram.length;
     this.#held += datagram.length + HELD_OVERHEAD;
+    this.#note(flow);
   }
 
   #letGo(flow: FlowRecord<D>, bytes: number, datagrams: number): void {
@@ -370,6 +375,10 @@ export class FlowTable<D> {
     flow.heldBytes -= bytes;
     this.#held -= taken;
     this.#options.budget.give(taken);
+  }
+
+  #note(flow: FlowRecord<D>): void {
+    this.#options.budget.note?.(flow, flow.heldBytes + flow.held.length * HELD_OVERHEAD);
   }
 
   #enter(flow: FlowRecord<D>, state: FlowState): void {

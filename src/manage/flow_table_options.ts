@@ -24,7 +24,7 @@ export interface FlowTableOptions<D> {
   /** What the flows may take. */
   readonly limits: FlowLimits;
   /** Memory for held datagrams, shared with whatever else holds bytes. */
-  readonly budget: MemoryBudget;
+  readonly budget: MemoryBudget<D>;
   /** Counts dropped datagrams; may count what others drop as well. */
   readonly drops: Record<DropReason, number>;
   /** Makes the id of a new flow. */

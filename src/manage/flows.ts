@@ -15,7 +15,7 @@ import type { Budget } from "./budget.ts";
 import { type Clock, TICK_MS } from "./clock.ts";
 import type { Crowd } from "./crowd.ts";
 import type { DialParts } from "./dial.ts";
-import type { Flow, FlowLimits } from "./flow.ts";
+import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
 import { countBytes, FlowData } from "./flow_data.ts";
 import { FlowSteps, seenOf } from "./flow_steps.ts";
 import { FlowTable, type Shortage } from "./flow_table.ts";
@@ -77,6 +77,7 @@ export class Flows {
   readonly #clients: QuicClients;
   readonly #steps: FlowSteps;
   readonly #onIdle: (() => void)[] = [];
+  readonly #shed = (flow: Flow<FlowData>) => this.end(flow, "detect_memory");
   #holding = false;
   #nextSweep = 0;
 
@@ -91,10 +92,10 @@ export class Flows {
     this.#parts = parts;
     this.#table = new FlowTable<FlowData>({
       limits: limitsOf(listener),
-      budget: parts.budget,
+      budget: memoryOf(parts.budget),
       drops: listener.counters.drops,
       newId: () => monotonicUlid(),
-      newData: () => new FlowData(this.#listener),
+      newData: () => new FlowData(this.#listener, this.#shed),
       admit: (host, port) => this.#admit(host, port),
       makeRoom: (shortage, host) => this.#makeRoom(shortage, host),
       release: ({ host, data }) => data.listener.limits.release("flow", unmapHost(host)),
@@ -407,6 +408,18 @@ export class Flows {
 /** Waits for all that takes time. */
 function allOf(sent: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
   return sent.length > 1 ? Promise.all(sent).then(() => {}) : sent[0];
+}
+
+/** The memory of all detections, as a flow table asks for it. */
+function memoryOf(budget: Budget): MemoryBudget<FlowData> {
+  return {
+    take: (bytes, flow) => budget.claim(bytes, flow?.data),
+    give: (bytes) => budget.give(bytes),
+    note: (flow, bytes) => {
+      flow.data.flow = flow;
+      budget.note(flow.data, bytes);
+    },
+  };
 }
 
 function limitsOf({ config }: ListenerState): FlowLimits {

@@ -5,16 +5,31 @@
  * @module
  */
 
-import { BUFFER_BYTES, giveBuffer, takeSmallBuffer } from "../io/buffers.ts";
+import {
+  BUFFER_BYTES,
+  giveBuffer,
+  giveGrownBuffer,
+  takeGrownBuffer,
+  takeSmallBuffer,
+} from "../io/buffers.ts";
 import type { Stream } from "../io/mod.ts";
-import type { Budget } from "./budget.ts";
+import { type Budget, Holder } from "./budget.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
+
+/**
+ * What is read into a small buffer: one page of it. A client that sends more makes none of the small
+ * buffers, which sessions keep, resident as a whole.
+ */
+const FIRST_BYTES = 4096;
+
+/** In the place of a buffer that was given back. */
+const NOTHING = new Uint8Array();
 
 /** Why {@linkcode Head.more} came back. */
 export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
 
 /** Holds what a client sent before its target was known, in the buffer that the relay goes on with. */
-export class Head {
+export class Head extends Holder {
   buffer: Uint8Array = takeSmallBuffer();
   /** Number of bytes held, from the start of the buffer. */
   length = 0;
@@ -28,13 +43,21 @@ export class Head {
   readonly #client: Stream;
   readonly #limit: number;
   readonly #budget: Budget;
+  readonly #onShed: () => void;
+  /** Whether no more than {@linkcode FIRST_BYTES} of the buffer are used. */
+  #isFirst = true;
+  /** Whether it had to give its memory to others. */
+  #isShed = false;
 
   /**
    * @param client The client's connection
    * @param limit Bytes that may be held
    * @param budget What all heads together may hold
+   * @param onShed Ends the session, whose memory others need more
    */
-  constructor(client: Stream, limit: number, budget: Budget) {
+  constructor(client: Stream, limit: number, budget: Budget, onShed: () => void = () => {}) {
+    super();
+    this.#onShed = onShed;
     this.#client = client;
     this.#limit = limit;
     this.#budget = budget;
@@ -84,27 +107,33 @@ export class Head {
       this.ended = true;
       return "end";
     }
-    if (!this.#budget.take(got)) return "no_memory";
+    if (this.#isShed || !this.#budget.claim(got, this)) return "no_memory";
     this.length += got;
+    this.#budget.note(this, this.length);
     return "bytes";
   }
 
   /** Where the next bytes go: never empty, for reading nothing looks like the end. */
   #room(): Uint8Array {
-    if (this.length === this.buffer.length) this.#grow();
-    return this.buffer.subarray(this.length, this.#limit);
+    if (this.length === (this.#isFirst ? FIRST_BYTES : this.buffer.length)) this.#grow();
+    const end = this.#isFirst ? Math.min(this.#limit, FIRST_BYTES) : this.#limit;
+    return this.buffer.subarray(this.length, end);
   }
 
   /** Twice as large, so that many clients that send a little more than others take little more. */
   #grow(): void {
-    const larger = new Uint8Array(Math.min(this.#limit, this.buffer.length * 2));
-    larger.set(this.buffer);
+    this.#isFirst = false;
+    if (this.length < this.buffer.length && this.#limit <= this.buffer.length) return;
+    const larger = takeGrownBuffer(Math.min(this.#limit, this.buffer.length * 2));
+    larger.set(this.bytes);
     this.#giveBack();
     this.buffer = larger;
   }
 
   #giveBack(): void {
-    if (this.buffer.length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
+    const { length } = this.buffer;
+    if (length === BUFFER_BYTES[0]) giveBuffer(0, this.buffer);
+    else if (length > BUFFER_BYTES[0]) giveGrownBuffer(this.buffer);
   }
 
   /**
@@ -116,6 +145,7 @@ export class Head {
     this.buffer.copyWithin(0, count, this.length);
     this.length -= count;
     this.#budget.give(count);
+    this.#budget.note(this, this.length);
   }
 
   /**
@@ -136,12 +166,26 @@ export class Head {
   release(): void {
     this.#budget.give(this.length);
     this.length = 0;
+    this.#budget.note(this, 0);
   }
 
-  /** Ends the holding where there will be no relay: gives the buffer back once it is unused. */
+  /** Gives its memory up to others, and ends its session. */
+  override shed(): void {
+    this.#isShed = true;
+    this.release();
+    this.#onShed();
+  }
+
+  /**
+   * Ends the holding where there will be no relay, or once that has delivered it: gives the buffer back as
+   * soon as it is unused. The head itself may live as long as its session.
+   */
   discard(): void {
     this.release();
-    const give = () => this.#giveBack();
+    const give = () => {
+      this.#giveBack();
+      this.buffer = NOTHING;
+    };
     if (this.pending === undefined) give();
     else this.pending.then(give, give);
   }

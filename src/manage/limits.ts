@@ -7,6 +7,7 @@
 
 import { LimitError } from "../errors.ts";
 import { SharedCount } from "../observe/shared_count.ts";
+import type { Pressure } from "./pressure.ts";
 import {
   type AdmissionLimits,
   LocalSources,
@@ -15,7 +16,12 @@ import {
 } from "./sources.ts";
 
 /** Which limit refused a session or flow. */
-export type LimitReason = "limit_sessions" | "limit_flows" | "no_descriptors" | SourceReason;
+export type LimitReason =
+  | "limit_sessions"
+  | "limit_flows"
+  | "no_descriptors"
+  | "no_memory"
+  | SourceReason;
 
 const MESSAGES: Readonly<Record<LimitReason, string>> = {
   limit_sessions: "The listener has limits.sessions sessions",
@@ -24,6 +30,7 @@ const MESSAGES: Readonly<Record<LimitReason, string>> = {
   limit_rate: "The source opens more than limits.new_per_source",
   no_descriptors: "The process has no descriptors left for sessions and flows; raise its limit " +
     "(ulimit -n, LimitNOFILE=)",
+  no_memory: "The process nears limits.memory, or a thread the limit of its heap",
 };
 
 /**
@@ -60,6 +67,8 @@ export interface LimitsOptions {
   readonly sources?: SourceLedger | undefined;
   /** The descriptors of all listeners; without a limit unless given. */
   readonly sockets?: SocketLimit;
+  /** Whether memory is short; never unless given. */
+  readonly pressure?: Pick<Pressure, "refuses">;
   /** The limits of the configuration before, whose sources are remembered. */
   readonly previous?: Limits | undefined;
 }
@@ -81,6 +90,7 @@ export class Limits {
   readonly #flows: SharedCount;
   readonly #sources: SourceLedger | undefined;
   readonly #sockets: SocketLimit | undefined;
+  readonly #pressure: Pick<Pressure, "refuses"> | undefined;
 
   /**
    * @param config The listener's limits
@@ -91,6 +101,7 @@ export class Limits {
     this.#sessions = options.counts?.sessions ?? new SharedCount();
     this.#flows = options.counts?.flows ?? new SharedCount();
     this.#sockets = options.sockets;
+    this.#pressure = options.pressure;
     if (limitsSources(config)) {
       const { previous } = options;
       const known = previous === undefined ? undefined : previous.#sources;
@@ -126,6 +137,7 @@ export class Limits {
   admit(kind: "flow", source?: string): Exclude<LimitReason, "limit_sessions"> | undefined;
   admit(kind: LimitKind, source?: string): LimitReason | undefined {
     const { sessions, flows } = this.#config;
+    if (this.#pressure?.refuses()) return "no_memory";
     if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
     if (kind === "flow" && !this.#flows.take(flows)) return "limit_flows";
     if (!this.#takeSockets(kind)) {

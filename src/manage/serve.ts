@@ -72,7 +72,8 @@ export async function serve(
     const { proxied } = session;
     if (!proxied && proxy_protocol.accept === "required") throw untrusted(session);
     if (proxied || needsBytes(session)) {
-      head = new Head(client, limits.max_bytes, parts.budget);
+      const shed = () => parts.end(session, "detect_memory", detectError("detect_memory"));
+      head = new Head(client, limits.max_bytes, parts.budget, shed);
       const deadline = session.started + limits.timeout;
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) {
@@ -127,7 +128,11 @@ const DETECT_MESSAGES = {
 } as const;
 
 function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
-  return new Stop(reason, new DetectError(DETECT_MESSAGES[reason], { code: reason }));
+  return new Stop(reason, detectError(reason));
+}
+
+function detectError(reason: keyof typeof DETECT_MESSAGES): DetectError {
+  return new DetectError(DETECT_MESSAGES[reason], { code: reason });
 }
 
 /** Why a peer ends here that may send no PROXY header: none of its bytes need be read for that. */

@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { ListenerConfig } from "../config/schema.ts";
+import type { ListenerLimits } from "../config/per_source.ts";
 import { readIp } from "../resolve/ip.ts";
 
 /** What is looked at when a session or flow asks for admission. */
-export type AdmissionLimits = Omit<ListenerConfig["limits"], "unanswered_flow_timeout">;
+export type AdmissionLimits = ListenerLimits;
 
 /** Which limit of a source's refused a session or flow. */
 export type SourceReason = "limit_source" | "limit_rate";

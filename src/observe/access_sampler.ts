@@ -39,6 +39,7 @@ const KINDS: Readonly<Record<CloseReason, Kind>> = {
   no_descriptors: "refused",
   displaced: "refused",
   joined: "served",
+  no_memory: "refused",
   target_gone: "served",
   fault: "served",
   drained: "served",

@@ -12,6 +12,9 @@ export type LiveKind = "sessions" | "flows";
 /** Fields that a list can be filtered by. */
 export const LIVE_FILTERS = ["listener", "protocol", "source", "upstream", "target"] as const;
 
+/** Records that are collected beyond twice a page before they are sorted. */
+const SPARE = 1000;
+
 /** Which records are wanted. */
 export interface LiveQuery {
   readonly kind: LiveKind;
@@ -36,9 +39,19 @@ export function selectLive(records: Iterable<LiveRecord>, query: LiveQuery): Liv
   const found: LiveRecord[] = [];
   for (const record of records) {
     if (query.after !== undefined && record.id <= query.after) continue;
-    if (matches(record, query)) found.push(record);
+    if (!matches(record, query)) continue;
+    found.push(record);
+    // Not all of 100,000 at once: some page is asked for each second.
+    if (found.length > 2 * query.limit + SPARE) keepFirst(found, query.limit);
   }
-  return found.sort((a, b) => a.id < b.id ? -1 : 1).slice(0, query.limit);
+  keepFirst(found, query.limit);
+  return found;
+}
+
+/** Leaves the first records by id, in order. */
+function keepFirst(records: LiveRecord[], limit: number): void {
+  records.sort((a, b) => a.id < b.id ? -1 : 1);
+  if (records.length > limit) records.length = limit;
 }
 
 function matches(record: LiveRecord, { filters, text }: LiveQuery): boolean {

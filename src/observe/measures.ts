@@ -74,6 +74,10 @@ export interface ProxyMeasures {
   readonly descriptors: Use;
   /** Connections whose sessions have ended while bytes are still to arrive. */
   readonly lingering: LingerCounters;
+  /** Bytes of resident memory that there may be; `Infinity` if there is no limit. */
+  readonly memoryLimit: number;
+  /** By worker: its heap, and whether it takes nothing new for want of memory. */
+  readonly heaps: readonly (Use & { readonly refuses: boolean })[];
   /** Ticks of each worker's clock. */
   readonly ticks: readonly number[];
 }

@@ -49,6 +49,25 @@ export const PROCESS_METRICS: readonly Metric[] = [
     help: "Bytes that they may hold together: limits.detect_memory",
     collect: ({ detectMemory }, add) => add(detectMemory.limit),
   }),
+  metric("gauge", "shunt_memory_limit_bytes", {
+    help: "Resident memory near which nothing new is taken: limits.memory",
+    collect: ({ memoryLimit }, add) => {
+      if (memoryLimit !== Infinity) add(memoryLimit);
+    },
+  }),
+  metric("gauge", "shunt_heap_bytes{worker}", {
+    help: "What the worker's heap holds, garbage included: V8's old generation",
+    collect: ({ heaps }, add) => heaps.forEach(({ used }, worker) => add(used, String(worker))),
+  }),
+  metric("gauge", "shunt_heap_limit_bytes{worker}", {
+    help: "What it may hold; the worker takes nothing new at three quarters of it",
+    collect: ({ heaps }, add) => heaps.forEach(({ limit }, worker) => add(limit, String(worker))),
+  }),
+  metric("gauge", "shunt_memory_short{worker}", {
+    help: "1 while the worker takes nothing new for want of memory (reason no_memory)",
+    collect: ({ heaps }, add) =>
+      heaps.forEach(({ refuses }, worker) => add(Number(refuses), String(worker))),
+  }),
   metric("gauge", "shunt_descriptors", {
     help: "Descriptors that sessions and flows have now",
     collect: ({ descriptors }, add) => add(descriptors.used),

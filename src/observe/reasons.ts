@@ -40,6 +40,9 @@ export const CLOSE_TEXTS = {
   joined:
     "A QUIC connection that turned out to go where another of its client goes: that flow took its " +
     "datagrams",
+  no_memory:
+    "The process nears `limits.memory`, or a thread the limit of its heap: nothing new is " +
+    "taken until there is less",
   target_gone:
     "The flow's target was taken out of the configuration, or found dead: its next datagram " +
     "begins another flow",
@@ -62,6 +65,7 @@ export const DROP_TEXTS = {
   limit_source: "The source has `limits.per_source` sessions and flows",
   limit_rate: "The source opens more than `limits.new_per_source`",
   no_descriptors: "All descriptors that sessions and flows may have are taken",
+  no_memory: "The process nears `limits.memory`, or a thread the limit of its heap",
   limit_openings:
     "More than 10,000 datagrams a second and thread came that may open QUIC connections of clients " +
     "without an answer",

@@ -77,6 +77,7 @@ const FAILED: Readonly<
   no_descriptors: "session",
   displaced: "session",
   joined: undefined,
+  no_memory: "session",
   target_gone: undefined,
   fault: undefined,
   drained: undefined,

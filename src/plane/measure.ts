@@ -27,6 +27,8 @@ export interface Measured {
   /** Tells what is known of a target, by the names of its upstream and itself. */
   readonly health: (upstream: string, target: string) => HealthReport | undefined;
   readonly dns: DnsMeasures;
+  /** Bytes of resident memory that there may be. */
+  readonly memoryLimit: number;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface Measured {
  * @returns The numbers as of now
  */
 export function measureProxy(measured: Measured): ProxyMeasures {
-  const { config, shared, upstreams, health, dns } = measured;
+  const { config, shared, upstreams, health, dns, memoryLimit } = measured;
   return {
     listeners: [...running(measured), ...removed(measured)],
     upstreams: upstreams.map(({ name, targets }) => ({
@@ -48,6 +50,8 @@ export function measureProxy(measured: Measured): ProxyMeasures {
     detectMemory: { used: shared.budget(0).used, limit: config.limits.detect_memory },
     descriptors: { used: shared.sockets().count.total, limit: shared.memory.maxSockets },
     lingering: shared.lingeringTotals(),
+    memoryLimit,
+    heaps: shared.pressure.heaps,
     ticks: shared.ticks(),
   };
 }

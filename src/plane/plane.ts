@@ -14,6 +14,7 @@ import {
 } from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
+import { collectGarbage, heapUse } from "../io/heap.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
 import { LINGER_LIMITS, Lingering, type LingerLimits } from "../io/linger.ts";
@@ -30,6 +31,7 @@ import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
 import type { Budget } from "../manage/budget.ts";
 import { Clock } from "../manage/clock.ts";
 import { Crowd } from "../manage/crowd.ts";
+import { HeapGuard } from "../manage/memory_guard.ts";
 import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
 import { type FlowParts, Flows, OPENINGS_PER_SECOND } from "../manage/flows.ts";
 import { OwnEndpoints } from "../manage/own_endpoints.ts";
@@ -104,6 +106,11 @@ export class Plane {
   readonly #serveParts: ServeParts;
   readonly #flowParts: FlowParts;
   readonly #loops = new Set<Promise<void>>();
+  readonly #heap = new HeapGuard({
+    read: heapUse,
+    collect: collectGarbage,
+    now: () => performance.now(),
+  });
   #shared: SharedView;
   #states: States | undefined;
   #drainTimeout = 0;
@@ -200,6 +207,7 @@ export class Plane {
    */
   *commit({ config, shared, bound, addresses, states }: Prepared): Steps<void> {
     this.#shared = shared;
+    shared.pressure.onMany(() => this.#lookAtHeap());
     this.#drainTimeout = config.drain_timeout;
     this.#budget.limit = config.limits.detect_memory;
     const { workers } = shared.memory;
@@ -318,6 +326,14 @@ export class Plane {
     }
     for (const { limits } of this.#states?.listeners.values() ?? []) limits.sweep();
     this.#shared.tick();
+    if (this.#shared.pressure.collects()) this.#heap.collect();
+    this.#lookAtHeap();
+  }
+
+  #lookAtHeap(): void {
+    const { pressure } = this.#shared;
+    this.#heap.tick();
+    pressure.refuse(this.#heap.refusing, this.#heap.use);
   }
 
   #tell(record: AccessRecord): void {

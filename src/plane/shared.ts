@@ -9,8 +9,10 @@
  */
 
 import type { Config, ListenerConfig } from "../config/schema.ts";
+import { listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits.ts";
+import { Pressure, pressureBytes } from "../manage/pressure.ts";
 import type { AdmissionLimits } from "../manage/sources.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
@@ -56,6 +58,8 @@ export interface SharedMemory {
   readonly flowSockets: SharedArrayBuffer;
   /** How many of {@linkcode maxSockets} may be flows'. */
   readonly maxFlowSockets: number;
+  /** Whether memory is short, of {@linkcode pressureBytes}. */
+  readonly pressure: SharedArrayBuffer;
   /** Int32: ticks of each worker's clock, which tell that it lives. */
   readonly ticks: SharedArrayBuffer;
   readonly listeners: Readonly<Record<string, ListenerMemory>>;
@@ -91,7 +95,6 @@ function listenerMemory(
   workers: number,
   previous: ListenerMemory | undefined,
 ): ListenerMemory {
-  const { limits } = config;
   const routes = JSON.stringify(config.routes);
   return {
     counters: previous?.counters ?? new SharedArrayBuffer(8 * COUNTER_CELLS * workers),
@@ -100,7 +103,7 @@ function listenerMemory(
       : new SharedArrayBuffer(16 * config.routes.length * workers),
     routes,
     counts: previous?.counts ?? new SharedArrayBuffer(8 * workers),
-    sources: workers > 1 && limitsSources(limits)
+    sources: workers > 1 && limitsSources(listenerLimits(config))
       ? previous?.sources ?? new SharedArrayBuffer(sharedSourcesBytes(workers))
       : undefined,
   };
@@ -166,6 +169,7 @@ export function* makeMemory(
     lingering: previous?.lingering ?? new SharedArrayBuffer(8 * LINGER_CELLS * workers),
     flowSockets: previous?.flowSockets ?? new SharedArrayBuffer(4 * workers),
     maxFlowSockets: flowShare(config, maxSockets),
+    pressure: previous?.pressure ?? new SharedArrayBuffer(pressureBytes(workers)),
     ticks: previous?.ticks ?? new SharedArrayBuffer(4 * workers),
     listeners: yield* mapValues(
       config.listeners,
@@ -203,6 +207,8 @@ const ANY_LIMITS = { sessions: 0, flows: 0, per_source: 0, new_per_source: 0 };
 /** The shared memory as one worker, or the control plane, sees it. */
 export class SharedView {
   readonly memory: SharedMemory;
+  /** Whether memory is short, of the process and of each worker. */
+  readonly pressure: Pressure;
   readonly #worker: number;
 
   /**
@@ -211,6 +217,7 @@ export class SharedView {
    */
   constructor(memory: SharedMemory, worker: number) {
     this.memory = memory;
+    this.pressure = new Pressure(memory.pressure, memory.workers, worker);
     this.#worker = worker;
   }
 
@@ -363,6 +370,7 @@ export class SharedView {
     Atomics.store(new Int32Array(flowSockets), worker, 0);
     new Float64Array(detectMemory)[worker] = 0;
     this.#lingeringOf(worker).clear();
+    this.pressure.clear(worker);
     for (const name of Object.keys(listeners)) {
       this.sources(name, ANY_LIMITS, () => 0)?.clear(worker);
       const counters = this.#countersOf(name, worker);

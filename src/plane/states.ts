@@ -6,6 +6,7 @@
  */
 
 import { isSame } from "../config/same.ts";
+import { listenerLimits } from "../config/per_source.ts";
 import type { Config, ListenerConfig } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { Limits } from "../manage/limits.ts";
@@ -103,12 +104,14 @@ function prepareListener(
 ): () => ListenerState {
   const { shared, now, previous, upstreams, router } = options;
   const { accept, trusted } = config.proxy_protocol;
+  const limits = listenerLimits(config);
   const proxies = new AddressSet(accept === "off" ? [] : trusted);
-  const limits = {
+  const measured = {
     now,
     counts: shared.listenerCounts(name),
-    sources: shared.sources(name, config.limits, now),
+    sources: shared.sources(name, limits, now),
     sockets: shared.sockets(),
+    pressure: shared.pressure,
     previous: previous?.listeners.get(name)?.limits,
   };
   const ready = {
@@ -119,5 +122,5 @@ function prepareListener(
     counters: shared.counters(name),
     trusts: (host: string) => accept !== "off" && proxies.has(host),
   };
-  return () => ({ ...ready, limits: new Limits(config.limits, limits) });
+  return () => ({ ...ready, limits: new Limits(limits, measured) });
 }

@@ -105,6 +105,10 @@ Deno.test("cli: check tells every error at once, and what is only odd without fa
   assertStringIncludes(err, '"66666"');
   assertStringIncludes(err, '"bnid"; did you mean "bind"?');
 
+  const open = await check(GOOD.replace("bind: 127.0.0.1:0", "bind: 0.0.0.0:0"));
+  assertStringIncludes(succeeded(open), "One source address may have at once");
+  assertEquals(succeeded(await check(GOOD)).includes("One source"), false, "on loopback");
+
   const odd = await check(`${GOOD}  spare: { targets: ["192.0.2.3:80"] }\n`);
   assertEquals(odd.code, 0);
   assertMatch(odd.err, /config\.yaml:15:3: warning: upstreams\.spare: /);

@@ -114,6 +114,11 @@ export function checkSession(
       const problems = [...several, ...reason, ...checkBounds(client, line, target)];
       return { problems, difference: `broken on purpose (${line.reason})` };
     }
+    case "builtin": {
+      const up = line.bytes_up === client.sent.bytes ? [] : ["bytes up are missing"];
+      const down = line.bytes_down === client.received.bytes ? [] : ["bytes down are missing"];
+      return { problems: [...reason, ...failed, ...up, ...down] };
+    }
     case "refused": {
       const touched = line.bytes_up + line.bytes_down + client.received.bytes;
       const bytes = touched === 0 ? [] : ["bytes went through"];

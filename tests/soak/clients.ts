@@ -7,10 +7,12 @@
 
 import { type Client, type ClientParts, expectSame } from "./client.ts";
 import { echoOverTls } from "./client_tls.ts";
+import { WORST_HELLOS } from "../e2e/_hellos.ts";
 import { between, pattern, type Random } from "./random.ts";
 import { pause, type Sum, Tally, type Wire } from "./tally.ts";
 
 const KIB = 1024;
+const HELLOS = Object.values(WORST_HELLOS);
 
 function sumOf(token: string, length: number): Sum {
   const tally = new Tally();
@@ -184,6 +186,19 @@ const garbage: Client = async (wire, { token, random }) => {
   await reading;
 };
 
+/** It keeps as much as a client can say, for longer than most sessions last. */
+const worstHello: Client = async (wire, { random }) => {
+  const hello = HELLOS[between(random, 0, HELLOS.length - 1)]!;
+  const sending = wire.write(hello);
+  const [got] = await Promise.all([wire.take(hello.length), sending]);
+  const sent = new Tally();
+  sent.add(hello);
+  expectSame(got, sent.sum());
+  await pause(between(random, 1000, 10_000));
+  await wire.finish();
+  expectSame(await wire.drain(), new Tally().sum());
+};
+
 /** Nobody is there: shunt has to say so by closing. */
 const dead: Client = async (wire) => {
   const got = await wire.drain().catch(() => new Tally().sum());
@@ -205,5 +220,5 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
   ...{ echo, down, up: upload("up", 8 * KIB * KIB), pause: upload("pause", 4 * KIB * KIB) },
   ...{ slow_up: slowUp, slow_down: slowDown, tls: echoOverTls, http_new: http(1) },
   ...{ http_kept: http(20), ssh: ssh(false), silent: ssh(true), banner: ssh(true), retry: echo },
-  ...{ flaky: dialogue, vanish, reset, stuck, knock, garbage, dead, held },
+  ...{ flaky: dialogue, vanish, reset, stuck, knock, garbage, worst_hello: worstHello, dead, held },
 };

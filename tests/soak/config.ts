@@ -32,19 +32,21 @@ export function configText({ targets, io, workers }: ConfigParts, round: number)
   const list = (addresses: readonly string[]) => JSON.stringify(addresses);
   const moving = ["a", "ab", "b"][round % 3]!;
   const extra =
-    "  extra: { bind: 127.0.0.1:0, transports: tcp, limits: { sessions: 500 }, routes: [{ upstream: raw }] }\n";
+    "  extra: { bind: 127.0.0.1:0, transports: tcp, limits: { sessions: 500, per_source: 0 }, routes: [{ upstream: raw }] }\n";
   const plain = (name: string, transports: string, upstream: string) =>
-    `  ${name}: { bind: 127.0.0.1:0, transports: ${transports}, limits: { sessions: 500, flows: 500 }, routes: [{ upstream: ${upstream} }] }`;
+    `  ${name}: { bind: 127.0.0.1:0, transports: ${transports}, limits: { sessions: 500, flows: 500, per_source: 0 }, routes: [{ upstream: ${upstream} }] }`;
   return `# Round ${round}
 listeners:
   edge:
     bind: 127.0.0.1:0
     # A client that the machine keeps waiting is not a silent one.
     detect: { timeout: 20s }
-    limits: { sessions: ${1000 + round % 7}, flows: 1000 }
+    limits: { sessions: ${1000 + round % 7}, flows: 1000, per_source: 0 }
     routes:
       - match: { protocol: tls, sni: "*.tls.soak.test" }
         upstream: tls
+      - match: { protocol: tls, sni: "*.one.example" }
+        upstream: hellos
       - match: { protocol: http, host: "*.web.soak.test" }
         upstream: web
       - match: { protocol: ssh }
@@ -55,7 +57,7 @@ listeners:
   quiet:
     bind: 127.0.0.1:0
     transports: tcp
-    limits: { sessions: 500 }
+    limits: { sessions: 500, per_source: 0 }
     detect: { timeout: 1s }
     routes: [{ match: { protocol: silent }, upstream: ssh }]
 ${plain("first", "tcp", "ssh")}
@@ -67,7 +69,7 @@ ${plain("dead", "tcp", "dead")}
   strict:
     bind: 127.0.0.1:0
     transports: tcp
-    limits: { sessions: 500 }
+    limits: { sessions: 500, per_source: 0 }
     detect: { timeout: 1s }
     routes: [{ match: { protocol: tls, sni: only.soak.test }, upstream: tls }]
 ${plain("datagrams", "udp", "flows")}
@@ -85,6 +87,7 @@ ${round % 4 === 1 ? extra : ""}upstreams:
   faulty: { targets: ${list(at("ab", "reset"))} }
   stuck: { targets: ${list(at("ab", "raw"))} }
   dead: { targets: ${list(DEAD)} }
+  hellos: { targets: ["builtin:echo"] }
   flows: { targets: ${list(at("ab", "udp"))}, idle_timeout: 2s }
   moving: { targets: ${list(at(moving, "udp"))}, idle_timeout: 2s }
   shaky: { targets: ${list(at("cd", "udp"))}, idle_timeout: 2s }

@@ -12,9 +12,10 @@ export interface Kind {
   readonly transport: "tcp" | "udp";
   /**
    * `order`: every byte arrives and is counted, on both sides and in the log; `fault`: it breaks, and
-   * what arrived is bounded by what was sent; `refused`: no target hears of it.
+   * what arrived is bounded by what was sent; `refused`: no target hears of it; `builtin`: as in order,
+   * with a target in shunt itself.
    */
-  readonly ends: "order" | "fault" | "refused";
+  readonly ends: "order" | "fault" | "refused" | "builtin";
   /** The reasons that the log may give. */
   readonly reasons: readonly CloseReason[];
   /** How many of all are of this kind, in parts. */
@@ -77,6 +78,10 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     ...tcp("strict", 4, "noise, where no route takes it"),
     ends: "refused",
     reasons: ["no_route", "client_closed", "client_reset"],
+  },
+  worst_hello: {
+    ...tcp("edge", 3, "a hello of 60 KB that is routed, and stays for a while"),
+    ends: "builtin",
   },
   dead: {
     ...tcp("dead", 2, "an upstream whose targets are all dead"),

@@ -115,7 +115,8 @@ export class Ledger {
       this.fail("client and log disagree on when", JSON.stringify({ client, line }));
     }
     const entry = { client, lines: [line] };
-    const alone = KINDS[client.kind]!.ends === "refused";
+    const { ends } = KINDS[client.kind]!;
+    const alone = ends === "refused" || ends === "builtin";
     if (alone || this.#targets.has(client.token)) this.#settleSession(entry);
     else this.#waiting.set(client.token, entry);
   }

@@ -22,6 +22,7 @@ const SYMBOLS = {
   recvmmsg: { parameters: ["i32", "pointer", "u32", "i32", "pointer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "pointer", "u32", "i32"], result: "i32" },
   // Variadic, which changes nothing for integers in either ABI.
+  open: { parameters: ["buffer", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // Its request is an unsigned long, of which shunt's fit 32 bits.
   ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },

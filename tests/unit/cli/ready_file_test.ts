@@ -32,3 +32,13 @@ Deno.test("ready file: what others have linked to in its place is left alone", (
     }
     assertEquals((await Deno.lstat(path)).isFile, true);
   }));
+
+Deno.test("ready file: one that cannot be written leaves nothing beside it", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/ready.json`;
+    // What came in its place since it was tried; a full disk fails likewise, with a file that is there.
+    await Deno.mkdir(path);
+    await assertRejects(() => writeReadyFile(path, READY), ShuntError, "Cannot write");
+    const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    assertEquals(names, ["ready.json"]);
+  }));

@@ -35,7 +35,7 @@ Deno.test("config load: gives every key that is not written its default", () => 
           sessions: 10000,
           flows: 20000,
           unanswered_flow_timeout: 5000,
-          per_source: 0,
+          per_source: "auto",
           new_per_source: 0,
         },
         routes: [{ upstream: "web" }],
@@ -70,7 +70,11 @@ Deno.test("config load: gives every key that is not written its default", () => 
     workers: "auto",
     io: "auto",
     dns: { min_ttl: 30000, max_ttl: 3600000 },
-    limits: { detect_memory: 64 * 1024 * 1024, relay_memory: 128 * 1024 * 1024 },
+    limits: {
+      memory: "auto",
+      detect_memory: 64 * 1024 * 1024,
+      relay_memory: 128 * 1024 * 1024,
+    },
     log: {
       level: "info",
       format: "text",

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Stream } from "../../../src/io/mod.ts";
 import { Budget } from "../../../src/manage/budget.ts";
 import { Head } from "../../../src/manage/head.ts";
@@ -105,4 +105,65 @@ Deno.test("head: what is there at once is taken piece by piece, beyond its first
   assertEquals([...arrivals], ["bytes"]);
   assertEquals(head.moreNow(), undefined);
   assertEquals(head.gather(), { bytes: sent, ended: false });
+});
+
+for (const limit of [1024, 4096, 5000, 8192, 10_000, 65_536]) {
+  Deno.test(`head: byte by byte or at once, ${limit} bytes are held as they came`, () => {
+    for (const step of [1, 7, 4096, 100_000]) {
+      const sent = Uint8Array.from({ length: limit }, (_, i) => i * 31 >> 3);
+      let at = 0;
+      const end = { host: "192.0.2.1", port: 1 };
+      const client: Stream = {
+        local: end,
+        remote: end,
+        read: () => Promise.resolve(null),
+        tryRead: (buffer) => {
+          const piece = sent.subarray(at, at + Math.min(step, buffer.length));
+          buffer.set(piece);
+          at += piece.length;
+          return piece.length === 0 ? null : piece.length;
+        },
+        write: () => Promise.resolve(1),
+        closeWrite: () => Promise.resolve(),
+        setNoDelay: () => {},
+        close: () => {},
+      };
+      const budget = new Budget(limit);
+      const head = new Head(client, limit, budget);
+      const buffers = new Set<Uint8Array>();
+      while (head.length < limit) {
+        assertEquals(head.moreNow(), "bytes");
+        buffers.add(head.buffer);
+      }
+      assertEquals(head.bytes, sent);
+      assertEquals(budget.used, limit);
+      assert(buffers.size <= 4, `${buffers.size} buffers`);
+      head.discard();
+      assertEquals([budget.used, head.buffer.length], [0, 0]);
+    }
+  });
+}
+
+Deno.test("head: one that is shed gives all back and takes no more", async () => {
+  const budget = new Budget(100);
+  let ended = 0;
+  const client = (bytes: number): Stream => ({
+    ...{ local: { host: "192.0.2.1", port: 1 }, remote: { host: "192.0.2.1", port: 1 } },
+    read: (buffer) => Promise.resolve(Math.min(bytes, buffer.length)),
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+  });
+  const session = new Session("01A", {} as ListenerState, client(1), client(1).remote);
+  const old = new Head(client(90), 1024, budget, () => ended++);
+  assertEquals(await old.more(session, Infinity), "bytes");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const young = new Head(client(20), 1024, budget, () => ended++);
+  assertEquals(await young.more(session, Infinity), "bytes");
+  assertEquals([ended, budget.used, old.length], [1, 20, 0]);
+  assertEquals(await old.more(session, Infinity), "no_memory");
+  old.discard();
+  young.discard();
+  assertEquals(budget.used, 0);
 });

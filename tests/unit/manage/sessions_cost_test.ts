@@ -1,5 +1,6 @@
 import { assertLess } from "@std/assert";
 import type { ListenerConfig } from "../../../src/config/schema.ts";
+import { listenerLimits } from "../../../src/config/per_source.ts";
 import type { Stream } from "../../../src/io/mod.ts";
 import { Limits } from "../../../src/manage/limits.ts";
 import type { ListenerState, Session } from "../../../src/manage/session.ts";
@@ -42,7 +43,7 @@ function costBeside(others: number): number {
     name: "edge",
     config: CONFIG,
     router: new Router(CONFIG, { protocols: [] }),
-    limits: new Limits(CONFIG.limits, { now: () => 0 }),
+    limits: new Limits(listenerLimits(CONFIG), { now: () => 0 }),
     counters: new Counters(),
     trusts: () => false,
   };

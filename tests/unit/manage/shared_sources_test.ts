@@ -1,14 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { ListenerConfig } from "../../../src/config/schema.ts";
+import type { ListenerLimits } from "../../../src/config/per_source.ts";
 import { SharedSources, sharedSourcesBytes } from "../../../src/manage/shared_sources.ts";
 import { LocalSources } from "../../../src/manage/sources.ts";
 
-function config(perSource: number, rate: number): ListenerConfig["limits"] {
+function config(perSource: number, rate: number): ListenerLimits {
   return {
     sessions: 1000,
     flows: 1000,
-    unanswered_flow_timeout: 5000,
     per_source: perSource,
     new_per_source: rate,
   };
@@ -16,7 +15,7 @@ function config(perSource: number, rate: number): ListenerConfig["limits"] {
 
 /** Ledgers of as many workers over one memory. */
 function ledgers(
-  limits: ListenerConfig["limits"],
+  limits: ListenerLimits,
   workers: number,
   now: () => number,
 ): SharedSources[] {

@@ -40,6 +40,8 @@ export function measuresOf({ listeners, targets }: Shape): Measures {
     detectMemory: { used: 6, limit: 7 },
     descriptors: { used: 8, limit: 9 },
     lingering: new LingerCounters(),
+    memoryLimit: 12,
+    heaps: [{ used: 13, limit: 14, refuses: true }, { used: 15, limit: 16, refuses: false }],
     ticks: [10, 11],
     process: {
       version: "1.2.3",

@@ -1,0 +1,37 @@
+/**
+ * What `limits.per_source: auto` means. Knows one listener.
+ *
+ * @module
+ */
+
+import type { ListenerConfig } from "./schema.ts";
+
+/** One source may have a fifth of a listener, so that one alone never fills it. */
+const SHARE = 0.2;
+/** A small listener is no smaller for those behind one NAT. */
+const LEAST = 100;
+
+/** What limits a listener's sessions and flows, with all numbers known. */
+export type ListenerLimits =
+  & Pick<
+    ListenerConfig["limits"],
+    "sessions" | "flows" | "new_per_source"
+  >
+  & {
+    /** 0 = no limit. */
+    readonly per_source: number;
+  };
+
+/**
+ * Finds a listener's limits.
+ *
+ * @param listener The listener
+ * @returns The limits, `auto` replaced
+ */
+export function listenerLimits(
+  { limits, transports }: Pick<ListenerConfig, "limits" | "transports">,
+): ListenerLimits {
+  if (limits.per_source !== "auto") return { ...limits, per_source: limits.per_source };
+  const most = transports.includes("tcp") ? limits.sessions : limits.flows;
+  return { ...limits, per_source: Math.max(LEAST, Math.floor(most * SHARE)) };
+}
