@@ -76,7 +76,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   garbage: {
     ...tcp("strict", 4, "noise, where no route takes it"),
     ends: "refused",
-    reasons: ["no_route", "client_closed", "client_reset"],
+    reasons: ["no_route", "unreadable", "client_closed", "client_reset"],
   },
   dead: {
     ...tcp("dead", 2, "an upstream whose targets are all dead"),
