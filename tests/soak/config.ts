@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ATTACKERS } from "./attacks.ts";
 import type { TargetPorts } from "./records.ts";
 
 /** The targets: `a` and `b` live all the time, `c` and `d` are killed now and then. */
@@ -41,7 +42,7 @@ listeners:
     bind: 127.0.0.1:0
     # A client that the machine keeps waiting is not a silent one.
     detect: { timeout: 20s }
-    limits: { sessions: ${1000 + round % 7}, flows: 1000, per_source: 0 }
+    limits: { sessions: ${1000 + round % 7}, per_source: 0 }
     routes:
       - match: { protocol: tls, sni: "*.tls.soak.test" }
         upstream: tls
@@ -72,7 +73,14 @@ ${plain("dead", "tcp", "dead")}
     limits: { sessions: 500, per_source: 0 }
     detect: { timeout: 1s }
     routes: [{ match: { protocol: tls, sni: only.soak.test }, upstream: tls }]
-${plain("datagrams", "udp", "flows")}
+  proxied:
+    bind: 127.0.0.1:0
+    transports: tcp
+    limits: { sessions: 500 }
+    proxy_protocol: { accept: required, trusted: [${ATTACKERS}0.0/16] }
+    routes: [{ upstream: raw }]
+  datagrams: { bind: 127.0.0.1:0, transports: udp, routes: [{ upstream: flows }] }
+  mute: { bind: 127.0.0.1:0, transports: udp, routes: [{ upstream: mute }] }
 ${plain("moving", "udp", "moving")}
 ${plain("shaky", "udp", "shaky")}
 ${round % 4 === 1 ? extra : ""}upstreams:
@@ -88,6 +96,7 @@ ${round % 4 === 1 ? extra : ""}upstreams:
   stuck: { targets: ${list(at("ab", "raw"))} }
   dead: { targets: ${list(DEAD)} }
   hellos: { targets: ["builtin:echo"] }
+  mute: { targets: ["builtin:discard"] }
   flows: { targets: ${list(at("ab", "udp"))}, idle_timeout: 2s }
   moving: { targets: ${list(at(moving, "udp"))}, idle_timeout: 2s }
   shaky: { targets: ${list(at("cd", "udp"))}, idle_timeout: 2s }

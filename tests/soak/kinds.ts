@@ -77,7 +77,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   garbage: {
     ...tcp("strict", 4, "noise, where no route takes it"),
     ends: "refused",
-    reasons: ["no_route", "client_closed", "client_reset"],
+    reasons: ["no_route", "unreadable", "client_closed", "client_reset"],
   },
   worst_hello: {
     ...tcp("edge", 3, "a hello of 60 KB that is routed, and stays for a while"),

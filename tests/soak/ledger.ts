@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ATTACKERS } from "./attacks.ts";
 import { checkFlow, checkSession, type Finding, type Outages } from "./checks.ts";
 import { KINDS } from "./kinds.ts";
 import type { ClientRecord, TargetRecord } from "./records.ts";
@@ -56,6 +57,8 @@ export class Ledger {
   readonly down: ThreeSums = { client: 0, shunt: 0, target: 0 };
   /** Milliseconds that the slowest answer to a datagram took. */
   slowest = 0;
+  /** Sessions and flows of attackers, by the reason of their end. */
+  readonly attackers: Map<string, number> = new Map();
   readonly lines: { tcp: number; udp: number } = { tcp: 0, udp: 0 };
   readonly #outages: Outages;
   /** By transport, listener and source: clients and lines that wait for each other, the oldest first. */
@@ -96,6 +99,10 @@ export class Ledger {
   /** Takes what shunt's log says. */
   access(line: AccessLine): void {
     this.lines[line.transport]++;
+    if (line.source.startsWith(ATTACKERS)) {
+      this.attackers.set(line.reason, (this.attackers.get(line.reason) ?? 0) + 1);
+      return;
+    }
     const key = `${line.transport} ${line.listener} ${line.source}`;
     append(this.#lines, key, line);
     if (line.transport === "tcp") this.#pair(key);

@@ -14,6 +14,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** Sessions and flows begun per second. */
   readonly rate: number;
+  /** Whether attackers come beside honest clients. */
+  readonly attack: boolean;
   /** Where the report goes besides standard output. */
   readonly report: string | undefined;
 }
@@ -21,13 +23,14 @@ export interface SoakOptions {
 /** How it is used. */
 export const HELP = `Usage: deno task soak [options]
 
-Runs shunt under mixed real traffic with faults and reloads, and reports. Linux only.
+Runs shunt under mixed real traffic with faults, reloads and attackers, and reports. Linux only.
 
   --minutes N    how long (default: 10; fractions are taken)
   --io WHICH     deno, libc or auto (default: auto)
   --workers N    data-plane threads (default: auto)
   --rate N       sessions and flows begun per second (default: 80)
   --seed N       decides what happens when (default: by chance; the report tells it)
+  --no-attack    leaves the attackers out
   --report PATH  writes the report there too; other sockets' reports in the same file stay
 
 Exit codes: 0 all is well, 1 the report lists failures, 2 bad usage`;
@@ -43,7 +46,7 @@ export function readOptions(args: string[]): SoakOptions | string {
   const unknown: string[] = [];
   const parsed = parseArgs(args, {
     string,
-    boolean: ["help"],
+    boolean: ["help", "no-attack"],
     unknown: (arg: string) => {
       unknown.push(arg);
       return false;
@@ -59,6 +62,7 @@ export function readOptions(args: string[]): SoakOptions | string {
     workers: String(parsed.workers ?? "auto"),
     seed: number("seed", Date.now() % 1_000_000),
     rate: number("rate", 80),
+    attack: parsed["no-attack"] !== true,
     report: parsed.report === undefined ? undefined : String(parsed.report),
   };
   if (!(options.minutes > 0)) return `"--minutes" must be a number above 0`;

@@ -63,8 +63,28 @@ export interface DoneRecord {
   readonly what: "load" | "hold" | "finish";
 }
 
+/** How often the attackers did something. */
+export interface AttackRecord {
+  readonly from: "attack";
+  readonly attack: string;
+  readonly count: number;
+}
+
 /** Any of them. */
-export type SoakRecord = ClientRecord | TargetRecord | FailedRecord | BoundRecord | DoneRecord;
+export type SoakRecord =
+  | ClientRecord
+  | TargetRecord
+  | FailedRecord
+  | BoundRecord
+  | DoneRecord
+  | AttackRecord;
+
+/** What the attackers' process needs to know. */
+export interface AttackPlan {
+  readonly seed: number;
+  /** Port of each listener, and of the admin address. */
+  readonly ports: Readonly<Record<string, number>>;
+}
 
 /** What the load's process is told. */
 export interface LoadOrder {

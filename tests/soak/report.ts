@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ATTACKS } from "./attacks.ts";
 import type { ThreeSums } from "./ledger.ts";
 import { KINDS } from "./kinds.ts";
 import { some } from "./sampler.ts";
@@ -38,6 +39,15 @@ function kindsTable({ ledger }: SoakResult): string {
   return table(["kind", "what", "", ...counts, "bytes up", "bytes down", "reasons"], rows);
 }
 
+function attackersTable({ attacks, ledger }: SoakResult): string {
+  if (attacks.size === 0) return "None came.";
+  const rows = Object.entries(ATTACKS).map(([name, { does, clients }]) => [
+    ...[name, does, clients, attacks.get(name) ?? 0],
+  ]);
+  const head = ["attack", "what", "at once", "how often"];
+  return `${table(head, rows)}\n\nTheir sessions and flows ended so: ${counted(ledger.attackers)}.`;
+}
+
 /**
  * Writes the report of one soak.
  *
@@ -69,7 +79,9 @@ ${failures.length === 0 ? "**All is well.**" : `**${failures.length} failures.**
 - Exit code ${result.exitCode} after SIGTERM, which found ${
     ledger.kinds.get("held")?.count ?? 0
   } sessions running and cut ${result.stopped?.closed} off.
-- The slowest answer to a datagram took ${ledger.slowest.toFixed(0)} ms.
+- The slowest answer to a datagram took ${
+    ledger.slowest.toFixed(0)
+  } ms, the slowest of \`/healthz\` ${result.slowestHealth.toFixed(0)}.
 - Over the second half memory grew by ${growth.rss.toFixed(2)} MiB a minute, descriptors by ${
     growth.descriptors.toFixed(1)
   }${bounds}; it was ${growth.early.toFixed(0)} MiB at most in the second quarter, ${
@@ -90,6 +102,10 @@ ${
 ### By kind
 
 ${kindsTable(result)}
+
+### Attackers
+
+${attackersTable(result)}
 
 ### Where bytes differ, and why
 
@@ -132,9 +148,10 @@ function jsonLine(result: SoakResult, failures: readonly string[]): string {
 
 const TITLE = `# The last soak
 
-Written by \`deno task soak --report docs/soak.md\`: mixed real traffic with faults and reloads, each
-byte counted and hashed by its client and its target, and held against shunt's access log. What ended
-in order agrees on every byte; what was broken on purpose is listed by reason.
+Written by \`deno task soak --report docs/soak.md\`: mixed real traffic with faults, reloads and
+attackers, each byte of honest clients counted and hashed by its client and its target, and held
+against shunt's access log. What ended in order agrees on every byte; what was broken on purpose
+is listed by reason.
 `;
 
 /**

@@ -131,6 +131,12 @@ export class Shunt {
     return Object.fromEntries(entries);
   }
 
+  /** The port of its admin address. */
+  adminPort(): number {
+    const admin = this.#ready?.admin ?? "";
+    return Number(admin.slice(admin.lastIndexOf(":") + 1));
+  }
+
   /** Asks its admin address. */
   async admin(method: string, path: string, body?: unknown): Promise<[number, unknown]> {
     const answer = await fetch(`http://${this.#ready?.admin}${path}`, {

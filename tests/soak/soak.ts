@@ -9,10 +9,11 @@ import { makeCertificates } from "./certificates.ts";
 import { Chaos, Reloads, Windows } from "./chaos.ts";
 import { Child, until } from "./child.ts";
 import { type ConfigParts, configText, type Targets } from "./config.ts";
+import { HealthPoll } from "./health.ts";
 import { Ledger } from "./ledger.ts";
 import type { SoakOptions } from "./options.ts";
 import { seeded } from "./random.ts";
-import type { DoneRecord, SoakRecord } from "./records.ts";
+import type { AttackPlan, DoneRecord, SoakRecord } from "./records.ts";
 import { kernelAborts, type Sample, Sampler } from "./sampler.ts";
 import { type LogLine, Shunt, type Status } from "./shunt.ts";
 import { pause } from "./tally.ts";
@@ -41,6 +42,10 @@ export interface SoakResult {
   readonly stopped: LogLine | undefined;
   /** Warnings, by message. */
   readonly warnings: ReadonlyMap<string, number>;
+  /** How often the attackers did what; empty if there were none. */
+  readonly attacks: ReadonlyMap<string, number>;
+  /** Milliseconds that the slowest answer of `/healthz` took, asked every 500 ms. */
+  readonly slowestHealth: number;
 }
 
 /** A soak that runs. */
@@ -49,6 +54,7 @@ class Soak {
   readonly windows = new Windows();
   readonly ledger: Ledger = new Ledger(this.windows);
   readonly warnings = new Map<string, number>();
+  readonly attacks = new Map<string, number>();
   readonly done = new Set<DoneRecord["what"]>();
   stopped: LogLine | undefined;
   draining = false;
@@ -63,6 +69,9 @@ class Soak {
         return this.ledger.fail(`${record.kind}: ${record.error}`, "");
       case "done":
         this.done.add(record.what);
+        return;
+      case "attack":
+        this.attacks.set(record.attack, record.count);
         return;
       case "bound":
         return;
@@ -137,8 +146,13 @@ export async function runSoak(
       ...{ mortal: [c!, d!], random: seeded(options.seed + 1), pace: seconds < 60 ? 0.4 : 1 },
     });
     chaos.start();
+    const attackers = options.attack ? attack(shunt, options.seed, take) : undefined;
+    if (attackers !== undefined) started.push(attackers);
+    const health = new HealthPoll(shunt);
     await load.order({ what: "load" });
     await underWay(soak, shunt, { seconds, onProgress });
+    await attempt(ledger, "attacking", async () => await attackers?.end());
+    await attempt(ledger, "asking for health", () => health.stop());
     await attempt(ledger, "chaos", () => chaos.stop());
     const idle = async () => {
       const { active } = await shunt.status();
@@ -165,11 +179,17 @@ export async function runSoak(
       ...{ options, startedAt, seconds, io, workers, ledger, reloads: soak.reloads, kills, drains },
       ...{ samples: sampler.samples, before, after, active, exitCode, stopped: soak.stopped },
       ...{ warnings: soak.warnings, kernelAborts: await kernelAborts() - aborts },
+      ...{ attacks: soak.attacks, slowestHealth: health.slowest },
     };
   } finally {
     await Promise.all(started.map((process) => process.kill()));
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+function attack(shunt: Shunt, seed: number, take: (record: SoakRecord) => void): Child {
+  const plan: AttackPlan = { seed, ports: { ...shunt.ports(), admin: shunt.adminPort() } };
+  return new Child("attack.ts", [JSON.stringify(plan)], take);
 }
 
 /** Waits for the load's end, and looks after the ledger meanwhile. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ATTACKS } from "./attacks.ts";
 import { KINDS } from "./kinds.ts";
 import { slope } from "./sampler.ts";
 import type { SoakResult } from "./soak.ts";
@@ -19,6 +20,9 @@ const DESCRIPTORS_PER_MINUTE = 10;
 const SLOPE_SECONDS = 240;
 /** Descriptors that may be there at the end and were not at the beginning. */
 const DESCRIPTORS_LEFT = 2;
+
+/** Milliseconds that an answer of `/healthz` may take. */
+const HEALTH_MS = 1000;
 
 /** How memory and descriptors grow over the second half. */
 export interface Growth {
@@ -84,6 +88,15 @@ export function failuresOf(result: SoakResult): string[] {
     result.kernelAborts === 0,
     `the kernel broke ${result.kernelAborts} connections for want of memory for TCP: something else ` +
       "on this machine takes it, and what was lost may be its doing",
+  );
+  if (result.options.attack) {
+    for (const name of Object.keys(ATTACKS)) {
+      expect((result.attacks.get(name) ?? 0) > 0, `there was no attack by ${name}`);
+    }
+  }
+  expect(
+    result.slowestHealth <= HEALTH_MS,
+    `/healthz took ${result.slowestHealth.toFixed(0)} ms`,
   );
   expect(exitCode === 0, `shunt's exit code was ${exitCode}`);
   expect(stopped?.closed === 0, `the drain cut ${stopped?.closed} sessions or flows off`);

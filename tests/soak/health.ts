@@ -1,0 +1,45 @@
+/**
+ * Asks a running shunt for its health all the time, as a kubelet does. Knows nothing of what goes on.
+ *
+ * @module
+ */
+
+import type { Shunt } from "./shunt.ts";
+import { pause } from "./tally.ts";
+
+const EVERY_MS = 500;
+
+/** Asks until it is stopped. */
+export class HealthPoll {
+  /** Milliseconds that the slowest answer took. */
+  slowest = 0;
+  #over = false;
+  readonly #polling: Promise<void>;
+
+  /** @param shunt Whose health */
+  constructor(shunt: Shunt) {
+    this.#polling = this.#poll(shunt);
+    // Who stops it hears of it.
+    this.#polling.catch(() => {});
+  }
+
+  async #poll(shunt: Shunt): Promise<void> {
+    while (!this.#over) {
+      const begun = performance.now();
+      const [status] = await shunt.admin("GET", "/healthz");
+      if (status !== 200) throw new Error(`/healthz answered ${status}`);
+      this.slowest = Math.max(this.slowest, performance.now() - begun);
+      await pause(EVERY_MS);
+    }
+  }
+
+  /**
+   * Stops.
+   *
+   * @throws {Error} if an answer was missing or wrong
+   */
+  async stop(): Promise<void> {
+    this.#over = true;
+    await this.#polling;
+  }
+}
