@@ -18,7 +18,12 @@ export class FileEvents implements Disposable {
 
   /** @param ms Milliseconds between two looks, 100 at the most */
   constructor(ms: number) {
-    this.#timer = setInterval(() => this.#inotify.read(), Math.min(ms, LOOK_MS));
+    this.#timer = setInterval(() => this.look(), Math.min(ms, LOOK_MS));
+  }
+
+  /** Hears of what has happened by now. */
+  look(): void {
+    this.#inotify.read();
   }
 
   /**

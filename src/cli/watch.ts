@@ -221,7 +221,12 @@ class Watch implements FileWatch {
       this.#found = text;
       return this.#checkIn(this.#pollMs);
     }
-    if (polled && events === this.#eventsSeen) this.#tellMissed();
+    if (polled && events === this.#eventsSeen) {
+      // The event may wait to be read.
+      this.#source?.look();
+      if (events !== this.#events) return;
+      this.#tellMissed();
+    }
     // A write may be younger than the last event that has arrived.
     if (this.#open.size === 0 && text !== this.#closedText) this.#doubt(UNSEEN);
     // Every rewrite in place begins with an empty file, and none of those is a configuration.

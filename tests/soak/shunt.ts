@@ -147,6 +147,12 @@ export class Shunt {
     return [answer.status, await answer.json()];
   }
 
+  /** Whether it says that it lives. */
+  async isHealthy(): Promise<boolean> {
+    const answer = await fetch(`http://${this.#ready?.admin}/healthz`);
+    return await answer.text() === "ok\n" && answer.status === 200;
+  }
+
   /** What runs. */
   async status(): Promise<Status> {
     const [, status] = await this.admin("GET", "/api/status");
