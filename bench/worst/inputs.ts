@@ -215,7 +215,19 @@ function tinyFrames(index: number): Uint8Array {
     { length: 280 },
     (_, i) => concat([6], encodeVarint(at + i, 2), [1], MESSAGE.subarray(at + i, at + i + 1)),
   );
-  return buildInitial(concat(...frames).subarray(0, 1120), { number: index & 127 });
+  return authentic(concat(...frames).subarray(0, 1120), index);
+}
+
+/** A packet that authenticates, as long as one that begins a connection has to be. */
+function authentic(frames: Uint8Array, index: number): Uint8Array {
+  return buildInitial(frames, { number: index & 127, size: MIN_DATAGRAM });
+}
+
+/** Packets in one datagram that authenticate but for the last. */
+function crowded(index: number, last: Uint8Array): Uint8Array {
+  const packet = buildInitial(Uint8Array.of(1), { number: index & 127 });
+  const broken = packet.with(-1, packet.at(-1)! ^ 1);
+  return concat(...Array.from({ length: 30 }, () => broken), last);
 }
 
 function flows(
@@ -243,10 +255,17 @@ const FLOWS: readonly Worst[] = [
     "CRYPTO frames of a byte, backwards": (size) => datagrams(size, tinyFrames).toReversed(),
     "every other CRYPTO frame": (size) =>
       datagrams(size * 2, tinyFrames).filter((_, i) => i % 2 === 1),
-    "padding": (size) =>
-      datagrams(size, (i) => buildInitial(new Uint8Array(1100), { number: i & 127 })),
-    "pings": (size) =>
-      datagrams(size, (i) => buildInitial(new Uint8Array(1100).fill(1), { number: i & 127 })),
+    "padding": (size) => datagrams(size, (i) => authentic(new Uint8Array(1100), i)),
+    "pings": (size) => datagrams(size, (i) => authentic(new Uint8Array(1100).fill(1), i)),
+    "broken packets before each that opens": (size) =>
+      datagrams(size, (i) => crowded(i, authentic(Uint8Array.of(1), i))),
+    "packet numbers that jump": (size) =>
+      datagrams(size, (i) =>
+        buildInitial(Uint8Array.of(1), {
+          number: i * 2000,
+          numberBytes: i % 2 === 0 ? 4 : 1,
+          size: MIN_DATAGRAM,
+        })),
   }),
   ...flows("wireguard", {
     "noise": (size) => datagrams(size, () => new Uint8Array(MIN_DATAGRAM).fill(1)),
