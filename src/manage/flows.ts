@@ -1,6 +1,6 @@
 /**
- * The flows of one socket that clients write to: carries out what the flow table decides. The table
- * knows the lives of flows; this knows detection, routes and targets.
+ * The flows of one socket that clients write to: carries out what the flow table decides, and is the one
+ * place where flows begin and end. The table knows their lives; steps and traffic know the rest.
  *
  * @module
  */
