@@ -44,7 +44,7 @@ import type { Active, Proxy, ProxyOptions } from "./proxy.ts";
 const logger = getLogger(["shunt", "proxy"]);
 
 /**
- * Tells whose sockets a configuration asks for.
+ * Reports whose sockets a configuration asks for.
  *
  * @param config The configuration
  * @throws {ShuntError} with code `io_unavailable` where libc sockets are asked for and cannot be had
@@ -64,7 +64,7 @@ export function chooseIo(config: Config): Io["name"] {
 }
 
 /**
- * Tells how many data-plane threads a configuration asks for.
+ * Reports how many data-plane threads a configuration asks for.
  *
  * @param config The configuration
  */

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Work is wanted no more: it closes what it has open and throws this. */
+/** What work throws that is no longer wanted, once it has closed what it had open. */
 export class GivenUp extends Error {
   override name = "GivenUp";
 }
@@ -20,7 +20,7 @@ export type Steps<T> = Generator<void, T, void>;
 const SLICE_MS = 4;
 
 /**
- * Does all of it now.
+ * Does all of the work now.
  *
  * @param steps The work
  * @returns What it gives
@@ -33,12 +33,12 @@ export function atOnce<T>(steps: Steps<T>): T {
 }
 
 /**
- * Does it in slices.
+ * Does the work in slices.
  *
  * @param steps The work
- * @param isOver Reports that the work is wanted no more
+ * @param isOver Reports whether the work is no longer wanted
  * @returns What it gives
- * @throws {GivenUp} once it is wanted no more
+ * @throws {GivenUp} once it is no longer wanted
  */
 export async function inSlices<T>(
   steps: Steps<T>,

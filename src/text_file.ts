@@ -27,7 +27,7 @@ export interface ReadOptions {
  * @param path Where it is
  * @param options What may be read
  * @returns Its text
- * @throws {Error} where it is no file, too long, or nothing comes of it in time
+ * @throws {Error} if it is no file, too long, or nothing comes of it in time
  */
 export async function readTextFile(path: string, options: ReadOptions = {}): Promise<string> {
   return new TextDecoder().decode(await readFile(path, options));
@@ -39,7 +39,7 @@ export async function readTextFile(path: string, options: ReadOptions = {}): Pro
  * @param path Where it is
  * @param options What may be read
  * @returns Its bytes
- * @throws {Error} where it is no file, too long, or nothing comes of it in time
+ * @throws {Error} if it is no file, too long, or nothing comes of it in time
  */
 export async function readFile(
   path: string,

@@ -9,7 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { messageOf, ShuntError } from "../errors.ts";
 import { boundHost, formatAddress, overlaps, parseSocketAddress } from "../wire/address.ts";
 
-/** One that finds the queue full is heard a second later: too late for who asks for health. */
+/** A connection that finds the queue full is heard a second later: too late for health checks. */
 const BACKLOG = 4096;
 
 /** Who may have the address already. */
@@ -52,7 +52,7 @@ export async function bindAdmin(bind: string, options: BindOptions): Promise<Bou
 }
 
 /**
- * Tells whether two texts name one admin address.
+ * Reports whether two texts name one admin address.
  *
  * @param one `IP:PORT` or `unix:PATH`
  * @param other The same

@@ -77,7 +77,7 @@ export class Connection implements Held {
   }
 
   /**
-   * Closes it where its time is over.
+   * Closes it if its time is over.
    *
    * @param now What `performance.now()` says
    */
@@ -88,8 +88,8 @@ export class Connection implements Held {
   /**
    * Reads its request.
    *
-   * @returns The request, the status to refuse it with, or nothing where the client has left
-   * @throws {Error} where the connection broke or was closed
+   * @returns The request, the status to refuse it with, or nothing if the client has left
+   * @throws {Error} if the connection broke or was closed
    */
   async receive(): Promise<Arrived | BadRequest | undefined> {
     const incoming = new Incoming();
@@ -107,7 +107,7 @@ export class Connection implements Held {
    *
    * @param answer The answer's bytes
    * @returns The rest
-   * @throws {Error} where the connection broke or was closed
+   * @throws {Error} if the connection broke or was closed
    */
   async begin(answer: Uint8Array): Promise<Uint8Array> {
     return answer.subarray(await this.#conn.write(answer));
@@ -115,10 +115,10 @@ export class Connection implements Held {
 
   /**
    * Sends the rest of its answer and waits until the client has closed: one that is closed before is reset
-   * where anything came behind the request, and the answer is lost with it.
+   * if anything came behind the request, and the answer is lost with it.
    *
    * @param rest What {@linkcode begin} left
-   * @throws {Error} where the connection broke or was closed
+   * @throws {Error} if the connection broke or was closed
    */
   async finish(rest: Uint8Array): Promise<void> {
     while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));

@@ -33,7 +33,7 @@ const [CR, LF] = [0x0d, 0x0a];
  *
  * @param bytes What has come
  * @param from How many of them were looked at before
- * @returns The first byte behind the empty line, or -1 where there is none yet
+ * @returns The first byte behind the empty line, or -1 if there is none yet
  */
 export function headEnd(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(LF, Math.max(3, from)); at !== -1; at = bytes.indexOf(LF, at + 1)) {

@@ -2,7 +2,7 @@
  * An HTTP server that slow or hostile clients cannot hurt, for a function from request to answer. Knows
  * connections and limits, nothing of what is asked.
  *
- * Neither `Deno.serve` nor Node's server tells its connections apart by what they cost. Here each
+ * Neither `Deno.serve` nor Node's server distinguishes connections by what they cost. Here each
  * connection has one request and a place. When the places are taken, the oldest request that has not
  * arrived or answer that is not read goes, of the source that has most of them. What is urgent is answered
  * as soon as it has arrived; the rest takes turns, source by source, and gets half of the time at most.
@@ -51,10 +51,10 @@ const LOSERS: readonly Phase[] = ["request", "answer"];
 const [MOST, LEAST] = [1024, 64] as const;
 /** Of the descriptors that the process may have, one in so many is the admin address's. */
 const SHARE = 16;
-/** For systems that do not tell how many those are. */
+/** For systems that do not say how many those are. */
 const DESCRIPTORS = 4096;
 
-/** Tells how many connections there may be at once: what fits into what is kept beside sessions. */
+/** Reports how many connections there may be at once: what fits into what is kept beside sessions. */
 export function maxConnections(): number {
   const share = Math.floor((descriptorLimit() ?? DESCRIPTORS) / SHARE);
   return Math.min(MOST, Math.max(LEAST, share));
@@ -67,7 +67,7 @@ export type Handler = (request: Request, source: string) => Response | Promise<R
 export interface HttpOptions {
   readonly handler: Handler;
   /**
-   * Tells what is answered before all else.
+   * Reports what is answered before all else.
    *
    * @param path The request's path, without its query
    */
@@ -105,7 +105,7 @@ export class HttpServer {
   #answers = 0;
   #unsent = 0;
   readonly #accepting: Promise<void>;
-  /** The same for all: there are many where it is needed. */
+  /** The same for all: there are many when it is needed. */
   readonly #busy = refuse(503);
   #ticks: ReturnType<typeof setInterval> | undefined;
   #closing = false;

@@ -58,7 +58,7 @@ export class Incoming {
    * Takes what has come into {@linkcode room}.
    *
    * @param count Number of bytes
-   * @returns The request, the status to refuse it with, or nothing where more has to come
+   * @returns The request, the status to refuse it with, or nothing if more has to come
    */
   take(count: number): Arrived | BadRequest | undefined {
     this.#length += count;

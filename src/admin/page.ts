@@ -32,7 +32,7 @@ function serve(body: string, type: string): Response {
 }
 
 /**
- * Tells whether a page is wanted rather than plain text: browsers ask for HTML by its name.
+ * Reports whether a page is wanted rather than plain text: browsers ask for HTML by its name.
  *
  * @param accept The request's `Accept`
  * @returns Whether it is

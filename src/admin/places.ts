@@ -85,7 +85,7 @@ export class Places<T extends Held> {
    *
    * @param phases The phases of those that may go
    * @param spared What may not
-   * @returns What has to go, or `undefined` where there is none
+   * @returns What has to go, or `undefined` if there is none
    */
   oldest(phases: readonly Phase[], spared?: T): T | undefined {
     let most = 0;
@@ -119,7 +119,7 @@ export class Turns<T extends Held> {
   }
 
   /**
-   * Lets one wait. Where too many do, the source that has most loses its newest.
+   * Lets one wait. If too many do, the source that has most loses its newest.
    *
    * @param one Who is to wait
    * @returns Who waits no longer: `one` itself, another or nobody
@@ -139,7 +139,7 @@ export class Turns<T extends Held> {
     return gone;
   }
 
-  /** Takes who is next. */
+  /** Takes the next one. */
   next(): T | undefined {
     for (const [source, queue] of this.#waiting) {
       const one = queue.shift();

@@ -103,7 +103,7 @@ function totalsOf(target: TargetMeasures | undefined): z.output<typeof TotalsSch
 }
 
 /**
- * Tells what was counted so far.
+ * Reports what was counted so far.
  *
  * @param control What runs
  * @returns The answer of `GET /api/traffic`

@@ -12,7 +12,7 @@ const CR = 0x0d;
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\0- \x7f]+) HTTP\/1\.([0-9])\r?$/;
 
 /**
- * Tells whether a line opens an HTTP/1.x request.
+ * Reports whether a line opens an HTTP/1.x request.
  *
  * @param line The line, without its LF
  * @returns `true` for a request line (RFC 9112 §3)

@@ -64,7 +64,7 @@ interface Frame {
 }
 
 /**
- * Tells whether a client speaks HTTP/2 with prior knowledge.
+ * Reports whether a client speaks HTTP/2 with prior knowledge.
  *
  * @param bytes What it sent so far
  * @returns `maybe` while the preface is incomplete

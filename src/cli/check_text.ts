@@ -22,7 +22,7 @@ export interface CheckQuestion {
 
 /** What came of it. */
 export interface Checked {
-  /** Unset where the text has errors. */
+  /** Unset if the text has errors. */
   readonly config: Config | undefined;
   /** Errors and warnings, as people read them. */
   readonly problems: readonly string[];
@@ -39,7 +39,7 @@ export function checkText({ text, file, set }: CheckQuestion): Checked {
   return { config, problems: tell(problems, file) };
 }
 
-/** Where there are too many, errors are told rather than warnings. */
+/** If there are too many, errors are listed rather than warnings. */
 function tell(problems: readonly Problem[], file: string): string[] {
   if (problems.length <= MAX_TOLD) return problems.map(formatProblem);
   const errors = problems.filter(({ severity }) => severity === "error");

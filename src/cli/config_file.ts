@@ -28,7 +28,7 @@ export interface ConfigFile {
 }
 
 /**
- * Tells which file `-c` names.
+ * Reports which file `-c` names.
  *
  * @param options The verb's options
  */

@@ -125,7 +125,7 @@ export const detectVerb: Verb = {
   summary: "tell what the detectors make of captured bytes",
   help: `Usage: shunt detect FILE... [--udp] [--json]
 
-Tells what the detectors make of captured bytes. Each file holds the first bytes of one TCP session;
+Reports what the detectors make of captured bytes. Each file holds the first bytes of one TCP session;
 with --udp, each is one datagram of one flow. "-" is standard input.
 
   --udp     the files are datagrams

@@ -184,7 +184,7 @@ export const explainVerb: Verb = {
                      [--source IP[:PORT]] --protocol NAME [--sni NAME] [--alpn NAME]... [--ja4 FINGERPRINT]
                      [--host NAME]
 
-Tells which route, upstream and target a client would get, and why each earlier route does not match.
+Reports which route, upstream and target a client would get, and why each earlier route does not match.
 The client is described by files of captured bytes (see "shunt detect") or by options.
 
   -c, --config FILE     the configuration (default: config.yaml where you stand)

@@ -32,7 +32,7 @@ export class FileEvents implements Disposable {
    * @param path Where it is
    * @param onEvent Takes what happens there
    * @returns Ends it
-   * @throws {Error} where it cannot be watched
+   * @throws {Error} if it cannot be watched
    */
   watch(path: string, onEvent: OnFileEvent): () => void {
     return this.#inotify.watch(path, onEvent);
@@ -49,8 +49,8 @@ export class FileEvents implements Disposable {
  * Opens a source of events.
  *
  * @param ms Milliseconds between two looks, 100 at the most
- * @returns The source, or `undefined` where there is none: looking at the files is all that is left
- * @throws {Error} where the kernel gives no more of them
+ * @returns The source, or `undefined` if there is none: looking at the files is all that is left
+ * @throws {Error} if the kernel gives no more of them
  */
 export function openFileEvents(ms: number): FileEvents | undefined {
   return missingForLibc() === undefined ? new FileEvents(ms) : undefined;

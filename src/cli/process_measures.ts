@@ -45,7 +45,7 @@ export class ProcessBook {
   }
 
   /**
-   * Tells what is known now.
+   * Reports what is known now.
    *
    * @param state How the process is
    * @param now The time in milliseconds since it began

@@ -30,7 +30,7 @@ const logger = getLogger(["shunt", "run"]);
  */
 const SAME_INTERRUPT_MS = 100;
 
-/** Milliseconds that the end may take beyond `drain_timeout`; who upgrades waits as long. */
+/** Milliseconds that the end may take beyond `drain_timeout`; an upgrade waits as long. */
 const LATE_MS = 5000;
 
 /** Milliseconds that ending at once may take. */
@@ -227,7 +227,7 @@ class Signals {
 
   /**
    * @param log What SIGUSR2 and SIGUSR1 are for
-   * @param drainMs Tells what `drain_timeout` is now
+   * @param drainMs Reports what `drain_timeout` is now
    */
   constructor(log: RunningLog, drainMs: () => number) {
     this.#drainMs = drainMs;

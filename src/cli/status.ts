@@ -13,7 +13,7 @@ import type { Options, Terminal, Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt status [-c FILE | --admin ADDRESS] [--json]
 
-Tells how a running shunt is doing: listeners, upstreams with their targets, sessions and flows.
+Reports how a running shunt is doing: listeners, upstreams with their targets, sessions and flows.
 
 ${ADMIN_HELP}
   --json               all of it as JSON: what GET /api/status and /api/upstreams answer

@@ -43,7 +43,7 @@ export interface OptionNames {
 
 /** Options as given. */
 export interface Options {
-  /** Tells whether a boolean option was given. */
+  /** Reports whether a boolean option was given. */
   readonly has: (name: string) => boolean;
   /** The value of a string option. */
   readonly get: (name: string) => string | undefined;

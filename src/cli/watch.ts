@@ -1,8 +1,8 @@
 /**
- * Tells when the configuration file has changed and is whole. Knows files and their events, never what
+ * Reports when the configuration file has changed and is whole. Knows files and their events, never what
  * is in the file.
  *
- * Where there are events (inotify), a close after writing is one of them ("access"), so a file is being
+ * If there are events (inotify), a close after writing is one of them ("access"), so a file is being
  * written after a "modify" until an "access". "modify" stands for attributes as well: a program that
  * changes them after its close (vim sets an ACL) looks like the next writer, but the text is what it was
  * at the close. Without events a file is whole once two looks have found the same.
@@ -52,7 +52,7 @@ export interface WatchOptions {
   readonly onError: (error: unknown) => void;
   /** The text that is in use; by default what the file says at first. */
   readonly text?: string;
-  /** Whether events are used where there are some; by default they are. */
+  /** Whether events are used if there are some; by default they are. */
   readonly events?: boolean;
   /** Milliseconds without an event before the file is looked at; 250 by default. */
   readonly quietMs?: number;
@@ -115,7 +115,7 @@ class Watch implements FileWatch {
   /** What the file was like when it was last read, and how often it has been found so since. */
   #mark = "";
   #looks = 0;
-  /** What a look has found where no event tells that it is whole. */
+  /** What a look has found while no event says that it is whole. */
   #found: string | undefined;
   #toldMissed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -388,7 +388,7 @@ class Watch implements FileWatch {
       if (file !== undefined && path === dirname(file)) this.#doubt(key);
       return true;
     } catch (error) {
-      // It is gone again, which its folder tells.
+      // It is gone again, which its folder announces.
       if (error instanceof Deno.errors.NotFound) return false;
       this.#report(error);
       this.#moved = true;
@@ -414,7 +414,7 @@ class Watch implements FileWatch {
   }
 }
 
-/** What tells a file from another, and from what it was: one that is replaced or written has another. */
+/** What distinguishes a file from another, and from what it was: one that is replaced or written has another. */
 async function markOf(path: string): Promise<string> {
   const info = await statOrNothing(path);
   if (info === undefined) return "";

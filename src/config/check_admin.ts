@@ -15,7 +15,7 @@ import type { Config } from "./schema.ts";
 export type AdminConfig = NonNullable<Config["admin"]>;
 
 /**
- * Tells whether a host is this machine's own loopback.
+ * Reports whether a host is this machine's own loopback.
  *
  * @param host IP literal without brackets, or `localhost`
  * @returns `false` for anything that others may reach
@@ -28,7 +28,7 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * Tells whether only who is on this machine reaches an admin address.
+ * Reports whether only who is on this machine reaches an admin address.
  *
  * @param bind `IP:PORT` or `unix:PATH`
  * @returns `true` for loopback and Unix sockets

@@ -80,7 +80,7 @@ class BoundListeners {
 
   /**
    * @param address The address of a target
-   * @returns The listener's number, or `undefined` where none is there
+   * @returns The listener's number, or `undefined` if none is there
    */
   find(address: TargetConfig["address"]): number | undefined {
     if (address.kind !== "inet") return undefined;

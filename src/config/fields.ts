@@ -220,7 +220,7 @@ export function list<T>(
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
 /**
- * Tells what is wrong with a name of a listener or upstream.
+ * Reports what is wrong with a name of a listener or upstream.
  *
  * @param name The name
  * @returns What is wrong, or `undefined` where nothing is

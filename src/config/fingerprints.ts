@@ -7,7 +7,7 @@
 import { isJa4, isJa4Start, JA4_LENGTH } from "../wire/ja4.ts";
 
 /**
- * Tells whether text can be asked for as a JA4 fingerprint: a whole one, or a beginning and `*`.
+ * Reports whether text can be asked for as a JA4 fingerprint: a whole one, or a beginning and `*`.
  *
  * @param text The text
  * @returns `false` where no fingerprint meets it

@@ -53,7 +53,7 @@ export function listKeys(schema: JsonSchema, above: readonly string[] = []): Key
 }
 
 /**
- * Tells whether a path leads towards a pattern.
+ * Reports whether a path leads towards a pattern.
  *
  * @param pattern The pattern
  * @param path The path, not longer than the pattern

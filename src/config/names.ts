@@ -48,7 +48,7 @@ function remedy(pattern: string): { readonly hint?: string } {
 }
 
 /**
- * Tells whether every name that a pattern matches is matched by another pattern too.
+ * Reports whether every name that a pattern matches is matched by another pattern too.
  *
  * @param wide The pattern that may cover
  * @param narrow The pattern that may be covered
@@ -107,7 +107,7 @@ export function toNetwork(text: string): Network {
 }
 
 /**
- * Tells whether a network lies within another.
+ * Reports whether a network lies within another.
  *
  * @param wide The network that may contain
  * @param narrow The network that may be contained

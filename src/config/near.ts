@@ -14,7 +14,7 @@ const MAX_LENGTH = 64;
  * @param a One word
  * @param b The other word
  * @param most Where the count may stop: any greater number is as good as another
- * @returns The number of edits, or one greater than `most` where it is
+ * @returns The number of edits, or one greater than `most` if it is
  */
 export function editDistance(a: string, b: string, most = Infinity): number {
   if (Math.abs(a.length - b.length) > most) return most + 1;

@@ -85,7 +85,7 @@ export class RouteIndex<T extends Taker> {
    * Finds the earlier routes that together leave a route nothing.
    *
    * @param route The route
-   * @returns The first that takes each of its cells, in their order, or `undefined` where it is left one
+   * @returns The first that takes each of its cells, in their order, or `undefined` if it is left one
    */
   hiders(route: Taker): readonly T[] | undefined {
     const probes = new Map<Condition, readonly string[]>();

@@ -97,7 +97,7 @@ function notesOf({ notes, listeners, upstreams }: Plan): readonly Note[] {
 }
 
 /**
- * Tells where and why a configuration could not be converted.
+ * Reports where and why a configuration could not be converted.
  *
  * @param error What was thrown
  * @param file The file's name

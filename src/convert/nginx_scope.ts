@@ -79,7 +79,7 @@ export class Scope {
   }
 
   /**
-   * Tells whether a directive is `on`.
+   * Reports whether a directive is `on`.
    *
    * @param name Its name
    * @returns `false` where it is absent

@@ -35,7 +35,7 @@ export function readDirectives(text: string): readonly Directive[] {
 }
 
 /**
- * Tells where a directive stands.
+ * Reports where a directive stands.
  *
  * @param directive The directive
  * @returns Its line and text

@@ -18,7 +18,7 @@ export class Scanner {
   }
 
   /**
-   * Tells where the place is.
+   * Reports where the place is.
    *
    * @returns The line, from 1
    */
@@ -27,7 +27,7 @@ export class Scanner {
   }
 
   /**
-   * Tells how far the place has come.
+   * Reports how far the place has come.
    *
    * @returns The number of characters before it
    */
@@ -36,7 +36,7 @@ export class Scanner {
   }
 
   /**
-   * Tells whether the text is over.
+   * Reports whether the text is over.
    *
    * @returns `true` at the end
    */

@@ -25,7 +25,7 @@ export class SslhGroup {
   }
 
   /**
-   * Tells where a setting stands.
+   * Reports where a setting stands.
    *
    * @param name Its name
    * @returns Its line and text; those of the group where it is absent
@@ -39,7 +39,7 @@ export class SslhGroup {
   /**
    * Lists the settings that were never asked for.
    *
-   * @param idle Tells whether a setting of a value asks for nothing
+   * @param idle Reports whether a setting of a value asks for nothing
    * @returns Where they stand
    */
   rest(idle: (name: string, value: unknown) => boolean): Origin[] {

@@ -29,7 +29,7 @@ export class TomlTable {
   }
 
   /**
-   * Tells where the table itself stands.
+   * Reports where the table itself stands.
    *
    * @returns Its line and key
    */
@@ -38,7 +38,7 @@ export class TomlTable {
   }
 
   /**
-   * Tells where a key stands.
+   * Reports where a key stands.
    *
    * @param key The key
    * @returns Its line and its path

@@ -1,5 +1,5 @@
 /**
- * What a client's first datagrams say in QUIC: whose Initial packets open, what their ClientHello tells, and
+ * What a client's first datagrams say in QUIC: whose Initial packets open, what their ClientHello says, and
  * later whether another datagram says otherwise. Knows no sockets and no routes.
  *
  * @module
@@ -107,7 +107,7 @@ export class FirstFlight implements Watch {
    * know (a token, their size, a number), so one that comes after the match may be the first they read.
    *
    * @param datagram A datagram of the client's
-   * @returns `false` if its Initial packets tell another hello than the one that was judged
+   * @returns `false` if its Initial packets carry another hello than the one that was judged
    */
   allows(datagram: Uint8Array): boolean {
     let packet = parsePacket(datagram, 0);
@@ -138,7 +138,7 @@ export class FirstFlight implements Watch {
     return packet?.kind === "handshake";
   }
 
-  /** Whether a packet tells what its connection told before, or what the judged one did. */
+  /** Whether a packet repeats what its connection said before, or what the judged one did. */
   #repeats(attempt: Attempt, payload: Uint8Array): boolean {
     if (attempt.told !== undefined) return readFrames(payload, new Repeat(attempt.told));
     const log = attempt.log ??= new CryptoLog();
@@ -307,7 +307,7 @@ function unreadable({ version }: Facts, end: DetectEnd): Match {
   return { kind: "match", facts: version === undefined ? {} : { version }, end };
 }
 
-/** Whether two hellos tell the same of what routes can ask for. */
+/** Whether two hellos say the same of what routes can ask for. */
 function sameFacts(one: Match, other: Verdict | undefined): boolean {
   if (other?.kind !== "match" || one.end !== other.end) return false;
   const { sni, ja4, alpn = [] } = one.facts;

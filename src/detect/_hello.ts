@@ -1,5 +1,5 @@
 /**
- * What a ClientHello tells a detector, TLS's or QUIC's. Knows neither records nor packets.
+ * What a ClientHello says to a detector, TLS's or QUIC's. Knows neither records nor packets.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export function judgeHello(
 }
 
 /**
- * Says what a ClientHello tells: of one that is in doubt, what is not.
+ * Returns the facts of a ClientHello; of one that is in doubt, those that are not.
  *
  * @param message The message
  * @param hello What parsing it gave

@@ -88,7 +88,7 @@ export interface Watch {
    * Reports whether a later datagram may be passed on.
    *
    * @param datagram A datagram of the client's
-   * @returns `false` if it tells something else than what was judged
+   * @returns `false` if it says something else than what was judged
    */
   allows(datagram: Uint8Array): boolean;
   /**

@@ -50,7 +50,7 @@ function detectTls(bytes: Uint8Array, asked?: AlpnSet): Verdict {
   let skips = 0;
   while (true) {
     const there = length - at;
-    // Another type ends every handshake; so does all else, but who knows, once a hello has begun.
+    // Another type ends every handshake; so does all else, but nobody can know once a hello has begun.
     if (there > 0 && !isRecordType(bytes[at]!)) return NO_MATCH;
     if (!isRecordHeader(bytes, at) || skips > MAX_SKIPS) {
       if (got === 0) return NO_MATCH;

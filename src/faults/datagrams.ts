@@ -41,7 +41,7 @@ export function faultySocket(dial: Dial, options: TargetOptions, plan: FaultPlan
   };
 }
 
-/** Hands a datagram on; a promise where that takes its time. */
+/** Hands a datagram on; a promise if that takes its time. */
 type Deliver = (bytes: Uint8Array) => Promise<unknown> | undefined;
 
 interface Waiting {
@@ -69,7 +69,7 @@ class FaultyWay {
     this.#onError = onError;
   }
 
-  /** Takes a datagram; a promise where the bytes are needed until it settles, which may reject. */
+  /** Takes a datagram; a promise if the bytes are needed until it settles, which may reject. */
   pass(bytes: Uint8Array): Promise<unknown> | undefined {
     const { config, random } = this.#direction;
     if (config.blackhole || random() < config.loss) return;

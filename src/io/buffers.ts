@@ -98,7 +98,7 @@ export function takeGrownBuffer(bytes: number): Uint8Array {
 }
 
 /**
- * Gives such a buffer back; it is forgotten where enough are free.
+ * Gives such a buffer back; it is forgotten if enough are free.
  *
  * @param buffer The buffer
  */

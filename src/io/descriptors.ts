@@ -16,7 +16,7 @@ const RESERVE = { share: 0.1, least: 64 } as const;
 const UNLIMITED = 1_000_000_000;
 
 /**
- * Tells how many descriptors sessions and flows may have together, so that enough is left for the rest.
+ * Reports how many descriptors sessions and flows may have together, so that enough is left for the rest.
  *
  * @returns Their number; as good as unlimited where the system does not tell
  */
@@ -26,7 +26,7 @@ export function socketAllowance(): number {
 }
 
 /**
- * Tells how many descriptors the process may have.
+ * Reports how many descriptors the process may have.
  *
  * @returns Their number, or `undefined` where the system does not tell
  */

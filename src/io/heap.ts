@@ -1,5 +1,5 @@
 /**
- * The heap of this thread, as V8 tells of it: each thread has one of its own, with a limit whose
+ * The heap of this thread, as V8 reports it: each thread has one of its own, with a limit whose
  * passing ends the process.
  *
  * @module
@@ -56,7 +56,7 @@ export function heapUse(): HeapUse {
 }
 
 /**
- * Finds the limit of the old generation, which is what runs out. V8 tells only the sum of both
+ * Finds the limit of the old generation, which is what runs out. V8 reports only the sum of both
  * generations: with `--max-old-space-size=64` that may be 160 MiB.
  *
  * @param total Bytes that both generations may have

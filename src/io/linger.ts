@@ -52,7 +52,7 @@ interface Entry {
   readonly stream: Stream;
   readonly graceful: boolean;
   readonly since: number;
-  /** Bytes that had not arrived at the last look; `undefined` if the sockets cannot tell. */
+  /** Bytes that had not arrived at the last look; `undefined` if the sockets cannot say. */
   unsent: number | undefined;
   /** When bytes arrived last. */
   moved: number;

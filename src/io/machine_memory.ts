@@ -1,5 +1,5 @@
 /**
- * How much memory this process may have: what the machine has, or less where a control group says so.
+ * How much memory this process may have: what the machine has, or less if a control group says so.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export type ReadSystemFile = (path: string) => string | undefined;
  *
  * @param read Reads the kernel's files
  * @returns Bytes: the least of the machine's memory and the limits of the control groups (version 2
- * and 1) that the process is in; `undefined` if the system does not tell
+ * and 1) that the process is in; `undefined` if the system does not say
  */
 export function machineMemory(read: ReadSystemFile = readSystemFile): number | undefined {
   const [, kibibytes] = /^MemTotal:\s+(\d+) kB/m.exec(read("/proc/meminfo") ?? "") ?? [];
@@ -64,7 +64,7 @@ function limitsAbove(
   });
 }
 
-/** Where there is no /proc. */
+/** If there is no /proc. */
 function totalByDeno(): number | undefined {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "systemMemoryInfo" });
   return state === "granted" ? Deno.systemMemoryInfo().total : undefined;

@@ -298,6 +298,6 @@ export interface Io {
    * @returns Whether it has taken the streams over
    */
   relay?(client: Stream, server: Stream, options: RelayOptions): boolean;
-  /** Tells what an error of this implementation's sockets means. */
+  /** Reports what an error of this implementation's sockets means. */
   classify(error: unknown): IoFailure;
 }

@@ -1,5 +1,5 @@
 /**
- * Tells whether processes are there. Knows no shunt.
+ * Reports whether processes are there. Knows no shunt.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { EPERM } from "./libc/abi.ts";
 import { missingForLibc, openLibc } from "./libc/symbols.ts";
 
 /**
- * Tells whether a process can be seen: none of another PID namespace can, and without FFI, as Deno shows
+ * Reports whether a process can be seen: none of another PID namespace can, and without FFI, as Deno shows
  * /proc to nobody but `--allow-all`, hardly any.
  *
  * @param pid Its number here

@@ -14,7 +14,7 @@ const LAST_MS = 50;
  * Tries to connect until there is room.
  *
  * @param connect Tries once
- * @param isFull Tells whether an error says that the queue is full
+ * @param isFull Reports whether an error says that the queue is full
  * @param attempt Lets the caller give up
  * @returns The connection
  * @throws {Error} what `connect` throws for another reason, or when it was given up

@@ -1,5 +1,5 @@
 /**
- * Reads what the kernel tells in files below /proc and /sys. Knows how to get there, not what they say.
+ * Reads what the kernel writes in files below /proc and /sys. Knows how to get there, not what they say.
  *
  * @module
  */

@@ -49,7 +49,7 @@ export interface Known {
 }
 
 /**
- * Tells what an address is known by.
+ * Reports what an address is known by.
  *
  * @param at The address
  * @returns The same text for the same address, however it is spelt

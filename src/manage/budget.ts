@@ -1,5 +1,5 @@
 /**
- * A shared allowance of bytes, and who has how many of them: where it is full, those who hold most give
+ * A shared allowance of bytes, and who has how many of them: if it is full, those who hold most give
  * theirs up. Knows not what the bytes are for.
  *
  * @module
@@ -98,7 +98,7 @@ export class Budget {
   }
 
   /**
-   * Remembers how much somebody holds, whom {@linkcode claim} may end from now on. Takes and gives nothing.
+   * Remembers how much somebody holds. From now on {@linkcode claim} may end it. Takes and gives nothing.
    *
    * @param holder Who
    * @param bytes How much it holds now

@@ -35,7 +35,7 @@ const DISPLACED_PER_SECOND = 8000;
 
 /**
  * Time that an answer may take before a flow has to make room for others, if some that are quiet can do so.
- * Where targets answer whatever comes, the only flows that wait are the newest.
+ * If targets answer whatever comes, the only flows that wait are the newest.
  */
 const GRACE_MS = 500;
 

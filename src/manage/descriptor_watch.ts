@@ -17,7 +17,7 @@ const LOOK_MS = 1000;
 const AGAIN_MS = 60_000;
 
 /**
- * Tells how many descriptors a configuration's limits let sessions and flows have.
+ * Reports how many descriptors a configuration's limits let sessions and flows have.
  *
  * @param config The configuration
  * @returns Their number

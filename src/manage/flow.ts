@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { FlowList } from "./flow_list.ts";
+import type { FlowList, Listed } from "./flow_list.ts";
 
 /**
  * Where a flow stands: the route is being found; the target is being resolved; what was held goes to
@@ -127,7 +127,7 @@ export interface FlowOrigin<D> {
 }
 
 /** The same flow as the table sees it: it alone writes here. */
-export class FlowRecord<D> implements Flow<D> {
+export class FlowRecord<D> implements Flow<D>, Listed<FlowRecord<D>> {
   readonly id: string;
   readonly slot: number;
   readonly host: string;
@@ -150,8 +150,7 @@ export class FlowRecord<D> implements Flow<D> {
   downBytes = 0;
   dropped = 0;
   stale = false;
-  /** The list that it is in, and its neighbours there. */
-  list: FlowList<D> | undefined;
+  list: FlowList<FlowRecord<D>> | undefined;
   before: FlowRecord<D> | undefined;
   after: FlowRecord<D> | undefined;
   index = -1;

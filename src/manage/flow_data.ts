@@ -10,17 +10,19 @@ import type { Route } from "../resolve/router.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import { Holder } from "./budget.ts";
 import type { Flow } from "./flow.ts";
-import { NOTHING } from "./preface.ts";
-import type { ConnectionIds, QuicLanes } from "./quic_lanes.ts";
+import type { ConnectionIds, LaneData, QuicLanes } from "./quic_lanes.ts";
 import type { ListenerState } from "./session.ts";
 
 /** Connections that one flow watches at most. */
 export const MOST_WATCHES = 8;
 
+/** No preface. */
+export const NOTHING: Uint8Array = new Uint8Array();
+
 const NO_WATCHES: readonly Watch[] = [];
 
 /** What the steps of a flow's life leave behind. */
-export class FlowData extends Holder {
+export class FlowData extends Holder implements LaneData<FlowData> {
   /** Whose flow it is, as it was when the flow began. */
   readonly listener: ListenerState;
   client: DatagramAddress | undefined;
@@ -36,12 +38,12 @@ export class FlowData extends Holder {
   /** What the first datagram that can be sent is to carry before it: a PROXY header. */
   preface: Uint8Array = NOTHING;
   server: TargetSocket | undefined;
-  /** Settles once what was held is sent; unset where nothing is being sent. */
+  /** Settles once what was held is sent; unset if nothing is being sent. */
   flushing: Promise<void> | undefined;
-  /** The QUIC connection IDs by which its target is addressed; unset where routes do not depend on them. */
+  /** The QUIC connection IDs by which its target is addressed; unset if routes do not depend on them. */
   ids: ConnectionIds | undefined;
   /** The flows of the same client address, if there are several. */
-  lanes: QuicLanes | undefined;
+  lanes: QuicLanes<FlowData> | undefined;
   /** What keeps hearing the client after the listener's socket was handed over. */
   pin: Pin | undefined;
   detectMs: number | undefined;

@@ -13,7 +13,7 @@ import type { FlowRecord } from "./flow.ts";
  */
 const CLOSED_KEPT = 1024;
 
-/** Flows by slot, then host, then port: 54 ns a look-up, where one joined string costs 133. */
+/** Flows by slot, then host, then port: 54 ns a look-up, while one joined string costs 133. */
 export class FlowIndex<D> {
   readonly #slots: Map<string, Map<number, FlowRecord<D>>>[] = [];
   /** Closed flows that the maps still know. */

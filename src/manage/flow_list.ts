@@ -5,15 +5,21 @@
  * @module
  */
 
-import type { FlowRecord } from "./flow.ts";
+/** What a list goes through: only the list itself changes these. */
+export interface Listed<T extends Listed<T>> {
+  /** The list that it is in. */
+  list: FlowList<T> | undefined;
+  before: T | undefined;
+  after: T | undefined;
+}
 
 /** A list of flows, each of which is in one list at most. */
-export class FlowList<D> {
-  #first: FlowRecord<D> | undefined;
-  #last: FlowRecord<D> | undefined;
+export class FlowList<T extends Listed<T>> {
+  #first: T | undefined;
+  #last: T | undefined;
 
   /** The one that was added first; `undefined` if there is none. */
-  get first(): FlowRecord<D> | undefined {
+  get first(): T | undefined {
     return this.#first;
   }
 
@@ -22,7 +28,7 @@ export class FlowList<D> {
    *
    * @param flow The flow; leaves the list that it is in, if any
    */
-  add(flow: FlowRecord<D>): void {
+  add(flow: T): void {
     if (flow === this.#last) return;
     flow.list?.delete(flow);
     flow.list = this;
@@ -37,7 +43,7 @@ export class FlowList<D> {
    *
    * @param flow The flow, in this list
    */
-  delete(flow: FlowRecord<D>): void {
+  delete(flow: T): void {
     const { before, after } = flow;
     if (before === undefined) this.#first = after;
     else before.after = after;

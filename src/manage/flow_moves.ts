@@ -8,7 +8,7 @@ import type { FlowData } from "./flow_data.ts";
 import type { ListenerState } from "./session.ts";
 
 /**
- * Tells whether a reload has taken a flow's target away.
+ * Reports whether a reload has taken a flow's target away.
  *
  * @param data The flow
  * @param upstreams The upstreams as they are now
@@ -24,7 +24,7 @@ export function isGone(
 }
 
 /**
- * Tells whether any target is dead, so that looking for its flows makes sense.
+ * Reports whether any target is dead, so that looking for its flows makes sense.
  *
  * @param listener Whose upstreams to look at
  * @returns Whether one is down or ejected

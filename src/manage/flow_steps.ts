@@ -60,7 +60,7 @@ export class FlowSteps {
   }
 
   /**
-   * Goes on with what is certain, where no more datagrams come or may be held.
+   * Goes on with what is certain, if no more datagrams come or may be held.
    *
    * @param flow The flow
    * @param end Why no more is read
@@ -73,7 +73,7 @@ export class FlowSteps {
    * Chooses a flow's route and opens its way to the target.
    *
    * @param flow The flow
-   * @param detected What it is; unset where no route needs to know
+   * @param detected What it is; unset if no route needs to know
    */
   route(flow: Flow<FlowData>, detected?: Detected): void {
     const { data } = flow;
@@ -131,7 +131,7 @@ export class FlowSteps {
       },
       onError: (error) => this.#parts.traffic.targetBroke(flow, error),
     });
-    // No await where there is nothing to wait for: the rest of a batch is not held, but forwarded.
+    // No await if there is nothing to wait for: the rest of a batch is not held, but forwarded.
     const server = dialed instanceof Promise ? await dialed : dialed;
     if (server === undefined) return;
     const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
@@ -183,7 +183,7 @@ export class FlowSteps {
  * Says what the router is asked about a flow.
  *
  * @param host Its client's address
- * @param detected What it is; unset where no route needs to know
+ * @param detected What it is; unset if no route needs to know
  * @returns What is known of it
  */
 export function seenOf(host: string, detected: Detected | undefined): Seen {

@@ -28,7 +28,7 @@ export const HELD_OVERHEAD = 400;
 
 /**
  * Flows that end for one newcomer at most: one for a place in the table, one for a descriptor. More would
- * let a datagram end many where a reload has lowered the limit.
+ * let a datagram end many if a reload has lowered the limit.
  */
 const MOST_DISPLACED = 2;
 
@@ -56,9 +56,9 @@ export class FlowTable<D> {
   /** All flows, dense, so that a sweep is a plain loop that allocates nothing. */
   readonly #all: FlowRecord<D>[] = [];
   /** Of which the client has sent one datagram and the target none, in order of age. */
-  readonly #unanswered = new FlowList<D>();
+  readonly #unanswered = new FlowList<FlowRecord<D>>();
   /** Of which the client has sent one datagram and the target has answered, the quietest first. */
-  readonly #answered = new FlowList<D>();
+  readonly #answered = new FlowList<FlowRecord<D>>();
   #now = -Infinity;
   #held = 0;
 
@@ -81,7 +81,7 @@ export class FlowTable<D> {
   }
 
   /**
-   * Tells how many client addresses the table knows, each once per slot: those of flows that live,
+   * Reports how many client addresses the table knows, each once per slot: those of flows that live,
    * and until the next sweep those of flows that have closed.
    *
    * @returns The number of addresses
@@ -337,7 +337,7 @@ export class FlowTable<D> {
   }
 
   /**
-   * Asks last, as an admission counts, and again where another flow has made room; gives back what
+   * Asks last, as an admission counts, and again if another flow has made room; gives back what
    * {@linkcode #refusal} took when it is denied.
    */
   #admit(host: string, port: number, bytes: number): DropReason | undefined {
@@ -352,7 +352,7 @@ export class FlowTable<D> {
     }
   }
 
-  /** Tells why a datagram cannot be held; where it can, its memory is taken. */
+  /** Reports why a datagram cannot be held; where it can, its memory is taken. */
   #refusal(bytes: number, flow?: FlowRecord<D>): DropReason | undefined {
     const heldDatagrams = flow?.held.length ?? 0;
     const heldBytes = flow?.heldBytes ?? 0;

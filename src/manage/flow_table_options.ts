@@ -14,6 +14,7 @@ export type Shortage = "limit_flows" | "no_descriptors";
  * Reports whether a newcomer was refused for something that the end of another flow gives.
  *
  * @param reason Why it was refused
+ * @returns Whether making room helps
  */
 export function isShortage(reason: DropReason): reason is Shortage {
   return reason === "limit_flows" || reason === "no_descriptors";

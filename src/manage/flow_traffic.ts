@@ -9,9 +9,8 @@ import type { DatagramSocket, Io, IoFailure } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { concatenate } from "../wire/bytes.ts";
 import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flow_data.ts";
+import { type FlowData, NOTHING } from "./flow_data.ts";
 import type { FlowTable } from "./flow_table.ts";
-import { NOTHING } from "./preface.ts";
 
 /** The first bit of a QUIC long header. */
 const LONG_HEADER = 0x80;
@@ -46,7 +45,7 @@ export class FlowTraffic {
    *
    * @param flow The flow
    * @param by Through whose socket; its own unless given
-   * @returns A promise where that takes its time; it never rejects
+   * @returns A promise if that takes its time; it never rejects
    */
   flush(flow: Flow<FlowData>, by: Flow<FlowData> = flow): Promise<void> | undefined {
     for (let held = this.#table.nextHeld(flow); held; held = this.#table.nextHeld(flow)) {
@@ -60,7 +59,7 @@ export class FlowTraffic {
    *
    * @param flow The flow
    * @param bytes The datagram, borrowed until the promise settles
-   * @returns A promise where that takes its time; it never rejects
+   * @returns A promise if that takes its time; it never rejects
    */
   send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     const { data } = flow;
@@ -81,7 +80,7 @@ export class FlowTraffic {
    *
    * @param flow The flow
    * @param bytes The datagram, borrowed until the promise settles
-   * @returns A promise where that takes its time; it never rejects
+   * @returns A promise if that takes its time; it never rejects
    */
   reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     const { data } = flow;

@@ -250,7 +250,7 @@ export class Flows {
     }
   }
 
-  /** Drops what tells something else than its flow was routed by. */
+  /** Drops a datagram that says something else than its flow was routed by. */
   #contradicts(slot: number, bytes: Uint8Array, { hostname, port }: DatagramAddress): boolean {
     const flow = this.#table.find(slot, hostname, port);
     if (flow === undefined || flow.data.watches.every((watch) => watch.allows(bytes))) return false;

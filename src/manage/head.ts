@@ -149,7 +149,7 @@ export class Head extends Holder {
   }
 
   /**
-   * Tells what there is for a relay that ends the pending read: what that has brought by then counts.
+   * Reports what there is for a relay that ends the pending read: what that has brought by then counts.
    *
    * @returns All bytes, and whether the client has ended
    * @throws {Error} when the pending read has failed
@@ -177,7 +177,7 @@ export class Head extends Holder {
   }
 
   /**
-   * Ends the holding where there will be no relay, or once that has delivered it: gives the buffer back as
+   * Ends the holding if there will be no relay, or once that has delivered it: gives the buffer back as
    * soon as it is unused. The head itself may live as long as its session.
    */
   discard(): void {

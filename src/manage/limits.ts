@@ -74,7 +74,7 @@ export interface LimitsOptions {
 }
 
 /**
- * Tells whether a listener limits sources, so that they have to be counted.
+ * Reports whether a listener limits sources, so that they have to be counted.
  *
  * @param config The listener's limits
  * @returns Whether it does

@@ -28,7 +28,7 @@ const ASK_MS = 5000;
 
 /** What a {@linkcode HeapGuard} asks. */
 export interface HeapGuardOptions {
-  /** Tells how full the heap is. */
+  /** Reports how full the heap is. */
   readonly read: () => HeapUse;
   /** Collects all garbage. */
   readonly collect: () => void;

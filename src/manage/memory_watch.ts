@@ -22,10 +22,10 @@ const LOOK_MS = 1000;
 const AGAIN_MS = 60_000;
 
 /**
- * Tells how many bytes of resident memory a configuration lets the process have.
+ * Reports how many bytes of resident memory a configuration lets the process have.
  *
  * @param limits The process's limits
- * @param machine Bytes that the process may have at all; unset if the system does not tell
+ * @param machine Bytes that the process may have at all; unset if the system does not say
  * @returns Bytes; `Infinity` if there is no limit
  */
 export function memoryLimit(limits: Config["limits"], machine: number | undefined): number {
@@ -38,7 +38,7 @@ export interface MemoryWatchOptions {
   readonly pressure: Pressure;
   /** Gives the sum of all counters. */
   readonly totals: () => Counters;
-  /** Tells how much lives, in any unit. */
+  /** Reports how much lives, in any unit. */
   readonly lives: () => number;
   /** Whether a data plane is in this thread: then it watches the heap. */
   readonly shared: boolean;
@@ -59,7 +59,7 @@ export class MemoryWatch {
   #lookAt = 0;
   #warnAt = 0;
 
-  /** @param options Whom to tell, and what to ask */
+  /** @param options What to ask, and what to call */
   constructor(options: MemoryWatchOptions) {
     this.#options = options;
     this.#resident = new ResidentGuard(() => options.pressure.askToCollect());

@@ -10,11 +10,8 @@ import type { Upstream } from "../resolve/upstream.ts";
 import { isWildcard, unmapHost } from "../wire/address.ts";
 import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flow_data.ts";
+import { type FlowData, NOTHING } from "./flow_data.ts";
 import type { Session } from "./session.ts";
-
-/** No preface. */
-export const NOTHING: Uint8Array = new Uint8Array();
 
 /**
  * Makes what a session's target hears first.
@@ -46,7 +43,7 @@ export function flowPreface(
   local: Endpoint,
 ): Uint8Array {
   if (upstream.config.send_proxy_protocol !== "v2") return NOTHING;
-  // The address written to, if a wildcard socket can tell. What it is bound to is nobody's address.
+  // The address written to, if a wildcard socket knows it. What it is bound to is nobody's address.
   const written = flow.data.client?.local;
   const host = written === undefined || written === "" ? local.host : written;
   return encodeProxyHeader("v2", {

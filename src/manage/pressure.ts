@@ -1,6 +1,6 @@
 /**
  * Where the threads of a process tell each other that memory is short: in shared memory, so that
- * asking costs two reads. Knows not how they find out.
+ * asking costs two reads. Does not know how they find out.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const COLLECT = 1;
 const WORKERS = 2;
 
 /**
- * Tells how much memory it takes.
+ * Reports how much memory it takes.
  *
  * @param workers How many workers share it
  * @returns Bytes

@@ -34,7 +34,7 @@ export class QuicClients {
   readonly #table: FlowTable<FlowData>;
   readonly #parts: ClientsParts;
   /** Those that have had more than one flow. */
-  readonly #lanes = new Map<string, QuicLanes>();
+  readonly #lanes = new Map<string, QuicLanes<FlowData>>();
 
   /**
    * @param table The flows
@@ -97,7 +97,7 @@ export class QuicClients {
   /** Makes a lane free for one more flow of a client's. */
   #free(slot: number, from: ClientAddress): number {
     const key = keyOf(slot, from);
-    const lanes = this.#lanes.get(key) ?? new QuicLanes(key);
+    const lanes = this.#lanes.get(key) ?? new QuicLanes<FlowData>(key);
     const first = this.#table.find(slot, from.hostname, from.port);
     if (first !== undefined) lanes.put(first);
     const { lane, flow } = lanes.next();
@@ -117,7 +117,7 @@ export class QuicClients {
     const key = keyOf(flow.slot - lane, { hostname: flow.host, port: flow.port });
     const known = this.#lanes.get(key);
     // The others may have made room for this one.
-    const lanes = known ?? (lane === 0 ? undefined : new QuicLanes(key));
+    const lanes = known ?? (lane === 0 ? undefined : new QuicLanes<FlowData>(key));
     if (lanes === undefined) return;
     this.#lanes.set(key, lanes);
     lanes.put(flow);

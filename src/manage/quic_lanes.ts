@@ -1,6 +1,6 @@
 /**
  * The QUIC connections of one client address that go different ways: each has a flow of its own, and
- * connection IDs tell which one a datagram is for. Knows no socket, route or key.
+ * connection IDs show which one a datagram is for. Knows no socket, route or key.
  *
  * @module
  */
@@ -8,13 +8,21 @@
 import type { Route } from "../resolve/router.ts";
 import { readLongHeader } from "../wire/quic_ids.ts";
 import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flow_data.ts";
 
 /** Flows that one client address may have at once. */
 export const LANES = 4;
 /** Connection IDs that are remembered of one flow; the oldest is forgotten first. */
 const MOST_IDS = 8;
 const LONG_HEADER = 0x80;
+
+/** What lanes have to know of a flow, and what they leave there. */
+export interface LaneData<D extends LaneData<D>> {
+  /** The route that took it. */
+  readonly route: Route | undefined;
+  readonly ids: ConnectionIds | undefined;
+  /** Its client's lanes, if there are several. */
+  lanes: QuicLanes<D> | undefined;
+}
 
 /** The connection IDs by which clients address one flow's target. */
 export class ConnectionIds {
@@ -69,6 +77,7 @@ export class ConnectionIds {
    * Reports whether an ID is one of them.
    *
    * @param id The ID
+   * @returns Whether it is
    */
   has(id: Uint8Array): boolean {
     return this.#ids.some((known) => known.length === id.length && isAt(known, id, 0));
@@ -78,6 +87,7 @@ export class ConnectionIds {
    * Reports whether a packet with a short header, which does not say how long its ID is, is for one.
    *
    * @param datagram The packet
+   * @returns Whether it begins with one of these IDs
    */
   takesShort(datagram: Uint8Array): boolean {
     return this.#ids.some((known) => known.length > 0 && isAt(known, datagram, 1));
@@ -97,20 +107,20 @@ function isAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
  * @param flows Where to look; their routes may be of the configuration before
  * @returns The flow, if there is one that goes on
  */
-export function goingTo(
+export function goingTo<D extends LaneData<D>>(
   { index, upstream }: Route,
-  flows: readonly Flow<FlowData>[],
-): Flow<FlowData> | undefined {
+  flows: readonly Flow<D>[],
+): Flow<D> | undefined {
   return flows.find(({ stale, data: { route } }) =>
     !stale && route?.index === index && route.upstream === upstream
   );
 }
 
 /** The flows of one client address. */
-export class QuicLanes {
+export class QuicLanes<D extends LaneData<D>> {
   /** What the address is known by. */
   readonly key: string;
-  readonly #flows: (Flow<FlowData> | undefined)[] = new Array(LANES).fill(undefined);
+  readonly #flows: (Flow<D> | undefined)[] = new Array(LANES).fill(undefined);
 
   /** @param key What the address is known by */
   constructor(key: string) {
@@ -118,7 +128,7 @@ export class QuicLanes {
   }
 
   /** Those that live, in the order of their lanes. */
-  get flows(): Flow<FlowData>[] {
+  get flows(): Flow<D>[] {
     return this.#flows.filter((flow) => flow !== undefined);
   }
 
@@ -127,7 +137,7 @@ export class QuicLanes {
    *
    * @returns A free lane; otherwise that of the flow which has been silent longest, and which has to end
    */
-  next(): { readonly lane: number; readonly flow: Flow<FlowData> | undefined } {
+  next(): { readonly lane: number; readonly flow: Flow<D> | undefined } {
     let lane = 0;
     for (let i = 0; i < LANES; i++) {
       const flow = this.#flows[i];
@@ -142,7 +152,7 @@ export class QuicLanes {
    *
    * @param flow The flow
    */
-  put(flow: Flow<FlowData>): void {
+  put(flow: Flow<D>): void {
     this.#flows[flow.slot % LANES] = flow;
     flow.data.lanes = this;
   }
@@ -153,7 +163,7 @@ export class QuicLanes {
    * @param flow The flow
    * @returns Whether none is left
    */
-  drop(flow: Flow<FlowData>): boolean {
+  drop(flow: Flow<D>): boolean {
     const lane = flow.slot % LANES;
     if (this.#flows[lane] === flow) this.#flows[lane] = undefined;
     return this.#flows.every((one) => one === undefined);
@@ -163,10 +173,10 @@ export class QuicLanes {
    * Finds the flows that a datagram is for.
    *
    * @param datagram A datagram that begins no connection
-   * @returns One flow if its connection ID is known, or if it has a long header. An ID that came up
-   * under encryption nobody but the target knows: then all flows, of which the others' targets ignore it
+   * @returns One flow if its connection ID is known, or if it has a long header. Only the
+   * target knows an ID that it gave out under encryption: then all flows, and the targets of the others ignore it
    */
-  takers(datagram: Uint8Array): Flow<FlowData>[] {
+  takers(datagram: Uint8Array): Flow<D>[] {
     const { flows } = this;
     const first = flows.slice(0, 1);
     if (datagram.length === 0) return first;

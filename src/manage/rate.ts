@@ -1,5 +1,5 @@
 /**
- * A token bucket by the coarse clock. Knows not what is counted.
+ * A token bucket by the coarse clock. Does not know what is counted.
  *
  * @module
  */

@@ -232,7 +232,7 @@ async function detect(
   }
 }
 
-/** Tells what is detected after an arrival; `undefined` where it takes more. */
+/** Reports what is detected after an arrival; `undefined` where it takes more. */
 function judge(
   { listener: { config } }: Session,
   head: Head,

@@ -25,7 +25,7 @@ export interface ListenerState {
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly limits: Limits;
   readonly counters: Counters;
-  /** Tells whether a peer may send a PROXY header. */
+  /** Reports whether a peer may send a PROXY header. */
   readonly trusts: (host: string) => boolean;
 }
 

@@ -144,7 +144,7 @@ export class Sessions {
 
   /** Ends a session in which nothing has moved for its idle time, in the kernel's queues neither. */
   #idle(session: Session, now: number): void {
-    // Half of the idle time ago, where no byte has moved since: asked once, as asking is a system call.
+    // Half of the idle time ago, if no byte has moved since: asked once, as asking is a system call.
     if (session.queuedSince !== session.lastActive) {
       session.queuedSince = session.lastActive;
       session.queued = queuedBytes(session);
@@ -154,7 +154,7 @@ export class Sessions {
     else this.end(session, "idle_timeout");
   }
 
-  /** Tells how the session's target stands, once it has sent something. */
+  /** Reports how the session's target stands, once it has sent something. */
   #notice(session: Session): void {
     if (session.answered || session.down === 0) return;
     session.answered = true;

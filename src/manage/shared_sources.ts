@@ -28,7 +28,7 @@ const SKEW_MS = 2000;
 const SPINS = 1000;
 
 /**
- * Tells how much memory a table takes.
+ * Reports how much memory a table takes.
  *
  * @param workers How many workers share it
  * @returns Bytes

@@ -1,6 +1,7 @@
 /**
- * What becomes of a session or flow that may have told facts which could not be read: because its protocol
- * is certain, or because it stopped while it could still become one that has such facts. Knows the listener's policy, never what made them unreadable.
+ * What becomes of a session or flow whose facts could not be read: because its protocol is certain, or
+ * because it stopped while it could still become one that has such facts. Knows the listener's policy,
+ * never what made them unreadable.
  *
  * @module
  */
@@ -14,7 +15,7 @@ export const UNREADABLE =
   "The protocol is certain, but a name or fact that routes ask for could not be read";
 
 /**
- * Reports whether a session or flow is closed because facts that it may have told could not be read.
+ * Reports whether a session or flow is closed because its facts could not be read.
  *
  * @param listener Whose client it is
  * @param detected What detection found out

@@ -81,7 +81,7 @@ export class AccessLog {
     this.flush();
   }
 
-  /** Tells what was left out so far. */
+  /** Reports what was left out so far. */
   flush(): void {
     const leftOut = this.#sampler.leftOut();
     if (leftOut !== undefined) this.#options.onLeftOut(leftOut);

@@ -123,7 +123,7 @@ export class AccessSampler {
   }
 
   /**
-   * Tells what was left out since it was asked last.
+   * Reports what was left out since it was asked last.
    *
    * @returns The counts, in the order of {@linkcode CLOSE_REASONS}; `undefined` where nothing was
    */

@@ -17,7 +17,7 @@ export const LIFE_BOUNDS: readonly number[] = [
 ];
 
 /**
- * Tells how many numbers a histogram takes.
+ * Reports how many numbers a histogram takes.
  *
  * @param bounds Its buckets' upper bounds
  * @returns One a bucket, one for what is above, one for the sum

@@ -53,7 +53,7 @@ export const formatJson: TextFormatter = getJsonLinesFormatter({
 });
 
 /**
- * Tells how lines of a format are written.
+ * Reports how lines of a format are written.
  *
  * @param format The configuration's `log.format`
  * @returns The formatter

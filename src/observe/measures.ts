@@ -90,7 +90,7 @@ export type ReloadOutcome = typeof RELOAD_RESULTS[number];
 
 /**
  * What clients of the admin address lose their place for: a request that had not arrived, an answer that
- * was not read, a turn where too many had asked.
+ * was not read, a turn when too many had asked.
  */
 export const DISPLACEMENTS = ["request", "answer", "turn"] as const;
 

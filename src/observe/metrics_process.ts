@@ -60,7 +60,7 @@ export const PROCESS_METRICS: readonly Metric[] = [
     collect: ({ heaps }, add) => heaps.forEach(({ used }, worker) => add(used, String(worker))),
   }),
   metric("gauge", "shunt_heap_limit_bytes{worker}", {
-    help: "What it may hold; the worker takes nothing new at three quarters of it",
+    help: "What it may hold; the worker takes nothing new at 70 % of it",
     collect: ({ heaps }, add) => heaps.forEach(({ limit }, worker) => add(limit, String(worker))),
   }),
   metric("gauge", "shunt_memory_short{worker}", {
@@ -96,7 +96,7 @@ export const PROCESS_METRICS: readonly Metric[] = [
   }),
   metric("counter", "shunt_admin_displaced_total{what}", {
     help: "Clients of the admin address that lost their place to others: with a request that had " +
-      "not arrived, an answer that they did not read, or without a turn where too many had asked",
+      "not arrived, an answer that they did not read, or without a turn when too many had asked",
     collect: ({ process }, add) => {
       for (const what of DISPLACEMENTS) add(process.admin.displaced[what], what);
     },

@@ -21,7 +21,7 @@ interface Instrument {
 /**
  * Has all metrics exported, where Deno was asked to; else nothing ever asks for them.
  *
- * @param source Tells what was counted, once for each export
+ * @param source Reports what was counted, once for each export
  */
 export function openMetrics(source: { measures(): Measures }): void {
   const meter = metrics.getMeter("shunt", project.version);

@@ -69,7 +69,7 @@ export const DROP_TEXTS = {
   limit_openings:
     "More than 10,000 datagrams a second and thread came that may open QUIC connections of clients " +
     "without an answer",
-  other_hello: "It tells another QUIC hello than the one that its flow was routed by",
+  other_hello: "It carries another QUIC hello than the one by which its flow was routed",
   held_bytes: "The flow holds `detect.max_bytes`",
   held_datagrams: "The flow holds as many datagrams as may wait",
   detect_memory: "All sessions and flows together hold `limits.detect_memory`",
@@ -80,7 +80,7 @@ export const DROP_TEXTS = {
   not_target: "It came from someone who is not the flow's target",
   own_address: "It claims to come from an address that shunt itself listens on",
   hidden_initial:
-    "On a flow that runs, a QUIC Initial lay behind another packet, where it could begin a " +
+    "On a running flow, a QUIC Initial lay behind another packet, where it could begin a " +
     "connection unread",
   builtin_rate: "A built-in target had given as many answers in a second as it may",
   draining: "New flows are not taken while shunt drains",

@@ -17,7 +17,7 @@ export interface Telemetry {
   /**
    * Has metrics exported.
    *
-   * @param source Tells what was counted, once for each export
+   * @param source Reports what was counted, once for each export
    */
   readonly openMetrics: (source: { measures(): Measures }) => void;
 }
@@ -25,7 +25,7 @@ export interface Telemetry {
 /**
  * Begins to export.
  *
- * @param rate Tells how many sessions and flows a second are traced at the most; 0 = no limit
+ * @param rate Reports how many sessions and flows a second are traced at the most; 0 = no limit
  * @returns What takes it; `undefined` where Deno was not asked to
  */
 export async function openTelemetry(rate: () => number): Promise<Telemetry | undefined> {

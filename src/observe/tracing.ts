@@ -89,7 +89,7 @@ const FAILED: Readonly<
 /**
  * Begins to trace, where Deno was asked to.
  *
- * @param rate Tells how many sessions and flows a second are traced at the most; 0 = no limit
+ * @param rate Reports how many sessions and flows a second are traced at the most; 0 = no limit
  * @returns Makes the spans of what has ended; `undefined` where Deno was not asked to trace
  */
 export function openTracing(rate: () => number): ((record: AccessRecord) => void) | undefined {

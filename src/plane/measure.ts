@@ -24,7 +24,7 @@ export interface Measured {
   /** Listeners that a reload has removed. */
   readonly removed: readonly { readonly name: string; readonly shared: SharedView }[];
   readonly upstreams: readonly Upstream[];
-  /** Tells what is known of a target, by the names of its upstream and itself. */
+  /** Reports what is known of a target, by the names of its upstream and itself. */
   readonly health: (upstream: string, target: string) => HealthReport | undefined;
   readonly dns: DnsMeasures;
   /** Bytes of resident memory that there may be. */

@@ -62,7 +62,7 @@ export interface PlaneOptions {
   readonly look: Look;
   /** Gets a record of each session and flow at its end. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  /** Tells whether anybody wants such records now: making one costs 1 µs. */
+  /** Reports whether anybody wants such records now: making one costs 1 µs. */
   readonly records: () => boolean;
 }
 
@@ -183,7 +183,7 @@ export class Plane {
     const { io, reusePort } = this.#options;
     const { known } = this.#bindings;
     const now = () => this.clock.now;
-    // First, for what is bound is to be let go of where anything after it fails.
+    // First, for what is bound is to be let go of if anything after it fails.
     const states = yield* prepareStates(config, { shared, now, previous: this.#states });
     const bound = yield* bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
     const addresses: Record<string, BoundAddresses> = {};

@@ -74,7 +74,7 @@ export interface SharedMemory {
 }
 
 /**
- * Of the descriptors, what flows may have where there is TCP too: a datagram that claims any source
+ * Of the descriptors, what flows may have if there is TCP too: a datagram that claims any source
  * address begins a flow, a session takes a handshake.
  */
 const FLOWS_SHARE = 0.75;

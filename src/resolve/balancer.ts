@@ -18,7 +18,7 @@ export type Policy = (client: SocketAddress, tried: readonly Target[]) => Target
 export interface PolicyInput {
   /** The targets to choose from, each with a weight above 0. */
   readonly targets: readonly Target[];
-  /** Tells whether a target may be chosen for a client that has tried some already. */
+  /** Reports whether a target may be chosen for a client that has tried some already. */
   readonly free: (target: Target, tried: readonly Target[]) => boolean;
   /** Gives numbers from 0 up to, but not, 1. */
   readonly random: () => number;

@@ -56,7 +56,7 @@ export class AddressSet {
   }
 
   /**
-   * Tells whether an address is in one of the networks. `::/0` is every IPv6 address and no IPv4
+   * Reports whether an address is in one of the networks. `::/0` is every IPv6 address and no IPv4
    * one; an IPv4-mapped address counts as the IPv4 address that it carries.
    *
    * @param source IP literal

@@ -229,7 +229,7 @@ export class TargetHealth {
   }
 
   /**
-   * Tells what is known.
+   * Reports what is known.
    *
    * @returns A copy
    */

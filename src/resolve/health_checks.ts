@@ -130,7 +130,7 @@ export class HealthChecks {
   }
 
   /**
-   * Tells what is known of a target.
+   * Reports what is known of a target.
    *
    * @param upstream The upstream's name
    * @param target The target's name

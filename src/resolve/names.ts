@@ -71,7 +71,7 @@ export class NameSet {
   }
 
   /**
-   * Tells whether a pattern matches. Takes time in proportion to the longest pattern at most,
+   * Reports whether a pattern matches. Takes time in proportion to the longest pattern at most,
    * whatever the number of patterns and the length of the name: names come from clients.
    *
    * @param name The name as detectors report it and {@linkcode normalizeName} makes it

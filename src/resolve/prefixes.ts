@@ -19,7 +19,7 @@ export class PrefixSet {
   }
 
   /**
-   * Tells whether a text matches.
+   * Reports whether a text matches.
    *
    * @param text The text
    * @returns `false` where no pattern takes it

@@ -142,7 +142,7 @@ async function probeAddress(address: StreamAddress, options: AttemptOptions): Pr
   signal.addEventListener("abort", close, { once: true });
   try {
     signal.throwIfAborted();
-    // A target that traffic is introduced to may take offence at who says nothing.
+    // A target that expects a header of all traffic may refuse a check that sends none.
     await writeAll(stream, header);
     if (probe === "tcp") return;
     const port = address.kind === "inet" ? address.port : 80;

@@ -23,7 +23,7 @@ const WORDS: Readonly<Record<string, string>> = {
  * Shakes hands and closes.
  *
  * @param address Where to connect to
- * @param options The target's host, which is asked for by SNI where it is a name (RFC 6066 §3), what the
+ * @param options The target's host, which is asked for by SNI if it is a name (RFC 6066 §3), what the
  * target hears before the handshake, and what gives up
  * @returns A promise that resolves once the handshake is complete
  * @throws {Error} when it cannot be completed

@@ -115,7 +115,7 @@ function anyOf(set: ReadonlySet<string>, values: readonly string[]): boolean {
   return false;
 }
 
-/** Whether a route asks for nothing that the client's bytes tell. */
+/** Whether a route asks for nothing that the client's bytes say. */
 function isBlind({ protocol, sni, alpn, ja4, host }: Compiled): boolean {
   return protocol === undefined && sni === undefined && alpn === undefined && ja4 === undefined &&
     host === undefined;
@@ -306,7 +306,7 @@ export class Router {
   }
 
   /**
-   * Tells whether the client's bytes can make a difference to the choice. They cannot where the
+   * Reports whether the client's bytes can make a difference to the choice. They cannot where the
    * first route that this transport and source can match asks for nothing else, or where there is
    * none: then {@linkcode match} may be asked at once, with protocol `silent`, and a server that
    * speaks first loses no time.

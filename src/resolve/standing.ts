@@ -50,7 +50,7 @@ export class Standing {
   }
 
   /**
-   * Tells whether a reason holds.
+   * Reports whether a reason holds.
    *
    * @param reason The reason
    */

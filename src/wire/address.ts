@@ -30,7 +30,7 @@ export type TargetAddress =
   | { readonly kind: "builtin"; readonly name: BuiltinName };
 
 /**
- * Tells whether a text is an IP literal.
+ * Reports whether a text is an IP literal.
  *
  * @param host The text, without brackets
  * @returns `true` for IPv4 and IPv6 literals
@@ -160,6 +160,7 @@ export function boundHost(host: string): string {
  * Reports whether a host stands for all addresses of a machine: a place to bind to, and nobody's address.
  *
  * @param host IP literal in any spelling
+ * @returns Whether it is `0.0.0.0` or `::`
  */
 export function isWildcard(host: string): boolean {
   const canonical = canonicalHost(host);
@@ -167,10 +168,11 @@ export function isWildcard(host: string): boolean {
 }
 
 /**
- * Tells whether a socket would be bound to one port of one address with others: a wildcard takes it on all.
+ * Reports whether a socket would be bound to one port of one address with others: a wildcard takes it on all.
  *
  * @param at Host, in any spelling, and port
  * @param others `IP:PORT` of each; other texts overlap with nothing
+ * @returns Whether it overlaps with any of them
  */
 export function overlaps(
   at: { readonly host: string; readonly port: number },

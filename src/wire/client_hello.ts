@@ -67,7 +67,7 @@ const MAX_IP = 45;
 const INVALID: HelloResult = Object.freeze({ kind: "invalid" });
 
 /**
- * Tells whether the length in a ClientHello's handshake header can be one.
+ * Reports whether the length in a ClientHello's handshake header can be one.
  *
  * @param body Bytes that follow the handshake header
  * @returns `false` where no ClientHello has so few or so many
@@ -104,7 +104,7 @@ export function parseClientHello(handshake: Uint8Array, asked: AlpnSet = NO_ALPN
 }
 
 /**
- * Tells whether a cipher suite, extension, version or the like is one that clients make up, so that
+ * Reports whether a cipher suite, extension, version or the like is one that clients make up, so that
  * servers stay used to what they do not know (RFC 8701 §2).
  *
  * @param value 0 to 65,535

@@ -3,7 +3,7 @@
  * aes.ts.
  *
  * Why by hand: the tag is checked before anything is decrypted, so that a forgery of 1,200 bytes costs
- * 6 µs and makes no garbage; with `node:crypto`, which tells by throwing, it costs 13 to 16.
+ * 6 µs and makes no garbage; with `node:crypto`, which throws if the tag is wrong, it costs 13 to 16.
  *
  * @module
  */

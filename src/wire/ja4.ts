@@ -141,7 +141,7 @@ function collect(message: Uint8Array, hello: ClientHello, carrier: Carrier): num
 }
 
 /**
- * Code of the character that stands for one end of the ALPN name whose length stands at an index: of the name itself where both ends
+ * Code of the character that stands for one end of the ALPN name whose length stands at an index: of the name itself if both ends
  * are letters or digits, else of its hex form.
  */
 function alpnEnd(
@@ -232,7 +232,7 @@ const FORM = [
 const START = new RegExp(`^${FORM.reduceRight((rest, one) => `(?:${one}${rest})?`, "")}$`);
 
 /**
- * Tells whether text is a fingerprint.
+ * Reports whether text is a fingerprint.
  *
  * @param text The text
  * @returns `false` where no client can have it
@@ -242,7 +242,7 @@ export function isJa4(text: string): boolean {
 }
 
 /**
- * Tells whether text is a fingerprint or the beginning of one.
+ * Reports whether text is a fingerprint or the beginning of one.
  *
  * @param text The text
  * @returns `false` where no fingerprint begins so

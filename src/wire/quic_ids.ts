@@ -1,5 +1,5 @@
 /**
- * Connection IDs in the clear (RFC 8999 §5, RFC 9000 §17): who a QUIC packet is for, as far as that can be
+ * Connection IDs in the clear (RFC 8999 §5, RFC 9000 §17): which connection a QUIC packet is for, as far as that can be
  * told without keys. Knows no flow.
  *
  * @module
@@ -30,6 +30,7 @@ export interface LongHeader {
  * every datagram has to pass.
  *
  * @param datagram The datagram
+ * @returns Whether it is worth a closer look
  */
 export function mayBeginQuic(datagram: Uint8Array): boolean {
   return datagram.length >= MIN_INITIAL_BYTES && datagram[0]! >= LONG_HEADER;
@@ -65,6 +66,7 @@ function versionOf(datagram: Uint8Array): QuicVersion | undefined {
  * packet. Clients send theirs first (RFC 9000 §12.2), servers read it wherever it is.
  *
  * @param datagram A datagram whose first Initial packet, if it comes first, did not authenticate
+ * @returns `true` too if it has more packets than are looked at
  */
 export function hidesInitial(datagram: Uint8Array): boolean {
   let at = 0;

@@ -61,7 +61,7 @@ export function varint(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Tells how long a variable-length integer is.
+ * Reports how long a variable-length integer is.
  *
  * @param bytes Where it lies
  * @param at Index of its first byte, within the bytes

@@ -33,7 +33,7 @@ const MEANINGS: Readonly<Record<number, readonly [name: string, failure: IoFailu
 };
 
 /**
- * Tells whether an errno is the socket's own. Others (EINTR, say, or what the runtime left behind
+ * Reports whether an errno is the socket's own. Others (EINTR, say, or what the runtime left behind
  * between the call and the look at errno) mean that the call is to be made again.
  *
  * @param errno The errno
@@ -83,7 +83,7 @@ export function closedError(): LibcError {
 }
 
 /**
- * Tells what an error of these sockets means.
+ * Reports what an error of these sockets means.
  *
  * @param error Anything thrown
  * @returns Its meaning

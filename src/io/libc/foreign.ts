@@ -1,5 +1,5 @@
 /**
- * What libc finds out and changes about TCP sockets that are not its own: Deno's, which tell neither
+ * What libc finds out and changes about TCP sockets that are not its own: Deno's, which reveal neither
  * their descriptor nor what the kernel has still to send. Knows no stream.
  *
  * @module
@@ -32,7 +32,7 @@ const requestView = new DataView(request.buffer);
 const answer = new Uint8Array(1024);
 const answerView = new DataView(answer.buffer);
 
-/** Set where there can be no socket that asks. */
+/** Set if there can be no socket that asks. */
 const NEVER = -1;
 /** Set while there is none for want of descriptors. */
 const LATER = -2;

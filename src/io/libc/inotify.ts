@@ -11,14 +11,14 @@ import * as abi from "./abi.ts";
 import { libcError } from "./errors.ts";
 import { openLibc } from "./symbols.ts";
 
-/** What happened: what Deno calls it, and `missed` where the kernel dropped events. */
+/** What happened: what Deno calls it, and `missed` if the kernel dropped events. */
 export type FileEventKind = "modify" | "access" | "create" | "remove" | "rename" | "missed";
 
 /**
  * Takes an event.
  *
  * @param kind `modify` for a write or a change of attributes, `access` for a close after writing
- * @param path What it happened to; the watched path itself where events were missed
+ * @param path What it happened to; the watched path itself if events were missed
  */
 export type OnFileEvent = (kind: FileEventKind, path: string) => void;
 
@@ -51,7 +51,7 @@ export class Inotify implements Disposable {
   /** By the kernel's descriptor: one inode has one, by whatever path. */
   readonly #watches = new Map<number, Set<Subscription>>();
 
-  /** @throws {LibcError} where the kernel gives no more of them */
+  /** @throws {LibcError} if the kernel gives no more of them */
   constructor() {
     const { libc, errno } = openLibc();
     this.#fd = libc.inotify_init1(abi.IN_FLAGS);
@@ -64,8 +64,8 @@ export class Inotify implements Disposable {
    * @param path Where it is
    * @param onEvent Takes what happens there
    * @returns Ends it; may be called again
-   * @throws {Deno.errors.NotFound} where nothing is there
-   * @throws {LibcError} where it may not be watched, or the kernel watches too much
+   * @throws {Deno.errors.NotFound} if nothing is there
+   * @throws {LibcError} if it may not be watched, or the kernel watches too much
    */
   watch(path: string, onEvent: OnFileEvent): () => void {
     const { libc, errno } = openLibc();
@@ -83,7 +83,7 @@ export class Inotify implements Disposable {
       const subscriptions = this.#watches.get(watch);
       if (!subscriptions?.delete(subscription) || subscriptions.size > 0) return;
       this.#watches.delete(watch);
-      // The kernel has ended it where the file is gone.
+      // The kernel has ended it if the file is gone.
       libc.inotify_rm_watch(this.#fd, watch);
     };
   }

@@ -47,7 +47,7 @@ const SYMBOLS = {
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /**
- * Tells why libc sockets cannot be had here.
+ * Reports why libc sockets cannot be had here.
  *
  * @returns What is missing, or `undefined` where nothing is
  */
