@@ -36,12 +36,14 @@ export const checkVerb: Verb = {
   summary: "tell every error and warning of a configuration",
   help: `Usage: shunt check [-c FILE] [--set PATH=VALUE]...
 
-Reads a configuration and tells all that is wrong with it: file, line, key and what to do.
+Reads a configuration and prints all that is wrong with it: file, line, key and what to do. If nothing
+is, it says how many sessions and flows one source may have at listeners that others can reach,
+unless "per_source" is set.
 
   -c, --config FILE    the configuration (default: config.yaml where you stand)
   --set PATH=VALUE     replaces one value of the configuration
 
-Exit codes: 0 usable (warnings may be told), 2 not usable`,
+Exit codes: 0 usable, perhaps with warnings; 2 not usable`,
   options: CONFIG_OPTIONS,
   async run(options, terminal) {
     const { file, config, problems } = await readConfig(options, terminal);

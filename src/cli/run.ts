@@ -49,13 +49,13 @@ Starts the proxy and prints one line per bound address. The log goes to standard
   --set PATH=VALUE     replaces one value of the configuration, as in
                        --set listeners.edge.bind=127.0.0.1:0
 
-SIGHUP reloads the configuration, and so does a change of the file: whole, or where it has an error
-not at all. What runs lives on under the old rules. SIGUSR2 opens "log.file" again, once it was
+SIGHUP reloads the configuration, and so does a change of the file: whole, or not at all if it has an
+error. What runs lives on under the old rules. SIGUSR2 opens "log.file" again, once it was
 renamed; SIGUSR1 does too, but see docs/logging.md.
 
 SIGTERM and SIGINT drain: nothing new is taken, sessions may finish within "drain_timeout", flows that
-are silent for 2 s end. A second signal ends at once, with exit code 1, and so does shunt where it has
-not ended 5 s after "drain_timeout".
+are silent for 2 s end. A second signal ends at once, with exit code 1. Whatever hangs, shunt has ended
+5 s after "drain_timeout", then with exit code 1 too.
 
 Exit codes: 0 clean, 1 runtime failure, 2 bad usage or bad configuration`;
 

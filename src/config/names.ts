@@ -1,6 +1,6 @@
 /**
- * Name patterns (`sni`, `host`) and networks (`source`, `trusted`): what is legal and which covers
- * which. Knows no key and no route.
+ * Name patterns (`sni`, `host`) and networks (`source`, `trusted`): what is legal. Knows no key and
+ * no route.
  *
  * @module
  */
@@ -48,20 +48,6 @@ function remedy(pattern: string): { readonly hint?: string } {
 }
 
 /**
- * Reports whether every name that a pattern matches is matched by another pattern too.
- *
- * @param wide The pattern that may cover
- * @param narrow The pattern that may be covered
- * @returns `true` where it is covered
- */
-export function patternCovers(wide: string, narrow: string): boolean {
-  if (wide === "*" || wide === narrow) return true;
-  if (!wide.startsWith("*.")) return false;
-  const suffix = wide.slice(1);
-  return narrow.startsWith("*.") ? narrow.slice(1).endsWith(suffix) : narrow.endsWith(suffix);
-}
-
-/**
  * Checks a network: an IP address, or one with a prefix length.
  *
  * @param text The network
@@ -104,16 +90,4 @@ export function toNetwork(text: string): Network {
     if (v6.isIPv4MappedAddress()) return { address: v6.toIPv4Address(), bits: bits - MAPPED_BITS };
   }
   return { address, bits };
-}
-
-/**
- * Reports whether a network lies within another.
- *
- * @param wide The network that may contain
- * @param narrow The network that may be contained
- * @returns `true` where it is contained
- */
-export function networkCovers(wide: Network, narrow: Network): boolean {
-  return wide.address.kind() === narrow.address.kind() && wide.bits <= narrow.bits &&
-    narrow.address.match(wide.address, wide.bits);
 }

@@ -137,8 +137,8 @@ export const ListenerSchema = z.strictObject({
     }),
     trusted: field.list(field.network, { what: "an IP address or CIDR block", empty: true })
       .prefault([]).meta({
-        description: "Who may send such a header; needed unless `accept` is `off`. Who is not " +
-          "named is refused as `proxy_untrusted` if headers are `required`",
+        description: "Who may send such a header; needed unless `accept` is `off`. Others " +
+          "are refused as `proxy_untrusted` if headers are `required`",
       }),
   }).prefault({}).meta({ description: "PROXY protocol from whom connects to shunt; TCP only" }),
   limits: z.strictObject({
@@ -147,13 +147,13 @@ export const ListenerSchema = z.strictObject({
     }),
     flows: field.count({ min: 1, max: MAX_SESSIONS }).prefault(20_000).meta({
       description:
-        "UDP flows at once; beyond them the oldest gives its place up of which the client " +
-        "has sent one datagram only, and the target none",
+        "UDP flows at once; beyond them the oldest one makes room whose client has sent one " +
+        "datagram only, and whose target none",
     }),
     unanswered_flow_timeout: field.duration("100ms", "24h").prefault("5s").meta({
       description:
-        "How long a flow may be silent of which the client has sent one datagram and the " +
-        "target none, if the upstream's `idle_timeout` is longer: source addresses can be forged",
+        "How long a flow may be silent whose client has sent one datagram, and whose target " +
+        "none, if the upstream's `idle_timeout` is longer: source addresses can be forged",
     }),
     per_source: field.autoCount({ min: 0, max: MAX_SESSIONS }).prefault("auto").meta({
       description: "Sessions and flows at once of one source address (IPv6: its /64); `auto` = a " +

@@ -137,7 +137,7 @@ function detectError(reason: keyof typeof DETECT_MESSAGES): DetectError {
 
 /** Why a peer ends here that may send no PROXY header: none of its bytes need be read for that. */
 function untrusted({ source }: Session): Stop {
-  const message = `A PROXY header has to come from who proxy_protocol.trusted names; ` +
+  const message = `Only peers that proxy_protocol.trusted names may send a PROXY header; ` +
     `${source.host} is not among them`;
   return new Stop("proxy_untrusted", new DetectError(message, { code: "proxy_untrusted" }));
 }

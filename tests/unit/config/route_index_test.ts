@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CONDITIONS, elementsOf } from "../../../src/config/coverers.ts";
-import { networkCovers, patternCovers, toNetwork } from "../../../src/config/names.ts";
+import { toNetwork } from "../../../src/config/names.ts";
 import { RouteIndex } from "../../../src/config/route_index.ts";
 import type { MatchConfig } from "../../../src/config/schema.ts";
 
@@ -12,13 +12,26 @@ interface Route {
   readonly match: MatchConfig;
 }
 
+function patternCovers(wide: string, narrow: string): boolean {
+  if (wide === "*" || wide === narrow) return true;
+  if (!wide.startsWith("*.")) return false;
+  const suffix = wide.slice(1);
+  return narrow.startsWith("*.") ? narrow.slice(1).endsWith(suffix) : narrow.endsWith(suffix);
+}
+
+function networkCovers(wide: string, narrow: string): boolean {
+  const [outer, inner] = [toNetwork(wide), toNetwork(narrow)];
+  return outer.address.kind() === inner.address.kind() && outer.bits <= inner.bits &&
+    inner.address.match(outer.address, outer.bits);
+}
+
 const COVERS = {
   sni: patternCovers,
   host: patternCovers,
   alpn: (wide: string, narrow: string) => wide === narrow,
   ja4: (wide: string, narrow: string) =>
     wide === narrow || (wide.endsWith("*") && narrow.startsWith(wide.slice(0, -1))),
-  source: (wide: string, narrow: string) => networkCovers(toNetwork(wide), toNetwork(narrow)),
+  source: networkCovers,
 };
 
 function covers(wide: MatchConfig, narrow: MatchConfig): boolean {
