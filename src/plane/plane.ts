@@ -6,12 +6,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import {
-  answerDatagram,
-  ANSWERS_PER_FLOW,
-  ANSWERS_PER_THREAD,
-  connectBuiltin,
-} from "../builtin/mod.ts";
+import { connectBuiltin } from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { limitLargeBuffers } from "../io/buffers.ts";
 import { collectGarbage, heapUse } from "../io/heap.ts";
@@ -32,7 +27,7 @@ import type { Budget } from "../manage/budget.ts";
 import { Clock } from "../manage/clock.ts";
 import { Crowd } from "../manage/crowd.ts";
 import { HeapGuard } from "../manage/memory_guard.ts";
-import { flowInfo, flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
+import { flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
 import { type FlowParts, Flows, OPENINGS_PER_SECOND } from "../manage/flows.ts";
 import { OwnEndpoints } from "../manage/own_endpoints.ts";
 import { Rate } from "../manage/rate.ts";
@@ -45,6 +40,7 @@ import type { NameResolver } from "../resolve/dns.ts";
 import { atOnce, type Steps } from "../slices.ts";
 import { within } from "../within.ts";
 import { Bindings, type TcpBinding, type UdpBinding } from "./bindings.ts";
+import { datagramBuiltins } from "./datagram_builtins.ts";
 import type { DrainOptions } from "./messages.ts";
 import type { SharedView } from "./shared.ts";
 import { type PreparedStates, prepareStates, type States } from "./states.ts";
@@ -149,7 +145,10 @@ export class Plane {
     };
     this.#flowParts = {
       ...common,
-      ...this.#flowEnds(),
+      onEnd: (flow, reason, error) => {
+        if (options.records()) this.#tell({ ...flowRecord(flow), reason, error });
+      },
+      builtin: datagramBuiltins(this.clock),
       crowd: this.#crowd,
       own: this.#own,
       // A fifth of a second's worth at once: two ticks of the clock.
@@ -373,32 +372,6 @@ export class Plane {
         warn(error, backoff);
       },
     }));
-  }
-
-  #flowEnds(): Pick<FlowParts, "onEnd" | "builtin"> {
-    const { records } = this.#options;
-    const all = new Rate(ANSWERS_PER_THREAD, this.clock);
-    return {
-      onEnd: (flow, reason, error) => {
-        if (records()) this.#tell({ ...flowRecord(flow), reason, error });
-      },
-      builtin: (flow, name, options) => {
-        const rate = new Rate(ANSWERS_PER_FLOW, this.clock);
-        return {
-          send(bytes) {
-            const answer = answerDatagram(name, bytes, flowInfo(flow));
-            if (answer === "reset") {
-              options.onError(new Error("The built-in target reset the flow"));
-            } else if (answer !== undefined) {
-              if (rate.take() && all.take()) return options.onReply(answer);
-              flow.data.listener.counters.drops.builtin_rate++;
-            }
-            return undefined;
-          },
-          close() {},
-        };
-      },
-    };
   }
 
   #receive(socket: DatagramSocket, state: ListenerState): void {

@@ -1,0 +1,36 @@
+/**
+ * Built-in targets of the flows of one thread: what they answer, and how often. Knows no socket.
+ *
+ * @module
+ */
+
+import { answerDatagram, ANSWERS_PER_FLOW, ANSWERS_PER_THREAD } from "../builtin/mod.ts";
+import { flowInfo } from "../manage/describe.ts";
+import type { DialParts } from "../manage/dial.ts";
+import { Rate } from "../manage/rate.ts";
+
+/**
+ * Makes what opens built-in targets to flows.
+ *
+ * @param clock The coarse time in milliseconds
+ * @returns Opens one; what goes beyond a rate is counted as `builtin_rate`
+ */
+export function datagramBuiltins(clock: { readonly now: number }): DialParts["builtin"] {
+  const all = new Rate(ANSWERS_PER_THREAD, clock);
+  return (flow, name, options) => {
+    const rate = new Rate(ANSWERS_PER_FLOW, clock);
+    return {
+      send(bytes) {
+        const answer = answerDatagram(name, bytes, flowInfo(flow));
+        if (answer === "reset") {
+          options.onError(new Error("The built-in target reset the flow"));
+        } else if (answer !== undefined) {
+          if (rate.take() && all.take()) return options.onReply(answer);
+          flow.data.listener.counters.drops.builtin_rate++;
+        }
+        return undefined;
+      },
+      close() {},
+    };
+  };
+}
