@@ -14,7 +14,7 @@ const MAX_BYTES = 65_536;
 
 /**
  * Reads a file of the kernel's. Deno shows /proc and /sys only with --allow-all; libc shows them to
- * whoever may call it.
+ * everyone who may call it.
  *
  * @param path The file, below /proc or /sys
  * @returns Its text, the first 64 KiB at the most; `undefined` if it cannot be read

@@ -70,8 +70,8 @@ export class Crowd {
   }
 
   /**
-   * Ends a flow of one datagram: the one that has waited longest for a first answer; rather than one that
-   * has waited for less than half a second, the one that has been quiet longest after an answer. Costs a
+   * Ends a flow of one datagram: the one that has waited longest for a first answer. If that has waited
+   * for less than half a second, the one that has been quiet longest after an answer. Costs a
    * look at each socket, however many flows they have.
    *
    * @param listener Whose flows may be ended, by its name; of all listeners unless given

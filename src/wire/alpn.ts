@@ -46,7 +46,7 @@ export class AlpnSet {
 /** What is asked for if nobody asks for a name. */
 export const NO_ALPN: AlpnSet = new AlpnSet();
 
-/** FNV-1a. Whoever knows the names asked for can make hashes meet, which costs one comparison each. */
+/** FNV-1a. A client that knows the names asked for can make hashes meet, which costs one comparison each. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);

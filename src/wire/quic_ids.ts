@@ -17,7 +17,7 @@ const MAX_PACKETS = 8;
 
 /** What all versions have in common of a long header. */
 export interface LongHeader {
-  /** Unset for versions of which no more is known. */
+  /** Unset for versions that shunt does not read. */
   readonly version: QuicVersion | undefined;
   /** Destination connection ID, a view of the datagram. */
   readonly dcid: Uint8Array;

@@ -34,7 +34,7 @@ const MASK = KINDS.reduce((all, [mask]) => all | mask, 0);
 const EVENT_BYTES = 16;
 /** One read brings some thousand events. */
 const BUFFER_BYTES = 65_536;
-/** Reads at once: whoever fills the folder faster loses events, which is told. */
+/** Reads at once: if a folder is filled faster, events are lost, which is reported. */
 const MAX_READS = 4;
 
 interface Subscription {
@@ -42,7 +42,7 @@ interface Subscription {
   readonly onEvent: OnFileEvent;
 }
 
-/** Watches on paths, read by whoever has the time. */
+/** Watches on paths. Somebody has to ask for what happened: nothing here waits. */
 export class Inotify implements Disposable {
   readonly #fd: number;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
