@@ -4,6 +4,7 @@
  * @module
  */
 
+import { openBoth } from "../_both.ts";
 import { readExactly, serveTcp, writeAll } from "./_shunt.ts";
 
 /** A running DNS server. */
@@ -17,12 +18,13 @@ export interface DnsServer extends AsyncDisposable {
  * @param address The IPv4 address of every name
  */
 export function serveDns(address: string): DnsServer {
-  const tcp = serveTcp(async (conn) => {
-    const length = new DataView((await readExactly(conn, 2)).buffer).getUint16(0);
-    const reply = answer(await readExactly(conn, length), address);
-    await writeAll(conn, new Uint8Array([reply.length >> 8, reply.length & 255, ...reply]));
-  });
-  const udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: tcp.port });
+  const { udp, tcp } = openBoth((port) =>
+    serveTcp(async (conn) => {
+      const length = new DataView((await readExactly(conn, 2)).buffer).getUint16(0);
+      const reply = answer(await readExactly(conn, length), address);
+      await writeAll(conn, new Uint8Array([reply.length >> 8, reply.length & 255, ...reply]));
+    }, { port })
+  );
   const loop = (async () => {
     for await (const [query, from] of udp) await udp.send(answer(query, address), from);
   })();

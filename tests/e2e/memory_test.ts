@@ -12,6 +12,7 @@ import {
   until,
   writeAll,
 } from "./_shunt.ts";
+import { UdpPeer } from "./_udp.ts";
 
 /** As many as a heap of 32 MiB cannot hold: a session takes 3 KiB of it. */
 const SESSIONS = 8000;
@@ -33,7 +34,7 @@ listeners:
     routes: [{ match: { protocol: ${
     transport === "tcp" ? "[ssh, tls]" : "quic"
   } }, upstream: up }, { upstream: up }]
-upstreams: { up: { targets: ["builtin:echo"], idle_timeout: 10s } }
+upstreams: { up: { targets: ["builtin:echo"], idle_timeout: 60s } }
 drain_timeout: 0s
 ${more}`;
 }
@@ -100,15 +101,19 @@ Deno.test("memory: flows that fill the heap are refused, and the process lives",
     const to = { transport: "udp", hostname: "127.0.0.1", port: shunt.port() } as const;
     const socket = () =>
       opened.add(Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }));
-    const early = socket();
-    const asks = async () => {
-      await early.send(HELLO, to);
-      assertEquals((await early.receive())[0], HELLO);
-    };
+    await using early = new UdpPeer();
+    // The kernel's queue may overflow, as it may for anyone.
+    const asks = () =>
+      until(async () => {
+        await early.send(HELLO, to.port);
+        return early.heard.length > 0;
+      }, "an answer");
     await asks();
     await each(FLOWS, async () => await socket().send(HELLO, to), 100);
     await shunt.says(REFUSED);
+    early.heard.splice(0);
     await asks();
+    assertEquals(shunt.access, [], "no flow has ended: the first one is answered");
   }, { env: { DENO_V8_FLAGS: "--max-old-space-size=20" } });
 });
 

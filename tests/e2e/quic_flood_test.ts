@@ -102,18 +102,19 @@ Deno.test("quic flood: what looks like an Initial costs a flow about what noise 
   const socket = new FakeSocket();
   await using shunt = await startShunt(config(9), { ...denoIo, bind: () => socket });
   const cost = (make: () => Uint8Array) => {
-    let best = Infinity;
-    for (let round = 0; round < 6; round++) {
-      const datagrams = Array.from({ length: 1000 }, make);
-      const begun = cpuUsage();
-      for (const datagram of datagrams) socket.hear(datagram, 7);
-      const { user, system } = cpuUsage(begun);
-      best = Math.min(best, user + system);
-    }
-    return best;
+    const datagrams = Array.from({ length: 1000 }, make);
+    const begun = cpuUsage();
+    for (const datagram of datagrams) socket.hear(datagram, 7);
+    const { user, system } = cpuUsage(begun);
+    return user + system;
   };
-  const plain = cost(() => noise(40));
-  assertLess(cost(short), 2 * plain);
+  // The best of many rounds: in most a busy machine or a collection of garbage has its part.
+  let [plain, shorts] = [Infinity, Infinity];
+  for (let round = 0; round < 6 || (round < 60 && shorts >= 2 * plain); round++) {
+    plain = Math.min(plain, cost(() => noise(40)));
+    shorts = Math.min(shorts, cost(short));
+  }
+  assertLess(shorts, 2 * plain);
   assert(shunt.counters().flowsTotal > 0);
 });
 

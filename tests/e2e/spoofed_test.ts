@@ -10,6 +10,7 @@ import { cpuMs, descriptors, echoed, rss } from "./_flood.ts";
 import { type ShuntProcess, withShunt } from "./_process.ts";
 import { bytes, connect, echo, serveTcp, text, until } from "./_shunt.ts";
 import { SpoofedFlood } from "./_spoof.ts";
+import { openBoth } from "../_both.ts";
 import { UdpPeer } from "./_udp.ts";
 
 const SECONDS = Number(Deno.env.get("SHUNT_FLOOD_SECONDS") ?? 4);
@@ -84,8 +85,8 @@ async function withTarget(
   answers: (message: string) => boolean,
   work: (port: number) => Promise<void>,
 ): Promise<void> {
-  await using tcp = serveTcp(echo);
-  const udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: tcp.port });
+  const { udp, tcp: server } = openBoth((port) => serveTcp(echo, { port }));
+  await using tcp = server;
   const loop = (async () => {
     for await (const [data, from] of udp) {
       if (answers(text(data))) await udp.send(data, from);

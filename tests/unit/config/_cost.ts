@@ -5,7 +5,7 @@ import process from "node:process";
 
 /** Twice the input may cost so many times as much: n log n, and some noise. */
 const MOST = 2.5;
-const ROUNDS = 8;
+const ROUNDS = 24;
 
 function cpuOf(work: () => void): number {
   const before = process.cpuUsage();
@@ -15,7 +15,7 @@ function cpuOf(work: () => void): number {
 }
 
 /**
- * Fails where the cost of twice the input is more than 2.5 times as much in each of several rounds.
+ * Fails where the cost of twice the input is more than 2.5 times as much, the best of many rounds of each.
  *
  * @param n The size of the smaller input
  * @param work Makes the work for a size

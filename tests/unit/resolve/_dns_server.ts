@@ -1,5 +1,7 @@
 /** A name server on loopback for tests: answers what a test tells it to, over UDP, and over TCP where that is too long. */
 
+import { openBoth } from "../../_both.ts";
+
 /** What is answered to the questions for one name: records, an RCODE (RFC 1035 §4.1.1) or nothing. */
 export type Zone = {
   readonly v4?: readonly string[];
@@ -38,9 +40,10 @@ export class DnsServer implements AsyncDisposable {
 
   constructor() {
     const hostname = "127.0.0.1";
-    this.#listener = Deno.listen({ hostname, port: 0 });
-    this.#port = (this.#listener.addr as Deno.NetAddr).port;
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: this.#port });
+    const { udp, tcp } = openBoth((port) => Deno.listen({ hostname, port }));
+    this.#listener = tcp;
+    this.#port = tcp.addr.port;
+    this.#socket = udp;
     this.#loops = [this.#serveUdp(), this.#serveTcp()];
   }
 
