@@ -60,15 +60,14 @@ export class HostClaims {
   }
 }
 
+/** What servers leave out of a host: as long as it may be and whether or not it is a number. */
+const PORT = /^:[0-9A-Za-z:]*$/;
+
 /**
- * What stands before the port. Servers leave out whatever follows the colon, as long as it may be and
- * whether or not it is a number; nothing else may follow an address in brackets.
+ * What stands before the port; nothing else may follow an address in brackets. Other text after the colon
+ * stays, and makes it no host: nginx reads `a` in `a:80@b`, and what parses URLs, such as Deno, `b`.
  */
 function withoutPort(text: string): string {
-  if (text.startsWith("[")) {
-    const after = text.indexOf("]") + 1;
-    return text[after] === ":" ? text.slice(0, after) : text;
-  }
-  const colon = text.indexOf(":");
-  return colon < 0 ? text : text.slice(0, colon);
+  const colon = text.startsWith("[") ? text.indexOf("]") + 1 : text.indexOf(":");
+  return colon > 0 && PORT.test(text.slice(colon)) ? text.slice(0, colon) : text;
 }

@@ -109,8 +109,11 @@ export class Detection {
   /** What a detector remembers of this session, in the place of the detector. */
   readonly #judges: (StreamJudge | undefined)[] = [];
   readonly #needsHost: boolean;
+  readonly #mayHoldBack: boolean;
   readonly #alpn: AlpnSet;
   #certain: Detected | undefined;
+  /** What matched while it could still be a request that names a host. */
+  #held: Detected | undefined;
   #matched: Detector | undefined;
 
   /**
@@ -122,6 +125,7 @@ export class Detection {
     this.#detectors = transport === "tcp" ? STREAM : DATAGRAM;
     this.#wait = this.#detectors.map(() => 0);
     this.#needsHost = needsHost;
+    this.#mayHoldBack = needsHost && transport === "tcp";
     this.#alpn = alpn;
   }
 
@@ -172,11 +176,12 @@ export class Detection {
    */
   conclude(end: DetectEnd): Detected {
     if (this.#certain === undefined) {
+      const first = this.#held ?? UNKNOWN;
       // The target gets no more than was looked at.
-      if (end === "client_end") return { ...UNKNOWN, end };
+      if (end === "client_end") return { ...first, end };
       const maybe = this.#detectors.filter((_, i) => this.#wait[i] !== Infinity)
         .map(({ name }) => name);
-      return { ...UNKNOWN, end, maybe };
+      return { ...first, end, maybe };
     }
     const { protocol, facts: { version } } = this.#certain;
     return { protocol, facts: version === undefined ? NOTHING : { version }, end };
@@ -197,11 +202,18 @@ export class Detection {
         continue;
       }
       switch (verdict.kind) {
-        case "match":
+        case "match": {
+          const { facts, end } = verdict;
+          const detected = { protocol: detector.name, facts, ...(end !== undefined && { end }) };
+          if (this.#mayHoldBack && detector.facts === undefined && this.#held === undefined) {
+            // `SSH-2.0-x / HTTP/1.1` begins a request, too: Go takes any token as its method.
+            this.#held = detected;
+            this.#wait[i] = Infinity;
+            break;
+          }
           this.#matched = detector;
-          return verdict.end === undefined
-            ? { protocol: detector.name, facts: verdict.facts }
-            : { protocol: detector.name, facts: verdict.facts, end: verdict.end };
+          return detected;
+        }
         case "no_match":
           this.#wait[i] = Infinity;
           if (this.#certain?.protocol === detector.name) this.#certain = undefined;
@@ -217,6 +229,6 @@ export class Detection {
           if (verdict.lacks === "host" && !this.#needsHost) return this.#certain;
       }
     }
-    return open ? undefined : UNKNOWN;
+    return open ? undefined : this.#held ?? UNKNOWN;
   }
 }

@@ -32,6 +32,8 @@ const WALKS: Readonly<Record<string, Uint8Array | string>> = {
   "a long target": `GET /${"y".repeat(70_000)} HTTP/1.1\r\n${HOST}\r\n`,
   "an authority and a field": `GET http://other/ HTTP/1.1\r\n${HOST}\r\n`,
   "user information": `GET http://u@${REFUSED}/ HTTP/1.1\r\nHost: other\r\n\r\n`,
+  "user information behind a colon": `GET / HTTP/1.1\r\nHost: other:@${REFUSED}\r\n\r\n`,
+  "a method like SSH": `SSH-2.0-x / HTTP/1.1\r\n${HOST}\r\n`,
   "two fields": `GET / HTTP/1.1\r\n${HOST}Host: other\r\n\r\n`,
   "no version": `GET /\r\n${HOST}\r\n`,
   "another protocol": `OPTIONS / RTSP/1.0\r\n${HOST}\r\n`,

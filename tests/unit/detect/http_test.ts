@@ -171,7 +171,7 @@ Deno.test("detect http: reads Host as servers do", () => {
     [["Accept: */*", "hOsT:  A.Example:8080\t "], "a.example"],
     [["Host: a.example."], "a.example"],
     [["Host: a.example:123456"], "a.example"],
-    [["Host: a.example:http:8 0/@b.example"], "a.example"],
+    [["Host: a.example:http"], "a.example"],
     [[`Host: a.example:${"8".repeat(5000)}`], "a.example"],
     [["Host: [2001:DB8::1]:80"], "2001:db8::1"],
     [["Host: [2001:DB8::1]:x"], "2001:db8::1"],
@@ -192,6 +192,11 @@ Deno.test("detect http: reads Host as servers do", () => {
     [["Host: a.example/"], undefined, BAD],
     [["Host: a.example, b.example"], undefined, BAD],
     [["Host: u@a.example"], undefined, BAD],
+    // nginx reads what stands before the colon, and who parses URLs what stands after the "@".
+    [["Host: a.example:http:8 0/@b.example"], undefined, BAD],
+    [["Host: a.example:@b.example"], undefined, BAD],
+    [["Host: [::1]:80@b.example"], undefined, BAD],
+    [["Host: http://a.example"], undefined, BAD],
     [[`Host: ${"a".repeat(600)}:80`], undefined, BAD],
   ];
   for (const [lines, host, end] of cases) assertHost(get(...lines), host, end);

@@ -32,6 +32,22 @@ Deno.test("detection: waits for the host only where a route asks for it", () => 
   assertEquals(feed(request, true), ["http", request.length]);
 });
 
+Deno.test("detection: SSH that may still be a request waits where a route asks for the host", () => {
+  const request = "SSH-2.0-x / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+  assertEquals(feed(ENCODER.encode(request), true), ["http", request.length]);
+  assertEquals(feed(ENCODER.encode(request), false), ["ssh", "SSH-2.0-".length]);
+  for (
+    const line of ["SSH-2.0-x\r\n", "SSH-2.0-x Debian-2+deb12u3\r\n", "SSH-2.0-x http://a b\r\n"]
+  ) {
+    const [protocol, length] = feed(ENCODER.encode(line), true);
+    assertEquals([protocol, length < line.length], ["ssh", true], line);
+  }
+  const detection = new Detection("tcp", true);
+  assertEquals(detection.stream(ENCODER.encode("SSH-2.0-x / HT")), undefined);
+  const { protocol, maybe } = detection.conclude("deadline");
+  assertEquals([protocol, maybe], ["ssh", ["http"]]);
+});
+
 Deno.test("detection: concludes with what is certain", () => {
   const hello = recordize(buildClientHello({ sni: "a.example" }), [1000]);
   const detection = new Detection("tcp", true);
