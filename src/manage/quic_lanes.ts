@@ -8,7 +8,7 @@
 import type { Route } from "../resolve/router.ts";
 import { readLongHeader } from "../wire/quic_ids.ts";
 import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flow_data.ts";
+import { type FlowData, MOST_WATCHES } from "./flow_data.ts";
 
 /** Flows that one client address may have at once. */
 export const LANES = 4;
@@ -91,7 +91,7 @@ function isAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * Finds the flow whose target already gets what takes a route.
+ * Finds the flow whose target already gets what takes a route, and that can watch one connection more.
  *
  * @param route The route
  * @param flows Where to look; their routes may be of the configuration before
@@ -101,8 +101,9 @@ export function goingTo(
   { index, upstream }: Route,
   flows: readonly Flow<FlowData>[],
 ): Flow<FlowData> | undefined {
-  return flows.find(({ stale, data: { route } }) =>
-    !stale && route?.index === index && route.upstream === upstream
+  return flows.find(({ stale, data: { route, watches } }) =>
+    !stale && route?.index === index && route.upstream === upstream &&
+    watches.length < MOST_WATCHES
   );
 }
 
