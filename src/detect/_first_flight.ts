@@ -22,6 +22,7 @@ import {
   type QuicPacket,
   type QuicVersion,
 } from "../wire/quic_packet.ts";
+import { isRetryOf } from "../wire/quic_retry.ts";
 import { judgeHello } from "./_hello.ts";
 import { type Facts, NO_MATCH, type Verdict, type Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
@@ -60,6 +61,8 @@ interface Attempt {
   told: Told | undefined;
   /** Set once nothing of it may be passed on: its hello is another, or was too long to remember. */
   refused: boolean;
+  /** Opens what the server answers; made once that may be something. */
+  server: InitialKeys | undefined;
 }
 
 /** What a connection has told, as far as it is remembered: the first bytes of its hello. */
@@ -126,16 +129,29 @@ export class FirstFlight implements Watch {
   }
 
   /**
-   * Reports whether nothing is left to watch: Handshake packets show that the server has read a hello.
+   * Reports whether a datagram belongs to a connection that is watched.
+   *
+   * @param datagram A datagram of the client's
+   * @returns Whether its first packet opens with such a connection's keys
+   */
+  follows(datagram: Uint8Array): boolean {
+    const packet = parsePacket(datagram, 0);
+    return packet?.kind === "initial" &&
+      this.#attempts.some(({ keys }) => keys.open(datagram, packet) !== undefined);
+  }
+
+  /**
+   * Reports whether nothing is left to watch. A server that says its own hello has read the client's, and
+   * one that asks for a Retry has kept nothing. Keys show whom it answers: others of the flow may go on.
    *
    * @param datagram A datagram of the target's
-   * @returns Whether that is so
+   * @returns Whether all connections have been answered
    */
   endsWith(datagram: Uint8Array): boolean {
-    if (this.#attempts.length > 1) return false;
-    let packet = parsePacket(datagram, 0);
-    while (packet?.kind === "initial") packet = parsePacket(datagram, packet.end);
-    return packet?.kind === "handshake";
+    for (let i = this.#attempts.length - 1; i >= 0; i--) {
+      if (isAnswered(this.#attempts[i]!, datagram)) this.#attempts.splice(i, 1);
+    }
+    return this.#attempts.length === 0;
   }
 
   /** Whether a packet repeats what its connection said before, or what the judged one did. */
@@ -223,6 +239,7 @@ export class FirstFlight implements Watch {
       needed: HANDSHAKE_HEADER,
       told: undefined,
       refused: false,
+      server: undefined,
     };
     this.#attempts.push(attempt);
     return attempt;
@@ -250,6 +267,25 @@ export class FirstFlight implements Watch {
     }
   }
 }
+
+/** Whether a datagram of the target's says that it has read a connection's hello, or nothing of it. */
+function isAnswered(attempt: Attempt, datagram: Uint8Array): boolean {
+  if (isRetryOf(datagram, attempt.version, attempt.dcid)) return true;
+  let packet = parsePacket(datagram, 0);
+  for (; packet !== undefined; packet = parsePacket(datagram, packet.end)) {
+    if (packet.kind !== "initial") continue;
+    // A server may answer in another version than it was asked in (RFC 9368 §2.3).
+    if (attempt.server?.version !== packet.version) {
+      attempt.server = new InitialKeys(packet.version, attempt.dcid, "server");
+    }
+    const payload = attempt.server.open(datagram, packet);
+    if (payload !== undefined && !readFrames(payload, NO_CRYPTO)) return true;
+  }
+  return false;
+}
+
+/** Takes no data. */
+const NO_CRYPTO: CryptoSink = { add: (_, data) => data.length === 0 };
 
 /** Compares CRYPTO data with a hello that was read before. What follows a hello is no part of it. */
 class Repeat implements CryptoSink {

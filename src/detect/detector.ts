@@ -92,10 +92,16 @@ export interface Watch {
    */
   allows(datagram: Uint8Array): boolean;
   /**
+   * Reports whether a datagram belongs to what is watched.
+   *
+   * @param datagram A datagram of the client's
+   */
+  follows(datagram: Uint8Array): boolean;
+  /**
    * Reports whether nothing is left to watch.
    *
    * @param datagram A datagram of the target's
-   * @returns Whether it shows that the target has read what was judged
+   * @returns Whether it shows, with those before, that the target has read all that is watched
    */
   endsWith(datagram: Uint8Array): boolean;
 }

@@ -13,9 +13,6 @@ import type { Flow } from "./flow.ts";
 import type { ConnectionIds, LaneData, QuicLanes } from "./quic_lanes.ts";
 import type { ListenerState } from "./session.ts";
 
-/** Connections that one flow watches at most. */
-export const MOST_WATCHES = 8;
-
 /** No preface. */
 export const NOTHING: Uint8Array = new Uint8Array();
 

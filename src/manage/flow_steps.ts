@@ -16,7 +16,7 @@ import { unmapHost } from "../wire/address.ts";
 import { TICK_MS } from "./clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
 import type { Flow } from "./flow.ts";
-import { type FlowData, MOST_WATCHES } from "./flow_data.ts";
+import type { FlowData } from "./flow_data.ts";
 import { isGone } from "./flow_moves.ts";
 import type { FlowTable } from "./flow_table.ts";
 import type { FlowTraffic } from "./flow_traffic.ts";
@@ -104,9 +104,7 @@ export class FlowSteps {
     counters.match(route.index);
     const others = data.lanes?.flows.filter((one) => one !== flow);
     const twin = others && goingTo(route, others);
-    if (twin?.data.server !== undefined && twin.data.watches.length < MOST_WATCHES) {
-      return this.#join(flow, twin);
-    }
+    if (twin?.data.server !== undefined) return this.#join(flow, twin);
     const upstream = data.listener.upstreams.get(route.upstream);
     if (upstream === undefined) return this.#parts.end(flow, "internal_error");
     data.upstream = upstream;

@@ -92,8 +92,9 @@ export class FlowTraffic {
     }
     // Only while a target says in the clear by which ID it wants to be addressed.
     if (data.ids !== undefined && bytes[0]! >= LONG_HEADER) data.ids.learn(bytes);
-    // Which of several connections it is for cannot be told.
-    if (data.watches.length === 1 && data.watches[0]!.endsWith(bytes)) data.watches = [];
+    if (data.watches.length > 0 && bytes[0]! >= LONG_HEADER) {
+      data.watches = data.watches.filter((watch) => !watch.endsWith(bytes));
+    }
     if (!this.#table.reply(flow, bytes.length, this.#parts.clock.now)) return;
     try {
       const sent = this.#socket.send(bytes, client);

@@ -9,7 +9,7 @@ import { type Detected, UNKNOWN, type Watch } from "../detect/mod.ts";
 import type { Route } from "../resolve/router.ts";
 import { hidesInitial, readLongHeader } from "../wire/quic_ids.ts";
 import type { Flow } from "./flow.ts";
-import { type FlowData, MOST_WATCHES } from "./flow_data.ts";
+import type { FlowData } from "./flow_data.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
 
 /**
@@ -68,6 +68,8 @@ export function judgeInitial(
   for (const flow of flows) {
     // It collects the pieces of its hello itself.
     if (flow.state === "detecting" && flow.data.ids?.has(dcid)) return { kind: "take", flow };
+    // It has judged the hello, and says whether this is a piece of it.
+    if (flow.data.watches.some((watch) => watch.follows(datagram))) return { kind: "take", flow };
   }
   let detected: Detected | undefined = UNKNOWN;
   let watch: Watch | undefined;
@@ -80,7 +82,7 @@ export function judgeInitial(
   }
   const route = detected && routeOf(detected);
   const flow = route && goingTo(route, flows);
-  if (flow === undefined || flow.data.watches.length >= MOST_WATCHES) return BEGIN;
+  if (flow === undefined) return BEGIN;
   if (watch !== undefined) flow.data.watches = [...flow.data.watches, watch];
   (flow.data.ids ??= new ConnectionIds()).add(dcid);
   return { kind: "take", flow };

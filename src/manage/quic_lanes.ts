@@ -11,6 +11,8 @@ import type { Flow } from "./flow.ts";
 
 /** Flows that one client address may have at once. */
 export const LANES = 4;
+/** Connections that one flow watches at most. */
+const MOST_WATCHES = 8;
 /** Connection IDs that are remembered of one flow; the oldest is forgotten first. */
 const MOST_IDS = 8;
 const LONG_HEADER = 0x80;
@@ -20,6 +22,8 @@ export interface LaneData<D extends LaneData<D>> {
   /** The route that took it. */
   readonly route: Route | undefined;
   readonly ids: ConnectionIds | undefined;
+  /** What is remembered of the hellos of its connections. */
+  readonly watches: readonly unknown[];
   /** Its client's lanes, if there are several. */
   lanes: QuicLanes<D> | undefined;
 }
@@ -101,7 +105,7 @@ function isAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * Finds the flow whose target already gets what takes a route.
+ * Finds the flow whose target already gets what takes a route, and that can watch one connection more.
  *
  * @param route The route
  * @param flows Where to look; their routes may be of the configuration before
@@ -111,8 +115,9 @@ export function goingTo<D extends LaneData<D>>(
   { index, upstream }: Route,
   flows: readonly Flow<D>[],
 ): Flow<D> | undefined {
-  return flows.find(({ stale, data: { route } }) =>
-    !stale && route?.index === index && route.upstream === upstream
+  return flows.find(({ stale, data: { route, watches } }) =>
+    !stale && route?.index === index && route.upstream === upstream &&
+    watches.length < MOST_WATCHES
   );
 }
 

@@ -5,10 +5,8 @@
  * @module
  */
 
-import { parsePacket, type QuicVersion } from "./quic_packet.ts";
+import { MIN_INITIAL_DATAGRAM, parsePacket, type QuicVersion } from "./quic_packet.ts";
 
-/** The least size of a datagram that can begin a connection (RFC 9000 §14.1). */
-const MIN_INITIAL_BYTES = 1200;
 // First byte, version 4, DCID length, SCID length.
 const MIN_HEADER = 7;
 const LONG_HEADER = 0x80;
@@ -33,7 +31,7 @@ export interface LongHeader {
  * @returns Whether it is worth a closer look
  */
 export function mayBeginQuic(datagram: Uint8Array): boolean {
-  return datagram.length >= MIN_INITIAL_BYTES && datagram[0]! >= LONG_HEADER;
+  return datagram.length >= MIN_INITIAL_DATAGRAM && datagram[0]! >= LONG_HEADER;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The keys of a QUIC client's Initial packets (RFC 9001 §5, RFC 9369 §3.3), which anyone can derive
- * from the packet, and what they open. Knows nothing of frames, and no other key.
+ * The keys of QUIC Initial packets (RFC 9001 §5, RFC 9369 §3.3), which anyone can derive from the client's
+ * first one, and what they open. Knows nothing of frames, and no other key.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { encryptBlock, expandKey, ROUND_KEY_WORDS, word } from "./aes.ts";
 import { open, TAG_BYTES } from "./gcm.ts";
 import { MIN_LENGTH, type QuicPacket, type QuicVersion } from "./quic_packet.ts";
-import { hmac, type HmacKey, hmacKey, hmacMessage, words } from "./sha256.ts";
+import { hexWords, hmac, type HmacKey, hmacKey, hmacMessage } from "./sha256.ts";
 
 const KEY_BYTES = 16;
 const IV_BYTES = 12;
@@ -21,17 +21,20 @@ const MAX_EXPECTED = 256;
 /** No UDP datagram is longer. */
 const MAX_DATAGRAM_BYTES = 65_536;
 
-const CLIENT_IN = expandInput("client in", SECRET_BYTES);
+const SENDERS = {
+  client: expandInput("client in", SECRET_BYTES),
+  server: expandInput("server in", SECRET_BYTES),
+} as const;
 
 const PARAMETERS = {
   "1": {
-    salt: hmacKey(words(hex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a"))),
+    salt: hmacKey(hexWords("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")),
     key: expandInput("quic key", KEY_BYTES),
     iv: expandInput("quic iv", IV_BYTES),
     hp: expandInput("quic hp", KEY_BYTES),
   },
   "2": {
-    salt: hmacKey(words(hex("0dede3def700a6db819381be6e269dcbf9bd2ed9"))),
+    salt: hmacKey(hexWords("0dede3def700a6db819381be6e269dcbf9bd2ed9")),
     key: expandInput("quicv2 key", KEY_BYTES),
     iv: expandInput("quicv2 iv", IV_BYTES),
     hp: expandInput("quicv2 hp", KEY_BYTES),
@@ -49,10 +52,6 @@ function expandInput(label: string, length: number): Int32Array {
   return hmacMessage(Uint8Array.from([...hkdfLabel(label, length), 1]));
 }
 
-function hex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-}
-
 // Shared by all calls, as none awaits.
 const HP_KEYS = new Int32Array(ROUND_KEY_WORDS);
 const MASK = new Int32Array(4);
@@ -65,11 +64,12 @@ const HEADER = new Uint8Array(MAX_DATAGRAM_BYTES);
 const PAYLOAD = new Uint8Array(MAX_DATAGRAM_BYTES);
 
 /**
- * Opens the Initial packets of one connection's client. Key and IV are derived only once a packet looks
+ * Opens the Initial packets of one side of a connection. Key and IV are derived only once a packet looks
  * right without them, so that three of four random packets cost 3 µs, the others less than 10.
  */
 export class InitialKeys {
-  readonly #version: QuicVersion;
+  /** The version whose packets are opened. */
+  readonly version: QuicVersion;
   readonly #secret: HmacKey;
   readonly #hp: Int32Array;
   #key: Int32Array | undefined;
@@ -81,12 +81,13 @@ export class InitialKeys {
   /**
    * @param version The version, which sets salt and labels
    * @param dcid Destination connection ID of the client's first Initial packet
+   * @param sender Whose packets are opened
    */
-  constructor(version: QuicVersion, dcid: Uint8Array) {
+  constructor(version: QuicVersion, dcid: Uint8Array, sender: "client" | "server" = "client") {
     const { salt, hp } = PARAMETERS[version];
     const initial = hmacKey(hmac(salt, hmacMessage(dcid, BLOCK), SECRET), INITIAL_KEY);
-    this.#version = version;
-    this.#secret = hmacKey(hmac(initial, CLIENT_IN, SECRET));
+    this.version = version;
+    this.#secret = hmacKey(hmac(initial, SENDERS[sender], SECRET));
     this.#hp = hmac(this.#secret, hp);
   }
 
@@ -112,7 +113,7 @@ export class InitialKeys {
     const first = datagram[start]! ^ (MASK[0]! >>> 24 & 0x0f);
     if ((first & RESERVED_BITS) !== 0) return undefined;
 
-    const { key, iv } = PARAMETERS[this.#version];
+    const { key, iv } = PARAMETERS[this.version];
     this.#key ??= hmac(this.#secret, key);
     this.#iv ??= hmac(this.#secret, iv);
     const numberBytes = 1 + (first & 3);

@@ -117,6 +117,16 @@ export function words(bytes: Uint8Array): Int32Array {
 }
 
 /**
+ * Packs bytes as words.
+ *
+ * @param text The bytes in hexadecimal, a multiple of four
+ * @returns The words
+ */
+export function hexWords(text: string): Int32Array {
+  return words(Uint8Array.fromHex(text));
+}
+
+/**
  * Prepares a key for any number of messages.
  *
  * @param key The key, 16 words or fewer

@@ -30,6 +30,8 @@ export interface PacketOptions {
   readonly setBits?: number;
   /** Bits to clear in the first byte before protection. */
   readonly clearBits?: number;
+  /** Whose packet it is: the client's unless set. */
+  readonly sender?: "client" | "server";
 }
 
 /** The least size of a datagram with a client's Initial packet (RFC 9000 §14.1). */
@@ -43,12 +45,14 @@ const VERSIONS = {
     wire: [0, 0, 0, 1],
     salt: "38762cf7f55934b34d179ae6a4c80cadccbb7f0a",
     label: "quic",
+    retry: { key: "be0c690b9f66575a1d766b54e368c84e", nonce: "461599d35d632bf2239825bb" },
     types: { initial: 0, zero_rtt: 1, handshake: 2, retry: 3 },
   },
   "2": {
     wire: [0x6b, 0x33, 0x43, 0xcf],
     salt: "0dede3def700a6db819381be6e269dcbf9bd2ed9",
     label: "quicv2",
+    retry: { key: "8fb4b01b56ac48e260fbcbcead7ccc92", nonce: "d86969bc2d7c6d9990efb04a" },
     types: { initial: 1, zero_rtt: 2, handshake: 3, retry: 0 },
   },
 } as const;
@@ -105,7 +109,7 @@ export function buildInitial(frames: Uint8Array, opts: PacketOptions = {}): Uint
     header("initial", opts, concat(fields, encodeVarint(length, lengthBytes))),
     numberText,
   );
-  const { key, iv, hp } = clientKeys(opts.version ?? "1", keyId);
+  const { key, iv, hp } = keysOf(opts, keyId);
   const nonce = iv.map((byte, i) => byte ^ wholeNumber[i]!);
   const aead = createCipheriv("aes-128-gcm", key, nonce).setAAD(clear);
   const packet = concat(clear, aead.update(payload), aead.final(), aead.getAuthTag());
@@ -133,6 +137,37 @@ export function buildOpaque(
   return concat(header(kind, opts, encodeVarint(body.length, 2)), body);
 }
 
+/**
+ * Builds a server's first answer: an Initial packet with the beginning of its hello.
+ *
+ * @param keyId Connection ID of the client's first Initial packet
+ * @param opts What else goes into it: by `dcid` and `scid` client and server want to be addressed
+ * @returns The datagram
+ */
+export function buildAnswer(keyId: Uint8Array, opts: PacketOptions = {}): Uint8Array {
+  const hello = cryptoFrame(bytesOf("\x02\0\0\x40"));
+  return buildInitial(hello, { size: MIN_DATAGRAM, sender: "server", ...opts, keyId });
+}
+
+/**
+ * Builds a server's Retry (RFC 9000 §17.2.5).
+ *
+ * @param keyId Connection ID of the client's first Initial packet
+ * @param opts The IDs, version and token
+ * @returns The datagram
+ */
+export function buildRetry(keyId: Uint8Array, opts: PacketOptions = {}): Uint8Array {
+  const { retry } = VERSIONS[opts.version ?? "1"];
+  const packet = header("retry", opts, opts.token ?? bytesOf("token"));
+  const cipher = createCipheriv(
+    "aes-128-gcm",
+    Uint8Array.fromHex(retry.key),
+    Uint8Array.fromHex(retry.nonce),
+  );
+  cipher.setAAD(concat([keyId.length], keyId, packet)).final();
+  return concat(packet, cipher.getAuthTag());
+}
+
 function header(
   kind: "initial" | "zero_rtt" | "handshake" | "retry",
   opts: PacketOptions,
@@ -145,7 +180,7 @@ function header(
   return concat([first], wire, [dcid.length], dcid, [scid.length], scid, rest);
 }
 
-function clientKeys(version: "1" | "2", dcid: Uint8Array) {
+function keysOf({ version = "1", sender = "client" }: PacketOptions, dcid: Uint8Array) {
   const { salt, label } = VERSIONS[version];
   const hmac = (key: Uint8Array, data: Uint8Array): Uint8Array =>
     Uint8Array.from(createHmac("sha256", key).update(data).digest());
@@ -155,7 +190,7 @@ function clientKeys(version: "1" | "2", dcid: Uint8Array) {
   };
   const pairs = salt.match(/../g) ?? [];
   const initial = hmac(Uint8Array.from(pairs, (pair) => parseInt(pair, 16)), dcid);
-  const client = expand(initial, "client in", 32);
+  const client = expand(initial, `${sender} in`, 32);
   return {
     key: expand(client, `${label} key`, 16),
     iv: expand(client, `${label} iv`, 12),

@@ -3,8 +3,10 @@ import type { Watch } from "../../../src/detect/detector.ts";
 import { Detection, opens } from "../../../src/detect/mod.ts";
 import { buildClientHello, bytesOf, concat } from "../_hello.ts";
 import {
+  buildAnswer,
   buildInitial,
   buildOpaque,
+  buildRetry,
   cryptoFrame,
   DCID,
   MIN_DATAGRAM,
@@ -122,17 +124,61 @@ Deno.test("quic watch: of a long hello, what is not remembered does not pass aga
   assertEquals(pieces.map((piece) => one.allows(piece)), [true, true, false, false, false]);
 });
 
-Deno.test("quic watch: ends with the target's first Handshake packet", () => {
-  const one = watch(initial(cryptoFrame(HELLO)));
-  const answer = initial(bytesOf("\x02"));
-  for (const datagram of [answer, buildOpaque("retry"), bytesOf("noise"), new Uint8Array(0)]) {
-    assert(!one.endsWith(datagram));
+Deno.test("quic watch: ends with the hello of a server that answers this connection", () => {
+  const other = bytesOf("other id");
+  const alike: Uint8Array[] = [
+    initial(cryptoFrame(HELLO)),
+    // The server has got something, but not yet a whole hello.
+    buildInitial(bytesOf("\x02\0\0\0\0"), { sender: "server", size: MIN_DATAGRAM }),
+    buildAnswer(other, { dcid: DCID }),
+    buildOpaque("handshake"),
+    buildOpaque("retry"),
+    buildRetry(other),
+    buildRetry(DCID).with(20, 0),
+    bytesOf("noise"),
+    new Uint8Array(0),
+  ];
+  const answers: Uint8Array[] = [
+    buildAnswer(DCID),
+    concat(alike[1]!, buildAnswer(DCID, { size: 0, number: 1 }), buildOpaque("handshake")),
+    // A server may answer in another version than it was asked in.
+    buildAnswer(DCID, { version: "2" }),
+    buildRetry(DCID),
+    buildRetry(DCID, { token: new Uint8Array(700) }),
+  ];
+  for (const answer of answers) {
+    const one = watch(initial(cryptoFrame(HELLO)));
+    for (const datagram of alike) assert(!one.endsWith(datagram));
+    assert(one.endsWith(answer));
   }
-  assert(one.endsWith(concat(answer.subarray(0, MIN_DATAGRAM), buildOpaque("handshake"))));
-  assert(one.endsWith(buildOpaque("handshake", { version: "2" })));
-  const other = initial(cryptoFrame(OTHER, 0, 1000), { dcid: bytesOf("other id") });
-  const two = watch(other, initial(cryptoFrame(HELLO)));
-  assert(!two.endsWith(buildOpaque("handshake")), "not if there are two connections");
+  const two = watch(
+    initial(cryptoFrame(OTHER, 0, 1000), { dcid: other }),
+    initial(cryptoFrame(HELLO)),
+  );
+  assert(!two.endsWith(buildAnswer(DCID)), "not if another connection waits");
+  assert(!two.allows(initial(cryptoFrame(OTHER, 1000), { dcid: other, number: 1 })));
+  assert(two.endsWith(buildAnswer(other)));
+});
+
+Deno.test("quic watch: a connection of version 2 ends with a Retry of its own", () => {
+  const one = watch(initial(cryptoFrame(HELLO), { version: "2" }));
+  assert(!one.endsWith(buildRetry(DCID)));
+  assert(one.endsWith(buildRetry(DCID, { version: "2" })));
+});
+
+Deno.test("quic watch: follows the packets of its connections", () => {
+  const one = watch(initial(cryptoFrame(HELLO)));
+  const later: PacketOptions = { dcid: bytesOf("server's"), keyId: DCID, number: 3 };
+  for (const opts of [{}, later]) assert(one.follows(initial(bytesOf("\x01"), opts)));
+  const strange = [
+    initial(cryptoFrame(HELLO), { dcid: bytesOf("other id") }),
+    initial(cryptoFrame(HELLO), { version: "2" }),
+    initial(cryptoFrame(HELLO), { keyId: bytesOf("wrong") }),
+    buildOpaque("handshake"),
+    bytesOf("noise"),
+    new Uint8Array(0),
+  ];
+  for (const datagram of strange) assert(!one.follows(datagram));
 });
 
 Deno.test("quic watch: datagrams that open a connection are told by header and size", () => {
