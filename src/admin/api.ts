@@ -26,6 +26,9 @@ const HEADERS: Readonly<Record<string, string>> = {
   "X-Content-Type-Options": "nosniff",
 };
 
+/** Characters of a request's path that are repeated: it may have 16 KiB. */
+const MAX_PATH = 255;
+
 /** What a request comes with beside itself. */
 export interface ApiEnv {
   /** Where it came from. */
@@ -65,8 +68,9 @@ export function makeApi(control: Control): Api {
     );
     await next();
     if (req.method === "GET" || req.method === "HEAD") return;
-    const { method, path } = req;
-    logger.info("Change asked for", { method, path, status: c.res.status, source: env.source });
+    const { status } = c.res;
+    const path = shown(req.path);
+    logger.info("Change asked for", { method: req.method, path, status, source: env.source });
   });
   for (const { method, path, run } of OPERATIONS) {
     app.on(method, toPattern(path), (c) => run(callOf(c, control)));
@@ -82,13 +86,13 @@ export function makeApi(control: Control): Api {
   }
   app.notFound((c) => {
     const message = `There is nothing at ${
-      JSON.stringify(c.req.path.slice(0, 255))
+      JSON.stringify(shown(c.req.path))
     }; "/" lists what there is`;
     return c.json(new Refusal(404, "not_found", message).body, 404);
   });
   app.onError((error, c) => {
     if (error instanceof Refusal) return refuse(error, c);
-    logger.error("Internal error", { path: c.req.path, error: stackOf(error) });
+    logger.error("Internal error", { path: shown(c.req.path), error: stackOf(error) });
     return refuse(new Refusal(500, "internal", "Internal error; the log has more"), c);
   });
   return {
@@ -101,6 +105,11 @@ export function makeApi(control: Control): Api {
       return response;
     },
   };
+}
+
+/** As much of a path as answers and the log repeat. */
+function shown(path: string): string {
+  return path.length <= MAX_PATH ? path : `${path.slice(0, MAX_PATH)}…`;
 }
 
 /** Writes a path with parameters as hono does; a target takes slashes too. */

@@ -33,11 +33,13 @@ const [CR, LF] = [0x0d, 0x0a];
  *
  * @param bytes What has come
  * @param from How many of them were looked at before
- * @returns The first byte behind the empty line, or -1 if there is none yet
+ * @returns The first byte behind the empty line, -1 if there is none yet, or "bare" if a line ends
+ * without CR: who ends all lines so would wait for an answer
  */
-export function headEnd(bytes: Uint8Array, from: number): number {
-  for (let at = bytes.indexOf(LF, Math.max(3, from)); at !== -1; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at - 1] === CR && bytes[at - 2] === LF && bytes[at - 3] === CR) return at + 1;
+export function headEnd(bytes: Uint8Array, from: number): number | "bare" {
+  for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) return "bare";
+    if (bytes[at - 2] === LF) return at + 1;
   }
   return -1;
 }

@@ -82,6 +82,7 @@ export class Incoming {
     if (first < 0x41 || first > 0x5a) return 400;
     const bytes = this.#bytes.subarray(0, this.#length);
     const end = headEnd(bytes, this.#seen);
+    if (end === "bare") return 400;
     this.#seen = bytes.length;
     if (end > MAX_HEAD || (end === -1 && bytes.length >= MAX_HEAD)) return 431;
     if (end === -1) return undefined;

@@ -7,6 +7,7 @@
 
 import type { Detector } from "../../src/detect/detector.ts";
 import { DETECTORS } from "../../src/detect/mod.ts";
+import { ADMIN_REQUESTS } from "./_admin.ts";
 import { FLOW_REGISTRY, flowDetector, sealedFlights, shortHeaders } from "./_flows.ts";
 import { HELLO_RESPONDER } from "./_replies.ts";
 import { ANY_STREAM, HTTP1, HTTP2, SOCKS4, SOCKS5, SSH, TLS } from "./_seeds.ts";
@@ -56,6 +57,7 @@ export const TARGETS: readonly Target[] = [
   PROXY_HEADERS,
   ADDRESS,
   AUTHORITY,
+  ADMIN_REQUESTS,
   HELLO_RESPONDER,
   CONFIG,
 ];

@@ -37,6 +37,8 @@ const TABLE: readonly (readonly [request: string, expected: string])[] = [
   ["GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz"],
   [`GET /a?b=c%20d HTTP/1.1\r\n${HOST}Accept: */*\r\nX-Empty:\r\n\r\n`, "GET /a?b=c%20d"],
   [`GET / HTTP/1.1\r\nHOST:\ta \t\r\n\r\n`, "GET /"],
+  ["GET / HTTP/1.1\nHost: a\n\n", "400"],
+  ["GET / HTTP/1.1\r\nHost: a\n", "400"],
   [`POST /x HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhello`, "POST /x hello"],
   [`POST /x HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhell`, "more"],
   [
