@@ -88,9 +88,9 @@ export interface Proxy extends AsyncDisposable {
    * runs lives on under the old rules, sockets that stay are not bound again, counters go on.
    *
    * @param config A checked configuration
-   * @returns What differs, a text each; empty where nothing does
-   * @throws {ConfigError} with code `restart_needed` where `io` or `workers` differ
-   * @throws {ShuntError} with code `bind_failed` where an address cannot be bound
+   * @returns One line per difference; empty if there is none
+   * @throws {ConfigError} with code `restart_needed` if `io` or `workers` differ
+   * @throws {ShuntError} with code `bind_failed` if an address cannot be bound
    */
   reload(config: Config): Promise<readonly string[]>;
   /**

@@ -47,7 +47,7 @@ const logger = getLogger(["shunt", "proxy"]);
  * Reports whose sockets a configuration asks for.
  *
  * @param config The configuration
- * @throws {ShuntError} with code `io_unavailable` where libc sockets are asked for and cannot be had
+ * @throws {ShuntError} with code `io_unavailable` if libc sockets are asked for and cannot be had
  */
 export function chooseIo(config: Config): Io["name"] {
   if (config.io === "deno") return "deno";

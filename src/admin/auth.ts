@@ -50,7 +50,7 @@ const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
  *
  * @param request What it shows of itself
  * @param guard What guards the address
- * @throws {Refusal} where it may not
+ * @throws {Refusal} if it may not
  */
 export function authorize(request: Credentials, { bind, token }: Guard): void {
   const local = isLocalBind(bind);

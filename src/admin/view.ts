@@ -7,7 +7,7 @@
 
 import type { TrafficAnswer } from "./traffic.ts";
 
-/** How much something moves. All unset where there is nothing to compare with. */
+/** How much something moves. All unset if there is nothing to compare with. */
 export interface Rates {
   /** Sessions and flows begun a second. */
   readonly begun: number | undefined;
@@ -45,7 +45,7 @@ export interface TargetRow extends Rates {
 export interface CountRow {
   readonly name: string;
   readonly total: number;
-  /** A second; unset where there is nothing to compare with. */
+  /** A second; unset if there is nothing to compare with. */
   readonly rate: number | undefined;
 }
 

@@ -48,7 +48,7 @@ export interface AdminClient {
    * @param method The HTTP method
    * @param path The path
    * @returns Its answer, where it is a success or 422
-   * @throws {Error} where nobody answers, somebody else does, or it refuses
+   * @throws {Error} if nobody answers, somebody else does, or it refuses
    */
   ask(method: "GET" | "POST", path: string): Promise<AdminAnswer>;
 }
@@ -68,7 +68,7 @@ interface Place {
  *
  * @param options The verb's options
  * @returns What asks it; nothing has been sent yet
- * @throws {InputError} where options or configuration name no address, or no usable token
+ * @throws {InputError} if options or configuration name no address, or no usable token
  */
 export async function openAdmin(options: Options): Promise<AdminClient> {
   return clientOf(await findPlace(options));
@@ -80,7 +80,7 @@ export async function openAdmin(options: Options): Promise<AdminClient> {
  * @param config The configuration's admin part
  * @param file Where it is from, for messages
  * @returns What asks it; nothing has been sent yet
- * @throws {InputError} where it names no address
+ * @throws {InputError} if it names no address
  */
 export async function adminOf(config: AdminConfig | null, file: string): Promise<AdminClient> {
   return clientOf(await withToken(configuredAddress(config, file), config?.token_file));
@@ -96,7 +96,7 @@ function clientOf(place: Place): AdminClient {
  * @param answer The answer
  * @param schema What it has to be
  * @returns Its body
- * @throws {Error} where it is something else: another version of shunt's
+ * @throws {Error} if it is something else: another version of shunt's
  */
 export function expectBody<T extends z.ZodType>(answer: AdminAnswer, schema: T): z.output<T> {
   const parsed = schema.safeParse(answer.body);

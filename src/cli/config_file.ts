@@ -21,7 +21,7 @@ export interface ConfigFile {
   readonly file: string;
   /** What is in it. */
   readonly text: string;
-  /** Unset where the file has errors. */
+  /** Unset if the file has errors. */
   readonly config: Config | undefined;
   /** Errors and warnings, as people read them. */
   readonly problems: readonly string[];

@@ -25,7 +25,7 @@ const CLOCK_MONOTONIC = 1;
 
 /** Tells the service manager; all of it does nothing where there is none, and nothing ever throws. */
 export interface Notifier extends AsyncDisposable {
-  /** Milliseconds between calls of {@linkcode watchdog}; unset where the manager expects none. */
+  /** Milliseconds between calls of {@linkcode watchdog}; unset if the manager expects none. */
   readonly watchdogMs: number | undefined;
   /**
    * Everything is bound, or a reload has ended.

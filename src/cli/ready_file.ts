@@ -71,7 +71,7 @@ async function writing(path: string, work: (unfinished: string) => Promise<void>
  *
  * @param path Where it is
  * @param pid Whose it has to be: at the end of a process it may be its successor's
- * @throws {UsageError} where a directory is in its place
+ * @throws {UsageError} if a directory is in its place
  */
 export async function removeReadyFile(path: string, pid?: number): Promise<void> {
   try {

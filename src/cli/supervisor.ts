@@ -97,7 +97,7 @@ export class Supervisor implements Control {
   /**
    * Opens the admin address.
    *
-   * @throws {ShuntError} where it cannot be bound, or its token cannot be read
+   * @throws {ShuntError} if it cannot be bound, or its token cannot be read
    */
   async openAdmin(): Promise<void> {
     this.#admin = await startAdmin(this.config.admin, this);

@@ -41,8 +41,8 @@ export interface Predecessor {
  * @param config The configuration's admin part
  * @param file Where it is from, for messages
  * @returns The shunt, or `undefined` where nobody answers
- * @throws {InputError} where the configuration names no admin address
- * @throws {Error} where somebody else answers, or it refuses
+ * @throws {InputError} if the configuration names no admin address
+ * @throws {Error} if somebody else answers, or it refuses
  */
 export async function findPredecessor(
   config: AdminConfig | null,

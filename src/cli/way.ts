@@ -70,7 +70,7 @@ async function lstatOrNothing(path: string): Promise<Deno.FileInfo | "missing" |
 }
 
 /**
- * Reports whether nothing is there; so it is, too, where a file took the place of a folder.
+ * Reports whether the path does not exist. Also true if a file has replaced one of its folders.
  *
  * @param error What a look at a path threw
  * @returns Whether it leads nowhere

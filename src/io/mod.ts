@@ -110,7 +110,7 @@ export interface StreamListener {
    * can.
    *
    * @param share Which; `undefined` lets all have their share again
-   * @throws {Error} where the kernel refuses
+   * @throws {Error} if the kernel refuses
    */
   steer?(share: SocketShare | undefined): void;
 }
@@ -179,7 +179,7 @@ export interface DatagramSocket {
    *
    * @param peer An address that was kept
    * @returns What ends it
-   * @throws {Error} where no socket is left
+   * @throws {Error} if no socket is left
    */
   pin?(peer: DatagramAddress): Pin;
 }

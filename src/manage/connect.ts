@@ -17,8 +17,8 @@ import { clearDeadline, type Session } from "./session.ts";
 /** RFC 8305 §5 recommends 250 ms between attempts on the addresses of one name. */
 const ATTEMPT_DELAY_MS = 250;
 /**
- * Attempts of one session at once. One more ends the oldest, which has had 1 s by then: each holds a
- * descriptor that no limit counts, and a name may have any number of dead addresses.
+ * Attempts of one session at once. Starting a fifth cancels the oldest, which has had one second by
+ * then: each attempt holds a descriptor that no limit accounts for, and a name may have many dead addresses.
  */
 const MAX_ATTEMPTS = 4;
 

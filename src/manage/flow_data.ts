@@ -44,7 +44,7 @@ export class FlowData extends Holder implements LaneData<FlowData> {
   /** What keeps hearing the client after the listener's socket was handed over. */
   pin: Pin | undefined;
   detectMs: number | undefined;
-  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset where none had to be. */
+  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset if none had to be. */
   resolveMs: number | undefined;
   connectMs: number | undefined;
   /** How much of what the flow has carried is in the counters. */

@@ -17,7 +17,7 @@ import type { Session } from "./session.ts";
  * Makes what a session's target hears first.
  *
  * @param session The session, with its upstream
- * @returns The bytes; none where the upstream asks for no header
+ * @returns The bytes; none if the upstream asks for no header
  */
 export function sessionPreface({ upstream, source, destination, client }: Session): Uint8Array {
   const version = upstream?.config.send_proxy_protocol ?? "off";
@@ -35,7 +35,7 @@ export function sessionPreface({ upstream, source, destination, client }: Sessio
  * @param flow The flow
  * @param upstream Its upstream
  * @param local What the listener's socket is bound to
- * @returns The bytes; none where the upstream asks for no header, or for v1, which knows no UDP
+ * @returns The bytes; none if the upstream asks for no header, or for v1, which knows no UDP
  */
 export function flowPreface(
   flow: Flow<FlowData>,

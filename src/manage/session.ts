@@ -54,7 +54,7 @@ export class Session {
   /** Milliseconds, precise. */
   readonly started: number = performance.now();
   detectMs: number | undefined;
-  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset where none had to be. */
+  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset if none had to be. */
   resolveMs: number | undefined;
   connectMs: number | undefined;
   /** Coarse time at which bytes moved last. */

@@ -23,11 +23,11 @@ export interface LiveRecord {
   readonly target: string | undefined;
   readonly up: number;
   readonly down: number;
-  /** Milliseconds; unset where detection was not needed or not reached. */
+  /** Milliseconds; unset if detection was not needed or not reached. */
   readonly detectMs: number | undefined;
-  /** Milliseconds of `connectMs` in which names were asked for; unset where none had to be. */
+  /** Milliseconds of `connectMs` in which names were asked for; unset if none had to be. */
   readonly resolveMs?: number | undefined;
-  /** Milliseconds; unset where no target was asked or none answered. */
+  /** Milliseconds; unset if no target was asked or none answered. */
   readonly connectMs: number | undefined;
   /** Milliseconds so far. */
   readonly durationMs: number;

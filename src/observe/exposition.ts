@@ -27,7 +27,7 @@ export class Exposition {
   #starts: readonly string[] = [];
 
   /**
-   * Begins a metric; the samples that follow are its.
+   * Starts a metric. The samples that follow belong to it.
    *
    * @param metric The metric
    */

@@ -83,7 +83,7 @@ export class LifeCounters {
     this.#add(CLOSES + REASON_INDEX[reason], 1);
   }
 
-  /** Those that are there now ended with their worker. */
+  /** Counts everything still alive as ended by `worker_died`. */
   endAll(): void {
     this.#add(CLOSES + REASON_INDEX.worker_died, this.active);
     this.#cells[ACTIVE] = 0;

@@ -76,7 +76,7 @@ export interface RunningLog extends AsyncDisposable {
    * Makes another configuration ready; its file is opened, also where it is the same.
    *
    * @param config The `log` part
-   * @throws {ShuntError} with code `log_file` where its file cannot be written
+   * @throws {ShuntError} with code `log_file` if its file cannot be written
    */
   prepare(config: Config["log"]): Promise<PreparedLog>;
   /** Opens the file again, after it was renamed; where that fails lines go on to the old one. */
@@ -99,7 +99,7 @@ function writeToStderr(bytes: Uint8Array): Promise<number> {
  * @param config The `log` part of the configuration
  * @param stderr Writes to where lines go unless there is a file, and what is wrong with the file
  * @returns What writes the rest and takes the log down again
- * @throws {ShuntError} with code `log_file` where the file cannot be written
+ * @throws {ShuntError} with code `log_file` if the file cannot be written
  */
 export async function setUpLog(
   config: Config["log"],

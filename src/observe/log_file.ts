@@ -17,7 +17,7 @@ const OPEN_MS = 5000;
  *
  * @param path Where it is
  * @returns The open file
- * @throws {ShuntError} with code `log_file` where lines cannot be written to it
+ * @throws {ShuntError} with code `log_file` if lines cannot be written to it
  */
 export async function openLogFile(path: string): Promise<Deno.FsFile> {
   const found = await Deno.stat(path).catch(() => undefined);

@@ -15,7 +15,7 @@ export interface ListenerMeasures {
   /** Those that it has. */
   readonly transports: readonly ("tcp" | "udp")[];
   readonly counters: Counters;
-  /** Its `limits`; unset where a reload has removed it and its sessions and flows live on. */
+  /** Its `limits`; unset if a reload has removed it and its sessions and flows live on. */
   readonly limits: { readonly sessions: number; readonly flows: number } | undefined;
   /** The upstreams that its routes lead to, in their order; empty once it is removed. */
   readonly routes: readonly string[];
@@ -122,7 +122,7 @@ export interface ProcessMeasures {
   readonly startedAt: number;
   readonly cpuSeconds: number;
   readonly memoryBytes: number;
-  /** Descriptors that the process may have; unset where the system does not tell. */
+  /** Descriptors that the process may have; unset if the system does not tell. */
   readonly maxDescriptors: number | undefined;
   readonly admin: AdminMeasures;
 }

@@ -46,7 +46,7 @@ export const CLOSE_TEXTS = {
   target_gone:
     "The flow's target was taken out of the configuration, or found dead: its next datagram " +
     "begins another flow",
-  fault: "A fault of the configuration's reset it (`faults.reset_after`)",
+  fault: "Reset on purpose by `faults.reset_after`",
   drained: "A flow that was silent for 2 s while shunt drained",
   shutdown: "Still running when `drain_timeout` had passed, or when shunt was told to stop at once",
   worker_died: "Its worker died, and was replaced",

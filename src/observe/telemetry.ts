@@ -12,7 +12,7 @@ const REGISTERED = Symbol.for("opentelemetry.js.api.1");
 
 /** What is exported. */
 export interface Telemetry {
-  /** Takes what has ended; unset where there is no tracing. */
+  /** Takes what has ended; unset if there is no tracing. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   /**
    * Has metrics exported.

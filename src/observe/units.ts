@@ -43,7 +43,7 @@ export function formatAge(seconds: number): string {
 /**
  * Writes how often something happens.
  *
- * @param rate Times a second; unset where nothing tells yet
+ * @param rate Times a second; unset if nothing tells yet
  * @returns Such as `12.3/s`; a dash where nothing tells yet
  */
 export function formatRate(rate: number | undefined): string {
@@ -54,7 +54,7 @@ export function formatRate(rate: number | undefined): string {
 /**
  * Writes how many bytes come in a second.
  *
- * @param rate Bytes a second; unset where nothing tells yet
+ * @param rate Bytes a second; unset if nothing tells yet
  * @returns Such as `3.2 MiB/s`; a dash where nothing tells yet
  */
 export function formatByteRate(rate: number | undefined): string {

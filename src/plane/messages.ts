@@ -53,7 +53,7 @@ export interface StartMessage extends Assignment {
 export interface ResolvedMessage {
   readonly type: "resolved";
   readonly name: string;
-  /** Unset where resolving failed. */
+  /** Unset if resolving failed. */
   readonly list?: readonly string[];
   /** Why it failed. */
   readonly error?: string;

@@ -129,7 +129,7 @@ export class RemotePlane {
    * Lists what lives in the worker.
    *
    * @param query Which sessions or flows are wanted
-   * @returns The records; none where the worker has ended
+   * @returns The records; none if the worker has ended
    */
   live(query: LiveQuery): Promise<readonly LiveRecord[]> {
     if (this.#over) return Promise.resolve([]);

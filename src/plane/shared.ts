@@ -354,7 +354,7 @@ export class SharedView {
     return new ConnectTimes(sumRows(this.memory.upstreams[upstream]!, this.memory.workers));
   }
 
-  /** Forgets what a worker that is gone has counted as being there now; its totals stay. */
+  /** Resets a dead worker's gauges; its totals stay. */
   clear(worker: number): void {
     const { workers, listeners, targets, sockets, flowSockets, detectMemory } = this.memory;
     const counts = [

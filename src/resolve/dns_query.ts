@@ -27,7 +27,7 @@ export type DnsLookup = (name: string) => Promise<readonly string[]>;
 /** The ways to ask. */
 export interface DnsSystem {
   readonly query: DnsQuery;
-  /** Unset where the name servers are given: then they alone are to answer. */
+  /** Unset if the name servers are given: then they alone are to answer. */
   readonly lookup: DnsLookup | undefined;
   /** Ends the queries that are under way: they reject. */
   cancel(): void;

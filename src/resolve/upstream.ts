@@ -99,7 +99,8 @@ export class Upstream {
   }
 
   /**
-   * Chooses the target of a flow: like {@linkcode pick}, but limits of sessions are none of flows.
+   * Chooses the target of a flow: like {@linkcode pick}, but ignores `sessions_per_target`,
+   * which does not apply to flows.
    *
    * @param client The client's address
    * @param tried The targets that this flow has tried already

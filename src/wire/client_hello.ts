@@ -21,7 +21,7 @@ export interface ClientHello {
   readonly suites: number;
   /** Index of the first extension's type; {@linkcode bytes} where there is none. */
   readonly extensions: number;
-  /** Lower case, without a trailing dot; unset where absent or not a name. */
+  /** Lower case, without a trailing dot; unset if absent or not a name. */
   readonly sni?: string;
   /** What {@linkcode readAlpn} keeps of the names offered. */
   readonly alpn?: readonly string[];

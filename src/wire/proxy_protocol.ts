@@ -17,7 +17,7 @@ export interface ProxyHeader {
   readonly length: number;
   /** The client; unset for LOCAL, UNKNOWN, AF_UNSPEC and unix sockets. */
   readonly source?: SocketAddress;
-  /** What the client connected to; unset where the source is. */
+  /** What the client connected to; unset if the source is. */
   readonly destination?: SocketAddress;
 }
 

@@ -121,7 +121,8 @@ class LibcRelay implements RelayHandler {
     if (!this.#over) this.#pump(reads);
     if (!this.#over) this.#pump(writes);
     const { from, to, done } = this.#up;
-    // Whom nothing can be delivered to, and nothing read of until an unwilling target reads, is gone.
+    // Give the client up: nothing can be sent to it, and nothing more can be read from it until a stalled
+    // target reads.
     if (!this.#over && from.broken && (done || !to.writable)) {
       this.#finish("client_reset", libcError("epoll_wait", abi.ECONNRESET));
     }

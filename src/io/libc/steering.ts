@@ -36,7 +36,7 @@ let block: Block | undefined;
  * @param share Which of them, in the order in which they were bound; `undefined` lets all have their
  * share again
  * @param datagrams Whether datagrams of one sender have to meet the same socket
- * @throws {LibcError} where the kernel refuses
+ * @throws {LibcError} if the kernel refuses
  */
 export function steerLibc(fd: number, share: SocketShare | undefined, datagrams: boolean): void {
   const { libc, errno } = openLibc();
