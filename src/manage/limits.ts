@@ -5,15 +5,11 @@
  * @module
  */
 
+import type { ListenerLimits } from "../config/per_source.ts";
 import { LimitError } from "../errors.ts";
 import { SharedCount } from "../observe/shared_count.ts";
 import type { Pressure } from "./pressure.ts";
-import {
-  type AdmissionLimits,
-  LocalSources,
-  type SourceLedger,
-  type SourceReason,
-} from "./sources.ts";
+import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
 
 /** Which limit refused a session or flow. */
 export type LimitReason =
@@ -79,13 +75,13 @@ export interface LimitsOptions {
  * @param config The listener's limits
  * @returns Whether it does
  */
-export function limitsSources(config: AdmissionLimits): boolean {
+export function limitsSources(config: ListenerLimits): boolean {
   return config.per_source > 0 || config.new_per_source > 0;
 }
 
 /** Admission to one listener. */
 export class Limits {
-  readonly #config: AdmissionLimits;
+  readonly #config: ListenerLimits;
   readonly #sessions: SharedCount;
   readonly #flows: SharedCount;
   readonly #sources: SourceLedger | undefined;
@@ -96,7 +92,7 @@ export class Limits {
    * @param config The listener's limits
    * @param options The clock, and where to count
    */
-  constructor(config: AdmissionLimits, options: LimitsOptions) {
+  constructor(config: ListenerLimits, options: LimitsOptions) {
     this.#config = config;
     this.#sessions = options.counts?.sessions ?? new SharedCount();
     this.#flows = options.counts?.flows ?? new SharedCount();

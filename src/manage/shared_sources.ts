@@ -5,14 +5,9 @@
  * @module
  */
 
+import type { ListenerLimits } from "../config/per_source.ts";
 import { hashText } from "../resolve/hash.ts";
-import {
-  type AdmissionLimits,
-  type SourceKey,
-  sourceKey,
-  type SourceLedger,
-  type SourceReason,
-} from "./sources.ts";
+import { type SourceKey, sourceKey, type SourceLedger, type SourceReason } from "./sources.ts";
 
 /** Sources that the table holds: 2^16, which takes 2 MiB and a quarter for each worker. */
 const SLOTS = 65_536;
@@ -40,7 +35,7 @@ export function sharedSourcesBytes(workers: number): number {
 
 /** The ledger of several workers. */
 export class SharedSources implements SourceLedger {
-  readonly #config: AdmissionLimits;
+  readonly #config: ListenerLimits;
   readonly #now: () => number;
   readonly #worker: number;
   readonly #workers: number;
@@ -58,7 +53,7 @@ export class SharedSources implements SourceLedger {
    * @param options The memory, all zero at first, whose cells to count in, and a clock that all
    * workers share, in milliseconds
    */
-  constructor(config: AdmissionLimits, options: {
+  constructor(config: ListenerLimits, options: {
     readonly memory: SharedArrayBuffer;
     readonly worker: number;
     readonly workers: number;

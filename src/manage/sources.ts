@@ -8,9 +8,6 @@
 import type { ListenerLimits } from "../config/per_source.ts";
 import { readIp } from "../resolve/ip.ts";
 
-/** What is looked at when a session or flow asks for admission. */
-export type AdmissionLimits = ListenerLimits;
-
 /** Which limit of a source's refused a session or flow. */
 export type SourceReason = "limit_source" | "limit_rate";
 
@@ -83,7 +80,7 @@ interface Source {
 
 /** The ledger of a single worker. */
 export class LocalSources implements SourceLedger {
-  #config: AdmissionLimits;
+  #config: ListenerLimits;
   readonly #now: () => number;
   /** Tokens that a bucket holds: one second's worth, and one at least. */
   #burst: number;
@@ -100,7 +97,7 @@ export class LocalSources implements SourceLedger {
    * @param config The listener's limits
    * @param now The time in milliseconds; need not be exact
    */
-  constructor(config: AdmissionLimits, now: () => number) {
+  constructor(config: ListenerLimits, now: () => number) {
     this.#config = config;
     this.#now = now;
     this.#burst = Math.max(1, config.new_per_source);
@@ -116,7 +113,7 @@ export class LocalSources implements SourceLedger {
    *
    * @param config The new ones
    */
-  limit(config: AdmissionLimits): void {
+  limit(config: ListenerLimits): void {
     this.#config = config;
     this.#burst = Math.max(1, config.new_per_source);
   }

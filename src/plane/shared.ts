@@ -13,7 +13,7 @@ import { listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits.ts";
 import { Pressure, pressureBytes } from "../manage/pressure.ts";
-import type { AdmissionLimits } from "../manage/sources.ts";
+import type { ListenerLimits } from "../config/per_source.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
 import { LINGER_CELLS, LingerCounters } from "../observe/linger_counters.ts";
@@ -306,7 +306,7 @@ export class SharedView {
    */
   sources(
     listener: string,
-    limits: AdmissionLimits,
+    limits: ListenerLimits,
     now: () => number,
   ): SharedSources | undefined {
     const memory = this.memory.listeners[listener]?.sources;
