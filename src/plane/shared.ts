@@ -9,11 +9,10 @@
  */
 
 import type { Config, ListenerConfig } from "../config/schema.ts";
-import { listenerLimits } from "../config/per_source.ts";
+import { type ListenerLimits, listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits.ts";
 import { Pressure, pressureBytes } from "../manage/pressure.ts";
-import type { ListenerLimits } from "../config/per_source.ts";
 import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
 import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
 import { LINGER_CELLS, LingerCounters } from "../observe/linger_counters.ts";
