@@ -73,7 +73,11 @@ async function assertSurvives(shunt: ShuntProcess, first: Uint8Array): Promise<v
   const early = opened.add(await connect(shunt.port()));
   await assertServed(early);
   await each(SESSIONS, async () => opened.add(await open(shunt, first)), 100);
-  await shunt.ended({ reason: "no_memory" });
+  // On a busy machine all may be accepted before their bytes are there: then the next ones are refused.
+  await until(async () => {
+    opened.add(await open(shunt, first));
+    return shunt.access.some(({ reason }) => reason === "no_memory");
+  }, "a session to be refused");
   await shunt.says(REFUSED);
   await assertServed(early);
   opened.close();
@@ -110,7 +114,11 @@ Deno.test("memory: flows that fill the heap are refused, and the process lives",
       }, "an answer");
     await asks();
     await each(FLOWS, async () => await socket().send(HELLO, to), 100);
-    await shunt.says(REFUSED);
+    // Some of them were lost on a busy machine.
+    await until(async () => {
+      await socket().send(HELLO, to);
+      return shunt.log.some(({ message }) => message === REFUSED);
+    }, "flows to be refused");
     early.heard.splice(0);
     await asks();
     assertEquals(shunt.access, [], "no flow has ended: the first one is answered");
