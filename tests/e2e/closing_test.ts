@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { createConnection, createServer } from "node:net";
+import { createConnection, createServer, type Socket } from "node:net";
 import type { AccessRecord } from "../../src/observe/access.ts";
 import {
   connect,
@@ -65,17 +65,27 @@ function assertWhole(heard: Uint8Array): void {
 /** Waits until so many sessions have had all of the answer, as far as shunt can tell. */
 async function answered(shunt: TestShunt, times = 1): Promise<void> {
   const length = ANSWER.length * times;
-  await until(() => shunt.proxy.totals().bytesDown === length, "the answer to be on its way");
+  await until(
+    () => shunt.proxy.totals().bytesDown === length,
+    "the answer to be on its way",
+    30_000,
+  );
 }
 
 Deno.test("closing: what a target sent before it reset arrives, however slowly a client reads that still sends", async () => {
+  const sockets: Socket[] = [];
   const server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.write(ANSWER, () => setTimeout(() => socket.resetAndDestroy(), 50));
+    socket.write(ANSWER);
+    sockets.push(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   {
     await using shunt = await startShunt(config((server.address() as { port: number }).port));
+    // A reset drops what the target's own kernel has not sent: by then shunt has all.
+    const resets = answered(shunt, 40).then(() => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    });
     // More than the 32 that once lingered at most.
     await Promise.all(Array.from({ length: 40 }, async () => {
       const client = await connect(shunt.port());
@@ -88,6 +98,7 @@ Deno.test("closing: what a target sent before it reset arrives, however slowly a
       await Promise.all(sent);
       assertEquals((await shunt.ended()).reason, "target_reset");
     }));
+    await resets;
     await until(() => lingering(shunt).connections === 0, "nothing to linger");
     assertEquals(shunt.proxy.measures().lingering.resets.stalled, 0);
   }
