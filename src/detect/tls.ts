@@ -113,9 +113,14 @@ function needMore(next: number, got: number, total: number): NeedMore {
 
 type NeedMore = Extract<Verdict, { readonly kind: "need_more" }>;
 
-/** The hello's handshake bytes: a view if the first record that has any holds them all, else a copy. */
+/** Where the parts of a hello are put together. As an array of each hello's own it was garbage of its size. */
+let joined = new Uint8Array(MAX_FRAGMENT);
+
+/**
+ * The hello's handshake bytes: a view if the first record that has any holds them all, else a copy, which
+ * holds until the next call.
+ */
 function join(bytes: Uint8Array, total: number): Uint8Array {
-  let hello: Uint8Array | undefined;
   let filled = 0;
   for (let at = 0; filled < total;) {
     const start = at + RECORD_HEADER;
@@ -123,12 +128,12 @@ function join(bytes: Uint8Array, total: number): Uint8Array {
     at = start + size;
     if (bytes[start - RECORD_HEADER] !== HANDSHAKE) continue;
     if (filled === 0 && size >= total) return bytes.subarray(start, start + total);
-    hello ??= new Uint8Array(total);
+    if (joined.length < total) joined = new Uint8Array(total);
     const end = start + Math.min(size, total - filled);
     // Byte by byte: a view per record costs 45 ns, which 1-byte records would multiply.
-    for (let i = start; i < end; i++) hello[filled++] = bytes[i]!;
+    for (let i = start; i < end; i++) joined[filled++] = bytes[i]!;
   }
-  return hello!;
+  return joined.subarray(0, total);
 }
 
 function judge(bytes: Uint8Array, total: number, asked: AlpnSet | undefined): Verdict {

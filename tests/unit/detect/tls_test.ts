@@ -266,3 +266,11 @@ Deno.test("detect tls: stays sound on noise and damaged hellos", () => {
   const hello = buildClientHello({ sni: SNI, alpn: ALPN });
   assertSoundOnNoise(tls, [recordize(hello), recordize(hello, [1]), recordize(hello, [60, 7])]);
 });
+
+Deno.test("detect tls: hellos of many records leave no garbage of their size", () => {
+  const bytes = recordize(buildClientHello({ sni: "a.example", size: 60_000 }), [16_000]);
+  assertEquals(ask(tls, bytes).kind, "match");
+  const before = Deno.memoryUsage().external;
+  for (let i = 0; i < 200; i++) ask(tls, bytes);
+  assertLess(Deno.memoryUsage().external - before, 1_000_000);
+});
