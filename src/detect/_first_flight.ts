@@ -43,6 +43,12 @@ const MAX_ATTEMPTS = 4;
  */
 const MAX_TOLD_BYTES = 2048;
 
+/**
+ * Packets of a datagram that may be tried in vain, once for each connection that is watched: what clients
+ * send later has one Initial packet or two.
+ */
+const MAX_TRIED_IN_VAIN = 8;
+
 type Match = Extract<Verdict, { kind: "match" }>;
 
 /** Shared by all flows: it is filled and read within one call. */
@@ -110,9 +116,11 @@ export class FirstFlight implements Watch {
    * know (a token, their size, a number), so one that comes after the match may be the first they read.
    *
    * @param datagram A datagram of the client's
-   * @returns `false` if its Initial packets carry another hello than the one that was judged
+   * @returns `false` if its Initial packets carry another hello than the one that was judged, or if too many
+   * of them do not open
    */
   allows(datagram: Uint8Array): boolean {
+    let inVain = 0;
     let packet = parsePacket(datagram, 0);
     for (; packet !== undefined; packet = parsePacket(datagram, packet.end)) {
       if (packet.kind !== "initial") continue;
@@ -120,7 +128,10 @@ export class FirstFlight implements Watch {
         // With the server's first answer a client changes the connection ID, but not the keys.
         const payload = attempt.keys.open(datagram, packet);
         if (attempt.keys.lost) return false;
-        if (payload === undefined) continue;
+        if (payload === undefined) {
+          if (++inVain > MAX_TRIED_IN_VAIN) return false;
+          continue;
+        }
         if (attempt.refused || !this.#repeats(attempt, payload)) return false;
         break;
       }
@@ -132,12 +143,14 @@ export class FirstFlight implements Watch {
    * Reports whether a datagram belongs to a connection that is watched.
    *
    * @param datagram A datagram of the client's
-   * @returns Whether its first packet opens with such a connection's keys
+   * @returns Whether its first packet opens with the keys of the connection that it names
    */
   follows(datagram: Uint8Array): boolean {
     const packet = parsePacket(datagram, 0);
     return packet?.kind === "initial" &&
-      this.#attempts.some(({ keys }) => keys.open(datagram, packet) !== undefined);
+      this.#attempts.some(({ dcid, keys }) =>
+        equal(dcid, packet.dcid) && keys.open(datagram, packet) !== undefined
+      );
   }
 
   /**

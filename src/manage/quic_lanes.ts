@@ -178,8 +178,9 @@ export class QuicLanes<D extends LaneData<D>> {
    * Finds the flows that a datagram is for.
    *
    * @param datagram A datagram that begins no connection
-   * @returns One flow if its connection ID is known, or if it has a long header. Only the
-   * target knows an ID that it gave out under encryption: then all flows, and the targets of the others ignore it
+   * @returns One flow if its connection ID is known, or if it has a long header. An ID that came up
+   * under encryption nobody but the target knows: then all flows that have one, and the others' targets
+   * ignore it
    */
   takers(datagram: Uint8Array): Flow<D>[] {
     const { flows } = this;
@@ -191,6 +192,8 @@ export class QuicLanes<D extends LaneData<D>> {
       return taker === undefined ? first : [taker];
     }
     const taker = flows.find(({ data }) => data.ids?.takesShort(datagram));
-    return taker === undefined ? flows.filter(({ state }) => state !== "detecting") : [taker];
+    if (taker !== undefined) return [taker];
+    const open = flows.filter(({ state }) => state !== "detecting");
+    return open.length > 0 ? open : first;
   }
 }

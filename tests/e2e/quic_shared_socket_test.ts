@@ -264,6 +264,19 @@ Deno.test("quic on a shared socket: two hellos that begin together, in pieces, g
   assertEquals(two.heard.map(({ data }) => data), second);
 });
 
+Deno.test("quic on a shared socket: what belongs to none of two hellos in pieces is not lost", async () => {
+  await using one = new UdpPeer();
+  await using two = new UdpPeer();
+  await using client = new UdpPeer();
+  await using shunt = await startShunt(byName({ one: one.port, two: two.port }));
+  const [first, second] = [halves("one", "client one"), halves("two", "client two")];
+  for (const datagram of [first[0], second[0], short("stranger"), second[1], first[1]]) {
+    await client.send(datagram, shunt.port());
+  }
+  await until(() => one.heard.length === 3 && two.heard.length === 2, "all of it");
+  assertEquals(one.heard.map(({ data }) => data), [first[0], short("stranger"), first[1]]);
+});
+
 Deno.test("quic on a shared socket: a hello in pieces that comes again goes where the first went", async () => {
   await using one = new UdpPeer();
   await using client = new UdpPeer();

@@ -166,10 +166,20 @@ Deno.test("quic watch: a connection of version 2 ends with a Retry of its own", 
   assert(one.endsWith(buildRetry(DCID, { version: "2" })));
 });
 
+Deno.test("quic watch: looks at a few packets of a datagram that do not open, and passes no more on", () => {
+  const broken = buildInitial(bytesOf("\x01"), { keyId: bytesOf("wrong") });
+  const datagram = (count: number) => concat(...Array.from({ length: count }, () => broken));
+  const one = watch(initial(cryptoFrame(HELLO)));
+  assert(one.allows(datagram(8)));
+  for (const count of [9, 30]) {
+    assert(!one.allows(datagram(count)));
+    assert(!one.allows(concat(datagram(count), initial(cryptoFrame(OTHER)))));
+  }
+});
+
 Deno.test("quic watch: follows the packets of its connections", () => {
   const one = watch(initial(cryptoFrame(HELLO)));
-  const later: PacketOptions = { dcid: bytesOf("server's"), keyId: DCID, number: 3 };
-  for (const opts of [{}, later]) assert(one.follows(initial(bytesOf("\x01"), opts)));
+  for (const number of [0, 3]) assert(one.follows(initial(bytesOf("\x01"), { number })));
   const strange = [
     initial(cryptoFrame(HELLO), { dcid: bytesOf("other id") }),
     initial(cryptoFrame(HELLO), { version: "2" }),
