@@ -149,6 +149,8 @@ class Watch implements FileWatch {
       this.#report(error);
     }
     await this.#follow();
+    // What is written from now on is not to be taken for what was there.
+    await this.#snapshots;
     this.#checkIn(this.#quietMs);
   }
 

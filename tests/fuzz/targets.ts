@@ -9,6 +9,7 @@ import type { Detector } from "../../src/detect/detector.ts";
 import { DETECTORS } from "../../src/detect/mod.ts";
 import { ADMIN_REQUESTS } from "./_admin.ts";
 import { FLOW_REGISTRY, flowDetector, sealedFlights, shortHeaders } from "./_flows.ts";
+import { FILE_EVENTS } from "./_kernel.ts";
 import { HELLO_RESPONDER } from "./_replies.ts";
 import { ANY_STREAM, HTTP1, HTTP2, SOCKS4, SOCKS5, SSH, TLS } from "./_seeds.ts";
 import { DRIP, http2Blocks, STREAM_REGISTRY, streamDetector } from "./_streams.ts";
@@ -58,6 +59,7 @@ export const TARGETS: readonly Target[] = [
   ADDRESS,
   AUTHORITY,
   ADMIN_REQUESTS,
+  FILE_EVENTS,
   HELLO_RESPONDER,
   CONFIG,
 ];

@@ -37,6 +37,40 @@ const BUFFER_BYTES = 65_536;
 /** Reads at once: if a folder is filled faster, events are lost, which is reported. */
 const MAX_READS = 4;
 
+/** `struct inotify_event`. */
+export interface KernelEvent {
+  /** The kernel's descriptor of what is watched. */
+  readonly watch: number;
+  readonly mask: number;
+  /** Of what it happened to in a watched folder; empty for what is watched itself. */
+  readonly name: string;
+}
+
+const decoder = new TextDecoder();
+
+/**
+ * Reads what the kernel has written.
+ *
+ * @param bytes One event after the other
+ * @returns The events; one that is cut off is left out
+ */
+export function* readEvents(bytes: Uint8Array): Generator<KernelEvent, void, void> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at + EVENT_BYTES <= bytes.length;) {
+    const start = at + EVENT_BYTES;
+    const end = start + view.getUint32(at + 12, true);
+    if (end > bytes.length) return;
+    const padded = bytes.subarray(start, end);
+    const zero = padded.indexOf(0);
+    yield {
+      watch: view.getInt32(at, true),
+      mask: view.getUint32(at + 4, true),
+      name: decoder.decode(zero === -1 ? padded : padded.subarray(0, zero)),
+    };
+    at = end;
+  }
+}
+
 interface Subscription {
   readonly path: string;
   readonly onEvent: OnFileEvent;
@@ -46,8 +80,6 @@ interface Subscription {
 export class Inotify implements Disposable {
   readonly #fd: number;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  readonly #view = new DataView(this.#buffer.buffer);
-  readonly #decoder = new TextDecoder();
   /** By the kernel's descriptor: one inode has one, by whatever path. */
   readonly #watches = new Map<number, Set<Subscription>>();
 
@@ -99,19 +131,11 @@ export class Inotify implements Disposable {
   }
 
   #give(length: number): void {
-    for (let at = 0; at + EVENT_BYTES <= length;) {
-      const watch = this.#view.getInt32(at, true);
-      const mask = this.#view.getUint32(at + 4, true);
-      const nameBytes = this.#view.getUint32(at + 12, true);
-      const start = at + EVENT_BYTES;
-      at = start + nameBytes;
+    for (const { watch, mask, name } of readEvents(this.#buffer.subarray(0, length))) {
       if ((mask & abi.IN_Q_OVERFLOW) !== 0) this.#giveMissed();
       const kind = KINDS.find(([bits]) => (mask & bits) !== 0)?.[1];
       const subscriptions = this.#watches.get(watch);
       if (kind === undefined || subscriptions === undefined) continue;
-      const padded = this.#buffer.subarray(start, at);
-      const end = padded.indexOf(0);
-      const name = this.#decoder.decode(end === -1 ? padded : padded.subarray(0, end));
       for (const { path, onEvent } of [...subscriptions]) {
         onEvent(kind, name === "" ? path : `${path === "/" ? "" : path}/${name}`);
       }

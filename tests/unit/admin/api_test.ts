@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { configure, dispose, type LogRecord } from "@logtape/logtape";
 import { OPERATIONS } from "../../../src/admin/operations.ts";
 import { type Asked, type AskOptions, startTestAdmin } from "./_control.ts";
 
@@ -238,4 +239,24 @@ Deno.test("admin api: no answer is kept, framed, guessed or shared with other si
 Deno.test("admin api: every operation has a place in the table once", () => {
   const names = OPERATIONS.map(({ method, path }) => `${method} ${path}`);
   assertEquals(new Set(names).size, names.length);
+});
+
+Deno.test("admin api: of a path that is nowhere, answer and log repeat its beginning alone", async () => {
+  const records: LogRecord[] = [];
+  await configure({
+    reset: true,
+    sinks: { memory: (record) => records.push(record) },
+    loggers: [
+      { category: ["shunt", "admin"], lowestLevel: "info", sinks: ["memory"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
+    ],
+  });
+  try {
+    await using shunt = await startTestAdmin();
+    const { status, text } = await shunt.ask("POST", `/${"x".repeat(10_000)}`, CHANGE);
+    assertEquals([status, text.length < 400], [404, true]);
+    assertEquals(records.map(({ properties }) => properties["path"]), [`/${"x".repeat(254)}…`]);
+  } finally {
+    await dispose();
+  }
 });
