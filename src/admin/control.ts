@@ -104,5 +104,5 @@ export interface Control {
   /** What was counted, as of now. */
   measures(): Measures;
   /** The metrics in Prometheus' text format. */
-  metrics(): string;
+  metrics(): Promise<Blob>;
 }

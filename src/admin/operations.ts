@@ -85,8 +85,8 @@ export const OPERATIONS: readonly Operation[] = [
     path: "/metrics",
     summary: "Metrics for Prometheus",
     answers: { 200: { description: "In its text format", content: METRICS_TYPE } },
-    run: ({ control }) =>
-      new Response(control.metrics(), {
+    run: async ({ control }) =>
+      new Response(await control.metrics(), {
         headers: { "Content-Type": METRICS_TYPE },
       }),
   },

@@ -21,11 +21,12 @@ import type { LiveRecord } from "../observe/access.ts";
 import type { Counters } from "../observe/counters.ts";
 import type { LiveQuery } from "../observe/live.ts";
 import type { Measures } from "../observe/measures.ts";
-import { formatMetrics } from "../observe/metrics.ts";
+import { writeMetrics } from "../observe/metrics.ts";
 import type { RunningLog } from "../observe/log.ts";
 import type { Active, Proxy } from "../proxy.ts";
 import { FULL_SHARE } from "../resolve/standing.ts";
 import type { Target } from "../resolve/upstream.ts";
+import { inSlices } from "../slices.ts";
 import { within } from "../within.ts";
 import type { ConfigFile } from "./config_file.ts";
 import type { Notifier } from "./notify.ts";
@@ -75,6 +76,8 @@ export class Supervisor implements Control {
   #asked: ReturnType<typeof setTimeout> | undefined;
   /** Whether another shunt takes over. */
   #handOver = false;
+  /** Settles once nobody is given metrics. */
+  #metrics: Promise<void> = Promise.resolve();
   /** The process that this one has taken over from, while it has not ended. */
   predecessor: number | undefined;
 
@@ -343,8 +346,12 @@ export class Supervisor implements Control {
     };
   }
 
-  metrics(): string {
-    return formatMetrics(this.measures());
+  metrics(): Promise<Blob> {
+    // One after the other: what several write at once would have to be held at once.
+    const text = this.#metrics.then(() => inSlices(writeMetrics(this.measures())))
+      .then((parts) => new Blob(parts));
+    this.#metrics = text.then(() => {}, () => {});
+    return text;
   }
 
   /** What was counted, as of now. */

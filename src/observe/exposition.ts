@@ -21,7 +21,7 @@ const SPECIAL = /[\\"\n]/;
 
 /** Writes metrics. */
 export class Exposition {
-  /** What was written so far. */
+  /** What was written and not taken away. */
   text = "";
   #name = "";
   #starts: readonly string[] = [];
@@ -35,6 +35,13 @@ export class Exposition {
     this.#name = name;
     this.#starts = labels.map((label, i) => `${i === 0 ? "" : ","}${label}="`);
     this.text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${kind}\n`;
+  }
+
+  /** Takes what was written so far away. */
+  take(): string {
+    const { text } = this;
+    this.text = "";
+    return text;
   }
 
   /**

@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { Steps } from "../slices.ts";
 import { Exposition } from "./exposition.ts";
+import type { Histogram } from "./histogram.ts";
 import type { Measures } from "./measures.ts";
 import type { Metric } from "./metric.ts";
 import { LISTENER_METRICS } from "./metrics_listeners.ts";
@@ -18,20 +20,32 @@ export const METRICS: readonly Metric[] = [
   ...PROCESS_METRICS,
 ];
 
+/** Characters that are written in one step: half a millisecond's. */
+const STEP_CHARS = 32_768;
+
+const encoder = new TextEncoder();
+
 /**
- * Writes all metrics in Prometheus' text format.
+ * Writes all metrics in Prometheus' text format: 38 MB where there are 10,000 upstreams.
  *
  * @param measures What was counted
- * @returns The text
+ * @returns The text as UTF-8, in parts
  */
-export function formatMetrics(measures: Measures): string {
+export function* writeMetrics(measures: Measures): Steps<Uint8Array<ArrayBuffer>[]> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
   const out = new Exposition();
   for (const metric of METRICS) {
+    const samples: [value: number | Histogram, labels: readonly string[]][] = [];
+    metric.collect(measures, (value, ...labels) => samples.push([value, labels]));
     out.begin(metric);
-    metric.collect(measures, (value, ...labels) => {
+    for (const [value, labels] of samples) {
       if (typeof value === "number") out.sample(value, labels);
       else out.histogram(value, labels);
-    });
+      if (out.text.length < STEP_CHARS) continue;
+      parts.push(encoder.encode(out.take()));
+      yield;
+    }
   }
-  return out.text;
+  parts.push(encoder.encode(out.take()));
+  return parts;
 }

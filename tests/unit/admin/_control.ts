@@ -136,8 +136,9 @@ export class FakeControl implements Control {
     return { ...measures, listeners: [{ ...listener, counters: this.stats()["edge"]! }] };
   }
 
-  metrics(): string {
-    return "# TYPE shunt_sessions_total counter\nshunt_sessions_total 1234\n";
+  metrics(): Promise<Blob> {
+    const text = "# TYPE shunt_sessions_total counter\nshunt_sessions_total 1234\n";
+    return Promise.resolve(new Blob([text]));
   }
 }
 

@@ -32,7 +32,7 @@ Deno.test("admin api: health, readiness and metrics are plain text", async () =>
   }
   const metrics = await shunt.ask("GET", "/metrics");
   assertEquals(metrics.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-  assertEquals(metrics.text, shunt.control.metrics());
+  assertEquals(metrics.text, await (await shunt.control.metrics()).text());
   assertStringIncludes((await shunt.ask("GET", "/")).text, "POST  /api/reload");
 });
 

@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { formatMetrics, METRICS } from "../../../src/observe/metrics.ts";
+import type { Measures } from "../../../src/observe/measures.ts";
+import { METRICS, writeMetrics } from "../../../src/observe/metrics.ts";
+import { atOnce } from "../../../src/slices.ts";
 import { measuresOf } from "./_measures.ts";
+
+function formatMetrics(measures: Measures): string {
+  const decoder = new TextDecoder();
+  return atOnce(writeMetrics(measures)).map((part) => decoder.decode(part)).join("");
+}
 
 const EDGE = measuresOf({ listeners: ["edge"], targets: ["10.0.0.1:443"] });
 
@@ -83,4 +90,15 @@ Deno.test("metrics: 50 listeners and 200 targets take less than 20 ms to write",
   }
   assert(text.length > 100_000);
   assertLess(best, 20, `${best} ms for ${text.length} characters`);
+});
+
+Deno.test("metrics: however much there is to write, one step writes little of it", () => {
+  const targets = Array.from({ length: 5000 }, (_, i) => `10.0.${i >> 8}.${i & 255}:443`);
+  const steps = writeMetrics(measuresOf({ listeners: targets.slice(0, 500), targets }));
+  let count = 1;
+  let result = steps.next();
+  for (; !result.done; result = steps.next()) count++;
+  const parts = result.value ?? [];
+  assertEquals(parts.length, count);
+  for (const part of parts) assertLess(part.length, 40_000);
 });
