@@ -19,7 +19,10 @@ export interface Head {
 }
 
 /** The status of a head that cannot be used. */
-export type BadHead = 400 | 417 | 501;
+export type BadHead = 400 | 417 | 431 | 501;
+
+/** Fields that a head may have: each costs far more than its bytes, and 4,000 fit into 16 KiB. */
+export const MAX_FIELDS = 100;
 
 const REQUEST_LINE = /^([A-Z]{1,32}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
@@ -53,7 +56,8 @@ export function headEnd(bytes: Uint8Array, from: number): number | "bare" {
 export function readHead(bytes: Uint8Array): Head | BadHead {
   // A head has 16 KiB at most, which fits into one call.
   const text = String.fromCharCode(...bytes);
-  const [first = "", ...lines] = text.slice(0, -4).split("\r\n");
+  const [first = "", ...lines] = text.slice(0, -4).split("\r\n", MAX_FIELDS + 2);
+  if (lines.length > MAX_FIELDS) return 431;
   const [, method, target, minor] = REQUEST_LINE.exec(first) ?? [];
   if (method === undefined || target === undefined) return 400;
   const headers: [string, string][] = [];

@@ -15,6 +15,7 @@ import { denoIo } from "../io/deno.ts";
 import type { Displacement } from "../observe/measures.ts";
 import { within } from "../within.ts";
 import { Connection } from "./connection.ts";
+import { MAX_FIELDS } from "./head.ts";
 import { type Arrived, type BadRequest, MAX_BODY, MAX_HEAD } from "./incoming.ts";
 import { type Phase, Places, Turns } from "./places.ts";
 import { writeAnswer } from "./response.ts";
@@ -316,7 +317,10 @@ const REFUSALS: Readonly<Record<BadRequest | 503, readonly [code: string, messag
   400: ["bad_http", "This is no HTTP/1 request"],
   413: ["body_too_long", `The body is longer than ${MAX_BODY} bytes`],
   417: ["bad_expect", "Only 100-continue may be expected"],
-  431: ["head_too_long", `The head is longer than ${MAX_HEAD} bytes`],
+  431: [
+    "head_too_long",
+    `The head is longer than ${MAX_HEAD} bytes, or has more than ${MAX_FIELDS} fields`,
+  ],
   501: ["not_implemented", "This method or transfer coding is not served here"],
   503: ["busy", "Too many requests wait for their turn; try again"],
 };

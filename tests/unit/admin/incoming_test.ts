@@ -61,6 +61,8 @@ const TABLE: readonly (readonly [request: string, expected: string])[] = [
   [`GET /x HTTP/1.1\r\n${HOST}X: ${"x".repeat(16_000)}\r\n\r\n`, "GET /x"],
   [`GET /x HTTP/1.1\r\n${HOST}X: ${"x".repeat(17_000)}\r\n\r\n`, "431"],
   [`GET /x HTTP/1.1\r\n${HOST}${"x".repeat(20_000)}`, "431"],
+  [`GET /x HTTP/1.1\r\n${HOST}${"a:\r\n".repeat(99)}\r\n`, "GET /x"],
+  [`GET /x HTTP/1.1\r\n${HOST}${"a:\r\n".repeat(100)}\r\n`, "431"],
   [`GET /x HTTP/1.1\r\n${HOST}`, "more"],
   ["GET / HTTP/1.1\r\n\r\n", "400"],
   [`GET / HTTP/1.1\r\n${HOST}${HOST}\r\n`, "400"],
