@@ -204,7 +204,9 @@ Deno.test("flood: UDP from thousands of addresses takes no more than limits.flow
     await shunt.stop();
     const stopped = shunt.log.find(({ message }) => message === "Stopped");
     assertGreater(Number(stopped?.flows), 1000);
-    assertGreater(count(shunt, "displaced"), 100);
+    // Which of the two depends on how soon the target answers: answered flows do not make room at once.
+    const refused = Number(stopped?.dropped_limit_flows ?? 0);
+    assertGreater(refused + count(shunt, "displaced"), 1000);
   }, { ends: true });
 });
 
