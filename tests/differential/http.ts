@@ -165,7 +165,7 @@ export const http2: Kind = {
   match: MATCH,
   table: forms(HTTP2_FORMS),
   make: (dice) => named(dice.once(3) ? vary(dice, FRAMES) : wrap(dice)),
-  isServed,
+  isServed: isServedFirst,
   isOver: isHttp2Over,
   isSeen,
   waitMs: 100,
@@ -173,10 +173,40 @@ export const http2: Kind = {
 
 /** Whether a server's frames hold an answer's end, or the connection's. */
 function isHttp2Over(bytes: Uint8Array): boolean {
-  for (let at = 0; bytes.length - at >= 9;) {
-    const [type, flags] = [bytes[at + 3]!, bytes[at + 4]!];
+  for (const { type, flags } of frames(bytes)) {
     if (type === 7 || type === 3 || ((type === 0 || type === 1) && (flags & 1) === 1)) return true;
-    at += 9 + (bytes[at]! << 16 | bytes[at + 1]! << 8 | bytes[at + 2]!);
   }
   return false;
+}
+
+/** Whether the answer to the first request is the refused one: shunt routes by no later request. */
+function isServedFirst(bytes: Uint8Array): boolean {
+  let first = 0;
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for (const { stream, payload } of frames(bytes)) {
+    if (first === 0) first = stream;
+    if (stream === first && stream !== 0) parts.push(new Uint8Array(payload));
+  }
+  return isServed(concat(...parts));
+}
+
+interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Uint8Array;
+}
+
+function* frames(bytes: Uint8Array): Generator<Frame> {
+  for (let at = 0; bytes.length - at >= 9;) {
+    const end = at + 9 + (bytes[at]! << 16 | bytes[at + 1]! << 8 | bytes[at + 2]!);
+    yield {
+      type: bytes[at + 3]!,
+      flags: bytes[at + 4]!,
+      stream: (bytes[at + 5]! & 0x7f) << 24 | bytes[at + 6]! << 16 | bytes[at + 7]! << 8 |
+        bytes[at + 8]!,
+      payload: bytes.subarray(at + 9, end),
+    };
+    at = end;
+  }
 }
