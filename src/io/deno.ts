@@ -8,7 +8,7 @@
 import { isIPv6 } from "node:net";
 import { type Attempt, givenUp } from "./attempt.ts";
 import { giveDatagramBuffer, takeDatagramBuffer } from "./buffers.ts";
-import { resetForeignOnClose, unsentOf } from "./libc/foreign.ts";
+import { enlargeForeignReceiveBuffer, resetForeignOnClose, unsentOf } from "./libc/foreign.ts";
 import type {
   DatagramAddress,
   DatagramSocket,
@@ -126,6 +126,7 @@ class DenoDatagramSocket implements DatagramSocket {
       reuseAddress: shared,
     });
     this.local = endpoint(this.#socket.addr);
+    enlargeForeignReceiveBuffer(this.local);
   }
 
   async receive(options: ReceiveOptions): Promise<void> {

@@ -20,12 +20,17 @@ import type { Block } from "./memory.ts";
 import { BATCH, Messages, payloadBlock, SLOT_BYTES } from "./messages.ts";
 import type { Poller, PollHandler } from "./poller.ts";
 import { encodeInet, hostAt, portAt, SOCKADDR_BYTES } from "./sockaddr.ts";
-import { bindSocket, type LibcBindOptions, localEndpoint, ONE, openSocket } from "./socket.ts";
+import {
+  bindSocket,
+  enlargeReceiveBuffer,
+  type LibcBindOptions,
+  localEndpoint,
+  ONE,
+  openSocket,
+} from "./socket.ts";
 import { steerLibc } from "./steering.ts";
 import { openLibc } from "./symbols.ts";
 
-/** The kernel caps it at rmem_max: bursts of many clients wait here while another thread runs. */
-const RECEIVE_BUFFER = new Uint8Array(new Int32Array([4_194_304]).buffer);
 /** Batches that one wake receives from a socket before the others have their turn. */
 const BATCHES_PER_TURN = 4;
 /** Datagrams that one wake receives from a target. */
@@ -149,7 +154,7 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   }
 
   #prepare(fd: number, { host }: Endpoint): void {
-    this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
+    enlargeReceiveBuffer(fd);
     if (!this.#anyAddress) return;
     const [level, option] = host.includes(":")
       ? [abi.IPPROTO_IPV6, abi.IPV6_RECVPKTINFO]
@@ -301,7 +306,7 @@ class LibcTargetSocket implements TargetSocket, PollHandler {
     this.#onError = options.onError;
     const six = target.host.includes(":");
     this.#fd = openSocket(six ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_DGRAM);
-    this.#libc.setsockopt(this.#fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
+    enlargeReceiveBuffer(this.#fd);
     const name = encodeInet(target.host, target.port);
     if (this.#libc.connect(this.#fd, name, name.length) < 0) {
       const errno = this.#errno[0]!;

@@ -8,6 +8,7 @@
 import * as abi from "./abi.ts";
 import { openLibc } from "./symbols.ts";
 import { decodeSockaddr, SOCKADDR_BYTES } from "./sockaddr.ts";
+import { socketType } from "./socket.ts";
 import type { Endpoint } from "../mod.ts";
 
 /** The first descriptor that is handed over. */
@@ -38,7 +39,7 @@ export function inheritedSockets(
   if (!Number.isInteger(count) || count < 1) return [];
   const found: InheritedSocket[] = [];
   for (let fd = FIRST; fd < FIRST + Math.min(count, MOST); fd++) {
-    const type = typeOf(fd);
+    const type = socketType(fd);
     const local = localOf(fd);
     if (local === undefined) continue;
     if (type === abi.SOCK_STREAM) found.push({ fd, transport: "tcp", local });
@@ -59,14 +60,6 @@ export function adopt(fd: number): number {
   const own = libc.fcntl(fd, abi.F_DUPFD_CLOEXEC, 0);
   if (own >= 0) libc.fcntl(own, abi.F_SETFL, abi.O_NONBLOCK);
   return own;
-}
-
-function typeOf(fd: number): number {
-  const { libc } = openLibc();
-  const value = new Int32Array(1);
-  const length = new Int32Array([4]);
-  const bytes = [new Uint8Array(value.buffer), new Uint8Array(length.buffer)] as const;
-  return libc.getsockopt(fd, abi.SOL_SOCKET, abi.SO_TYPE, ...bytes) < 0 ? -1 : value[0]!;
 }
 
 function localOf(fd: number): Endpoint | undefined {

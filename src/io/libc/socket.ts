@@ -41,6 +41,18 @@ const LINGER_NONE = new Uint8Array(new Int32Array([1, 0]).buffer);
 const queued = new Int32Array(1);
 const queuedBytes = new Uint8Array(queued.buffer);
 
+/** The kernel caps it at rmem_max: bursts of many clients wait here while another thread runs. */
+const RECEIVE_BUFFER = new Uint8Array(new Int32Array([4_194_304]).buffer);
+
+/**
+ * Lets the kernel hold more of what has come to a UDP socket and was not received yet.
+ *
+ * @param fd The socket
+ */
+export function enlargeReceiveBuffer(fd: number): void {
+  openLibc().libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
+}
+
 /**
  * Makes closing a TCP socket drop what was not sent, and tell the other side by a reset.
  *
@@ -59,6 +71,20 @@ export function resetOnClose(fd: number): void {
 export function unsentBytes(fd: number): number {
   queued[0] = 0;
   return openLibc().libc.ioctl(fd, abi.SIOCOUTQ, queuedBytes) < 0 ? 0 : queued[0];
+}
+
+/**
+ * Reports what kind of socket a descriptor is.
+ *
+ * @param fd The descriptor
+ * @returns `SOCK_STREAM` or `SOCK_DGRAM`; -1 if it is no socket
+ */
+export function socketType(fd: number): number {
+  const { libc } = openLibc();
+  const value = new Int32Array(1);
+  const length = new Int32Array([4]);
+  const bytes = [new Uint8Array(value.buffer), new Uint8Array(length.buffer)] as const;
+  return libc.getsockopt(fd, abi.SOL_SOCKET, abi.SO_TYPE, ...bytes) < 0 ? -1 : value[0]!;
 }
 
 /**
