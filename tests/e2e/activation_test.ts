@@ -11,14 +11,29 @@ if (missingForLibc() === undefined) openLibc();
 
 const MAIN = `${import.meta.dirname}/../../main.ts`;
 
-/** A bound socket that a child inherits, as a service manager makes it. */
-function bound(type: number, port: number): number {
+/** A bound socket that a child inherits, as a service manager makes it; `undefined` if the port is taken. */
+function bound(type: number, port: number): number | undefined {
   const { libc } = openLibc();
   const fd = libc.socket(abi.AF_INET, type, 0);
   const name = encodeInet("127.0.0.1", port);
-  assertEquals(libc.bind(fd, name, name.length), 0);
+  if (libc.bind(fd, name, name.length) !== 0) {
+    libc.close(fd);
+    return undefined;
+  }
   if (type === abi.SOCK_STREAM) assertEquals(libc.listen(fd, 64), 0);
   return fd;
+}
+
+/** Sockets of TCP and UDP at one port. */
+function boundBoth(): { readonly tcp: number; readonly udp: number; readonly port: number } {
+  for (let left = 100; left > 0; left--) {
+    const tcp = bound(abi.SOCK_STREAM, 0)!;
+    const { port } = localEndpoint(tcp);
+    const udp = bound(abi.SOCK_DGRAM, port);
+    if (udp !== undefined) return { tcp, udp, port };
+    openLibc().libc.close(tcp);
+  }
+  throw new Error("Others have the UDP port of each TCP port that is free");
 }
 
 async function converse(port: number): Promise<void> {
@@ -32,10 +47,8 @@ Deno.test({
   ignore: missingForLibc() !== undefined,
   async fn() {
     const { libc } = openLibc();
-    const tcp = bound(abi.SOCK_STREAM, 0);
-    const { port } = localEndpoint(tcp);
-    const udp = bound(abi.SOCK_DGRAM, port);
-    const unused = bound(abi.SOCK_STREAM, 0);
+    const { tcp, udp, port } = boundBoth();
+    const unused = bound(abi.SOCK_STREAM, 0)!;
     const folder = await Deno.makeTempDir({ prefix: "shunt-" });
     const config = `${folder}/config.yaml`;
     await Deno.writeTextFile(
