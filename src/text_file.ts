@@ -5,6 +5,8 @@
  * @module
  */
 
+import { inTime } from "./within.ts";
+
 /** Bytes: no configuration comes near. */
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Milliseconds until a file has to be open: a pipe without a writer never is. */
@@ -77,28 +79,5 @@ async function readAll(
     const more = new Uint8Array(Math.min(most + 1, 2 * length + PART_BYTES));
     more.set(bytes);
     bytes = more;
-  }
-}
-
-/** Waits no longer than some time; what comes late is given to `onLate`. */
-export async function inTime<T>(
-  work: Promise<T>,
-  ms: number,
-  late: Error,
-  onLate: (result: T) => void = () => {},
-): Promise<T> {
-  let isLate = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      reject(late);
-    }, ms);
-  });
-  try {
-    return await Promise.race([work, over]);
-  } finally {
-    clearTimeout(timer);
-    if (isLate) work.then(onLate, () => {});
   }
 }

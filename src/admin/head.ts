@@ -4,6 +4,8 @@
  * @module
  */
 
+import { latin1 } from "../wire/reader.ts";
+
 /** How long a body is, as its head announces it. */
 export type BodyLength = number | "chunked";
 
@@ -54,8 +56,7 @@ export function headEnd(bytes: Uint8Array, from: number): number | "bare" {
  * @returns The head, or the status to refuse it with
  */
 export function readHead(bytes: Uint8Array): Head | BadHead {
-  // A head has 16 KiB at most, which fits into one call.
-  const text = String.fromCharCode(...bytes);
+  const text = latin1(bytes, 0, bytes.length);
   const [first = "", ...lines] = text.slice(0, -4).split("\r\n", MAX_FIELDS + 2);
   if (lines.length > MAX_FIELDS) return 431;
   const [, method, target, minor] = REQUEST_LINE.exec(first) ?? [];

@@ -8,12 +8,10 @@
 import type { DatagramSocket, Io, IoFailure } from "../io/mod.ts";
 import type { CloseReason } from "../observe/counters.ts";
 import { concatenate } from "../wire/bytes.ts";
+import { LONG_HEADER } from "../wire/quic_packet.ts";
 import type { Flow } from "./flow.ts";
 import { type FlowData, NOTHING } from "./flow_data.ts";
 import type { FlowTable } from "./flow_table.ts";
-
-/** The first bit of a QUIC long header. */
-const LONG_HEADER = 0x80;
 
 /** What carrying datagrams needs. */
 export interface TrafficParts {

@@ -183,17 +183,13 @@ export class Flows {
       return;
     }
     if (this.#listener.router.readsDatagrams && mayBeginQuic(bytes)) {
-      return this.#takeInitial(slot, bytes, from);
+      const takers = this.#clients.place(slot, bytes, from);
+      if (takers.length === 0) this.#listener.counters.drops.hidden_initial++;
+      return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
     }
-    if (this.#clients.isEmpty) return this.#arrive(slot, bytes, from);
+    if (this.#clients.isEmpty) return this.#arrive(slot, bytes, from, opening);
     const takers = this.#clients.takers(slot, bytes, from);
-    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from)));
-  }
-
-  #takeInitial(slot: number, bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
-    const takers = this.#clients.place(slot, bytes, from);
-    if (takers.length === 0) this.#listener.counters.drops.hidden_initial++;
-    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from)));
+    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
   }
 
   /** Whether strangers open so many connections that one more has to wait. */
@@ -223,9 +219,10 @@ export class Flows {
     slot: number,
     bytes: Uint8Array,
     from: DatagramAddress,
+    opening: Opening,
   ): Promise<void> | undefined {
     const { now } = this.#parts.clock;
-    if (opens(bytes) !== "nothing" && this.#contradicts(slot, bytes, from)) return;
+    if (opening !== "nothing" && this.#contradicts(slot, bytes, from)) return;
     const arrival = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
     const { flow } = this.#table;
     if (flow === undefined) return;

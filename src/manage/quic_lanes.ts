@@ -7,6 +7,7 @@
 
 import type { Route } from "../resolve/router.ts";
 import { readLongHeader } from "../wire/quic_ids.ts";
+import { LONG_HEADER } from "../wire/quic_packet.ts";
 import type { Flow } from "./flow.ts";
 
 /** Flows that one client address may have at once. */
@@ -15,7 +16,6 @@ export const LANES = 4;
 const MOST_WATCHES = 8;
 /** Connection IDs that are remembered of one flow; the oldest is forgotten first. */
 const MOST_IDS = 8;
-const LONG_HEADER = 0x80;
 
 /** What lanes have to know of a flow, and what they leave there. */
 export interface LaneData<D extends LaneData<D>> {

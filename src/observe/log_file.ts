@@ -5,7 +5,7 @@
  */
 
 import { fileFault, ShuntError } from "../errors.ts";
-import { inTime } from "../text_file.ts";
+import { inTime } from "../within.ts";
 
 /** The owner writes, the group reads, as logs on Debian are: lines name clients. */
 const MODE = 0o640;

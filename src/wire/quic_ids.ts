@@ -5,11 +5,15 @@
  * @module
  */
 
-import { MIN_INITIAL_DATAGRAM, parsePacket, type QuicVersion } from "./quic_packet.ts";
+import {
+  LONG_HEADER,
+  MIN_HEADER,
+  MIN_INITIAL_DATAGRAM,
+  parsePacket,
+  type QuicVersion,
+  readVersion,
+} from "./quic_packet.ts";
 
-// First byte, version 4, DCID length, SCID length.
-const MIN_HEADER = 7;
-const LONG_HEADER = 0x80;
 /** Packets that a datagram may hold: clients coalesce one per encryption level, so 3. */
 const MAX_PACKETS = 8;
 
@@ -48,15 +52,10 @@ export function readLongHeader(datagram: Uint8Array): LongHeader | undefined {
   const end = scidAt + datagram[scidAt - 1]!;
   if (end > datagram.length) return undefined;
   return {
-    version: versionOf(datagram),
+    version: readVersion(datagram, 1),
     dcid: datagram.subarray(dcidAt, scidAt - 1),
     scid: datagram.subarray(scidAt, end),
   };
-}
-
-function versionOf(datagram: Uint8Array): QuicVersion | undefined {
-  const version = new DataView(datagram.buffer, datagram.byteOffset).getUint32(1);
-  return version === 1 ? "1" : version === 0x6b3343cf ? "2" : undefined;
 }
 
 /**

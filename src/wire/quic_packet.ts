@@ -28,15 +28,16 @@ export interface QuicPacket {
  */
 export const MIN_INITIAL_DATAGRAM = 1200;
 
-// First byte, version 4, DCID length, SCID length.
-const MIN_HEADER = 7;
+/** Bytes of the shortest long header: first byte, version 4, DCID length, SCID length. */
+export const MIN_HEADER = 7;
 const MAX_CONNECTION_ID = 20;
 /**
  * Bytes from the packet number's first that a packet needs: a sample of 16 lies 4 bytes after it
  * (RFC 9001 §5.4.2).
  */
 export const MIN_LENGTH = 20;
-const LONG_HEADER = 0x80;
+/** The first byte's bit of long headers (RFC 8999 §5.1): it is the highest, so they are at least this. */
+export const LONG_HEADER = 0x80;
 
 // By the type bits of the first byte; a Retry, which only servers send, is left out.
 const KINDS = {
@@ -122,7 +123,14 @@ export function parsePacket(datagram: Uint8Array, start: number): QuicPacket | u
   return { kind, version, dcid: datagram.subarray(dcidAt, scidLengthAt), start, numberAt, end };
 }
 
-function readVersion(datagram: Uint8Array, at: number): QuicVersion | undefined {
+/**
+ * Reads the version of a long header.
+ *
+ * @param datagram The datagram
+ * @param at Index of the version's first byte
+ * @returns The version, or `undefined` if it is none that shunt reads
+ */
+export function readVersion(datagram: Uint8Array, at: number): QuicVersion | undefined {
   const a = datagram[at];
   const b = datagram[at + 1];
   const c = datagram[at + 2];

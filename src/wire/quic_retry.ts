@@ -6,7 +6,7 @@
  */
 
 import { open, TAG_BYTES } from "./gcm.ts";
-import type { QuicVersion } from "./quic_packet.ts";
+import { LONG_HEADER, MIN_HEADER, type QuicVersion } from "./quic_packet.ts";
 import { hexWords } from "./sha256.ts";
 
 /** Tags are made of keys that everyone knows: they only show which connection was meant. */
@@ -23,10 +23,7 @@ const PARAMETERS = {
   },
 } as const;
 
-const LONG_HEADER = 0x80;
 const TYPE_BITS = 0x30;
-// First byte, version 4, two lengths of IDs.
-const MIN_HEADER = 7;
 /** A token is seldom longer than 200 bytes, and no datagram on the Internet than this. */
 const MAX_RETRY_BYTES = 2048;
 

@@ -163,17 +163,27 @@ drain_timeout: 0s
 `;
 const MEMORY = 1_048_576;
 
+/** Fills detect_memory with halves of hellos of a length; the last is as long as there is room. */
+async function fillDetectMemory(
+  shunt: Awaited<ReturnType<typeof startShunt>>,
+  opened: Opened,
+  length: number,
+): Promise<void> {
+  const held = () => shunt.proxy.active().detectMemory;
+  for (let left = MEMORY; left > 500; left = MEMORY - held()) {
+    const before = held();
+    const client = opened.add(await connect(shunt.port()));
+    await writeAll(client, halfHello(left < length + 500 ? left - 200 : length));
+    await until(() => held() > before, "the bytes to be held");
+  }
+}
+
 for (const [what, length] of [["a lot", 15_000], ["a little", 2500]] as const) {
   Deno.test(`memory: sessions that hold ${what} end where detect_memory is full, and who comes is served`, async () => {
     await using shunt = await startShunt(SMALL_MEMORY);
     using opened = new Opened();
     const held = () => shunt.proxy.active().detectMemory;
-    for (let left = MEMORY; left > 500; left = MEMORY - held()) {
-      const before = held();
-      const client = opened.add(await connect(shunt.port()));
-      await writeAll(client, halfHello(left < length + 500 ? left - 200 : length));
-      await until(() => held() > before, "the bytes to be held");
-    }
+    await fillDetectMemory(shunt, opened, length);
     // Ages, by which those who hold are told from those who come.
     await new Promise((resolve) => setTimeout(resolve, 300));
     const before = shunt.proxy.active().sessions;
@@ -195,13 +205,7 @@ for (const [what, length] of [["a lot", 15_000], ["a little", 2500]] as const) {
 Deno.test("memory: where sessions fill detect_memory, flows that come are served", async () => {
   await using shunt = await startShunt(SMALL_MEMORY);
   using opened = new Opened();
-  const held = () => shunt.proxy.active().detectMemory;
-  for (let left = MEMORY; left > 500; left = MEMORY - held()) {
-    const before = held();
-    const client = opened.add(await connect(shunt.port()));
-    await writeAll(client, halfHello(left < 15_500 ? left - 200 : 15_000));
-    await until(() => held() > before, "the bytes to be held");
-  }
+  await fillDetectMemory(shunt, opened, 15_000);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const socket = opened.add(
     Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }),

@@ -131,16 +131,24 @@ function portsKey(local: number, remote: number): number {
   return local * 65_536 + remote;
 }
 
-function scan(): void {
+/** Walks over the sockets of this process of which a call reports an address, into {@linkcode address}. */
+function* addressed(call: "getpeername" | "getsockname"): Generator<number> {
   const { libc, errno } = openLibc();
-  byPorts = new Map();
   for (let fd = 3, gap = 0; gap < SCAN_GAP; fd++) {
     addressLength[0] = SOCKADDR_BYTES;
-    if (libc.getpeername(fd, address, addressLengthBytes) < 0) {
+    if (libc[call](fd, address, addressLengthBytes) < 0) {
       gap = errno[0] === abi.EBADF ? gap + 1 : 0;
       continue;
     }
     gap = 0;
+    yield fd;
+  }
+}
+
+function scan(): void {
+  const { libc } = openLibc();
+  byPorts = new Map();
+  for (const fd of addressed("getpeername")) {
     if (hostAt(address, 0) === "") continue;
     const remote = portAt(address, 0);
     addressLength[0] = SOCKADDR_BYTES;
@@ -206,14 +214,7 @@ export function resetForeignOnClose(local: Endpoint, remote: Endpoint): boolean 
 export function enlargeForeignReceiveBuffer(local: Endpoint): void {
   if (missingForLibc() !== undefined) return;
   try {
-    const { libc, errno } = openLibc();
-    for (let fd = 3, gap = 0; gap < SCAN_GAP; fd++) {
-      addressLength[0] = SOCKADDR_BYTES;
-      if (libc.getsockname(fd, address, addressLengthBytes) < 0) {
-        gap = errno[0] === abi.EBADF ? gap + 1 : 0;
-        continue;
-      }
-      gap = 0;
+    for (const fd of addressed("getsockname")) {
       if (isAt(local) && socketType(fd) === abi.SOCK_DGRAM) enlargeReceiveBuffer(fd);
     }
   } catch {
