@@ -21,10 +21,10 @@ import { parseConfig } from "./src/config/load.ts";
 import type { Config } from "./src/config/schema.ts";
 import { PROTOCOLS } from "./src/detect/mod.ts";
 import type { BoundAddresses } from "./src/listen/bind.ts";
-import type { AccessRecord, LiveRecord } from "./src/observe/access.ts";
-import type { Counters } from "./src/observe/counters.ts";
-import type { LiveKind } from "./src/observe/live.ts";
-import * as inner from "./src/proxy.ts";
+import type { AccessRecord, LiveRecord } from "./src/observe/access/record.ts";
+import type { Counters } from "./src/observe/metrics/counters.ts";
+import type { LiveKind } from "./src/observe/access/live.ts";
+import * as inner from "./src/control/proxy.ts";
 
 export { ConfigError, ShuntError } from "./src/errors.ts";
 export type { AccessRecord, BoundAddresses, Counters, LiveRecord };

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { Flow } from "../src/manage/flow.ts";
-import { FlowTable } from "../src/manage/flow_table.ts";
-import { Counters } from "../src/observe/counters.ts";
+import type { Flow } from "../src/manage/flow/flow.ts";
+import { FlowTable } from "../src/manage/flow/table.ts";
+import { Counters } from "../src/observe/metrics/counters.ts";
 
 const DATAGRAM = new Uint8Array(1200);
 const PORTS_PER_HOST = 4;

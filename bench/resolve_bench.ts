@@ -6,7 +6,7 @@
  */
 
 import type { Balance, RouteConfig } from "../src/config/schema.ts";
-import { Limits } from "../src/manage/limits.ts";
+import { Limits } from "../src/manage/limits/limits.ts";
 import { AddressSet } from "../src/resolve/cidr.ts";
 import { hashClient } from "../src/resolve/hash.ts";
 import { maglevTable } from "../src/resolve/maglev.ts";

@@ -9,8 +9,9 @@ import { CHECK_WORKER } from "../src/build.ts";
 
 // Where a main module and a worker's differ; `import.meta.main` is true for both.
 if (globalThis.constructor.name === "DedicatedWorkerGlobalScope") {
-  if (Reflect.get(globalThis, "name") === CHECK_WORKER) await import("../src/cli/check_worker.ts");
-  else await import("../src/plane/worker.ts");
+  if (Reflect.get(globalThis, "name") === CHECK_WORKER) {
+    await import("../src/service/check_worker.ts");
+  } else await import("../src/plane/worker.ts");
 } else {
   const { main } = await import("../src/cli/mod.ts");
   Deno.exit(await main(Deno.args));

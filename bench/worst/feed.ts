@@ -30,7 +30,7 @@ export interface Worst {
   readonly freshen?: (input: readonly Uint8Array[], time: number) => void;
 }
 
-/** Feeds a session's first bytes to detection, as `manage/serve.ts` does. */
+/** Feeds a session's first bytes to detection, as `manage/session/serve.ts` does. */
 export const stream: Feed = ([bytes = new Uint8Array(0)], cut) => {
   const detection = new Detection("tcp", true);
   const { length } = bytes;
@@ -39,7 +39,7 @@ export const stream: Feed = ([bytes = new Uint8Array(0)], cut) => {
   }
 };
 
-/** Feeds a flow's first datagrams to detection, as `manage/flows.ts` does. */
+/** Feeds a flow's first datagrams to detection, as `manage/flow/flows.ts` does. */
 export const flow: Feed = (datagrams) => {
   const detection = new Detection("udp", true);
   const held: Uint8Array[] = [];
@@ -50,7 +50,7 @@ export const flow: Feed = (datagrams) => {
 };
 
 /**
- * Feeds a parser that says how many bytes it needs, as `manage/serve.ts` does.
+ * Feeds a parser that says how many bytes it needs, as `manage/session/serve.ts` does.
  *
  * @param parse The parser
  * @returns Its feed

@@ -6,10 +6,10 @@
  */
 
 import type { Config, FaultsConfig } from "../config/schema.ts";
-import type { LiveRecord } from "../observe/access.ts";
-import type { Counters } from "../observe/counters.ts";
-import type { LiveQuery } from "../observe/live.ts";
-import type { Measures } from "../observe/measures.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
+import type { Counters } from "../observe/metrics/counters.ts";
+import type { LiveQuery } from "../observe/access/live.ts";
+import type { Measures } from "../observe/metrics/measures.ts";
 
 /** Where shunt is in its life. */
 export type RunState = "starting" | "ready" | "draining";

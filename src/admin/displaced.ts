@@ -6,9 +6,9 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import type { DisplacedCounts, Displacement } from "../observe/measures.ts";
+import type { DisplacedCounts, Displacement } from "../observe/metrics/measures.ts";
 
-export type { DisplacedCounts } from "../observe/measures.ts";
+export type { DisplacedCounts } from "../observe/metrics/measures.ts";
 
 const logger = getLogger(["shunt", "admin"]);
 

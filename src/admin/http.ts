@@ -12,7 +12,7 @@
 
 import { descriptorLimit } from "../io/descriptors.ts";
 import { denoIo } from "../io/deno.ts";
-import type { Displacement } from "../observe/measures.ts";
+import type { Displacement } from "../observe/metrics/measures.ts";
 import { within } from "../within.ts";
 import { Connection } from "./connection.ts";
 import { MAX_FIELDS } from "./head.ts";

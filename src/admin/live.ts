@@ -5,8 +5,8 @@
  */
 
 import type { z } from "zod";
-import type { LiveRecord } from "../observe/access.ts";
-import type { LiveKind, LiveQuery } from "../observe/live.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
+import type { LiveKind, LiveQuery } from "../observe/access/live.ts";
 import type { LiveAnswer, LivePageSchema, LiveQuerySchema } from "./answers.ts";
 import type { Control } from "./control.ts";
 

@@ -6,7 +6,7 @@
 
 import type { z } from "zod";
 import project from "../../deno.json" with { type: "json" };
-import type { Counters } from "../observe/counters.ts";
+import type { Counters } from "../observe/metrics/counters.ts";
 import type { CountersAnswer, StatusSchema } from "./answers.ts";
 import type { Control } from "./control.ts";
 

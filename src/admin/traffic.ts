@@ -6,8 +6,8 @@
  */
 
 import { z } from "zod";
-import { COUNTED_PROTOCOLS, type LifeCounters } from "../observe/life_counters.ts";
-import type { ListenerMeasures, TargetMeasures } from "../observe/measures.ts";
+import { COUNTED_PROTOCOLS, type LifeCounters } from "../observe/metrics/life_counters.ts";
+import type { ListenerMeasures, TargetMeasures } from "../observe/metrics/measures.ts";
 import { CLOSE_REASONS } from "../observe/reasons.ts";
 import { StatusSchema, UpstreamSchema } from "./answers.ts";
 import { processOf } from "./status.ts";

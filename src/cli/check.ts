@@ -7,7 +7,7 @@
 import { isLocalBind } from "../config/check_admin.ts";
 import { listenerLimits } from "../config/per_source.ts";
 import type { Config } from "../config/schema.ts";
-import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
+import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
 import type { Verb } from "./verb.ts";
 
 /** Listeners that are named; the rest are counted. */

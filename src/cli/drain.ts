@@ -5,7 +5,7 @@
  */
 
 import { DrainingSchema } from "../admin/answers.ts";
-import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "./admin_client.ts";
+import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
 import type { Options, Terminal, Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt drain [-c FILE | --admin ADDRESS]

@@ -13,7 +13,7 @@ import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
 import type { AlpnSet } from "../wire/alpn.ts";
 import { hostName } from "../wire/host_name.ts";
 import { isJa4 } from "../wire/ja4.ts";
-import { CONFIG_OPTIONS, readConfig } from "./config_file.ts";
+import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
 import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
 import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 

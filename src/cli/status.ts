@@ -6,8 +6,8 @@
 
 import type { z } from "zod";
 import { StatusSchema, UpstreamsSchema } from "../admin/answers.ts";
-import { formatAge, formatBytes } from "../observe/units.ts";
-import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "./admin_client.ts";
+import { formatAge, formatBytes } from "../admin/units.ts";
+import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
 import { formatTable, harmless } from "./table.ts";
 import type { Options, Terminal, Verb } from "./verb.ts";
 

@@ -14,7 +14,7 @@ import {
   type AdminClient,
   expectBody,
   openAdmin,
-} from "./admin_client.ts";
+} from "../service/admin_client.ts";
 import { statusVerb } from "./status.ts";
 import { draw, TOP_COLUMNS, type TopFacts } from "./top_screen.ts";
 import { keysOf, press, TOP_START, type TopShown, type TopState } from "./top_state.ts";

@@ -8,7 +8,7 @@
 import type { LiveAnswer } from "../admin/answers.ts";
 import type { TrafficAnswer } from "../admin/traffic.ts";
 import type { View } from "../admin/view.ts";
-import { formatAge, formatByteRate, formatRate } from "../observe/units.ts";
+import { formatAge, formatByteRate, formatRate } from "../admin/units.ts";
 import { harmless } from "./table.ts";
 import { TOP_VIEWS, type TopState, type TopView } from "./top_state.ts";
 import {

@@ -7,7 +7,7 @@
 
 import type { LiveAnswer } from "../admin/answers.ts";
 import type { LifeRow, Rates, TargetRow } from "../admin/view.ts";
-import { formatAge, formatByteRate, formatBytes, formatRate } from "../observe/units.ts";
+import { formatAge, formatByteRate, formatBytes, formatRate } from "../admin/units.ts";
 import type { TopSort } from "./top_state.ts";
 
 /** A cell: what it says, and what it is sorted by. */

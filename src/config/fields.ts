@@ -15,7 +15,7 @@ import {
   parseTargetAddress,
   type TargetAddress,
 } from "../wire/address.ts";
-import { parseTemplate, TEMPLATE_FIELDS } from "../observe/access_template.ts";
+import { parseTemplate, TEMPLATE_FIELDS } from "../observe/access/template.ts";
 import { isJa4Pattern } from "./fingerprints.ts";
 import { parseNetwork, parsePattern } from "./names.ts";
 import { nearest } from "./near.ts";

@@ -6,7 +6,7 @@
  */
 
 import { type BufferClass, giveBuffer, takeSmallBuffer } from "./buffers.ts";
-import type { LingerCounters, ResetCause } from "../observe/linger_counters.ts";
+import type { LingerCounters, ResetCause } from "../observe/metrics/linger_counters.ts";
 import type { Stream } from "./mod.ts";
 
 const SMALL: BufferClass = 0;

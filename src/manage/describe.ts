@@ -5,11 +5,11 @@
  */
 
 import type { HelloInfo } from "../builtin/hello.ts";
-import type { LiveRecord } from "../observe/access.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
 import { formatAddress, unmapHost } from "../wire/address.ts";
-import type { Flow } from "./flow.ts";
-import type { FlowData } from "./flow_data.ts";
-import type { Session } from "./session.ts";
+import type { Flow } from "./flow/flow.ts";
+import type { FlowData } from "./flow/data.ts";
+import type { Session } from "./session/session.ts";
 
 /**
  * Describes a session.

@@ -6,11 +6,11 @@
  */
 
 import { DETECT_END_TEXTS } from "../detect/ends.ts";
-import { ACCESS_TEXTS } from "./access_fields.ts";
-import { LIFE_BOUNDS, WAIT_BOUNDS } from "./histogram.ts";
-import { COUNTED_PROTOCOLS } from "./life_counters.ts";
-import { RESET_TEXTS } from "./linger_counters.ts";
-import { METRICS } from "./metrics.ts";
+import { ACCESS_TEXTS } from "./access/fields.ts";
+import { LIFE_BOUNDS, WAIT_BOUNDS } from "./metrics/histogram.ts";
+import { COUNTED_PROTOCOLS } from "./metrics/life_counters.ts";
+import { RESET_TEXTS } from "./metrics/linger_counters.ts";
+import { METRICS } from "./metrics/metrics.ts";
 import { CLOSE_TEXTS, DROP_TEXTS } from "./reasons.ts";
 
 /** What the reference has to know of the admin API. */

@@ -7,8 +7,8 @@
 
 import type { DatagramSocket, StreamListener } from "../io/mod.ts";
 import { bindKey, type Known } from "../listen/bind.ts";
-import type { Flows } from "../manage/flows.ts";
-import type { ListenerState } from "../manage/session.ts";
+import type { Flows } from "../manage/flow/flows.ts";
+import type { ListenerState } from "../manage/session/session.ts";
 
 /** A listening TCP socket. */
 export interface TcpBinding {

@@ -6,8 +6,8 @@
 
 import { answerDatagram, ANSWERS_PER_FLOW, ANSWERS_PER_THREAD } from "../builtin/mod.ts";
 import { flowInfo } from "../manage/describe.ts";
-import type { DialParts } from "../manage/dial.ts";
-import { Rate } from "../manage/rate.ts";
+import type { DialParts } from "../manage/flow/dial.ts";
+import { Rate } from "../manage/limits/rate.ts";
 
 /**
  * Makes what opens built-in targets to flows.

@@ -10,9 +10,9 @@ import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { SocketShare } from "../io/mod.ts";
 import type { BoundAddresses, Look } from "../listen/bind.ts";
-import type { LiveRecord } from "../observe/access.ts";
-import type { LeftOut } from "../observe/access_sampler.ts";
-import type { LiveQuery } from "../observe/live.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
+import type { LeftOut } from "../observe/access/sampler.ts";
+import type { LiveQuery } from "../observe/access/live.ts";
 import type { Batch } from "./record_queue.ts";
 import type { SharedMemory } from "./shared.ts";
 

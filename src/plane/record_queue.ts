@@ -6,7 +6,7 @@
  */
 
 import { messageOf } from "../errors.ts";
-import type { AccessRecord } from "../observe/access.ts";
+import type { AccessRecord } from "../observe/access/record.ts";
 
 /** Records of one batch at the most. */
 const BATCH = 512;

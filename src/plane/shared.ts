@@ -10,19 +10,19 @@
 
 import type { Config, ListenerConfig } from "../config/schema.ts";
 import { type ListenerLimits, listenerLimits } from "../config/per_source.ts";
-import { Budget } from "../manage/budget.ts";
-import { limitsSources, type SocketLimit } from "../manage/limits.ts";
-import { Pressure, pressureBytes } from "../manage/pressure.ts";
-import { SharedSources, sharedSourcesBytes } from "../manage/shared_sources.ts";
-import { COUNTER_CELLS, Counters } from "../observe/counters.ts";
-import { LINGER_CELLS, LingerCounters } from "../observe/linger_counters.ts";
-import { SharedCount } from "../observe/shared_count.ts";
+import { Budget } from "../manage/limits/budget.ts";
+import { limitsSources, type SocketLimit } from "../manage/limits/limits.ts";
+import { Pressure, pressureBytes } from "../manage/limits/pressure.ts";
+import { SharedSources, sharedSourcesBytes } from "../manage/limits/shared_sources.ts";
+import { COUNTER_CELLS, Counters } from "../observe/metrics/counters.ts";
+import { LINGER_CELLS, LingerCounters } from "../observe/metrics/linger_counters.ts";
+import { SharedCount } from "../shared_count.ts";
 import {
   CONNECT_CELLS,
   ConnectTimes,
   TARGET_CELLS,
   TargetCounters,
-} from "../observe/target_counters.ts";
+} from "../observe/metrics/target_counters.ts";
 import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
 import type { TargetCells } from "../resolve/upstream.ts";
 import { atOnce, type Steps } from "../slices.ts";

@@ -10,7 +10,7 @@ import { messageOf, ShuntError, stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
 import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
-import { AccessLog } from "../observe/access_log.ts";
+import { AccessLog } from "../observe/access/log.ts";
 import { Plane, type Prepared } from "./plane.ts";
 import { RecordQueue } from "./record_queue.ts";
 import { RemoteResolver } from "./remote_resolver.ts";

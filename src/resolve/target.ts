@@ -6,8 +6,8 @@
  */
 
 import type { TargetConfig } from "../config/schema.ts";
-import { SharedCount } from "../observe/shared_count.ts";
-import { TargetCounters } from "../observe/target_counters.ts";
+import { SharedCount } from "../shared_count.ts";
+import { TargetCounters } from "../observe/metrics/target_counters.ts";
 import { formatTarget, isIpLiteral, type TargetAddress } from "../wire/address.ts";
 import { hashText } from "./hash.ts";
 import { FULL_SHARE, Standing } from "./standing.ts";

@@ -6,7 +6,7 @@
  */
 
 import type { UpstreamConfig } from "../config/schema.ts";
-import { ConnectTimes } from "../observe/target_counters.ts";
+import { ConnectTimes } from "../observe/metrics/target_counters.ts";
 import type { SocketAddress } from "../wire/address.ts";
 import { POLICIES, type Policy } from "./balancer.ts";
 import { Target, type TargetCells } from "./target.ts";

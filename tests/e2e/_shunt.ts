@@ -10,9 +10,9 @@ import type { Config } from "../../src/config/schema.ts";
 import type { Io } from "../../src/io/mod.ts";
 import { openLibc } from "../../src/io/libc/symbols.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
-import type { AccessRecord } from "../../src/observe/access.ts";
-import type { Counters } from "../../src/observe/counters.ts";
-import { type Proxy, startProxy } from "../../src/proxy.ts";
+import type { AccessRecord } from "../../src/observe/access/record.ts";
+import type { Counters } from "../../src/observe/metrics/counters.ts";
+import { type Proxy, startProxy } from "../../src/control/proxy.ts";
 
 /**
  * Waits until a condition holds.

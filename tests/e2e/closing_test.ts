@@ -5,7 +5,7 @@
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { createConnection, createServer, type Socket } from "node:net";
-import type { AccessRecord } from "../../src/observe/access.ts";
+import type { AccessRecord } from "../../src/observe/access/record.ts";
 import {
   connect,
   echo,

@@ -11,7 +11,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
 import { denoIo } from "../../src/io/deno.ts";
 import type { Io } from "../../src/io/mod.ts";
-import { startProxy } from "../../src/proxy.ts";
+import { startProxy } from "../../src/control/proxy.ts";
 import { seeded } from "../sim/_faulty_io.ts";
 import {
   bytes,

@@ -10,8 +10,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { loadConfig } from "../../src/config/load.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
 import { missingForLibc, openLibc } from "../../src/io/libc/symbols.ts";
-import type { AccessRecord } from "../../src/observe/access.ts";
-import { startProxy } from "../../src/proxy.ts";
+import type { AccessRecord } from "../../src/observe/access/record.ts";
+import { startProxy } from "../../src/control/proxy.ts";
 import {
   bytes,
   connect,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { METRICS } from "../../src/observe/metrics.ts";
+import { METRICS } from "../../src/observe/metrics/metrics.ts";
 import { type ShuntProcess, withShunt } from "./_process.ts";
 import {
   bytes,

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { AccessRecord } from "../../src/observe/access.ts";
+import type { AccessRecord } from "../../src/observe/access/record.ts";
 import { buildClientHello, concat, recordize } from "../unit/_hello.ts";
 import {
   bytes,

@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Flow, FlowState } from "../../src/manage/flow.ts";
+import type { Flow, FlowState } from "../../src/manage/flow/flow.ts";
 
 /** One client of the world. */
 export interface Client {

@@ -6,9 +6,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Arrival, Expiry, Flow, FlowLimits, FlowState } from "../../src/manage/flow.ts";
-import { FlowTable, HELD_OVERHEAD } from "../../src/manage/flow_table.ts";
-import { Counters, type DropReason } from "../../src/observe/counters.ts";
+import type { Arrival, Expiry, Flow, FlowLimits, FlowState } from "../../src/manage/flow/flow.ts";
+import { FlowTable, HELD_OVERHEAD } from "../../src/manage/flow/table.ts";
+import { Counters, type DropReason } from "../../src/observe/metrics/counters.ts";
 import {
   agree,
   type Belief,

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseConfig } from "../../src/config/load.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
-import type { AccessRecord } from "../../src/observe/access.ts";
-import { type Proxy, startProxy } from "../../src/proxy.ts";
+import type { AccessRecord } from "../../src/observe/access/record.ts";
+import { type Proxy, startProxy } from "../../src/control/proxy.ts";
 import { until } from "../e2e/_shunt.ts";
 import { FaultyIo, seeded } from "./_faulty_io.ts";
 

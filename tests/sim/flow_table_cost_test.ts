@@ -1,7 +1,7 @@
 import { assert, assertLess } from "@std/assert";
-import type { Flow } from "../../src/manage/flow.ts";
-import { FlowTable } from "../../src/manage/flow_table.ts";
-import { Counters } from "../../src/observe/counters.ts";
+import type { Flow } from "../../src/manage/flow/flow.ts";
+import { FlowTable } from "../../src/manage/flow/table.ts";
+import { Counters } from "../../src/observe/metrics/counters.ts";
 
 function quietTable(flows: number): FlowTable<undefined> {
   const table = new FlowTable<undefined>({

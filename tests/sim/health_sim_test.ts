@@ -1,8 +1,8 @@
 import { assert, assertEquals, AssertionError } from "@std/assert";
-import { HealthChecks } from "../../src/resolve/health_checks.ts";
-import type { HealthConfig } from "../../src/resolve/health.ts";
+import { HealthChecks } from "../../src/control/health/checks.ts";
+import type { HealthConfig } from "../../src/control/health/health.ts";
 import type { Upstream } from "../../src/resolve/upstream.ts";
-import { NO_NAMES, Probes } from "../unit/resolve/_probes.ts";
+import { NO_NAMES, Probes } from "../unit/control/health/_probes.ts";
 import { type Short, upstream } from "../unit/resolve/_upstream.ts";
 import { random } from "./_random.ts";
 

@@ -7,7 +7,7 @@
 /// <reference lib="dom" />
 
 import uPlot from "uplot";
-import { formatByteRate, formatRate } from "../../observe/units.ts";
+import { formatByteRate, formatRate } from "../units.ts";
 import type { View } from "../view.ts";
 import { byId } from "./dom.ts";
 

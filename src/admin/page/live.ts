@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 
-import { formatAge, formatBytes } from "../../observe/units.ts";
+import { formatAge, formatBytes } from "../units.ts";
 import type { LiveAnswer } from "../answers.ts";
 import { ask } from "./client.ts";
 import { withToken } from "./dialogs.ts";

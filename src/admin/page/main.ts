@@ -7,7 +7,7 @@
 
 /// <reference lib="dom" />
 
-import { formatAge } from "../../observe/units.ts";
+import { formatAge } from "../units.ts";
 import type { TrafficAnswer } from "../traffic.ts";
 import { type TargetRow, viewOf } from "../view.ts";
 import { Charts } from "./charts.ts";

@@ -7,7 +7,7 @@
 
 /// <reference lib="dom" />
 
-import { formatAge, formatByteRate, formatRate } from "../../observe/units.ts";
+import { formatAge, formatByteRate, formatRate } from "../units.ts";
 import type { CountRow, LifeRow, Rates, TargetRow, View } from "../view.ts";
 import { byId, type Column, setText, showBadge, Table } from "./dom.ts";
 

@@ -6,11 +6,11 @@ import type { AdminConfig } from "../../../src/config/check_admin.ts";
 import { type Admin, startAdmin } from "../../../src/admin/server.ts";
 import type { Control, ReloadResult, RunState } from "../../../src/admin/control.ts";
 import { PROTOCOLS } from "../../../src/detect/mod.ts";
-import type { LiveRecord } from "../../../src/observe/access.ts";
-import { Counters } from "../../../src/observe/counters.ts";
-import { type LiveQuery, selectLive } from "../../../src/observe/live.ts";
-import type { Measures } from "../../../src/observe/measures.ts";
-import { measuresOf } from "../observe/_measures.ts";
+import type { LiveRecord } from "../../../src/observe/access/record.ts";
+import { Counters } from "../../../src/observe/metrics/counters.ts";
+import { type LiveQuery, selectLive } from "../../../src/observe/access/live.ts";
+import type { Measures } from "../../../src/observe/metrics/measures.ts";
+import { measuresOf } from "../observe/metrics/_measures.ts";
 
 const CONFIG = `
 listeners:

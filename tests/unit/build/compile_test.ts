@@ -145,5 +145,5 @@ Deno.test("build: no module but the workers' owner looks for files beside itself
     }
   };
   await look(`${ROOT}src`);
-  assertEquals(found, ["src/plane/remote.ts"], 'use import … with { type: "text" }');
+  assertEquals(found, ["src/control/worker_plane.ts"], 'use import … with { type: "text" }');
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Lingering, type LingerLimits } from "../../../src/io/linger.ts";
 import type { Stream } from "../../../src/io/mod.ts";
-import { LingerCounters } from "../../../src/observe/linger_counters.ts";
+import { LingerCounters } from "../../../src/observe/metrics/linger_counters.ts";
 
 const LIMITS: LingerLimits = { connections: 3, bytes: 1000, stallMs: 300, graceMs: 100 };
 const NOWHERE = { host: "", port: 0 };

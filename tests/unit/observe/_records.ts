@@ -1,6 +1,6 @@
 /** Records of made-up sessions, for tests of access lines and spans. */
 
-import type { AccessRecord } from "../../../src/observe/access.ts";
+import type { AccessRecord } from "../../../src/observe/access/record.ts";
 
 /**
  * Makes the record of a session.

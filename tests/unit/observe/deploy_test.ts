@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse } from "yaml";
-import { METRICS } from "../../../src/observe/metrics.ts";
+import { METRICS } from "../../../src/observe/metrics/metrics.ts";
 
 const DEPLOY = `${import.meta.dirname}/../../../deploy`;
 const KNOWN: ReadonlyMap<string, readonly string[]> = new Map(

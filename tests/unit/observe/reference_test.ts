@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { OPERATIONS } from "../../../src/admin/operations.ts";
-import { METRICS } from "../../../src/observe/metrics.ts";
+import { METRICS } from "../../../src/observe/metrics/metrics.ts";
 import { observeReference } from "../../../src/observe/reference.ts";
 import { CLOSE_REASONS, DROP_REASONS } from "../../../src/observe/reasons.ts";
 

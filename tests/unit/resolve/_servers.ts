@@ -2,7 +2,7 @@
 
 import { createServer } from "node:tls";
 import type { AddressInfo } from "node:net";
-import type { ProbeAddress } from "../../../src/resolve/probe.ts";
+import type { ProbeAddress } from "../../../src/control/health/probe.ts";
 
 /** A server that runs. */
 export interface Server extends AsyncDisposable {

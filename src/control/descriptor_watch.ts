@@ -1,0 +1,86 @@
+/**
+ * Tells the operator that descriptors are too few: of a configuration whose limits need more than the
+ * process may have, and of sessions and flows that were refused for want of them. Refuses nobody itself.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type { Config } from "../config/schema.ts";
+import type { Counters } from "../observe/metrics/counters.ts";
+import { SOCKETS } from "../manage/limits/limits.ts";
+
+const logger = getLogger(["shunt", "limits"]);
+
+const LOOK_MS = 1000;
+/** Between two warnings while the want goes on. */
+const AGAIN_MS = 60_000;
+
+/**
+ * Reports how many descriptors a configuration's limits let sessions and flows have.
+ *
+ * @param config The configuration
+ * @returns Their number
+ */
+export function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): number {
+  let needed = 0;
+  for (const { transports, limits } of Object.values(listeners)) {
+    if (transports.includes("tcp")) needed += limits.sessions * SOCKETS.session;
+    if (transports.includes("udp")) needed += limits.flows * SOCKETS.flow;
+  }
+  return needed;
+}
+
+/** Watches descriptors for one process. */
+export class DescriptorWatch {
+  readonly #most: number;
+  readonly #totals: () => Counters;
+  #refused = 0;
+  #lookAt = 0;
+  #warnAt = 0;
+
+  /**
+   * @param most Descriptors that sessions and flows may have together
+   * @param totals Gives the sum of all counters
+   */
+  constructor(most: number, totals: () => Counters) {
+    this.#most = most;
+    this.#totals = totals;
+  }
+
+  /**
+   * Warns where a configuration's limits promise more than there is.
+   *
+   * @param config The configuration that runs from now on
+   */
+  check(config: Config): void {
+    const needed = descriptorsNeeded(config);
+    if (needed <= this.#most) return;
+    logger.warn(
+      "The listeners' limits.sessions and limits.flows need more descriptors than the process may " +
+        "have; raise its limit (ulimit -n, LimitNOFILE=) or lower them",
+      { needed, available: this.#most },
+    );
+  }
+
+  /**
+   * Lets time pass: warns once a minute while sessions or flows are refused for want of descriptors.
+   *
+   * @param now The time in milliseconds
+   */
+  tick(now: number): void {
+    if (now < this.#lookAt) return;
+    this.#lookAt = now + LOOK_MS;
+    if (now < this.#warnAt) return;
+    const { closes, drops } = this.#totals();
+    const refused = closes.no_descriptors + drops.no_descriptors;
+    if (refused <= this.#refused) return;
+    this.#warnAt = now + AGAIN_MS;
+    logger.warn(
+      "Sessions or flows are refused: no descriptor is left for them; raise the process's limit " +
+        "(ulimit -n, LimitNOFILE=)",
+      { refused: refused - this.#refused, available: this.#most },
+    );
+    this.#refused = refused;
+  }
+}

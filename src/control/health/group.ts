@@ -1,0 +1,82 @@
+/**
+ * The health of one upstream's targets together: who may be ejected, so that never the last one goes.
+ * Knows no socket, timer or log.
+ *
+ * @module
+ */
+
+import { type HealthChange, TargetHealth } from "./health.ts";
+import type { Upstream } from "../../resolve/upstream.ts";
+
+/** What is known of an upstream's targets. */
+export class HealthGroup {
+  /** One book a target, in the configuration's order. */
+  readonly targets: readonly TargetHealth[];
+  /** The same by their targets' names. */
+  readonly byName: ReadonlyMap<string, TargetHealth>;
+
+  /**
+   * @param upstream The upstream of the configuration in force
+   * @param before The group of the same name of the one before
+   * @param options The time, and what takes what has changed
+   */
+  constructor(
+    upstream: Upstream,
+    before: HealthGroup | undefined,
+    { now, onChange }: {
+      readonly now: number;
+      readonly onChange: (change: HealthChange) => void;
+    },
+  ) {
+    const { health } = upstream.config;
+    const known = before?.byName;
+    this.targets = upstream.targets.map((target) => {
+      const book = known?.get(target.name);
+      if (book === undefined) return new TargetHealth(target, health, now);
+      const change = book.adopt(target, health, now);
+      if (change !== undefined) onChange(change);
+      return book;
+    });
+    this.byName = new Map(this.targets.map((book) => [book.target.name, book]));
+  }
+
+  /**
+   * Lets time pass and judges what traffic has reported.
+   *
+   * @param now The time in milliseconds
+   * @param onChange Takes what has changed
+   */
+  tick(now: number, onChange: (change: HealthChange) => void): void {
+    let usable = 0;
+    let failing = 0;
+    for (const book of this.targets) {
+      const change = book.tick(now);
+      if (change !== undefined) onChange(change);
+      if (book.target.standing.usable) usable++;
+      if (book.isFailing) failing++;
+    }
+    if (failing > 0) this.#eject(usable, now, onChange);
+    if (usable === 0) this.#recall(now, onChange);
+  }
+
+  #eject(usable: number, now: number, onChange: (change: HealthChange) => void): void {
+    for (const book of this.targets) {
+      if (usable < 2) return;
+      if (!book.isFailing) continue;
+      onChange(book.eject(now));
+      usable--;
+    }
+  }
+
+  /**
+   * Traffic's failures prove less than failed checks or an operator's word: where those have taken the
+   * last usable target, the ejected ones are better than none.
+   */
+  #recall(now: number, onChange: (change: HealthChange) => void): void {
+    for (const book of this.targets) {
+      if (!book.onlyEjected) continue;
+      const change = book.recall("no other target is left", now);
+      if (change !== undefined) onChange(change);
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * A TLS handshake that only finds out whether it completes. Knows no schedule and judges no
+ * certificate: that is between client and target.
+ *
+ * @module
+ */
+
+import { connect as connectTcp } from "node:net";
+import { connect } from "node:tls";
+import type { StreamAddress } from "../../io/mod.ts";
+import { isIpLiteral } from "../../wire/address.ts";
+
+/** Codes of node's errors as people say it; the rest has a message of its own. */
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ENOENT: "connection refused",
+  ECONNRESET: "connection closed before the handshake was complete",
+  EHOSTUNREACH: "address unreachable",
+  ENETUNREACH: "address unreachable",
+};
+
+/**
+ * Shakes hands and closes.
+ *
+ * @param address Where to connect to
+ * @param options The target's host, which is asked for by SNI if it is a name (RFC 6066 §3), what the
+ * target hears before the handshake, and what gives up
+ * @returns A promise that resolves once the handshake is complete
+ * @throws {Error} when it cannot be completed
+ */
+export function tlsHandshake(
+  address: StreamAddress,
+  { host, header, signal }: {
+    readonly host: string | undefined;
+    readonly header: Uint8Array;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const to = address.kind === "unix"
+      ? { path: address.path }
+      : { host: address.host, port: address.port };
+    const plain = header.length === 0 ? undefined : connectTcp(to);
+    // It goes as soon as the connection stands, and so before the hello.
+    plain?.write(header);
+    const socket = connect({
+      ...(plain === undefined ? to : { socket: plain }),
+      ...(host === undefined || isIpLiteral(host) ? {} : { servername: host.replace(/\.$/, "") }),
+      rejectUnauthorized: false,
+    });
+    const stop = () => {
+      signal.removeEventListener("abort", stop);
+      socket.destroy();
+      plain?.destroy();
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    socket.once("secureConnect", () => {
+      resolve();
+      stop();
+    });
+    // Stays for errors that come after: without a listener they would end the process.
+    const failed = (error: NodeJS.ErrnoException) => {
+      const words = WORDS[error.code ?? ""];
+      reject(words === undefined ? error : new Error(words, { cause: error }));
+      stop();
+    };
+    plain?.on("error", failed);
+    socket.on("error", failed);
+    const closed = () => reject(new Error(WORDS["ECONNRESET"]));
+    plain?.once("close", closed);
+    socket.once("close", closed);
+  });
+}

@@ -1,0 +1,121 @@
+/**
+ * Watches the memory of the whole process for the control plane: has planes refuse what is new, and tells
+ * the operator. Knows no session.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { collectGarbage, heapUse } from "../io/heap.ts";
+import type { Counters } from "../observe/metrics/counters.ts";
+import type { Config } from "../config/schema.ts";
+import { HeapGuard, ResidentGuard } from "../manage/limits/memory_guard.ts";
+import type { Pressure } from "../manage/limits/pressure.ts";
+
+const logger = getLogger(["shunt", "limits"]);
+
+/** What `limits.memory: auto` takes of what there is: the rest is for socket buffers and others. */
+const AUTO_SHARE = 0.75;
+
+const LOOK_MS = 1000;
+/** Between two warnings while the want goes on. */
+const AGAIN_MS = 60_000;
+
+/**
+ * Reports how many bytes of resident memory a configuration lets the process have.
+ *
+ * @param limits The process's limits
+ * @param machine Bytes that the process may have at all; unset if the system does not say
+ * @returns Bytes; `Infinity` if there is no limit
+ */
+export function memoryLimit(limits: Config["limits"], machine: number | undefined): number {
+  return limits.memory === "auto" ? (machine ?? Infinity) * AUTO_SHARE : limits.memory;
+}
+
+/** What a {@linkcode MemoryWatch} is given. */
+export interface MemoryWatchOptions {
+  /** Where planes read that nothing new is to be taken. */
+  readonly pressure: Pressure;
+  /** Gives the sum of all counters. */
+  readonly totals: () => Counters;
+  /** Reports how much lives, in any unit. */
+  readonly lives: () => number;
+  /** Whether a data plane is in this thread: then it watches the heap. */
+  readonly shared: boolean;
+}
+
+/** Watches memory for one process. */
+export class MemoryWatch {
+  /** Bytes of resident memory that there may be. */
+  limit = Infinity;
+  readonly #options: MemoryWatchOptions;
+  readonly #heap = new HeapGuard({
+    read: heapUse,
+    collect: collectGarbage,
+    now: () => performance.now(),
+  });
+  readonly #resident: ResidentGuard;
+  #refused = 0;
+  #lookAt = 0;
+  #warnAt = 0;
+
+  /** @param options What to ask, and what to call */
+  constructor(options: MemoryWatchOptions) {
+    this.#options = options;
+    this.#resident = new ResidentGuard(() => options.pressure.askToCollect());
+  }
+
+  /**
+   * Takes a configuration's limit, and warns if the process has as much already.
+   *
+   * @param limit Bytes of resident memory
+   */
+  change(limit: number): void {
+    this.limit = limit;
+    const resident = Deno.memoryUsage().rss;
+    if (resident < limit * 0.8) return;
+    logger.warn("limits.memory is hardly more than what shunt takes with no session; raise it", {
+      resident,
+      limit,
+    });
+  }
+
+  /**
+   * Lets time pass: looks at memory, and warns once a minute while sessions or flows are refused for want
+   * of it.
+   *
+   * @param now The time in milliseconds
+   */
+  tick(now: number): void {
+    const { pressure, lives, shared } = this.#options;
+    if (!shared) {
+      this.#heap.tick();
+      if (pressure.collects()) this.#heap.collect();
+    }
+    const resident = Deno.memoryUsage().rss;
+    this.#resident.tick(now, { resident, limit: this.limit, lives: lives() });
+    pressure.refuseAll(this.#resident.refusing || this.#heap.refusing);
+    if (now >= this.#lookAt) this.#look(now, resident);
+  }
+
+  #look(now: number, resident: number): void {
+    this.#lookAt = now + LOOK_MS;
+    if (now < this.#warnAt) return;
+    const { closes, drops } = this.#options.totals();
+    const refused = closes.no_memory + drops.no_memory;
+    if (refused <= this.#refused) return;
+    this.#warnAt = now + AGAIN_MS;
+    const { heaps } = this.#options.pressure;
+    logger.warn(
+      "Sessions or flows are refused: memory is nearly full; raise limits.memory, or the heap " +
+        "(--v8-flags=--max-old-space-size=), or lower limits.sessions and limits.flows",
+      {
+        no_memory: refused - this.#refused,
+        resident,
+        limit: this.limit,
+        fullest_heap: Math.max(...heaps.map(({ used, limit }) => limit > 0 ? used / limit : 0)),
+      },
+    );
+    this.#refused = refused;
+  }
+}

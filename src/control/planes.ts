@@ -1,0 +1,100 @@
+/**
+ * What carries the data, as the control plane sees it: workers, or one plane in its own thread.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/schema.ts";
+import type { SocketShare } from "../io/mod.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
+import type { LiveQuery } from "../observe/access/live.ts";
+import type { DrainOptions } from "../plane/messages.ts";
+import { Plane, type PlaneOptions, type Prepared } from "../plane/plane.ts";
+import { inSlices } from "../slices.ts";
+import { type SharedMemory, SharedView } from "../plane/shared.ts";
+
+/** All data planes of a process. */
+export interface Planes {
+  readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  /**
+   * Binds what a new configuration asks for; nothing of what runs changes.
+   *
+   * @param config A checked configuration, with the numbers of ports that are bound already
+   * @param memory Its memory
+   * @param own What this process has bound already: nobody else may have bound the rest
+   * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+   */
+  prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void>;
+  /** Makes what was prepared the configuration that new sessions and flows meet. */
+  commit(): Promise<void>;
+  /**
+   * Lists what lives.
+   *
+   * @param query Which sessions or flows are wanted
+   */
+  live(query: LiveQuery): Promise<LiveRecord[]>;
+  /**
+   * Has some of the sockets that share the addresses get all that is new.
+   *
+   * @param share Which; `undefined` lets all have their share again
+   * @returns Why not all of it could be done
+   */
+  steer(share: SocketShare | undefined): Promise<string | undefined>;
+  /**
+   * Takes nothing new, lets what runs finish, and ends.
+   *
+   * @param options How long that may take, and whether another shunt takes over
+   * @returns How many sessions and flows had to be closed
+   */
+  drain(options: DrainOptions): Promise<number>;
+  /** Ends at once. */
+  close(): Promise<void>;
+}
+
+/** A single plane in this thread. */
+export class LocalPlane implements Planes {
+  readonly #plane: Plane;
+  #prepared: Prepared | undefined;
+
+  /**
+   * @param config A checked configuration
+   * @param options Sockets, resolver and memory
+   * @throws {ShuntError} with code `bind_failed`; nothing is left bound
+   */
+  constructor(config: Config, options: PlaneOptions) {
+    this.#plane = new Plane(config, options);
+  }
+
+  get addresses(): Readonly<Record<string, BoundAddresses>> {
+    return this.#plane.addresses;
+  }
+
+  async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
+    const shared = new SharedView(memory, 0);
+    const steps = this.#plane.prepare(config, shared, { exclusive: true, own });
+    this.#prepared = await inSlices(steps, () => this.#plane.ending);
+  }
+
+  async commit(): Promise<void> {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    if (prepared !== undefined) await inSlices(this.#plane.commit(prepared));
+  }
+
+  live(query: LiveQuery): Promise<LiveRecord[]> {
+    return Promise.resolve(this.#plane.live(query));
+  }
+
+  steer(share: SocketShare | undefined): Promise<string | undefined> {
+    return Promise.resolve(this.#plane.steer(share));
+  }
+
+  drain(options: DrainOptions): Promise<number> {
+    return this.#plane.drain(options);
+  }
+
+  close(): Promise<void> {
+    return this.#plane.close();
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The workers of a process: which addresses each binds, and a new one for one that died. Knows nothing
+ * of what they carry.
+ *
+ * @module
+ */
+
+import { messageOf } from "../errors.ts";
+import { getLogger } from "@logtape/logtape";
+import { packConfig } from "../config/packed.ts";
+import type { Config } from "../config/schema.ts";
+import type { InheritedSocket } from "../io/libc/inherited.ts";
+import type { Io, SocketShare } from "../io/mod.ts";
+import { bindKey, type BoundAddresses, type Look } from "../listen/bind.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { LeftOut } from "../observe/access/sampler.ts";
+import { type LiveQuery, selectLive } from "../observe/access/live.ts";
+import type { NameResolver } from "../resolve/dns.ts";
+import type { DrainOptions } from "../plane/messages.ts";
+import type { Planes } from "./planes.ts";
+import { RemotePlane } from "./worker_plane.ts";
+import { inSlices } from "../slices.ts";
+import type { SharedMemory } from "../plane/shared.ts";
+
+const logger = getLogger(["shunt", "workers"]);
+
+/** Milliseconds before a worker that died is replaced, so that one that cannot live costs little. */
+const RESPAWN_MS = 100;
+
+/** What workers are given. */
+export interface WorkersOptions {
+  readonly io: Io["name"];
+  readonly memory: SharedMemory;
+  readonly resolver: NameResolver;
+  /** Whether others bind the same addresses. */
+  readonly reusePort: boolean;
+  /** What is looked at before the first addresses are bound. */
+  readonly look: Look;
+  /** Sockets that a service manager has bound. */
+  readonly inherited: readonly InheritedSocket[];
+  readonly onEnd: ((record: AccessRecord) => void) | undefined;
+  readonly onAccess: ((lines: string) => void) | undefined;
+  readonly onLeftOut: (lines: LeftOut) => void;
+  /** Is told of a worker that died. */
+  readonly onDeath: (worker: number) => void;
+}
+
+type Addresses = Readonly<Record<string, BoundAddresses>>;
+
+/** What the workers run, or are to run. */
+interface Running {
+  readonly config: Config;
+  readonly memory: SharedMemory;
+  readonly addresses: Addresses;
+}
+
+/** All workers. */
+export class Workers implements Planes {
+  readonly #options: WorkersOptions;
+  readonly #planes: RemotePlane[] = [];
+  readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
+  #running: Running;
+  #prepared: Running & { readonly planes: ReadonlySet<RemotePlane> } | undefined;
+  /** What each was given last. */
+  readonly #given = new WeakMap<RemotePlane, Running>();
+  #ending = false;
+
+  private constructor(config: Config, options: WorkersOptions) {
+    this.#running = { config, memory: options.memory, addresses: {} };
+    this.#options = options;
+  }
+
+  /** What the first worker is bound to, and so all are. */
+  get addresses(): Addresses {
+    return this.#running.addresses;
+  }
+
+  /**
+   * Starts workers and waits until all have bound their addresses.
+   *
+   * @param config A checked configuration
+   * @param options How many, with which sockets
+   * @throws {ShuntError} with code `bind_failed`; nothing is left bound
+   */
+  static async start(config: Config, options: WorkersOptions): Promise<Workers> {
+    const workers = new Workers(config, options);
+    try {
+      // The first finds the numbers of ports that are 0, the others bind the same.
+      await workers.#spawn(0, options.look).start();
+      workers.#running = { ...workers.#running, addresses: workers.#planes[0]!.addresses };
+      const others = Array.from(
+        { length: options.memory.workers - 1 },
+        (_, i) => workers.#spawn(i + 1),
+      );
+      await Promise.all(others.map((worker) => worker.start()));
+    } catch (error) {
+      await workers.close();
+      throw error;
+    }
+    return workers;
+  }
+
+  async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
+    const first = this.#planes[0]!;
+    try {
+      const packed = await inSlices(packConfig(config));
+      const look = { exclusive: true, own };
+      const addresses = await first.prepare({ config: packed, memory, look });
+      const prepared = { config, memory, addresses };
+      const planes = new Set([first]);
+      // More than one round only where a worker was replaced meanwhile.
+      while (this.#planes.some((plane) => !planes.has(plane))) {
+        await Promise.all(this.#planes.map(async (plane, worker) => {
+          if (planes.has(plane)) return;
+          planes.add(plane);
+          const assigned = await inSlices(packConfig(this.#configFor(worker, prepared)));
+          await plane.prepare({ config: assigned, memory, look: {} });
+        }));
+      }
+      this.#prepared = { ...prepared, planes };
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  abort(): void {
+    this.#prepared = undefined;
+    for (const plane of this.#planes) plane.abort();
+  }
+
+  async commit(): Promise<void> {
+    if (this.#prepared === undefined) return;
+    const { planes, ...running } = this.#prepared;
+    this.#running = running;
+    this.#prepared = undefined;
+    for (const plane of planes) this.#given.set(plane, running);
+    await Promise.all(this.#planes.map((plane) => plane.commit()));
+  }
+
+  async live(query: LiveQuery): Promise<LiveRecord[]> {
+    const lists = await Promise.all(this.#planes.map((plane) => plane.live(query)));
+    return selectLive(lists.flat(), query);
+  }
+
+  async steer(share: SocketShare | undefined): Promise<string | undefined> {
+    // By another rule flows' datagrams would come to other workers.
+    if (this.#planes.length > 1) {
+      await Promise.all(this.#planes.map((plane) => plane.hold(share !== undefined)));
+    }
+    return await this.#planes[0]?.steer(share);
+  }
+
+  async drain(options: DrainOptions): Promise<number> {
+    this.#stopRespawning();
+    const rests = await Promise.all(this.#planes.map((plane) => plane.drain(options)));
+    return rests.reduce((sum, rest) => sum + rest, 0);
+  }
+
+  async close(): Promise<void> {
+    this.#stopRespawning();
+    await Promise.all(this.#planes.map((plane) => plane.close()));
+  }
+
+  #stopRespawning(): void {
+    this.#ending = true;
+    for (const timer of this.#respawns) clearTimeout(timer);
+    this.#respawns.clear();
+  }
+
+  #spawn(worker: number, look: Look = {}): RemotePlane {
+    const { io, reusePort, inherited, resolver, onEnd, onAccess, onLeftOut } = this.#options;
+    const plane = new RemotePlane({
+      config: this.#configFor(worker, this.#running),
+      memory: this.#running.memory,
+      look,
+      worker,
+      io,
+      reusePort,
+      // One worker alone: datagrams of one client must not be anybody's.
+      inherited: inherited.filter(({ transport }) => worker === 0 || transport === "tcp"),
+      records: onEnd !== undefined,
+      lines: onAccess !== undefined,
+    }, {
+      resolver,
+      onEnd,
+      onAccess,
+      onLeftOut,
+      onDeath: (error) => this.#replace(worker, error),
+    });
+    this.#planes[worker] = plane;
+    this.#given.set(plane, this.#running);
+    return plane;
+  }
+
+  /** The addresses and transports that a worker is to bind. */
+  #configFor(worker: number, { config, addresses }: Running): Config {
+    const listeners = Object.entries(config.listeners).map(([name, listener]) => {
+      const known = addresses[name];
+      const tcp = known?.tcp ?? [];
+      const bind = known === undefined ? listener.bind : tcp.length > 0 ? tcp : known.udp;
+      const transports = worker > 0 && !this.#sharesUdp(bind)
+        ? listener.transports.filter((transport) => transport === "tcp")
+        : listener.transports;
+      return [name, { ...listener, bind, transports }];
+    });
+    return { ...config, listeners: Object.fromEntries(listeners) };
+  }
+
+  /** Neither Deno's UDP sockets nor those that somebody else has bound share an address. */
+  #sharesUdp(bind: readonly string[]): boolean {
+    const { io, inherited } = this.#options;
+    const foreign = inherited.filter(({ transport }) => transport === "udp");
+    const keys = new Set(foreign.map(({ local }) => bindKey(local)));
+    return io === "libc" && !bind.some((text) => keys.has(text));
+  }
+
+  #replace(worker: number, error: string): void {
+    this.#options.onDeath(worker);
+    if (this.#ending || Object.keys(this.addresses).length === 0) return;
+    logger.error("A worker died and is replaced", { worker, error });
+    const timer = setTimeout(() => {
+      this.#respawns.delete(timer);
+      this.#respawn(worker).catch((failure) => this.#replace(worker, messageOf(failure)));
+    }, RESPAWN_MS);
+    this.#respawns.add(timer);
+  }
+
+  async #respawn(worker: number): Promise<void> {
+    for (;;) {
+      const plane = this.#spawn(worker);
+      await plane.start();
+      if (this.#given.get(plane) === this.#running || this.#ending) return;
+      // A reload came while it started, and passed it by.
+      await plane.close();
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The flow tables of one thread, which make room for one another: descriptors are shared by all, and the
+ * limits of a listener by all its sockets. Knows no socket.
+ *
+ * @module
+ */
+
+import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { Flow } from "./flow.ts";
+import type { FlowData } from "./data.ts";
+import { Rate } from "../limits/rate.ts";
+
+/** The flows of one socket, as others that need room see them. */
+export interface Crowded {
+  /** Whose socket it is. */
+  readonly listener: { readonly name: string };
+  /** The flow that has waited longest for a first answer to its only datagram, if any does. */
+  readonly oldestUnanswered: Flow<FlowData> | undefined;
+  /** The flow that has been quiet longest after answers to its only datagram, if any is. */
+  readonly oldestQuiet: Flow<FlowData> | undefined;
+  /**
+   * Ends a flow.
+   *
+   * @param flow One of its flows
+   * @param reason Why
+   */
+  end(flow: Flow<FlowData>, reason: CloseReason): void;
+}
+
+/**
+ * Flows that make room a second. One that ends for another costs 50 to 100 µs, refusing that one 2: beyond
+ * this, a flood would take the time that flows which are proven need.
+ */
+const DISPLACED_PER_SECOND = 8000;
+
+/**
+ * Time that an answer may take before a flow has to make room for others, if some that are quiet can do so.
+ * If targets answer whatever comes, the only flows that wait are the newest.
+ */
+const GRACE_MS = 500;
+
+/** All that has flows in one thread. */
+export class Crowd {
+  readonly #all = new Set<Crowded>();
+  readonly #clock: { readonly now: number };
+  readonly #rate: Rate;
+
+  /** @param clock The coarse time in milliseconds */
+  constructor(clock: { readonly now: number }) {
+    this.#clock = clock;
+    this.#rate = new Rate(DISPLACED_PER_SECOND, clock);
+  }
+
+  /**
+   * Counts in the flows of a socket.
+   *
+   * @param one The flows
+   */
+  add(one: Crowded): void {
+    this.#all.add(one);
+  }
+
+  /**
+   * Counts out the flows of a socket that is closed.
+   *
+   * @param one The flows
+   */
+  delete(one: Crowded): void {
+    this.#all.delete(one);
+  }
+
+  /**
+   * Ends a flow of one datagram: the one that has waited longest for a first answer. If that has waited
+   * for less than half a second, the one that has been quiet longest after an answer. Costs a
+   * look at each socket, however many flows they have.
+   *
+   * @param listener Whose flows may be ended, by its name; of all listeners unless given
+   * @returns Whether there was one; `false` as well if many have ended just now
+   */
+  displace(listener?: string): boolean {
+    const waiting = this.#oldest("oldestUnanswered", "started", listener);
+    const isLate = waiting !== undefined && this.#clock.now - waiting.flow.started >= GRACE_MS;
+    const chosen = isLate ? waiting : this.#oldest("oldestQuiet", "lastSeen", listener) ?? waiting;
+    if (chosen === undefined || !this.#rate.take()) return false;
+    chosen.owner.end(chosen.flow, "displaced");
+    return true;
+  }
+
+  #oldest(
+    which: "oldestUnanswered" | "oldestQuiet",
+    by: "started" | "lastSeen",
+    listener: string | undefined,
+  ): { readonly owner: Crowded; readonly flow: Flow<FlowData> } | undefined {
+    let owner: Crowded | undefined;
+    let oldest: Flow<FlowData> | undefined;
+    for (const one of this.#all) {
+      if (listener !== undefined && one.listener.name !== listener) continue;
+      const flow = one[which];
+      if (flow === undefined || (oldest !== undefined && oldest[by] <= flow[by])) continue;
+      owner = one;
+      oldest = flow;
+    }
+    return owner && oldest && { owner, flow: oldest };
+  }
+}

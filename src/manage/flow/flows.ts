@@ -1,0 +1,430 @@
+/**
+ * The flows of one socket that clients write to: carries out what the flow table decides, and is the one
+ * place where flows begin and end. The table knows their lives; steps and traffic know the rest.
+ *
+ * @module
+ */
+
+import { monotonicUlid } from "@std/ulid";
+import { type Detected, Detection, type Opening, opens } from "../../detect/mod.ts";
+import type { DatagramAddress, DatagramSocket } from "../../io/mod.ts";
+import type { CloseReason, DropReason } from "../../observe/metrics/counters.ts";
+import { unmapHost } from "../../wire/address.ts";
+import { mayBeginQuic } from "../../wire/quic_ids.ts";
+import type { Budget } from "../limits/budget.ts";
+import { type Clock, TICK_MS } from "../clock.ts";
+import type { Crowd } from "./crowd.ts";
+import type { DialParts } from "./dial.ts";
+import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
+import { countBytes, FlowData } from "./data.ts";
+import { FlowSteps, seenOf } from "./steps.ts";
+import { FlowTable, type Shortage } from "./table.ts";
+import { FlowTraffic } from "./traffic.ts";
+import { hasDeadTargets, isGone } from "./moves.ts";
+import { LocalSlots } from "../limits/local_slots.ts";
+import type { OwnEndpoints } from "./own_endpoints.ts";
+import { QuicClients } from "./quic_clients.ts";
+import type { Judged } from "./quic_initial.ts";
+import { ConnectionIds, LANES } from "./quic_lanes.ts";
+import type { Rate } from "../limits/rate.ts";
+import type { ListenerState } from "../session/session.ts";
+import { needsWatch } from "../unreadable.ts";
+
+/** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
+const HELD_DATAGRAMS = 64;
+
+/**
+ * Connections that a thread may open a second for clients without an answer: judging one costs 15 µs at most,
+ * so that a flood takes less than a sixth of a core.
+ */
+export const OPENINGS_PER_SECOND = 10_000;
+/** Connections that may be opened by one flow with an answer before that limit is its as well. */
+const FREE_OPENINGS = 64;
+
+/** Silence after which a flow ends while shunt drains, whatever its upstream's `idle_timeout`. */
+const DRAIN_IDLE_MS = 2000;
+
+/** A sweep of 100,000 flows takes 1 ms or more: so many are looked at once a second only. */
+const MANY_FLOWS = 10_000;
+const SLOW_SWEEP_MS = 1000;
+
+/** Is told of each flow once, at its end. */
+export type FlowEnd = (flow: Flow<FlowData>, reason: CloseReason, error: unknown) => void;
+
+/** What flows need. */
+export interface FlowParts extends DialParts {
+  readonly clock: Clock;
+  readonly budget: Budget;
+  /** All flows of the thread, which make room for one another. */
+  readonly crowd: Crowd;
+  /** What shunt itself listens on. */
+  readonly own: OwnEndpoints;
+  /** How many connections of clients without an answer may be opened. */
+  readonly openings: Rate;
+  readonly onEnd: FlowEnd;
+}
+
+/** All flows of one socket. */
+export class Flows {
+  /** Set while no new flow is taken. */
+  draining = false;
+  readonly #socket: DatagramSocket;
+  readonly #parts: FlowParts;
+  readonly #table: FlowTable<FlowData>;
+  readonly #traffic: FlowTraffic;
+  #listener: ListenerState;
+  readonly #slots = new LocalSlots();
+  readonly #clients: QuicClients;
+  readonly #steps: FlowSteps;
+  readonly #onIdle: (() => void)[] = [];
+  readonly #shed = (flow: Flow<FlowData>) => this.end(flow, "detect_memory");
+  #holding = false;
+  #nextSweep = 0;
+
+  /**
+   * @param socket Where clients write to; replies leave from it
+   * @param listener Whose socket it is
+   * @param parts What flows need
+   */
+  constructor(socket: DatagramSocket, listener: ListenerState, parts: FlowParts) {
+    this.#socket = socket;
+    this.#listener = listener;
+    this.#parts = parts;
+    this.#table = new FlowTable<FlowData>({
+      limits: limitsOf(listener),
+      budget: memoryOf(parts.budget),
+      drops: listener.counters.drops,
+      newId: () => monotonicUlid(),
+      newData: () => new FlowData(this.#listener, this.#shed),
+      admit: (host, port) => this.#admit(host, port),
+      makeRoom: (shortage, host) => this.#makeRoom(shortage, host),
+      release: ({ host, data }) => data.listener.limits.release("flow", unmapHost(host)),
+    });
+    this.#traffic = new FlowTraffic(this.#table, socket, {
+      ...parts,
+      end: (flow, reason, error) => this.end(flow, reason, error),
+    });
+    this.#steps = new FlowSteps({
+      ...parts,
+      table: this.#table,
+      traffic: this.#traffic,
+      local: socket.local,
+      listener: () => this.#listener,
+      end: (flow, reason, error) => this.end(flow, reason, error),
+    });
+    this.#clients = new QuicClients(this.#table, {
+      detect: (datagram, host) => this.#judge(datagram, host),
+      routeOf: (detected, host) => this.#steps.routeOf(detected, host),
+      displace: (flow) => this.end(flow, "displaced"),
+    });
+    parts.crowd.add(this);
+  }
+
+  /** Whose flows they are: new ones, that is; those that run keep to what they began with. */
+  get listener(): ListenerState {
+    return this.#listener;
+  }
+
+  set listener(listener: ListenerState) {
+    this.#listener = listener;
+    this.#table.limits = limitsOf(listener);
+    this.#table.drops = listener.counters.drops;
+    for (const flow of this.#table) {
+      if (isGone(flow.data, listener.upstreams)) this.#table.expire(flow);
+    }
+  }
+
+  /** The flow that has waited longest for a first answer, after one datagram. */
+  get oldestUnanswered(): Flow<FlowData> | undefined {
+    return this.#table.oldestUnanswered;
+  }
+
+  /** The flow that has been quiet longest after answers to its only datagram. */
+  get oldestQuiet(): Flow<FlowData> | undefined {
+    return this.#table.oldestQuiet;
+  }
+
+  /** How many flows live. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** The flows that live now. */
+  get live(): Iterable<Flow<FlowData>> {
+    return this.#table;
+  }
+
+  /**
+   * Ends the flow to whose client a datagram could not be sent.
+   *
+   * @param to The client
+   * @param error Why
+   */
+  undeliverable(to: DatagramAddress, error: unknown): void {
+    const slot = this.#slots.of(to.local) * LANES;
+    for (let lane = 0; lane < LANES; lane++) {
+      const flow = this.#table.find(slot + lane, to.hostname, to.port);
+      if (flow !== undefined) this.#traffic.failed(flow, "client_reset", error);
+    }
+  }
+
+  /**
+   * Takes a datagram of a client's.
+   *
+   * @param bytes The datagram, borrowed until the promise settles
+   * @param from The client
+   * @returns A promise where `bytes` are still being sent; it never rejects
+   */
+  take(bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
+    const slot = this.#slots.of(from.local) * LANES;
+    const opening = opens(bytes);
+    if (opening !== "nothing" && this.#isTooMany(opening, slot, from)) {
+      this.#listener.counters.drops.limit_openings++;
+      return;
+    }
+    if (this.#listener.router.readsDatagrams && mayBeginQuic(bytes)) {
+      const takers = this.#clients.place(slot, bytes, from);
+      if (takers.length === 0) this.#listener.counters.drops.hidden_initial++;
+      return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
+    }
+    if (this.#clients.isEmpty) return this.#arrive(slot, bytes, from, opening);
+    const takers = this.#clients.takers(slot, bytes, from);
+    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
+  }
+
+  /** Whether strangers open so many connections that one more has to wait. */
+  #isTooMany(opening: Opening, slot: number, { hostname, port }: DatagramAddress): boolean {
+    if (this.#listener.router.needs("udp", unmapHost(hostname)) === "nothing") return false;
+    let costs = opening === "connection";
+    for (let lane = 0; lane < LANES; lane++) {
+      const data = this.#table.find(slot + lane, hostname, port)?.data;
+      if (data?.answered === true && data.openings++ < FREE_OPENINGS) return false;
+      if (data !== undefined && data.watches.length > 0) costs = true;
+    }
+    return costs && !this.#parts.openings.take();
+  }
+
+  /** Says what a datagram by itself is. */
+  #judge(datagram: Uint8Array, host: string): Judged {
+    const detection = new Detection("udp", false, this.#listener.router.alpn);
+    const datagrams = [datagram];
+    const detected = detection.datagrams(datagrams);
+    if (detected === undefined) return { detected, watch: undefined };
+    const needed = needsWatch(this.#listener, detected, seenOf(host, detected));
+    return { detected, watch: needed ? detection.watch(datagrams) : undefined };
+  }
+
+  /** Gives a datagram to the flow of a slot. */
+  #arrive(
+    slot: number,
+    bytes: Uint8Array,
+    from: DatagramAddress,
+    opening: Opening,
+  ): Promise<void> | undefined {
+    const { now } = this.#parts.clock;
+    if (opening !== "nothing" && this.#contradicts(slot, bytes, from)) return;
+    const arrival = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
+    const { flow } = this.#table;
+    if (flow === undefined) return;
+    switch (arrival) {
+      case "forward":
+        return this.#traffic.send(flow, bytes);
+      case "new":
+        this.#begin(flow, from);
+        return;
+      case "held":
+        if (flow.state === "detecting") this.#steps.detect(flow);
+        // Whoever received it waits, or a burst would fill what a flow may hold before it is sent.
+        return flow.data.flushing;
+      case "full":
+        this.#steps.conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
+        return;
+      case "stale":
+        return this.#renew(flow, bytes, from);
+      case "dropped":
+      case "refused":
+        return;
+    }
+  }
+
+  /** Drops a datagram that says something else than its flow was routed by. */
+  #contradicts(slot: number, bytes: Uint8Array, { hostname, port }: DatagramAddress): boolean {
+    const flow = this.#table.find(slot, hostname, port);
+    if (flow === undefined || flow.data.watches.every((watch) => watch.allows(bytes))) return false;
+    flow.data.listener.counters.drops.other_hello++;
+    return true;
+  }
+
+  #admit(host: string, port: number): DropReason | undefined {
+    if (this.draining) return "draining";
+    if (this.#parts.own.has(host, port)) return "own_address";
+    return this.#listener.limits.admit("flow", unmapHost(host));
+  }
+
+  #makeRoom(shortage: Shortage, host: string): boolean {
+    const { limits, name } = this.#listener;
+    if (limits.refusesSource(unmapHost(host))) return false;
+    return this.#parts.crowd.displace(shortage === "limit_flows" ? name : undefined);
+  }
+
+  /** Begins another flow in the place of one whose target is gone, knowing what that had learned. */
+  #renew(flow: Flow<FlowData>, bytes: Uint8Array, from: DatagramAddress): undefined {
+    this.end(flow, "target_gone");
+    const { detected, watches } = flow.data;
+    const { now } = this.#parts.clock;
+    const arrival = this.#table.arrive(flow.slot, flow.host, flow.port, bytes, now);
+    if (arrival === "new" && this.#table.flow !== undefined) {
+      this.#table.flow.data.watches = watches;
+      this.#begin(this.#table.flow, from, detected);
+    }
+  }
+
+  /**
+   * Has each flow keep its client: others are about to get what is new at the address.
+   *
+   * @param on Whether flows that begin from now on do so too
+   */
+  hold(on: boolean): void {
+    this.#holding = on;
+    for (const flow of this.#table) this.#pin(flow.data);
+  }
+
+  /** What clients send from now on is the other shunt's; answers to what came before still reach them. */
+  leave(): void {
+    for (const flow of this.#table) this.#leave(flow.data);
+  }
+
+  #leave(data: FlowData): void {
+    const { pin } = data;
+    data.pin = undefined;
+    pin?.leave();
+  }
+
+  #pin(data: FlowData): void {
+    if (data.client === undefined) return;
+    try {
+      data.pin ??= this.#socket.pin?.(data.client);
+    } catch {
+      // No descriptor is left: the client has to begin anew.
+    }
+  }
+
+  /**
+   * Ends what is idle or overdue.
+   *
+   * @param now Coarse time in milliseconds
+   */
+  sweep(now: number): void {
+    if (this.draining) this.#endQuiet(now);
+    if (now < this.#nextSweep) return;
+    this.#nextSweep = now + (this.#table.size > MANY_FLOWS ? SLOW_SWEEP_MS : 0);
+    this.#table.sweep(now, (flow, why) => {
+      if (why === "idle") this.end(flow, "idle_timeout");
+      else if (flow.state !== "detecting") this.end(flow, "dns_failed");
+      else if (flow.data.listener.config.detect.on_timeout === "close") {
+        this.end(flow, "detect_timeout");
+      } else this.#steps.conclude(flow, "deadline");
+    });
+    for (const flow of this.#table) countBytes(flow);
+    this.#expireDead();
+  }
+
+  /** Flows of a dead target move at their next datagram. */
+  #expireDead(): void {
+    if (!hasDeadTargets(this.#listener)) return;
+    for (const flow of this.#table) {
+      if (flow.data.target?.standing.dead) this.#table.expire(flow);
+    }
+  }
+
+  /** A flow has no end of its own: while draining, a short silence is one. */
+  #endQuiet(now: number): void {
+    for (const flow of this.#table) {
+      if (now - flow.lastSeen < DRAIN_IDLE_MS) continue;
+      this.#leave(flow.data);
+      // Something may have come that instant.
+      if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "drained");
+    }
+  }
+
+  /**
+   * Ends a flow: the only way, on every path. Later calls do nothing.
+   *
+   * @param flow The flow
+   * @param reason Why it ends
+   * @param error What caused it, for the log
+   */
+  end(flow: Flow<FlowData>, reason: CloseReason, error?: unknown): void {
+    if (!this.#table.close(flow, reason)) return;
+    const { server, target, pin } = flow.data;
+    this.#clients.ended(flow);
+    server?.close();
+    pin?.close();
+    target?.flows.add(-1);
+    if (reason === "target_reset" && !flow.data.answered) target?.flowFailed();
+    countBytes(flow);
+    const counters = flow.data.listener.counters.flows;
+    counters.seconds.observe((performance.now() - flow.data.started) / 1000);
+    counters.end(reason);
+    this.#parts.onEnd(flow, reason, error);
+    if (this.#table.size === 0) this.#onIdle.splice(0).forEach((tell) => tell());
+  }
+
+  /** Waits until no flow lives. */
+  drained(): Promise<void> {
+    if (this.#table.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /**
+   * Ends all flows.
+   *
+   * @param reason Why
+   */
+  endAll(reason: CloseReason): void {
+    for (const flow of this.#table) this.end(flow, reason);
+  }
+
+  #begin(flow: Flow<FlowData>, client: DatagramAddress, known?: Detected): void {
+    const { counters, router } = flow.data.listener;
+    counters.flows.begin();
+    flow.data.client = this.#socket.keep(client);
+    this.#clients.began(flow);
+    if (router.readsDatagrams) flow.data.ids = ConnectionIds.of(flow.held[0]);
+    // Begun before the other one gets what is new, it has to keep its client as well.
+    if (this.#holding) this.#pin(flow.data);
+    if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
+      this.#steps.route(flow, known);
+    } else {
+      flow.data.detection = new Detection("udp", router.needsHost, router.alpn);
+      this.#steps.detect(flow);
+    }
+  }
+}
+
+/** Waits for all that takes time. */
+function allOf(sent: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
+  return sent.length > 1 ? Promise.all(sent).then(() => {}) : sent[0];
+}
+
+/** The memory of all detections, as a flow table asks for it. */
+function memoryOf(budget: Budget): MemoryBudget<FlowData> {
+  return {
+    take: (bytes, flow) => budget.claim(bytes, flow?.data),
+    give: (bytes) => budget.give(bytes),
+    note: (flow, bytes) => {
+      flow.data.flow = flow;
+      budget.note(flow.data, bytes);
+    },
+  };
+}
+
+function limitsOf({ config }: ListenerState): FlowLimits {
+  return {
+    flows: config.limits.flows,
+    heldBytes: config.detect.max_bytes,
+    heldDatagrams: HELD_DATAGRAMS,
+    detectMs: config.detect.timeout + TICK_MS,
+    unansweredMs: config.limits.unanswered_flow_timeout + TICK_MS,
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The client addresses whose QUIC connections go different ways: says which flow of theirs a datagram is
+ * for. Knows no socket.
+ *
+ * @module
+ */
+
+import type { Detected } from "../../detect/mod.ts";
+import type { Route } from "../../resolve/router.ts";
+import type { Flow } from "./flow.ts";
+import type { FlowData } from "./data.ts";
+import type { FlowTable } from "./table.ts";
+import { type Judged, judgeInitial } from "./quic_initial.ts";
+import { LANES, QuicLanes } from "./quic_lanes.ts";
+
+/** A client's address, as a socket shows it. */
+interface ClientAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** What placing datagrams needs. */
+export interface ClientsParts {
+  /** What a first datagram of a client is, and what has to be watched of its connection. */
+  readonly detect: (datagram: Uint8Array, host: string) => Judged;
+  /** Where a flow of this kind would go; `undefined` if it would end. */
+  readonly routeOf: (detected: Detected, host: string) => Route | undefined;
+  /** Ends a flow whose place another takes. */
+  readonly displace: (flow: Flow<FlowData>) => void;
+}
+
+/** The clients of one socket. Each slot of the flow table is one of {@linkcode LANES} of its client's. */
+export class QuicClients {
+  readonly #table: FlowTable<FlowData>;
+  readonly #parts: ClientsParts;
+  /** Those that have had more than one flow. */
+  readonly #lanes = new Map<string, QuicLanes<FlowData>>();
+
+  /**
+   * @param table The flows
+   * @param parts What placing datagrams needs
+   */
+  constructor(table: FlowTable<FlowData>, parts: ClientsParts) {
+    this.#table = table;
+    this.#parts = parts;
+  }
+
+  /** Whether every client has one flow, so that nobody needs to be asked. */
+  get isEmpty(): boolean {
+    return this.#lanes.size === 0;
+  }
+
+  /**
+   * Finds the flows that a datagram which begins no connection is for.
+   *
+   * @param slot The first slot of its client's
+   * @param datagram The datagram
+   * @param from The client
+   * @returns Their slots, at least one
+   */
+  takers(slot: number, datagram: Uint8Array, from: ClientAddress): readonly number[] {
+    const lanes = this.#lanes.get(keyOf(slot, from));
+    return lanes === undefined ? [slot] : lanes.takers(datagram).map((flow) => flow.slot);
+  }
+
+  /**
+   * Finds the place of a datagram that may begin a QUIC connection: it need not go where others of its
+   * client go.
+   *
+   * @param slot The first slot of its client's
+   * @param datagram The datagram
+   * @param from The client
+   * @returns The slots of the flows that take it; none if it has to be dropped
+   */
+  place(slot: number, datagram: Uint8Array, from: ClientAddress): readonly number[] {
+    const lanes = this.#lanes.get(keyOf(slot, from));
+    const first = this.#table.find(slot, from.hostname, from.port);
+    const flows = lanes?.flows ?? (first === undefined ? [] : [first]);
+    if (flows.length === 0) return [slot];
+    const { detect, routeOf } = this.#parts;
+    const fate = judgeInitial(datagram, flows, {
+      detect: (datagram) => detect(datagram, from.hostname),
+      routeOf: (detected) => routeOf(detected, from.hostname),
+    });
+    switch (fate.kind) {
+      case "pass":
+        return this.takers(slot, datagram, from);
+      case "take":
+        return [fate.flow.slot];
+      case "begin":
+        return [slot + this.#free(slot, from)];
+      case "drop":
+        return [];
+    }
+  }
+
+  /** Makes a lane free for one more flow of a client's. */
+  #free(slot: number, from: ClientAddress): number {
+    const key = keyOf(slot, from);
+    const lanes = this.#lanes.get(key) ?? new QuicLanes<FlowData>(key);
+    const first = this.#table.find(slot, from.hostname, from.port);
+    if (first !== undefined) lanes.put(first);
+    const { lane, flow } = lanes.next();
+    if (flow !== undefined) this.#parts.displace(flow);
+    if (lanes.flows.length > 0) this.#lanes.set(key, lanes);
+    return lane;
+  }
+
+  /**
+   * Takes note of a flow that has begun.
+   *
+   * @param flow The flow
+   */
+  began(flow: Flow<FlowData>): void {
+    const lane = flow.slot % LANES;
+    if (lane === 0 && this.isEmpty) return;
+    const key = keyOf(flow.slot - lane, { hostname: flow.host, port: flow.port });
+    const known = this.#lanes.get(key);
+    // The others may have made room for this one.
+    const lanes = known ?? (lane === 0 ? undefined : new QuicLanes<FlowData>(key));
+    if (lanes === undefined) return;
+    this.#lanes.set(key, lanes);
+    lanes.put(flow);
+  }
+
+  /**
+   * Takes note of a flow that has ended.
+   *
+   * @param flow The flow
+   */
+  ended(flow: Flow<FlowData>): void {
+    const { lanes } = flow.data;
+    if (lanes?.drop(flow) === true) this.#lanes.delete(lanes.key);
+  }
+}
+
+function keyOf(slot: number, { hostname, port }: ClientAddress): string {
+  return `${slot} ${hostname} ${port}`;
+}

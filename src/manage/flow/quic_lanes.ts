@@ -1,0 +1,199 @@
+/**
+ * The QUIC connections of one client address that go different ways: each has a flow of its own, and
+ * connection IDs show which one a datagram is for. Knows no socket, route or key.
+ *
+ * @module
+ */
+
+import type { Route } from "../../resolve/router.ts";
+import { readLongHeader } from "../../wire/quic_ids.ts";
+import { LONG_HEADER } from "../../wire/quic_packet.ts";
+import type { Flow } from "./flow.ts";
+
+/** Flows that one client address may have at once. */
+export const LANES = 4;
+/** Connections that one flow watches at most. */
+const MOST_WATCHES = 8;
+/** Connection IDs that are remembered of one flow; the oldest is forgotten first. */
+const MOST_IDS = 8;
+
+/** What lanes have to know of a flow, and what they leave there. */
+export interface LaneData<D extends LaneData<D>> {
+  /** The route that took it. */
+  readonly route: Route | undefined;
+  readonly ids: ConnectionIds | undefined;
+  /** What is remembered of the hellos of its connections. */
+  readonly watches: readonly unknown[];
+  /** Its client's lanes, if there are several. */
+  lanes: QuicLanes<D> | undefined;
+}
+
+/** The connection IDs by which clients address one flow's target. */
+export class ConnectionIds {
+  readonly #ids: Uint8Array[] = [];
+  #next = 0;
+
+  /**
+   * Begins with the ID that a flow's first datagram carries.
+   *
+   * @param first The datagram
+   * @returns The IDs; `undefined` unless it has a long header
+   */
+  static of(first: Uint8Array | undefined): ConnectionIds | undefined {
+    const header = first && readLongHeader(first);
+    if (header === undefined) return undefined;
+    const ids = new ConnectionIds();
+    ids.add(header.dcid);
+    return ids;
+  }
+
+  /**
+   * Remembers an ID.
+   *
+   * @param id The ID, which is copied
+   */
+  add(id: Uint8Array): void {
+    if (this.has(id)) return;
+    this.#ids[this.#next] = new Uint8Array(id);
+    this.#next = (this.#next + 1) % MOST_IDS;
+  }
+
+  /**
+   * Remembers what another flow had.
+   *
+   * @param others Its IDs
+   */
+  addAll(others: ConnectionIds): void {
+    for (const id of others.#ids) this.add(id);
+  }
+
+  /**
+   * Learns by which ID a target wants to be addressed, while it still says so in the clear.
+   *
+   * @param reply A datagram of the target's
+   */
+  learn(reply: Uint8Array): void {
+    const header = readLongHeader(reply);
+    if (header?.version !== undefined) this.add(header.scid);
+  }
+
+  /**
+   * Reports whether an ID is one of them.
+   *
+   * @param id The ID
+   * @returns Whether it is
+   */
+  has(id: Uint8Array): boolean {
+    return this.#ids.some((known) => known.length === id.length && isAt(known, id, 0));
+  }
+
+  /**
+   * Reports whether a packet with a short header, which does not say how long its ID is, is for one.
+   *
+   * @param datagram The packet
+   * @returns Whether it begins with one of these IDs
+   */
+  takesShort(datagram: Uint8Array): boolean {
+    return this.#ids.some((known) => known.length > 0 && isAt(known, datagram, 1));
+  }
+}
+
+function isAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  if (at + id.length > bytes.length) return false;
+  for (let i = 0; i < id.length; i++) if (id[i] !== bytes[at + i]) return false;
+  return true;
+}
+
+/**
+ * Finds the flow whose target already gets what takes a route, and that can watch one connection more.
+ *
+ * @param route The route
+ * @param flows Where to look; their routes may be of the configuration before
+ * @returns The flow, if there is one that goes on
+ */
+export function goingTo<D extends LaneData<D>>(
+  { index, upstream }: Route,
+  flows: readonly Flow<D>[],
+): Flow<D> | undefined {
+  return flows.find(({ stale, data: { route, watches } }) =>
+    !stale && route?.index === index && route.upstream === upstream &&
+    watches.length < MOST_WATCHES
+  );
+}
+
+/** The flows of one client address. */
+export class QuicLanes<D extends LaneData<D>> {
+  /** What the address is known by. */
+  readonly key: string;
+  readonly #flows: (Flow<D> | undefined)[] = new Array(LANES).fill(undefined);
+
+  /** @param key What the address is known by */
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  /** Those that live, in the order of their lanes. */
+  get flows(): Flow<D>[] {
+    return this.#flows.filter((flow) => flow !== undefined);
+  }
+
+  /**
+   * Finds a lane for one more connection.
+   *
+   * @returns A free lane; otherwise that of the flow which has been silent longest, and which has to end
+   */
+  next(): { readonly lane: number; readonly flow: Flow<D> | undefined } {
+    let lane = 0;
+    for (let i = 0; i < LANES; i++) {
+      const flow = this.#flows[i];
+      if (flow === undefined) return { lane: i, flow };
+      if (flow.lastSeen < this.#flows[lane]!.lastSeen) lane = i;
+    }
+    return { lane, flow: this.#flows[lane] };
+  }
+
+  /**
+   * Takes a flow in.
+   *
+   * @param flow The flow
+   */
+  put(flow: Flow<D>): void {
+    this.#flows[flow.slot % LANES] = flow;
+    flow.data.lanes = this;
+  }
+
+  /**
+   * Lets a flow that is over go.
+   *
+   * @param flow The flow
+   * @returns Whether none is left
+   */
+  drop(flow: Flow<D>): boolean {
+    const lane = flow.slot % LANES;
+    if (this.#flows[lane] === flow) this.#flows[lane] = undefined;
+    return this.#flows.every((one) => one === undefined);
+  }
+
+  /**
+   * Finds the flows that a datagram is for.
+   *
+   * @param datagram A datagram that begins no connection
+   * @returns One flow if its connection ID is known, or if it has a long header. An ID that came up
+   * under encryption nobody but the target knows: then all flows that have one, and the others' targets
+   * ignore it
+   */
+  takers(datagram: Uint8Array): Flow<D>[] {
+    const { flows } = this;
+    const first = flows.slice(0, 1);
+    if (datagram.length === 0) return first;
+    if (datagram[0]! >= LONG_HEADER) {
+      const header = readLongHeader(datagram);
+      const taker = header && flows.find(({ data }) => data.ids?.has(header.dcid));
+      return taker === undefined ? first : [taker];
+    }
+    const taker = flows.find(({ data }) => data.ids?.takesShort(datagram));
+    if (taker !== undefined) return [taker];
+    const open = flows.filter(({ state }) => state !== "detecting");
+    return open.length > 0 ? open : first;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * A flow's way from its first datagram to its target: detection, route, name, socket. Knows nothing of how
+ * flows begin and end.
+ *
+ * @module
+ */
+
+import type { DetectEnd } from "../../detect/ends.ts";
+import type { Detected } from "../../detect/mod.ts";
+import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
+import type { Endpoint } from "../../io/mod.ts";
+import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { Route, Seen } from "../../resolve/router.ts";
+import type { Upstream } from "../../resolve/upstream.ts";
+import { unmapHost } from "../../wire/address.ts";
+import { TICK_MS } from "../clock.ts";
+import { type DialParts, dialUpstream } from "./dial.ts";
+import type { Flow } from "./flow.ts";
+import type { FlowData } from "./data.ts";
+import { isGone } from "./moves.ts";
+import type { FlowTable } from "./table.ts";
+import type { FlowTraffic } from "./traffic.ts";
+import { flowPreface } from "../session/preface.ts";
+import { ConnectionIds, goingTo } from "./quic_lanes.ts";
+import type { ListenerState } from "../session/session.ts";
+import { closesUnreadable, needsWatch, UNREADABLE } from "../unreadable.ts";
+
+/** Idle time of a flow whose upstream sets none: 30 s. */
+const IDLE_MS = 30_000;
+
+/** What the steps need. */
+export interface StepParts extends DialParts {
+  readonly table: FlowTable<FlowData>;
+  readonly traffic: FlowTraffic;
+  /** What the listener's socket is bound to. */
+  readonly local: Endpoint;
+  /** Whose flows begin now. */
+  readonly listener: () => ListenerState;
+  /** Ends a flow. */
+  readonly end: (flow: Flow<FlowData>, reason: CloseReason, error?: unknown) => void;
+}
+
+/** The steps of the flows of one socket. */
+export class FlowSteps {
+  readonly #parts: StepParts;
+
+  /** @param parts What the steps need */
+  constructor(parts: StepParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Asks the detectors what a flow is.
+   *
+   * @param flow The flow, in state `detecting`
+   */
+  detect(flow: Flow<FlowData>): void {
+    const detected = flow.data.detection?.datagrams(flow.held);
+    if (detected !== undefined) this.route(flow, detected);
+  }
+
+  /**
+   * Goes on with what is certain, if no more datagrams come or may be held.
+   *
+   * @param flow The flow
+   * @param end Why no more is read
+   */
+  conclude(flow: Flow<FlowData>, end: DetectEnd): void {
+    this.route(flow, flow.data.detection?.conclude(end));
+  }
+
+  /**
+   * Chooses a flow's route and opens its way to the target.
+   *
+   * @param flow The flow
+   * @param detected What it is; unset if no route needs to know
+   */
+  route(flow: Flow<FlowData>, detected?: Detected): void {
+    const { data } = flow;
+    const counters = data.listener.counters.flows;
+    const watch = data.detection?.watch(flow.held);
+    if (detected !== undefined) {
+      data.detected = detected;
+      data.detection = undefined;
+      data.detectMs = performance.now() - data.started;
+      counters.detectSeconds.observe(data.detectMs / 1000);
+    }
+    counters.detect(detected?.protocol);
+    const seen = seenOf(flow.host, detected);
+    if (detected?.end !== undefined) {
+      counters.endDetection(detected.end);
+      if (closesUnreadable(data.listener, detected, seen)) {
+        return this.#parts.end(
+          flow,
+          "unreadable",
+          new DetectError(UNREADABLE, { code: "unreadable" }),
+        );
+      }
+    }
+    if (detected && watch && needsWatch(data.listener, detected, seen)) data.watches = [watch];
+    const route = data.listener.router.match(seen);
+    if (route === undefined) return this.#parts.end(flow, "no_route");
+    data.route = route;
+    counters.match(route.index);
+    const others = data.lanes?.flows.filter((one) => one !== flow);
+    const twin = others && goingTo(route, others);
+    if (twin?.data.server !== undefined) return this.#join(flow, twin);
+    const upstream = data.listener.upstreams.get(route.upstream);
+    if (upstream === undefined) return this.#parts.end(flow, "internal_error");
+    data.upstream = upstream;
+    this.#parts.table.resolving(flow, upstream.config.connect_timeout + TICK_MS);
+    this.#open(flow, upstream).catch((error: unknown) => {
+      if (error instanceof ConnectError || error instanceof ResolveError) {
+        this.#parts.end(flow, error.code as CloseReason, error);
+      } else {
+        this.#parts.end(flow, "internal_error", error);
+      }
+    });
+  }
+
+  /** Finds a target that can be sent to, and sends what is held. */
+  async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
+    const { data } = flow;
+    const dialed = dialUpstream(flow, upstream, {
+      ...this.#parts,
+      onReply: (bytes) => this.#parts.traffic.reply(flow, bytes),
+      onStranger: () => {
+        data.listener.counters.drops.not_target++;
+      },
+      onError: (error) => this.#parts.traffic.targetBroke(flow, error),
+    });
+    // No await if there is nothing to wait for: the rest of a batch is not held, but forwarded.
+    const server = dialed instanceof Promise ? await dialed : dialed;
+    if (server === undefined) return;
+    const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
+    if (!this.#parts.table.opened(flow, idleMs)) return server.close();
+    data.server = server;
+    data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
+    upstream.times.udp.observe(data.connectMs / 1000);
+    data.target?.totals.addFlow();
+    data.preface = flowPreface(flow, upstream, this.#parts.local);
+    data.flushing = this.#parts.traffic.flush(flow);
+    if (data.flushing !== undefined) await data.flushing;
+    data.flushing = undefined;
+    // A reload that came meanwhile has not asked about a flow without a target.
+    if (
+      data.listener !== this.#parts.listener() && isGone(data, this.#parts.listener().upstreams)
+    ) {
+      this.#parts.table.expire(flow);
+    }
+  }
+
+  /** Hands what a flow holds to another of its client's, which goes the same way, and ends it. */
+  #join(flow: Flow<FlowData>, twin: Flow<FlowData>): void {
+    if (flow.data.ids !== undefined) (twin.data.ids ??= new ConnectionIds()).addAll(flow.data.ids);
+    twin.data.watches = [...twin.data.watches, ...flow.data.watches];
+    this.#parts.table.resolving(flow, 0);
+    this.#parts.table.opened(flow, IDLE_MS);
+    const sent = this.#parts.traffic.flush(flow, twin);
+    if (sent === undefined) this.#parts.end(flow, "joined");
+    else sent.then(() => this.#parts.end(flow, "joined"));
+  }
+
+  /**
+   * Finds where a new flow would go.
+   *
+   * @param detected What it is
+   * @param host Its client's address
+   * @returns The route, or `undefined` if the flow would end
+   */
+  routeOf(detected: Detected, host: string): Route | undefined {
+    const seen = seenOf(host, detected);
+    if (detected.end !== undefined && closesUnreadable(this.#parts.listener(), detected, seen)) {
+      return;
+    }
+    return this.#parts.listener().router.match(seen);
+  }
+}
+
+/**
+ * Says what the router is asked about a flow.
+ *
+ * @param host Its client's address
+ * @param detected What it is; unset if no route needs to know
+ * @returns What is known of it
+ */
+export function seenOf(host: string, detected: Detected | undefined): Seen {
+  return {
+    transport: "udp",
+    protocol: detected?.protocol ?? "",
+    source: unmapHost(host),
+    ...detected?.facts,
+  };
+}

@@ -1,0 +1,406 @@
+/**
+ * The table of one listener's UDP flows: who they are, where each stands, what they hold and when
+ * they expire. Never touches a socket, a clock or randomness: datagrams and time are arguments.
+ *
+ * @module
+ */
+
+import type { DropReason } from "../../observe/metrics/counters.ts";
+import { FlowIndex } from "./index.ts";
+import { FlowList } from "./list.ts";
+import { type FlowTableOptions, isShortage } from "./table_options.ts";
+import {
+  type Arrival,
+  type Expiry,
+  type Flow,
+  type FlowLimits,
+  FlowRecord,
+  type FlowState,
+} from "./flow.ts";
+
+export type { FlowTableOptions, Shortage } from "./table_options.ts";
+
+/**
+ * What a held datagram costs beside its payload: measured 400 to 480 bytes of resident memory for a
+ * `Uint8Array` of its own. Charged so that floods of empty datagrams meet the budget too.
+ */
+export const HELD_OVERHEAD = 400;
+
+/**
+ * Flows that end for one newcomer at most: one for a place in the table, one for a descriptor. More would
+ * let a datagram end many if a reload has lowered the limit.
+ */
+const MOST_DISPLACED = 2;
+
+/** Silence after which a flow that had an answer to its only datagram may have to make room. */
+const QUIET_MS = 2000;
+
+/**
+ * The flows of one listener. No method throws, whatever the order of calls; on a closed flow, or
+ * one of another table, they do nothing. Time that runs backwards stands still.
+ *
+ * Every datagram that arrives is in exactly one place: handed on (`upDatagrams`), held, or in `drops`.
+ */
+export class FlowTable<D> {
+  /** What the flows may take; a reload assigns new ones, which running flows outlive. */
+  limits: FlowLimits;
+  /** Where dropped datagrams are counted; may be assigned as well. */
+  drops: Record<DropReason, number>;
+  /** The flow that the last {@linkcode arrive} concerned; `undefined` when it was refused. */
+  flow: Flow<D> | undefined;
+  /** Flows by state. */
+  readonly counts: Readonly<Record<Exclude<FlowState, "closed">, number>>;
+  readonly #counts = { detecting: 0, resolving: 0, flushing: 0, open: 0 };
+  readonly #options: FlowTableOptions<D>;
+  readonly #index = new FlowIndex<D>();
+  /** All flows, dense, so that a sweep is a plain loop that allocates nothing. */
+  readonly #all: FlowRecord<D>[] = [];
+  /** Of which the client has sent one datagram and the target none, in order of age. */
+  readonly #unanswered = new FlowList<FlowRecord<D>>();
+  /** Of which the client has sent one datagram and the target has answered, the quietest first. */
+  readonly #answered = new FlowList<FlowRecord<D>>();
+  #now = -Infinity;
+  #held = 0;
+
+  /** @param options What the table needs from outside */
+  constructor(options: FlowTableOptions<D>) {
+    this.#options = options;
+    this.limits = options.limits;
+    this.drops = options.drops;
+    this.counts = this.#counts;
+  }
+
+  /** How many flows live. */
+  get size(): number {
+    return this.#all.length;
+  }
+
+  /** Bytes of the budget that held datagrams take: payload and {@linkcode HELD_OVERHEAD} each. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /**
+   * Reports how many client addresses the table knows, each once per slot: those of flows that live,
+   * and until the next sweep those of flows that have closed.
+   *
+   * @returns The number of addresses
+   */
+  get hosts(): number {
+    return this.#index.hosts;
+  }
+
+  /** The flow that has waited longest for a first answer to its only datagram, if any does. */
+  get oldestUnanswered(): Flow<D> | undefined {
+    return this.#unanswered.first;
+  }
+
+  /** The flow that has been silent longest, for 2 s or more, after answers to its only datagram, if any. */
+  get oldestQuiet(): Flow<D> | undefined {
+    const flow = this.#answered.first;
+    return flow !== undefined && this.#now - flow.lastSeen >= QUIET_MS ? flow : undefined;
+  }
+
+  /**
+   * Walks over all flows. The flow it stands on may be closed; where others close meanwhile, one
+   * may be seen twice, none is missed.
+   */
+  *[Symbol.iterator](): Generator<Flow<D>> {
+    for (let i = this.#all.length - 1; i >= 0; i--) {
+      const flow = this.#all[i];
+      if (flow !== undefined) yield flow;
+    }
+  }
+
+  /**
+   * Takes a datagram in. The caller keeps its buffer: what is held is a copy.
+   *
+   * @param slot The listener socket it came from: a small integer, 0 and up
+   * @param host The client's address
+   * @param port The client's port
+   * @param datagram The payload; empty is legal
+   * @param now The time in milliseconds
+   * @returns What became of it; the flow is in {@linkcode flow}
+   */
+  arrive(slot: number, host: string, port: number, datagram: Uint8Array, now: number): Arrival {
+    if (now > this.#now) this.#now = now;
+    const flow = this.#index.find(slot, host, port);
+    if (flow === undefined || flow.state === "closed") {
+      return this.#begin(slot, host, port, datagram);
+    }
+    this.flow = flow;
+    if (flow.stale && flow.state === "open") return "stale";
+    flow.list?.delete(flow);
+    flow.lastSeen = this.#now;
+    if (flow.state === "open") {
+      flow.upDatagrams++;
+      flow.upBytes += datagram.length;
+      return "forward";
+    }
+    const refusal = this.#refusal(datagram.length, flow);
+    if (refusal === undefined) {
+      this.#hold(flow, datagram);
+      return "held";
+    }
+    flow.dropped++;
+    this.drops[refusal]++;
+    return flow.state === "detecting" ? "full" : "dropped";
+  }
+
+  /**
+   * Finds a flow.
+   *
+   * @param slot The listener socket its client writes to
+   * @param host The client's address
+   * @param port The client's port
+   * @returns The flow, if it lives
+   */
+  find(slot: number, host: string, port: number): Flow<D> | undefined {
+    const flow = this.#index.find(slot, host, port);
+    return flow?.state === "closed" ? undefined : flow;
+  }
+
+  /**
+   * Ends detection: the route is known, the target is sought.
+   *
+   * @param flow The flow, in state `detecting`
+   * @param timeoutMs How long resolving may take from now
+   * @returns `false` when the flow is not detecting (closed meanwhile)
+   */
+  resolving(flow: Flow<D>, timeoutMs: number): boolean {
+    const record = this.#own(flow);
+    if (record?.state !== "detecting") return false;
+    this.#enter(record, "resolving");
+    record.deadline = this.#now + timeoutMs;
+    return true;
+  }
+
+  /**
+   * Ends resolving: there is a socket to send through. Take {@linkcode nextHeld} until it is empty.
+   *
+   * @param flow The flow, in state `resolving`
+   * @param idleMs How long the flow may be silent from now on
+   * @returns `false` when the flow is not resolving: close the socket that was made for it
+   */
+  opened(flow: Flow<D>, idleMs: number): boolean {
+    const record = this.#own(flow);
+    if (record?.state !== "resolving") return false;
+    this.#enter(record, "flushing");
+    record.deadline = Infinity;
+    record.idleMs = idleMs;
+    record.lastSeen = this.#now;
+    return true;
+  }
+
+  /**
+   * Hands out the next held datagram to send. It occupies its memory until the next call, which is
+   * due once it is sent; what arrives meanwhile queues up behind it.
+   *
+   * @param flow The flow, in state `flushing`
+   * @returns The datagram; `undefined` when none is left, which makes the flow `open`
+   */
+  nextHeld(flow: Flow<D>): Uint8Array | undefined {
+    const record = this.#own(flow);
+    if (record?.state !== "flushing") return undefined;
+    if (record.sending) {
+      record.sending = false;
+      const sent = record.held.shift();
+      if (sent !== undefined) this.#letGo(record, sent.length, 1);
+      this.#note(record);
+    }
+    const next = record.held[0];
+    if (next === undefined) {
+      this.#enter(record, "open");
+      return undefined;
+    }
+    record.sending = true;
+    record.upDatagrams++;
+    record.upBytes += next.length;
+    return next;
+  }
+
+  /**
+   * Counts a datagram from the flow's target.
+   *
+   * @param flow The flow, in state `flushing` or `open`
+   * @param bytes Its payload bytes
+   * @param now The time in milliseconds
+   * @returns `false` when it must not be relayed, because the flow is over
+   */
+  reply(flow: Flow<D>, bytes: number, now: number): boolean {
+    if (now > this.#now) this.#now = now;
+    const record = this.#own(flow);
+    if (record?.state !== "open" && record?.state !== "flushing") return false;
+    if (record.list !== undefined) this.#answered.add(record);
+    record.lastSeen = this.#now;
+    record.downDatagrams++;
+    record.downBytes += bytes;
+    return true;
+  }
+
+  /**
+   * Marks a flow whose place another takes at its client's next datagram.
+   *
+   * @param flow The flow, in any state
+   */
+  expire(flow: Flow<D>): void {
+    const record = this.#own(flow);
+    if (record !== undefined) record.stale = true;
+  }
+
+  /**
+   * Ends a flow and frees all it had; what it still held is dropped as `flow_closed`.
+   *
+   * @param flow The flow, in any state
+   * @param reason Why it ends
+   * @returns Whether this call ended it: `false` from the second call on
+   */
+  close(flow: Flow<D>, reason: string): boolean {
+    const record = this.#own(flow);
+    if (record === undefined) return false;
+    const lost = record.held.length - (record.sending ? 1 : 0);
+    record.dropped += lost;
+    this.drops.flow_closed += lost;
+    this.#letGo(record, record.heldBytes, record.held.length);
+    record.held.length = 0;
+    this.#note(record);
+    record.sending = false;
+    this.#enter(record, "closed");
+    record.reason = reason;
+    this.#remove(record);
+    this.#options.release(record);
+    return true;
+  }
+
+  /**
+   * Reports every flow that is past its deadline or has been silent for too long. The table does not
+   * close it: a flow that is neither closed nor moved on is reported again by the next sweep.
+   *
+   * @param now The time in milliseconds
+   * @param onExpired Gets the flow and why; may call the table
+   */
+  sweep(now: number, onExpired: (flow: Flow<D>, why: Expiry) => void): void {
+    if (now > this.#now) this.#now = now;
+    const time = this.#now;
+    // Backwards: closing moves the last flow, which was looked at already, into the gap.
+    for (let i = this.#all.length - 1; i >= 0; i--) {
+      const flow = this.#all[i];
+      if (flow === undefined) continue;
+      // Negated, so that a time that is not a number expires a flow rather than keeping it for ever.
+      if (!(time < flow.deadline)) onExpired(flow, "deadline");
+      else if (!(time - flow.lastSeen < this.#idleOf(flow))) onExpired(flow, "idle");
+    }
+    this.#index.forget();
+  }
+
+  /** How long a flow may be silent; before it has a target its deadline counts. */
+  #idleOf({ list, idleMs, unansweredMs }: FlowRecord<D>): number {
+    if (list !== this.#unanswered || idleMs === Infinity) return idleMs;
+    return Math.min(idleMs, unansweredMs);
+  }
+
+  #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
+    const refusal = this.#isFull && !this.#hasDisplaceable
+      ? "limit_flows"
+      : this.#refusal(datagram.length) ?? this.#admit(host, port, datagram.length);
+    if (refusal !== undefined) {
+      this.flow = undefined;
+      this.drops[refusal]++;
+      return "refused";
+    }
+    const flow = new FlowRecord<D>({
+      id: this.#options.newId(),
+      slot,
+      host,
+      port,
+      data: this.#options.newData(),
+      now: this.#now,
+      deadline: this.#now + this.limits.detectMs,
+      unansweredMs: this.limits.unansweredMs ?? Infinity,
+    });
+    this.#index.add(flow);
+    flow.index = this.#all.push(flow) - 1;
+    this.#unanswered.add(flow);
+    this.#counts.detecting++;
+    this.#hold(flow, datagram);
+    this.flow = flow;
+    return "new";
+  }
+
+  get #hasDisplaceable(): boolean {
+    const found = this.oldestUnanswered ?? this.oldestQuiet;
+    return found !== undefined && this.#options.makeRoom !== undefined;
+  }
+
+  get #isFull(): boolean {
+    return this.#all.length >= this.limits.flows;
+  }
+
+  /**
+   * Asks last, as an admission counts, and again if another flow has made room; gives back what
+   * {@linkcode #refusal} took when it is denied.
+   */
+  #admit(host: string, port: number, bytes: number): DropReason | undefined {
+    for (let displaced = 0;; displaced++) {
+      const refusal = this.#isFull ? "limit_flows" : this.#options.admit(host, port);
+      if (refusal === undefined) return undefined;
+      const again = isShortage(refusal) && displaced < MOST_DISPLACED &&
+        this.#options.makeRoom?.(refusal, host) === true;
+      if (again) continue;
+      this.#options.budget.give(bytes + HELD_OVERHEAD);
+      return refusal;
+    }
+  }
+
+  /** Reports why a datagram cannot be held; where it can, its memory is taken. */
+  #refusal(bytes: number, flow?: FlowRecord<D>): DropReason | undefined {
+    const heldDatagrams = flow?.held.length ?? 0;
+    const heldBytes = flow?.heldBytes ?? 0;
+    if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
+    // One is held whatever its size: where nothing has to be detected, it goes on at once.
+    if (heldDatagrams > 0 && heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
+    return this.#options.budget.take(bytes + HELD_OVERHEAD, flow) ? undefined : "detect_memory";
+  }
+
+  #hold(flow: FlowRecord<D>, datagram: Uint8Array): void {
+    // Not `slice`, which node's Buffer overrides to share memory.
+    flow.held.push(new Uint8Array(datagram));
+    flow.heldBytes += datagram.length;
+    this.#held += datagram.length + HELD_OVERHEAD;
+    this.#note(flow);
+  }
+
+  #letGo(flow: FlowRecord<D>, bytes: number, datagrams: number): void {
+    const taken = bytes + datagrams * HELD_OVERHEAD;
+    flow.heldBytes -= bytes;
+    this.#held -= taken;
+    this.#options.budget.give(taken);
+  }
+
+  #note(flow: FlowRecord<D>): void {
+    this.#options.budget.note?.(flow, flow.heldBytes + flow.held.length * HELD_OVERHEAD);
+  }
+
+  #enter(flow: FlowRecord<D>, state: FlowState): void {
+    if (flow.state !== "closed") this.#counts[flow.state]--;
+    if (state !== "closed") this.#counts[state]++;
+    flow.state = state;
+  }
+
+  #remove(flow: FlowRecord<D>): void {
+    flow.list?.delete(flow);
+    const last = this.#all.pop();
+    if (last !== undefined && last !== flow) {
+      this.#all[flow.index] = last;
+      last.index = flow.index;
+    }
+    flow.index = -1;
+    this.#index.closed(flow);
+  }
+
+  /** The record behind a flow that lives in this table. */
+  #own(flow: Flow<D>): FlowRecord<D> | undefined {
+    const record = this.#all[flow.index];
+    return record === flow ? record : undefined;
+  }
+}

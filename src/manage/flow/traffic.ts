@@ -1,0 +1,155 @@
+/**
+ * Carries the datagrams of open flows both ways, and knows what a datagram that cannot be sent means.
+ * Knows no route and no limit.
+ *
+ * @module
+ */
+
+import type { DatagramSocket, Io, IoFailure } from "../../io/mod.ts";
+import type { CloseReason } from "../../observe/metrics/counters.ts";
+import { concatenate } from "../../wire/bytes.ts";
+import { LONG_HEADER } from "../../wire/quic_packet.ts";
+import type { Flow } from "./flow.ts";
+import { type FlowData, NOTHING } from "./data.ts";
+import type { FlowTable } from "./table.ts";
+
+/** What carrying datagrams needs. */
+export interface TrafficParts {
+  readonly io: Io;
+  readonly clock: { readonly now: number };
+  /** Ends a flow. */
+  readonly end: (flow: Flow<FlowData>, reason: CloseReason, error: unknown) => void;
+}
+
+/** The datagrams of the flows of one socket. */
+export class FlowTraffic {
+  readonly #table: FlowTable<FlowData>;
+  readonly #socket: DatagramSocket;
+  readonly #parts: TrafficParts;
+
+  /**
+   * @param table The flows
+   * @param socket Where replies leave from
+   * @param parts What carrying datagrams needs
+   */
+  constructor(table: FlowTable<FlowData>, socket: DatagramSocket, parts: TrafficParts) {
+    this.#table = table;
+    this.#socket = socket;
+    this.#parts = parts;
+  }
+
+  /**
+   * Sends what a flow holds, in order.
+   *
+   * @param flow The flow
+   * @param by Through whose socket; its own unless given
+   * @returns A promise if that takes its time; it never rejects
+   */
+  flush(flow: Flow<FlowData>, by: Flow<FlowData> = flow): Promise<void> | undefined {
+    for (let held = this.#table.nextHeld(flow); held; held = this.#table.nextHeld(flow)) {
+      const sent = this.send(by, held);
+      if (sent !== undefined) return sent.then(() => this.flush(flow, by));
+    }
+  }
+
+  /**
+   * Sends a datagram to a flow's target.
+   *
+   * @param flow The flow
+   * @param bytes The datagram, borrowed until the promise settles
+   * @returns A promise if that takes its time; it never rejects
+   */
+  send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
+    const { data } = flow;
+    const { preface } = data;
+    // It goes with the first datagram that can be sent.
+    data.preface = NOTHING;
+    try {
+      const sent = data.server?.send(preface === NOTHING ? bytes : concatenate(preface, bytes));
+      return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset", preface);
+    } catch (error) {
+      data.preface = preface;
+      this.failed(flow, "target_reset", error);
+    }
+  }
+
+  /**
+   * Sends a datagram of a flow's target to the client.
+   *
+   * @param flow The flow
+   * @param bytes The datagram, borrowed until the promise settles
+   * @returns A promise if that takes its time; it never rejects
+   */
+  reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
+    const { data } = flow;
+    const { client } = data;
+    if (client === undefined) return;
+    if (!data.answered) {
+      data.answered = true;
+      data.target?.standing.answered();
+    }
+    // Only while a target says in the clear by which ID it wants to be addressed.
+    if (data.ids !== undefined && bytes[0]! >= LONG_HEADER) data.ids.learn(bytes);
+    if (data.watches.length > 0 && bytes[0]! >= LONG_HEADER) {
+      data.watches = data.watches.filter((watch) => !watch.endsWith(bytes));
+    }
+    if (!this.#table.reply(flow, bytes.length, this.#parts.clock.now)) return;
+    try {
+      const sent = this.#socket.send(bytes, client);
+      return sent === undefined ? undefined : this.#settle(flow, sent, "client_reset");
+    } catch (error) {
+      this.failed(flow, "client_reset", error);
+    }
+  }
+
+  /**
+   * Takes note of a datagram that could not be sent. It is lost: the kernel's tables may be full for a
+   * moment. If that goes on, `idle_timeout` ends the flow. A socket that is dead or a peer that refuses
+   * ends it at once.
+   *
+   * @param flow Whose datagram it was
+   * @param reason Why the flow ends, if it does
+   * @param error What went wrong
+   */
+  failed(flow: Flow<FlowData>, reason: CloseReason, error: unknown): void {
+    const failure = this.#parts.io.classify(error);
+    const isEnd = isOver(failure) ||
+      // Nothing has ever gone out: the target cannot be reached, and another may.
+      failure === "unreachable" && reason === "target_reset" && flow.upDatagrams === 1;
+    if (isEnd) this.#parts.end(flow, reason, error);
+    else flow.data.listener.counters.drops.send_failed++;
+  }
+
+  /**
+   * Takes note of what a flow's socket says of datagrams that it has sent.
+   *
+   * @param flow The flow
+   * @param error What it says
+   */
+  targetBroke(flow: Flow<FlowData>, error: unknown): void {
+    const failure = this.#parts.io.classify(error);
+    const passes = failure === "denied" || failure === "not_sent" ||
+      flow.data.answered && (failure === "unreachable" || failure === "host_unreachable");
+    if (passes) flow.data.listener.counters.drops.send_failed++;
+    else this.#parts.end(flow, "target_reset", error);
+  }
+
+  async #settle(
+    flow: Flow<FlowData>,
+    sent: Promise<unknown>,
+    reason: CloseReason,
+    preface = NOTHING,
+  ): Promise<void> {
+    try {
+      await sent;
+    } catch (error) {
+      if (preface !== NOTHING) flow.data.preface = preface;
+      this.failed(flow, reason, error);
+    }
+  }
+}
+
+/** Whether a socket that failed like that sends nothing more to its peer. */
+function isOver(failure: IoFailure): boolean {
+  return failure === "refused" || failure === "reset" || failure === "closed";
+}

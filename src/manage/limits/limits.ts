@@ -1,0 +1,199 @@
+/**
+ * What one listener takes at most: sessions, flows, and both of one source, at once and per second.
+ * Knows counts and sources, never a socket; every call takes constant time.
+ *
+ * @module
+ */
+
+import type { ListenerLimits } from "../../config/per_source.ts";
+import { LimitError } from "../../errors.ts";
+import { SharedCount } from "../../shared_count.ts";
+import type { Pressure } from "./pressure.ts";
+import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
+
+/** Which limit refused a session or flow. */
+export type LimitReason =
+  | "limit_sessions"
+  | "limit_flows"
+  | "no_descriptors"
+  | "no_memory"
+  | SourceReason;
+
+const MESSAGES: Readonly<Record<LimitReason, string>> = {
+  limit_sessions: "The listener has limits.sessions sessions",
+  limit_flows: "The listener has limits.flows flows",
+  limit_source: "The source has limits.per_source sessions and flows",
+  limit_rate: "The source opens more than limits.new_per_source",
+  no_descriptors: "The process has no descriptors left for sessions and flows; raise its limit " +
+    "(ulimit -n, LimitNOFILE=)",
+  no_memory: "The process nears limits.memory, or a thread the limit of its heap",
+};
+
+/**
+ * Makes the error of a limit that refused.
+ *
+ * @param reason Which limit
+ * @returns The error, not thrown
+ */
+export function limitError(reason: LimitReason): LimitError {
+  return new LimitError(MESSAGES[reason], { code: reason });
+}
+
+/** What is limited. */
+export type LimitKind = "session" | "flow";
+
+/** Descriptors that each takes: a session's two connections, a flow's socket. */
+export const SOCKETS: Readonly<Record<LimitKind, number>> = { session: 2, flow: 1 };
+
+/** How many descriptors the sessions and flows of a process may have. */
+export interface SocketLimit {
+  readonly count: SharedCount;
+  readonly most: number;
+  /** How many of them may be flows'; all unless given. */
+  readonly flows?: { readonly count: SharedCount; readonly most: number };
+}
+
+/** What limits are measured by. */
+export interface LimitsOptions {
+  /** The time in milliseconds; need not be exact. */
+  readonly now: () => number;
+  /** Where sessions and flows are counted, of all workers; of its own unless given. */
+  readonly counts?: { readonly sessions: SharedCount; readonly flows: SharedCount };
+  /** Where sources are counted, of all workers; of its own unless given. */
+  readonly sources?: SourceLedger | undefined;
+  /** The descriptors of all listeners; without a limit unless given. */
+  readonly sockets?: SocketLimit;
+  /** Whether memory is short; never unless given. */
+  readonly pressure?: Pick<Pressure, "refuses">;
+  /** The limits of the configuration before, whose sources are remembered. */
+  readonly previous?: Limits | undefined;
+}
+
+/**
+ * Reports whether a listener limits sources, so that they have to be counted.
+ *
+ * @param config The listener's limits
+ * @returns Whether it does
+ */
+export function limitsSources(config: ListenerLimits): boolean {
+  return config.per_source > 0 || config.new_per_source > 0;
+}
+
+/** Admission to one listener. */
+export class Limits {
+  readonly #config: ListenerLimits;
+  readonly #sessions: SharedCount;
+  readonly #flows: SharedCount;
+  readonly #sources: SourceLedger | undefined;
+  readonly #sockets: SocketLimit | undefined;
+  readonly #pressure: Pick<Pressure, "refuses"> | undefined;
+
+  /**
+   * @param config The listener's limits
+   * @param options The clock, and where to count
+   */
+  constructor(config: ListenerLimits, options: LimitsOptions) {
+    this.#config = config;
+    this.#sessions = options.counts?.sessions ?? new SharedCount();
+    this.#flows = options.counts?.flows ?? new SharedCount();
+    this.#sockets = options.sockets;
+    this.#pressure = options.pressure;
+    if (limitsSources(config)) {
+      const { previous } = options;
+      const known = previous === undefined ? undefined : previous.#sources;
+      if (known instanceof LocalSources) known.limit(config);
+      this.#sources = options.sources ?? known ?? new LocalSources(config, options.now);
+    }
+  }
+
+  /** Sessions now. */
+  get sessions(): number {
+    return this.#sessions.total;
+  }
+
+  /** Flows now. */
+  get flows(): number {
+    return this.#flows.total;
+  }
+
+  /** Sources that are remembered now. */
+  get sources(): number {
+    return this.#sources?.size ?? 0;
+  }
+
+  /**
+   * Takes a place for a session or flow. Each one that is admitted has to be released once.
+   *
+   * @param kind What asks
+   * @param source The client's IP literal; left out where a PROXY header has yet to tell it, see
+   * {@linkcode charge}
+   * @returns Which limit refuses it, with nothing taken, or `undefined` where it is admitted
+   */
+  admit(kind: "session", source?: string): Exclude<LimitReason, "limit_flows"> | undefined;
+  admit(kind: "flow", source?: string): Exclude<LimitReason, "limit_sessions"> | undefined;
+  admit(kind: LimitKind, source?: string): LimitReason | undefined {
+    const { sessions, flows } = this.#config;
+    if (this.#pressure?.refuses()) return "no_memory";
+    if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
+    if (kind === "flow" && !this.#flows.take(flows)) return "limit_flows";
+    if (!this.#takeSockets(kind)) {
+      (kind === "session" ? this.#sessions : this.#flows).add(-1);
+      return "no_descriptors";
+    }
+    const refused = source === undefined ? undefined : this.charge(source);
+    if (refused !== undefined) this.#giveBack(kind);
+    return refused;
+  }
+
+  #takeSockets(kind: LimitKind): boolean {
+    if (this.#sockets === undefined) return true;
+    const { count, most, flows } = this.#sockets;
+    if (kind === "flow" && flows?.count.take(flows.most, SOCKETS.flow) === false) return false;
+    if (count.take(most, SOCKETS[kind])) return true;
+    if (kind === "flow") flows?.count.add(-SOCKETS.flow);
+    return false;
+  }
+
+  #giveBack(kind: LimitKind): void {
+    (kind === "session" ? this.#sessions : this.#flows).add(-1);
+    this.#sockets?.count.add(-SOCKETS[kind]);
+    if (kind === "flow") this.#sockets?.flows?.count.add(-SOCKETS.flow);
+  }
+
+  /**
+   * Reports whether a source's own limits refuse its next flow; takes nothing. No other flow may have to
+   * make room for one that is refused anyway.
+   *
+   * @param source The client's IP literal
+   * @returns Whether {@linkcode charge} would refuse it now
+   */
+  refusesSource(source: string): boolean {
+    return this.#sources?.refuses(source) ?? false;
+  }
+
+  /**
+   * Counts a session that was admitted without a source against its source.
+   *
+   * @param source The client's IP literal
+   * @returns Which limit of the source's refuses it, with nothing taken, or `undefined`
+   */
+  charge(source: string): SourceReason | undefined {
+    return this.#sources?.charge(source);
+  }
+
+  /**
+   * Gives the place of a session or flow back.
+   *
+   * @param kind What ended
+   * @param source The source that it was charged to, if any
+   */
+  release(kind: LimitKind, source?: string): void {
+    this.#giveBack(kind);
+    if (source !== undefined) this.#sources?.release(source);
+  }
+
+  /** Forgets the sources that are quiet and whose buckets are full; may be called at every tick. */
+  sweep(): void {
+    this.#sources?.sweep();
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * When memory is too little for anything new: of one thread's heap, and of the whole process. Knows
+ * numbers and time, never where they come from or who is refused.
+ *
+ * @module
+ */
+
+import type { HeapUse } from "../../io/heap.ts";
+
+/**
+ * Shares of a heap: above `high` nothing new is taken, below `low` it is again. V8 gives a process up
+ * once collections leave more than 80 % and take most of the time.
+ */
+const HEAP = { low: 0.6, high: 0.7, critical: 0.8 } as const;
+
+/**
+ * Collecting takes a 20th of a thread's time at most while nothing new is taken, a fifth while the heap
+ * grows: V8 itself would take more by then.
+ */
+const COLLECT = { everyMs: 100, share: { growing: 1 / 5, refusing: 1 / 20 } } as const;
+
+/** Shares of `limits.memory`, likewise. */
+const RESIDENT = { low: 0.8, high: 0.9, critical: 0.95 } as const;
+
+/** How long threads have to collect before the process is judged, and until they are asked again. */
+const SETTLE_MS = 500;
+const ASK_MS = 5000;
+
+/** What a {@linkcode HeapGuard} asks. */
+export interface HeapGuardOptions {
+  /** Reports how full the heap is. */
+  readonly read: () => HeapUse;
+  /** Collects all garbage. */
+  readonly collect: () => void;
+  /** The time in milliseconds, precise. */
+  readonly now: () => number;
+}
+
+/** Watches the heap of one thread. */
+export class HeapGuard {
+  /** Whether nothing new is to be taken. */
+  refusing = false;
+  /** What was read last. */
+  use: HeapUse = { used: 0, limit: Infinity, young: 0 };
+  readonly #options: HeapGuardOptions;
+  #collectAt = -Infinity;
+
+  /** @param options How to read the heap and how to collect */
+  constructor(options: HeapGuardOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Looks at the heap. One that seems full is collected first: much of it may be garbage that V8 has had
+   * no need to collect.
+   */
+  tick(): void {
+    this.use = this.#options.read();
+    if (this.#share < (this.refusing ? HEAP.low : HEAP.high)) this.refusing = false;
+    else if (this.collect()) {
+      this.refusing = this.#share >= (this.refusing ? HEAP.low : HEAP.high);
+    } else if (this.use.used >= this.use.limit * HEAP.critical) this.refusing = true;
+  }
+
+  /**
+   * Collects, unless that was just done.
+   *
+   * @returns Whether it did
+   */
+  collect(): boolean {
+    const { now, collect, read } = this.#options;
+    const began = now();
+    if (began < this.#collectAt) return false;
+    collect();
+    const ended = now();
+    const share = COLLECT.share[this.refusing ? "refusing" : "growing"];
+    this.#collectAt = ended + Math.max(COLLECT.everyMs, (ended - began) / share);
+    this.use = read();
+    return true;
+  }
+
+  get #share(): number {
+    return (this.use.used + this.use.young) / this.use.limit;
+  }
+}
+
+/** The process as a {@linkcode ResidentGuard} sees it. */
+export interface ResidentUse {
+  /** Bytes of resident memory. */
+  readonly resident: number;
+  /** Bytes that there may be. */
+  readonly limit: number;
+  /** What lives, in any unit: sessions and flows. */
+  readonly lives: number;
+}
+
+/**
+ * Watches the resident memory of the process. What a burst took stays with the allocators, and is used
+ * again by the next one: so half as many lives as there were when it was full are reason enough to take
+ * new ones, until memory grows beyond what it was then.
+ */
+export class ResidentGuard {
+  /** Whether nothing new is to be taken. */
+  refusing = false;
+  readonly #askToCollect: () => void;
+  /** The most memory and lives that there were when nothing new was taken. */
+  #peak = 0;
+  #lives = 0;
+  #askAt = -Infinity;
+  #judgeAt = Infinity;
+
+  /** @param askToCollect Asks all threads to collect their garbage, which they do soon */
+  constructor(askToCollect: () => void) {
+    this.#askToCollect = askToCollect;
+  }
+
+  /**
+   * Looks at the process.
+   *
+   * @param now The time in milliseconds
+   * @param use What it has, and may have
+   */
+  tick(now: number, use: ResidentUse): void {
+    const { resident, limit, lives } = use;
+    if (resident < limit * RESIDENT.low) {
+      this.refusing = false;
+      this.#peak = this.#lives = 0;
+      this.#judgeAt = Infinity;
+    } else if (this.refusing) {
+      this.#peak = Math.max(this.#peak, resident);
+      this.#ask(now);
+      if (lives <= this.#lives / 2) this.refusing = false;
+    } else if (resident >= limit * RESIDENT.high && this.#grows(use)) {
+      this.#ask(now);
+      if (this.#judgeAt === Infinity) this.#judgeAt = now + SETTLE_MS;
+      if (now < this.#judgeAt && resident < limit * RESIDENT.critical) return;
+      this.refusing = true;
+      this.#peak = resident;
+      this.#lives = lives;
+      this.#judgeAt = Infinity;
+    } else this.#judgeAt = Infinity;
+  }
+
+  /** Whether memory is more than what was there before, or is needed by as many as then. */
+  #grows({ resident, limit, lives }: ResidentUse): boolean {
+    return resident > this.#peak + limit * 0.01 || lives > this.#lives * 0.9;
+  }
+
+  #ask(now: number): void {
+    if (now < this.#askAt) return;
+    this.#askAt = now + ASK_MS;
+    this.#askToCollect();
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * What each source has in all workers together, in shared memory: a table of fixed size that every
+ * worker looks into, one at a time.
+ *
+ * @module
+ */
+
+import type { ListenerLimits } from "../../config/per_source.ts";
+import { hashText } from "../../resolve/hash.ts";
+import { type SourceKey, sourceKey, type SourceLedger, type SourceReason } from "./sources.ts";
+
+/** Sources that the table holds: 2^16, which takes 2 MiB and a quarter for each worker. */
+const SLOTS = 65_536;
+/**
+ * Slots that a source may lie in. Where none of them is free, a source without sessions and flows
+ * is forgotten; where there is no such source either, the newcomer is not counted.
+ */
+const PROBES = 32;
+const SECOND_SEED = 0x9e3779b9;
+/** Milliseconds by which the clocks of workers may differ: a tick each, and much more to be safe. */
+const SKEW_MS = 2000;
+/** Looks at a taken lock before the thread sleeps: a holder needs it for less than a microsecond. */
+const SPINS = 1000;
+
+/**
+ * Reports how much memory a table takes.
+ *
+ * @param workers How many workers share it
+ * @returns Bytes
+ */
+export function sharedSourcesBytes(workers: number): number {
+  // The lock, two Float64 (tokens, time), two halves of the key, and a count for each worker.
+  return 8 + SLOTS * (16 + 8 + 4 * workers);
+}
+
+/** The ledger of several workers. */
+export class SharedSources implements SourceLedger {
+  readonly #config: ListenerLimits;
+  readonly #now: () => number;
+  readonly #worker: number;
+  readonly #workers: number;
+  readonly #burst: number;
+  readonly #lock: Int32Array;
+  /** Tokens and the time at which they were right, two a slot. */
+  readonly #buckets: Float64Array;
+  /** Two a slot; both 0 = free. */
+  readonly #keys: Int32Array;
+  /** Sessions and flows by slot, then by worker. */
+  readonly #active: Int32Array;
+
+  /**
+   * @param config The listener's limits
+   * @param options The memory, all zero at first, whose cells to count in, and a clock that all
+   * workers share, in milliseconds
+   */
+  constructor(config: ListenerLimits, options: {
+    readonly memory: SharedArrayBuffer;
+    readonly worker: number;
+    readonly workers: number;
+    readonly now: () => number;
+  }) {
+    const { memory, worker, workers, now } = options;
+    this.#config = config;
+    this.#now = now;
+    this.#worker = worker;
+    this.#workers = workers;
+    this.#burst = Math.max(1, config.new_per_source);
+    this.#lock = new Int32Array(memory, 0, 1);
+    this.#buckets = new Float64Array(memory, 8, SLOTS * 2);
+    this.#keys = new Int32Array(memory, 8 + SLOTS * 16, SLOTS * 2);
+    this.#active = new Int32Array(memory, 8 + SLOTS * 24, SLOTS * workers);
+  }
+
+  get size(): number {
+    let size = 0;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (this.#keys[slot * 2] !== 0 || this.#keys[slot * 2 + 1] !== 0) size++;
+    }
+    return size;
+  }
+
+  charge(source: string): SourceReason | undefined {
+    const key = sourceKey(source);
+    this.#acquire();
+    const refused = this.#charge(key);
+    this.#give();
+    return refused;
+  }
+
+  refuses(source: string): boolean {
+    const key = sourceKey(source);
+    this.#acquire();
+    const slot = this.#find(...halves(key), false);
+    const refused = slot >= 0 && this.#isSpent(slot);
+    this.#give();
+    return refused;
+  }
+
+  release(source: string): void {
+    const key = sourceKey(source);
+    this.#acquire();
+    const slot = this.#find(...halves(key), false);
+    if (slot >= 0) {
+      const cell = slot * this.#workers + this.#worker;
+      if (this.#active[cell]! > 0) this.#active[cell]!--;
+    }
+    this.#give();
+  }
+
+  /** Nothing is to be done: what is quiet makes room when a newcomer needs it. */
+  sweep(): void {}
+
+  /**
+   * Forgets what a worker that is gone had.
+   *
+   * @param worker The worker
+   */
+  clear(worker: number): void {
+    // It may have died with the lock in its hands.
+    Atomics.store(this.#lock, 0, 0);
+    for (let slot = 0; slot < SLOTS; slot++) this.#active[slot * this.#workers + worker] = 0;
+  }
+
+  #isSpent(slot: number): boolean {
+    const { per_source: most, new_per_source: rate } = this.#config;
+    if (most > 0 && this.#total(slot) >= most) return true;
+    if (rate > 0) this.#refill(slot);
+    return rate > 0 && this.#buckets[slot * 2]! < 1;
+  }
+
+  #charge(key: SourceKey): SourceReason | undefined {
+    const { per_source: most, new_per_source: rate } = this.#config;
+    const slot = this.#find(...halves(key), true);
+    if (slot < 0) return undefined;
+    if (most > 0 && this.#total(slot) >= most) return "limit_source";
+    if (rate > 0) {
+      this.#refill(slot);
+      if (this.#buckets[slot * 2]! < 1) return "limit_rate";
+      this.#buckets[slot * 2]!--;
+    }
+    this.#active[slot * this.#workers + this.#worker]!++;
+    return undefined;
+  }
+
+  /** The slot of a key; with `make`, one that becomes its. Negative where there is none. */
+  #find(high: number, low: number, make: boolean): number {
+    let quiet = -1;
+    for (let probe = 0; probe < PROBES; probe++) {
+      const slot = (low + probe) & (SLOTS - 1);
+      const [first, second] = [this.#keys[slot * 2], this.#keys[slot * 2 + 1]];
+      if (first === high && second === low) return slot;
+      if (first === 0 && second === 0) return make ? this.#take(slot, high, low) : -1;
+      if (quiet < 0 && this.#total(slot) === 0) quiet = slot;
+    }
+    return make && quiet >= 0 ? this.#take(quiet, high, low) : -1;
+  }
+
+  #take(slot: number, high: number, low: number): number {
+    this.#keys[slot * 2] = high;
+    this.#keys[slot * 2 + 1] = low;
+    this.#buckets[slot * 2] = this.#burst;
+    this.#buckets[slot * 2 + 1] = this.#now();
+    return slot;
+  }
+
+  #total(slot: number): number {
+    let total = 0;
+    const first = slot * this.#workers;
+    for (let i = first; i < first + this.#workers; i++) total += this.#active[i]!;
+    return total;
+  }
+
+  #refill(slot: number): void {
+    const now = this.#now();
+    const gained = (now - this.#buckets[slot * 2 + 1]!) / 1000 * this.#config.new_per_source;
+    // Clocks of workers may differ by a tick: none takes tokens back. One that differs by more was
+    // begun before or after the wall clock jumped, and must not wait until it has caught up.
+    if (gained <= 0 && this.#buckets[slot * 2 + 1]! - now < SKEW_MS) return;
+    this.#buckets[slot * 2] = Math.min(this.#burst, this.#buckets[slot * 2]! + Math.max(0, gained));
+    this.#buckets[slot * 2 + 1] = now;
+  }
+
+  #acquire(): void {
+    for (let spins = 0; Atomics.compareExchange(this.#lock, 0, 0, 1) !== 0; spins++) {
+      if (spins >= SPINS) Atomics.wait(this.#lock, 0, 1, 1);
+    }
+  }
+
+  #give(): void {
+    Atomics.store(this.#lock, 0, 0);
+    Atomics.notify(this.#lock, 0, 1);
+  }
+}
+
+/** Two hashes of a key: 64 bits, of which two sources have the same once in a lifetime. */
+function halves(key: SourceKey): [high: number, low: number] {
+  const text = String(key);
+  // Zero is a free slot's.
+  return [hashText(text, SECOND_SEED) | 1, hashText(text) | 0];
+}

@@ -1,0 +1,294 @@
+/**
+ * The steps of one TCP session's life: PROXY header, detection, route, target, relay. Each step
+ * either leads to the next or names the reason why the session ends.
+ *
+ * @module
+ */
+
+import { type Detected, Detection, SILENT } from "../../detect/mod.ts";
+import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
+import { faultsOf, FaultyStream } from "../../faults/mod.ts";
+import type { Lingering } from "../../io/linger.ts";
+import type { Stream } from "../../io/mod.ts";
+import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { Seen } from "../../resolve/router.ts";
+import { unmapHost } from "../../wire/address.ts";
+import { parseProxyHeader } from "../../wire/proxy_protocol.ts";
+import type { Budget } from "../limits/budget.ts";
+import type { Clock } from "../clock.ts";
+import { type ConnectParts, connectUpstream } from "./connect.ts";
+import { type Arrival, Head } from "./head.ts";
+import { limitError } from "../limits/limits.ts";
+import { sessionPreface } from "./preface.ts";
+import { startRelay } from "./relay.ts";
+import { closesUnreadable, UNREADABLE } from "../unreadable.ts";
+import type { ListenerState, Session } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Idle time of a session whose upstream sets none: 1 h. */
+const IDLE_MS = 3_600_000;
+
+/** What serving a session needs. */
+export interface ServeParts extends ConnectParts {
+  readonly clock: Clock;
+  readonly sessions: Sessions;
+  /** Bytes that all detections together may hold. */
+  readonly budget: Budget;
+  /** Connections of ended sessions whose last bytes are on their way. */
+  readonly lingering: Lingering;
+  /** Ends a session: {@linkcode Sessions.end}, bound. */
+  readonly end: Sessions["end"];
+}
+
+/** Ends a session from within a step. */
+class Stop extends Error {
+  readonly reason: CloseReason;
+
+  constructor(reason: CloseReason, cause?: unknown) {
+    super(reason, { cause });
+    this.reason = reason;
+  }
+}
+
+/**
+ * Serves one accepted connection until its relay runs or it has ended. Never rejects.
+ *
+ * @param client The connection
+ * @param listener Where it came in
+ * @param parts What serving needs
+ */
+export async function serve(
+  client: Stream,
+  listener: ListenerState,
+  parts: ServeParts,
+): Promise<void> {
+  const { sessions, clock } = parts;
+  const session = sessions.open(listener, client);
+  if (session === undefined) return;
+  const { detect: limits, proxy_protocol } = listener.config;
+  const counters = listener.counters.sessions;
+  let head: Head | undefined;
+  try {
+    const { proxied } = session;
+    if (!proxied && proxy_protocol.accept === "required") throw untrusted(session);
+    if (proxied || needsBytes(session)) {
+      const shed = () => parts.end(session, "detect_memory", detectError("detect_memory"));
+      head = new Head(client, limits.max_bytes, parts.budget, shed);
+      const deadline = session.started + limits.timeout;
+      if (proxied) await readProxyHeader(session, head, deadline);
+      if (needsBytes(session)) {
+        const detection = new Detection("tcp", listener.router.needsHost, listener.router.alpn);
+        // The first bytes are mostly there with the connection: no promise then, here and below.
+        session.detected = detectNow(session, head, detection) ??
+          await detect(session, { head, detection, deadline });
+      }
+      session.detectMs = performance.now() - session.started;
+      counters.detectSeconds.observe(session.detectMs / 1000);
+    }
+    counters.detect(session.detected?.protocol);
+    const connecting = connect(session, parts);
+    const connected = connecting instanceof Promise ? await connecting : connecting;
+    if (session.ended) {
+      connected.close();
+      throw new Stop("shutdown");
+    }
+    const server = withFaults(session, connected, parts);
+    session.server = server;
+    session.idleMs = session.upstream?.config.idle_timeout ?? IDLE_MS;
+    session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
+    session.upstream?.times.tcp.observe(session.connectMs / 1000);
+    session.target?.totals.addSession();
+    const relayed = head;
+    head = undefined;
+    startRelay(session, server, {
+      io: parts.io,
+      preface: sessionPreface(session),
+      head: relayed,
+      clock,
+      end: parts.end,
+    });
+  } catch (error) {
+    if (error instanceof Stop) {
+      const unnamed = error.reason === "no_route" && bringsHeader(session, head);
+      const stop = unnamed ? untrusted(session) : error;
+      sessions.end(session, stop.reason, stop.cause);
+    } else if (error instanceof ConnectError || error instanceof ResolveError) {
+      sessions.end(session, error.code as CloseReason, error);
+    } else sessions.end(session, "internal_error", error);
+  } finally {
+    head?.discard();
+  }
+}
+
+const DETECT_MESSAGES = {
+  proxy_header: "The PROXY header is missing or malformed",
+  detect_memory: "All sessions and flows together hold limits.detect_memory",
+  detect_timeout: "The client's protocol was not clear within detect.timeout",
+  unreadable: UNREADABLE,
+} as const;
+
+function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
+  return new Stop(reason, detectError(reason));
+}
+
+function detectError(reason: keyof typeof DETECT_MESSAGES): DetectError {
+  return new DetectError(DETECT_MESSAGES[reason], { code: reason });
+}
+
+/** Why a peer ends here that may send no PROXY header: none of its bytes need be read for that. */
+function untrusted({ source }: Session): Stop {
+  const message = `Only peers that proxy_protocol.trusted names may send a PROXY header; ` +
+    `${source.host} is not among them`;
+  return new Stop("proxy_untrusted", new DetectError(message, { code: "proxy_untrusted" }));
+}
+
+/** Whether a peer that is not trusted begins with a PROXY header, which is no more than bytes then. */
+function bringsHeader({ proxied, listener }: Session, head: Head | undefined): boolean {
+  return !proxied && listener.config.proxy_protocol.accept === "optional" && head !== undefined &&
+    parseProxyHeader(head.bytes).kind === "header";
+}
+
+function needsBytes(session: Session): boolean {
+  return session.listener.router.needs("tcp", session.source.host) === "bytes";
+}
+
+async function more(session: Session, head: Head, deadline: number): Promise<Arrival> {
+  try {
+    return await head.more(session, deadline);
+  } catch (error) {
+    throw new Stop("client_reset", error);
+  }
+}
+
+function moreNow(head: Head): Arrival | undefined {
+  try {
+    return head.moreNow();
+  } catch (error) {
+    throw new Stop("client_reset", error);
+  }
+}
+
+async function readProxyHeader(session: Session, head: Head, deadline: number): Promise<void> {
+  const { listener } = session;
+  let needed = 1;
+  for (;;) {
+    if (head.length >= needed) {
+      const result = parseProxyHeader(head.bytes);
+      if (result.kind === "invalid") throw detectStop("proxy_header");
+      if (result.kind === "none") break;
+      if (result.kind === "header") {
+        const { length, source, destination } = result.header;
+        head.skip(length);
+        if (source !== undefined) {
+          session.source = { host: unmapHost(source.host), port: source.port };
+        }
+        if (destination !== undefined) session.destination = destination;
+        return charge(session);
+      }
+      needed = result.bytes;
+    }
+    const arrival = await more(session, head, deadline);
+    if (arrival === "bytes") continue;
+    if (arrival === "no_memory") throw detectStop("detect_memory");
+    if (arrival === "end" && head.length === 0) throw new Stop("client_closed");
+    if (head.length > 0) throw detectStop("proxy_header");
+    break;
+  }
+  if (listener.config.proxy_protocol.accept === "required") throw detectStop("proxy_header");
+  charge(session);
+}
+
+/** Counts a session against the limits of its source, once a PROXY header has told it. */
+function charge(session: Session): void {
+  const refused = session.listener.limits.charge(session.source.host);
+  if (refused !== undefined) throw new Stop(refused, limitError(refused));
+  session.chargedTo = session.source.host;
+}
+
+/** Detects by what is there already. */
+function detectNow(session: Session, head: Head, detection: Detection): Detected | undefined {
+  // Behind a PROXY header there may be bytes.
+  let detected = head.length > 0 ? detection.stream(head.bytes) : undefined;
+  while (detected === undefined) {
+    const arrival = moreNow(head);
+    if (arrival === undefined) return undefined;
+    detected = judge(session, head, { detection, arrival });
+  }
+  return detected;
+}
+
+async function detect(
+  session: Session,
+  { head, detection, deadline }: {
+    readonly head: Head;
+    readonly detection: Detection;
+    readonly deadline: number;
+  },
+): Promise<Detected> {
+  for (;;) {
+    const arrival = await more(session, head, deadline);
+    const detected = judge(session, head, { detection, arrival });
+    if (detected !== undefined) return detected;
+  }
+}
+
+/** Reports what is detected after an arrival; `undefined` where it takes more. */
+function judge(
+  { listener: { config } }: Session,
+  head: Head,
+  { detection, arrival }: { readonly detection: Detection; readonly arrival: Arrival },
+): Detected | undefined {
+  switch (arrival) {
+    case "bytes":
+      return detection.stream(head.bytes);
+    case "no_memory":
+      throw detectStop("detect_memory");
+    case "end":
+      // A health check that connects and closes need not trouble a target.
+      if (head.length === 0) throw new Stop("client_closed");
+      return detection.conclude("client_end");
+    case "full":
+      return detection.conclude("max_bytes");
+    case "deadline":
+      if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
+      return head.length === 0 ? SILENT : detection.conclude("deadline");
+  }
+}
+
+/** Routes a session and connects it to a target. */
+function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> {
+  const { listener, detected, source } = session;
+  const seen: Seen = {
+    transport: "tcp",
+    protocol: detected?.protocol ?? "",
+    source: source.host,
+    ...detected?.facts,
+  };
+  if (detected?.end !== undefined) {
+    listener.counters.sessions.endDetection(detected.end);
+    if (closesUnreadable(listener, detected, seen)) throw detectStop("unreadable");
+  }
+  const route = listener.router.match(seen);
+  if (route === undefined) throw new Stop("no_route");
+  session.route = route;
+  listener.counters.sessions.match(route.index);
+  const upstream = listener.upstreams.get(route.upstream);
+  if (upstream === undefined) throw new Stop("internal_error");
+  session.upstream = upstream;
+  return connectUpstream(session, upstream, parts);
+}
+
+/** Puts the faults that the configuration asks for into the connection's way. */
+function withFaults(session: Session, server: Stream, parts: ServeParts): Stream {
+  const { route, upstream, client } = session;
+  const plan = upstream === undefined ? undefined : faultsOf(route, upstream);
+  if (plan === undefined) return server;
+  return new FaultyStream(server, plan, {
+    lingering: parts.lingering,
+    onReset() {
+      client.reset?.();
+      server.reset?.();
+      parts.end(session, "fault");
+    },
+  });
+}

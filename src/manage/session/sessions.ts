@@ -1,0 +1,193 @@
+/**
+ * Where sessions begin and end: admission, the one closing path, idle times and deadlines. Knows
+ * nothing of what happens in between.
+ *
+ * @module
+ */
+
+import { monotonicUlid } from "@std/ulid";
+import { Lingering } from "../../io/linger.ts";
+import type { Stream } from "../../io/mod.ts";
+import type { CloseReason } from "../../observe/metrics/counters.ts";
+import { LingerCounters } from "../../observe/metrics/linger_counters.ts";
+import { unmapHost } from "../../wire/address.ts";
+import { TICK_MS } from "../clock.ts";
+import { limitError } from "../limits/limits.ts";
+import { type ListenerState, Session } from "./session.ts";
+
+/** Is told of each session once, at its end. */
+export type SessionEnd = (session: Session, reason: CloseReason, error: unknown) => void;
+
+/** Reasons for which what has not arrived is dropped: a limit was reached, so nothing may outlast it. */
+const DROPS_UNSENT: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  "idle_timeout",
+  "fault",
+  "shutdown",
+  "internal_error",
+]);
+
+/** All TCP sessions of a process. */
+export class Sessions {
+  readonly #live = new Set<Session>();
+  readonly #onEnd: SessionEnd;
+  /** Connections of ended sessions whose last bytes are on their way. */
+  readonly lingering: Lingering;
+  #onIdle: (() => void) | undefined;
+  /** Set while no new session is taken. */
+  draining = false;
+
+  /**
+   * @param onEnd Is told of each session at its end
+   * @param lingering Takes connections whose last bytes are on their way; its own unless given
+   */
+  constructor(onEnd: SessionEnd, lingering: Lingering = new Lingering(new LingerCounters())) {
+    this.#onEnd = onEnd;
+    this.lingering = lingering;
+  }
+
+  /** The sessions that live now. */
+  get live(): ReadonlySet<Session> {
+    return this.#live;
+  }
+
+  /**
+   * Begins a session; at a limit it ends at once.
+   *
+   * @param listener Whose client it is
+   * @param client The accepted connection
+   * @returns The session, or `undefined` where a limit refused it or shunt drains
+   */
+  open(listener: ListenerState, client: Stream): Session | undefined {
+    if (this.draining) {
+      // Accepted in the instant in which the listener was closed.
+      client.close();
+      return undefined;
+    }
+    const { host, port } = client.remote;
+    const source = { host: unmapHost(host), port };
+    const session = new Session(monotonicUlid(), listener, client, source);
+    this.#live.add(session);
+    listener.counters.sessions.begin();
+    // A trusted proxy's own address says nothing of its clients: theirs is known with the header.
+    session.proxied = listener.trusts(source.host);
+    const charged = session.proxied ? undefined : source.host;
+    const refused = listener.limits.admit("session", charged);
+    if (refused === undefined) {
+      session.admitted = true;
+      session.chargedTo = charged;
+      return session;
+    }
+    this.end(session, refused, limitError(refused));
+    return undefined;
+  }
+
+  /**
+   * Ends a session: the only way, on every path. Later calls do nothing.
+   *
+   * @param session The session
+   * @param reason Why it ends
+   * @param error What caused it, for the log
+   */
+  end(session: Session, reason: CloseReason, error?: unknown): void {
+    if (session.ended) return;
+    session.ended = true;
+    session.deadline = Infinity;
+    session.onDeadline = undefined;
+    session.cancel?.();
+    const { client, target } = session;
+    if (target?.address.kind === "builtin" && target.address.name === "reset") client.reset?.();
+    this.#close(session, reason);
+    this.#live.delete(session);
+    const { counters, limits } = session.listener;
+    target?.sessions.add(-1);
+    this.#notice(session);
+    if (reason === "target_reset" && !session.answered) target?.failed();
+    if (session.admitted) {
+      limits.release("session", session.chargedTo);
+      counters.sessions.seconds.observe((performance.now() - session.started) / 1000);
+    }
+    this.#count(session);
+    counters.sessions.end(reason);
+    this.#onEnd(session, reason, error);
+    if (this.#live.size === 0) this.#onIdle?.();
+  }
+
+  /** Closes both connections: what is on its way arrives, or is dropped if a limit ended the session. */
+  #close({ client, server, up, down }: Session, reason: CloseReason): void {
+    if (DROPS_UNSENT.has(reason)) {
+      this.lingering.drop(client);
+      if (server !== undefined) this.lingering.drop(server);
+      return;
+    }
+    // To the side that broke nothing can be delivered.
+    const [toClient, toServer] = [reason !== "client_reset", reason !== "target_reset"];
+    this.lingering.close(client, { sent: down > 0 && toClient, graceful: !toServer });
+    if (server !== undefined) this.lingering.close(server, { sent: up > 0 && toServer });
+  }
+
+  /**
+   * Ends what is idle and calls what is due.
+   *
+   * @param now Coarse time in milliseconds
+   */
+  sweep(now: number): void {
+    for (const session of this.#live) {
+      if (!session.answered) this.#notice(session);
+      this.#count(session);
+      if (now >= session.deadline) {
+        session.deadline = Infinity;
+        session.onDeadline?.();
+      } else if (now - session.lastActive >= session.idleMs / 2) this.#idle(session, now);
+    }
+    this.lingering.sweep(now);
+  }
+
+  /** Ends a session in which nothing has moved for its idle time, in the kernel's queues neither. */
+  #idle(session: Session, now: number): void {
+    // Half of the idle time ago, if no byte has moved since: asked once, as asking is a system call.
+    if (session.queuedSince !== session.lastActive) {
+      session.queuedSince = session.lastActive;
+      session.queued = queuedBytes(session);
+    }
+    if (now - session.lastActive < session.idleMs + TICK_MS) return;
+    if (session.queued > 0 && queuedBytes(session) < session.queued) session.lastActive = now;
+    else this.end(session, "idle_timeout");
+  }
+
+  /** Reports how the session's target stands, once it has sent something. */
+  #notice(session: Session): void {
+    if (session.answered || session.down === 0) return;
+    session.answered = true;
+    session.target?.standing.answered();
+  }
+
+  /** Counts what went through since the last time: a long download is no jump at its end. */
+  #count(session: Session): void {
+    const { up, down, countedUp, countedDown } = session;
+    if (up === countedUp && down === countedDown) return;
+    session.listener.counters.sessions.carry(up - countedUp, down - countedDown);
+    session.target?.totals.carry(up - countedUp, down - countedDown);
+    session.countedUp = up;
+    session.countedDown = down;
+  }
+
+  /** Waits until no session lives, and what those that ended had sent has arrived. */
+  async drained(): Promise<void> {
+    if (this.#live.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
+    await this.lingering.delivered();
+  }
+
+  /**
+   * Ends all sessions.
+   *
+   * @param reason Why
+   */
+  endAll(reason: CloseReason): void {
+    for (const session of this.#live) this.end(session, reason);
+  }
+}
+
+/** Bytes of a session that the kernel has still to deliver, as far as it tells. */
+function queuedBytes({ client, server }: Session): number {
+  return (client.unsent?.() ?? 0) + (server?.unsent?.() ?? 0);
+}

@@ -1,0 +1,75 @@
+/**
+ * Lists what lives: a page of sessions or flows, filtered. Knows fields, not where records come from.
+ *
+ * @module
+ */
+
+import type { LiveRecord } from "./record.ts";
+
+/** Which of the two. */
+export type LiveKind = "sessions" | "flows";
+
+/** Fields that a list can be filtered by. */
+export const LIVE_FILTERS = ["listener", "protocol", "source", "upstream", "target"] as const;
+
+/** Records that are collected beyond twice a page before they are sorted. */
+const SPARE = 1000;
+
+/** Which records are wanted. */
+export interface LiveQuery {
+  readonly kind: LiveKind;
+  /** Records at the most. */
+  readonly limit: number;
+  /** Only records whose id comes after this one. */
+  readonly after?: string | undefined;
+  /** Values that fields have to have; a source may be given without its port. */
+  readonly filters: Readonly<Partial<Record<typeof LIVE_FILTERS[number], string>>>;
+  /** Text that has to be in one of the fields, in any letter case. */
+  readonly text?: string | undefined;
+}
+
+/**
+ * Takes a page from records.
+ *
+ * @param records All records, in any order
+ * @param query Which are wanted
+ * @returns At most `limit` records, by id
+ */
+export function selectLive(records: Iterable<LiveRecord>, query: LiveQuery): LiveRecord[] {
+  const found: LiveRecord[] = [];
+  for (const record of records) {
+    if (query.after !== undefined && record.id <= query.after) continue;
+    if (!matches(record, query)) continue;
+    found.push(record);
+    // Not all of 100,000 at once: some page is asked for each second.
+    if (found.length > 2 * query.limit + SPARE) keepFirst(found, query.limit);
+  }
+  keepFirst(found, query.limit);
+  return found;
+}
+
+/** Leaves the first records by id, in order. */
+function keepFirst(records: LiveRecord[], limit: number): void {
+  records.sort((a, b) => a.id < b.id ? -1 : 1);
+  if (records.length > limit) records.length = limit;
+}
+
+function matches(record: LiveRecord, { filters, text }: LiveQuery): boolean {
+  const { listener, source, upstream, target, detected } = record;
+  const wrong = differs(filters.listener, listener) || differs(filters.upstream, upstream) ||
+    differs(filters.target, target) || differs(filters.protocol, detected?.protocol) ||
+    (differs(filters.source, source) && differs(filters.source, hostOf(source)));
+  if (wrong || text === undefined) return !wrong;
+  const wanted = text.toLowerCase();
+  const fields = [record.id, listener, source, record.route, upstream, target, detected?.protocol];
+  const facts = Object.values(detected?.facts ?? {}).flat();
+  return [...fields, ...facts].some((field) => String(field ?? "").toLowerCase().includes(wanted));
+}
+
+function differs(wanted: string | undefined, value: string | undefined): boolean {
+  return wanted !== undefined && wanted !== value;
+}
+
+function hostOf(source: string): string {
+  return source.slice(0, source.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}

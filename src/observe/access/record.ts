@@ -1,0 +1,104 @@
+/**
+ * The access line: one per session and flow, at its end. Knows the fields and their order, not
+ * where lines go.
+ *
+ * @module
+ */
+
+import { messageOf } from "../../errors.ts";
+import type { TextFormatter } from "@logtape/logtape";
+import type { Detected } from "../../detect/mod.ts";
+import type { ACCESS_TEXTS } from "./fields.ts";
+import type { CloseReason } from "../metrics/counters.ts";
+
+/** What sessions and flows have in common while they live. */
+export interface LiveRecord {
+  readonly id: string;
+  readonly transport: "tcp" | "udp";
+  readonly listener: string;
+  readonly source: string;
+  readonly detected: Detected | undefined;
+  readonly route: string | undefined;
+  readonly upstream: string | undefined;
+  readonly target: string | undefined;
+  readonly up: number;
+  readonly down: number;
+  /** Milliseconds; unset if detection was not needed or not reached. */
+  readonly detectMs: number | undefined;
+  /** Milliseconds of `connectMs` in which names were asked for; unset if none had to be. */
+  readonly resolveMs?: number | undefined;
+  /** Milliseconds; unset if no target was asked or none answered. */
+  readonly connectMs: number | undefined;
+  /** Milliseconds so far. */
+  readonly durationMs: number;
+}
+
+/** What they have in common at their end. */
+export interface AccessRecord extends LiveRecord {
+  readonly reason: CloseReason;
+  readonly error: unknown;
+}
+
+/** Values that one line shows of a list, and characters of one value: clients choose both. */
+const MAX_VALUES = 8;
+const MAX_LENGTH = 255;
+
+function clipped(text: string | undefined): string | undefined {
+  return text !== undefined && text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
+}
+
+/**
+ * Tells an access line's fields.
+ *
+ * @param record What is known of the session or flow
+ * @returns Their values, what clients choose within bounds; `undefined` is not known
+ */
+export function accessValues(record: AccessRecord) {
+  const { detected, error } = record;
+  return {
+    id: record.id,
+    transport: record.transport,
+    listener: record.listener,
+    source: record.source,
+    protocol: detected?.protocol,
+    sni: clipped(detected?.facts.sni),
+    alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
+    ja4: detected?.facts.ja4,
+    tls_version: detected?.facts.tls_version,
+    hello_bytes: detected?.facts.hello_bytes,
+    host: clipped(detected?.facts.host),
+    detect_end: detected?.end,
+    route: record.route,
+    upstream: record.upstream,
+    target: record.target,
+    bytes_up: record.up,
+    bytes_down: record.down,
+    detect_ms: rounded(record.detectMs),
+    connect_ms: rounded(record.connectMs),
+    duration_ms: rounded(record.durationMs),
+    reason: record.reason,
+    error: error === undefined ? undefined : messageOf(error),
+  } satisfies Record<keyof typeof ACCESS_TEXTS, unknown>;
+}
+
+/**
+ * Writes one access line.
+ *
+ * @param record What is known of the session or flow
+ * @param format How the log's lines are written
+ * @returns The line, with its line feed
+ */
+export function formatAccess(record: AccessRecord, format: TextFormatter): string {
+  return format({
+    category: ["shunt", "access"],
+    level: "info",
+    message: ["closed"],
+    rawMessage: "closed",
+    timestamp: Date.now(),
+    properties: accessValues(record),
+  });
+}

@@ -1,0 +1,169 @@
+/**
+ * Spans of sessions and flows, made of their records once they have ended: nothing of it is on the way
+ * of a byte. Knows OpenTelemetry's API, not where spans go: Deno exports them where `OTEL_DENO` is set.
+ *
+ * @module
+ */
+
+import {
+  type Attributes,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Tracer,
+} from "@opentelemetry/api";
+import { decodeTime } from "@std/ulid";
+import project from "../../../deno.json" with { type: "json" };
+import { messageOf } from "../../errors.ts";
+import { type AccessRecord, accessValues } from "../access/record.ts";
+import type { ACCESS_TEXTS } from "../access/fields.ts";
+import { AccessSampler } from "../access/sampler.ts";
+import type { CloseReason } from "../reasons.ts";
+
+/** What an access line's fields are called in a span; those that spans tell by themselves are not. */
+const NAMES: Readonly<Record<keyof typeof ACCESS_TEXTS, string | undefined>> = {
+  id: "shunt.id",
+  transport: "network.transport",
+  listener: "shunt.listener",
+  source: undefined,
+  protocol: "network.protocol.name",
+  sni: "tls.client.server_name",
+  alpn: "tls.client.supported_protocols",
+  ja4: "tls.client.ja4",
+  tls_version: "shunt.tls_version",
+  hello_bytes: "shunt.hello_bytes",
+  host: "shunt.host",
+  detect_end: "shunt.detect_end",
+  route: "shunt.route",
+  upstream: "shunt.upstream",
+  target: "shunt.target",
+  bytes_up: "shunt.bytes_up",
+  bytes_down: "shunt.bytes_down",
+  detect_ms: "shunt.detect_ms",
+  connect_ms: "shunt.connect_ms",
+  duration_ms: "shunt.duration_ms",
+  reason: "shunt.reason",
+  error: undefined,
+};
+
+/** A step of a session or flow, which has a span of its own. */
+type Step = "detect" | "resolve" | "connect" | "relay";
+
+/** Which step an end is an error of; what ended as it may has none. */
+const FAILED: Readonly<
+  Record<CloseReason, Step | "session" | undefined>
+> = {
+  done: undefined,
+  idle_timeout: undefined,
+  client_closed: undefined,
+  client_reset: undefined,
+  target_reset: "relay",
+  detect_timeout: "detect",
+  detect_memory: "detect",
+  unreadable: "detect",
+  proxy_header: "session",
+  proxy_untrusted: "session",
+  no_route: "session",
+  no_target: "connect",
+  dns_failed: "resolve",
+  connect_refused: "connect",
+  connect_timeout: "connect",
+  connect_failed: "connect",
+  limit_sessions: "session",
+  limit_source: "session",
+  limit_rate: "session",
+  no_descriptors: "session",
+  displaced: "session",
+  joined: undefined,
+  no_memory: "session",
+  target_gone: undefined,
+  fault: undefined,
+  drained: undefined,
+  shutdown: undefined,
+  worker_died: "session",
+  internal_error: "session",
+};
+
+/**
+ * Begins to trace, where Deno was asked to.
+ *
+ * @param rate Reports how many sessions and flows a second are traced at the most; 0 = no limit
+ * @returns Makes the spans of what has ended; `undefined` where Deno was not asked to trace
+ */
+export function openTracing(rate: () => number): ((record: AccessRecord) => void) | undefined {
+  const tracer = trace.getTracer("shunt", project.version);
+  // A span that never ends is never exported.
+  if (!tracer.startSpan("probe", { root: true }).isRecording()) return undefined;
+  let current = rate();
+  const sampler = new AccessSampler(current, performance.now());
+  return (record) => {
+    if (current !== rate()) sampler.change(current = rate());
+    sampler.tick(performance.now());
+    if (sampler.takes(record.reason)) makeSpans(record, tracer);
+  };
+}
+
+/**
+ * Makes the span of a session or flow, and those of its steps.
+ *
+ * @param record What is known of it
+ * @param tracer Where spans are made
+ */
+export function makeSpans(record: AccessRecord, tracer: Tracer): void {
+  const { transport, detectMs, resolveMs, connectMs, durationMs, reason } = record;
+  // Milliseconds are all that an id tells: the end is as far off.
+  const begin = decodeTime(record.id);
+  const end = begin + durationMs;
+  const failed = FAILED[reason];
+  const session = tracer.startSpan(transport === "tcp" ? "shunt.session" : "shunt.flow", {
+    kind: SpanKind.SERVER,
+    root: true,
+    startTime: begin,
+    attributes: attributesOf(record),
+  });
+  const error = { code: SpanStatusCode.ERROR, message: errorOf(record) };
+  if (failed !== undefined) session.setStatus(error);
+  const context = trace.setSpan(ROOT_CONTEXT, session);
+  const sampled = (session.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+  const step = (name: Step, from: number, to: number) => {
+    if (!sampled) return;
+    const kind = name === "connect" ? SpanKind.CLIENT : SpanKind.INTERNAL;
+    const span = tracer.startSpan(`shunt.${name}`, { kind, startTime: from }, context);
+    if (failed === name) span.setStatus(error);
+    span.end(Math.min(to, end));
+  };
+  const detected = begin + (detectMs ?? 0);
+  if (detectMs !== undefined || failed === "detect") {
+    step("detect", begin, detectMs === undefined ? end : detected);
+  }
+  const connected = connectMs === undefined ? end : detected + connectMs;
+  const resolved = detected + (resolveMs ?? 0);
+  if (resolveMs !== undefined || failed === "resolve") {
+    step("resolve", detected, failed === "resolve" ? end : resolved);
+  }
+  if (connectMs !== undefined || failed === "connect") step("connect", resolved, connected);
+  if (connectMs !== undefined) step("relay", connected, end);
+  session.end(end);
+}
+
+function errorOf({ reason, error }: AccessRecord): string {
+  return error === undefined ? reason : messageOf(error);
+}
+
+function attributesOf(record: AccessRecord): Attributes {
+  const values = accessValues(record);
+  const attributes: Attributes = {};
+  for (const field of Object.keys(values) as (keyof typeof values)[]) {
+    const name = NAMES[field];
+    const value = values[field];
+    if (name === undefined || value === undefined) continue;
+    attributes[name] = Array.isArray(value) ? value.map(String) : value as string | number;
+  }
+  const colon = record.source.lastIndexOf(":");
+  attributes["client.address"] = record.source.slice(0, colon).replace(/^\[|\]$/g, "");
+  attributes["client.port"] = Number(record.source.slice(colon + 1));
+  if (FAILED[record.reason] !== undefined) attributes["error.type"] = record.reason;
+  return attributes;
+}

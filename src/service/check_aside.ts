@@ -1,0 +1,59 @@
+/**
+ * Checks the text of a configuration without holding up what this thread serves. Knows neither files nor
+ * verbs.
+ *
+ * @module
+ */
+
+import { CHECK_WORKER } from "../build.ts";
+import { type PackedConfig, unpackConfig } from "../config/packed.ts";
+import { workerModule } from "../control/worker_plane.ts";
+import { inSlices } from "../slices.ts";
+import { type Checked, type CheckQuestion, checkText } from "./check_text.ts";
+
+/** Letters that are checked in some 10 ms; a thread of its own is worth its start with more. */
+const SHORT = 8 * 1024;
+
+/** What a worker that checks answers. */
+export interface CheckAnswer {
+  readonly config: PackedConfig | undefined;
+  readonly problems: readonly string[];
+}
+
+/**
+ * Checks a text without holding up this thread: a short one at once, a long one in a thread of its own.
+ *
+ * @param question The text
+ * @returns The configuration, or what is wrong with it
+ * @throws {Error} when the thread fails
+ */
+export async function checkAside(question: CheckQuestion): Promise<Checked> {
+  const { text, set } = question;
+  const length = set.reduce((sum, override) => sum + override.length, text.length);
+  // What an anchor stands for counts as often as it is used, whatever the length.
+  if (length <= SHORT && !text.includes("&")) return checkText(question);
+  const { config, problems } = await askWorker(question);
+  return {
+    config: config === undefined ? undefined : await inSlices(unpackConfig(config)),
+    problems,
+  };
+}
+
+async function askWorker(question: CheckQuestion): Promise<CheckAnswer> {
+  const worker = new Worker(workerModule("../service/check_worker.ts"), {
+    type: "module",
+    name: CHECK_WORKER,
+  });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<CheckAnswer>) => resolve(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(`Cannot check the configuration: ${event.message}`));
+      };
+      worker.postMessage(question);
+    });
+  } finally {
+    worker.terminate();
+  }
+}

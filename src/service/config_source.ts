@@ -1,0 +1,74 @@
+/**
+ * The configuration file of a shunt that runs: read for reloads, and watched. Knows no reload.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { messageOf } from "../errors.ts";
+import { checkAside } from "./check_aside.ts";
+import { type ConfigFile, loadFile } from "./config_file.ts";
+import type { Options } from "../cli/verb.ts";
+import { type FileWatch, watchFile } from "./watch.ts";
+
+const logger = getLogger(["shunt", "run"]);
+
+/** Where reloads come from. */
+export class ConfigSource implements AsyncDisposable {
+  readonly #options: Options;
+  readonly #first: ConfigFile;
+  #watch: FileWatch | undefined;
+
+  /**
+   * @param options What the command line says of the file
+   * @param first What it said at the start
+   */
+  constructor(options: Options, first: ConfigFile) {
+    this.#options = options;
+    this.#first = first;
+  }
+
+  /**
+   * Reads and checks the file; while it is watched, never what somebody is still writing.
+   *
+   * @param text What is in the file; read from it unless given
+   * @returns The configuration, unless there are errors, and what is wrong with it
+   * @throws {Error} when the file cannot be read, or is being written for long
+   */
+  async load(text?: string): Promise<ConfigFile> {
+    return await loadFile(this.#options, {
+      text: text ?? await this.#watch?.read(),
+      check: checkAside,
+    });
+  }
+
+  /**
+   * Watches the file.
+   *
+   * @param onChange Takes the new text, once per change, the one before being done
+   */
+  watch(onChange: (text: string) => Promise<unknown>): void {
+    const { file, text } = this.#first;
+    this.#watch = watchFile(file, {
+      text,
+      onChange: async (text) => {
+        await onChange(text);
+      },
+      onWaiting: () =>
+        logger.info("The configuration is being written; waiting for its end", { file }),
+      onMissed: () =>
+        logger.warn(
+          "A change of the configuration was only seen by looking at the file: nothing announces " +
+            "changes there",
+          { file },
+        ),
+      onError: (error) =>
+        logger.warn("Cannot watch the configuration", { file, error: messageOf(error) }),
+    });
+  }
+
+  /** Ends the watch. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,169 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Stream } from "../../../../src/io/mod.ts";
+import { Budget } from "../../../../src/manage/limits/budget.ts";
+import { Head } from "../../../../src/manage/session/head.ts";
+import { type ListenerState, Session } from "../../../../src/manage/session/session.ts";
+
+/** A head whose client's reads are settled by the test. */
+function pendingHead(): { head: Head; session: Session; arrive: (text: string | null) => void } {
+  const end = { host: "192.0.2.1", port: 1 };
+  let { promise, resolve } = Promise.withResolvers<number | null>();
+  let into = new Uint8Array();
+  const client: Stream = {
+    local: end,
+    remote: end,
+    read: (buffer) => {
+      into = buffer as Uint8Array<ArrayBuffer>;
+      ({ promise, resolve } = Promise.withResolvers<number | null>());
+      return promise;
+    },
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+  };
+  return {
+    head: new Head(client, 1024, new Budget(1024)),
+    session: new Session("01A", {} as ListenerState, client, end),
+    arrive: (text) => {
+      into.set(new TextEncoder().encode(text ?? ""));
+      resolve(text === null ? null : text.length);
+    },
+  };
+}
+
+/** Lets a deadline pass while the head waits. */
+async function expire(head: Head, session: Session): Promise<void> {
+  const arrival = head.more(session, 0);
+  session.onDeadline?.();
+  assertEquals(await arrival, "deadline");
+}
+
+Deno.test("head: what a read brings after the deadline is gathered once", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  assertEquals(head.gather(), { bytes: new Uint8Array(), ended: false });
+  arrive("late");
+  await head.pending;
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late");
+});
+
+Deno.test("head: a read that detection takes up again after a deadline counts once", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  const more = head.more(session, 0);
+  arrive("late");
+  assertEquals(await more, "bytes");
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late");
+});
+
+Deno.test("head: a read that was taken up after a deadline does not count again at the next one", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  const more = head.more(session, 0);
+  arrive("late");
+  assertEquals(await more, "bytes");
+  await expire(head, session);
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late");
+  arrive(" later");
+  await head.pending;
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "late later");
+});
+
+Deno.test("head: an end that comes after the deadline is gathered", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  arrive(null);
+  await head.pending;
+  assertEquals(head.gather(), { bytes: new Uint8Array(), ended: true });
+});
+
+Deno.test("head: what is there at once is taken piece by piece, beyond its first buffer", () => {
+  const end = { host: "192.0.2.1", port: 1 };
+  const sent = new Uint8Array(200_000).map((_, i) => i);
+  let at = 0;
+  const client: Stream = {
+    local: end,
+    remote: end,
+    read: () => Promise.reject(new Error("Not needed")),
+    tryRead: (buffer) => {
+      if (at === sent.length) return undefined;
+      const piece = sent.subarray(at, at + Math.min(buffer.length, 50_000));
+      buffer.set(piece);
+      at += piece.length;
+      // As recv does it: no room gives 0, which means the end.
+      return piece.length === 0 ? null : piece.length;
+    },
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+  };
+  const head = new Head(client, 262_144, new Budget(262_144));
+  const arrivals = new Set<unknown>();
+  while (head.length < sent.length) arrivals.add(head.moreNow());
+  assertEquals([...arrivals], ["bytes"]);
+  assertEquals(head.moreNow(), undefined);
+  assertEquals(head.gather(), { bytes: sent, ended: false });
+});
+
+for (const limit of [1024, 4096, 5000, 8192, 10_000, 65_536]) {
+  Deno.test(`head: byte by byte or at once, ${limit} bytes are held as they came`, () => {
+    for (const step of [1, 7, 4096, 100_000]) {
+      const sent = Uint8Array.from({ length: limit }, (_, i) => i * 31 >> 3);
+      let at = 0;
+      const end = { host: "192.0.2.1", port: 1 };
+      const client: Stream = {
+        local: end,
+        remote: end,
+        read: () => Promise.resolve(null),
+        tryRead: (buffer) => {
+          const piece = sent.subarray(at, at + Math.min(step, buffer.length));
+          buffer.set(piece);
+          at += piece.length;
+          return piece.length === 0 ? null : piece.length;
+        },
+        write: () => Promise.resolve(1),
+        closeWrite: () => Promise.resolve(),
+        setNoDelay: () => {},
+        close: () => {},
+      };
+      const budget = new Budget(limit);
+      const head = new Head(client, limit, budget);
+      const buffers = new Set<Uint8Array>();
+      while (head.length < limit) {
+        assertEquals(head.moreNow(), "bytes");
+        buffers.add(head.buffer);
+      }
+      assertEquals(head.bytes, sent);
+      assertEquals(budget.used, limit);
+      assert(buffers.size <= 4, `${buffers.size} buffers`);
+      head.discard();
+      assertEquals([budget.used, head.buffer.length], [0, 0]);
+    }
+  });
+}
+
+Deno.test("head: one that is shed gives all back and takes no more", async () => {
+  const budget = new Budget(100);
+  let ended = 0;
+  const client = (bytes: number): Stream => ({
+    ...{ local: { host: "192.0.2.1", port: 1 }, remote: { host: "192.0.2.1", port: 1 } },
+    read: (buffer) => Promise.resolve(Math.min(bytes, buffer.length)),
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+  });
+  const session = new Session("01A", {} as ListenerState, client(1), client(1).remote);
+  const old = new Head(client(90), 1024, budget, () => ended++);
+  assertEquals(await old.more(session, Infinity), "bytes");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const young = new Head(client(20), 1024, budget, () => ended++);
+  assertEquals(await young.more(session, Infinity), "bytes");
+  assertEquals([ended, budget.used, old.length], [1, 20, 0]);
+  assertEquals(await old.more(session, Infinity), "no_memory");
+  old.discard();
+  young.discard();
+  assertEquals(budget.used, 0);
+});
