@@ -25,16 +25,14 @@ export const MatchSchema = z.strictObject({
       "and nothing knew them) or `silent` (no byte came within `detect.timeout`; TCP only)",
   }),
   sni: field.list(field.sni, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
-    description:
-      "Server name of a TLS or QUIC ClientHello, in any letter case; `*.suffix` is one " +
-      "or more labels before the suffix, `*` any name, but there must be one. A name is labels of " +
-      "letters, digits, `-` and `_`, and no IP address: what is none matches nothing (docs/names.md, " +
-      "also on what a route by name can promise)",
+    description: "Server name of a TLS or QUIC ClientHello, in any letter case; `*.suffix` is " +
+      "one or more labels before the suffix, `*` any name, but there must be one. A name is " +
+      "labels of letters, digits, `-` and `_`, and no IP address: what is none matches nothing " +
+      "(docs/names.md, also on what a route by name can promise)",
   }),
   alpn: field.list(field.alpn, { what: 'a protocol name such as "h2"' }).exactOptional().meta({
-    description:
-      "Application protocol that a TLS or QUIC ClientHello offers, among others, at any " +
-      "place of its list",
+    description: "Application protocol that a TLS or QUIC ClientHello offers, among others, at " +
+      "any place of its list",
   }),
   ja4: field.list(field.ja4, { what: "a JA4 fingerprint" }).exactOptional().meta({
     description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or the beginning of " +
@@ -114,18 +112,16 @@ export const ListenerSchema = z.strictObject({
       description: "How long to wait for the bytes that show a client's protocol",
     }),
     on_timeout: field.choice(["fallthrough", "close"]).prefault("fallthrough").meta({
-      description:
-        "What to do after `timeout`: `fallthrough` routes by what was read so far, which " +
-        "protocols need in which the server speaks first; `close` ends the session",
+      description: "What to do after `timeout`: `fallthrough` routes by what was read so far, as " +
+        "needed if servers speak first; `close` ends the session",
     }),
     on_unreadable: field.choice(["close", "fallthrough"]).exactOptional().meta({
-      description:
-        "What to do if the protocol is certain, but its name or another fact that routes " +
-        "can ask for is too long, too slow or contradicts itself (see `detect_end` in the access " +
-        "line). `close` ends the session or flow (`unreadable`), `fallthrough` routes it without " +
-        "those facts. Unset: `close` if a route that asks for such a fact could have matched. The " +
-        "same applies to too few bytes to be certain of a protocol, if such a route could still " +
-        "match; a client that sends no bytes is `silent`",
+      description: "What to do if the protocol is certain, but its name or another fact that " +
+        "routes can ask for is too long, too slow or contradicts itself (see `detect_end` in the " +
+        "access line). `close` ends the session or flow (`unreadable`), `fallthrough` routes it " +
+        "without those facts. Unset: `close` if a route that asks for such a fact could have " +
+        "matched. The same applies to too few bytes to be certain of a protocol, if such a route " +
+        "could still match; a client that sends no bytes is `silent`",
     }),
     max_bytes: field.size("1KiB", "1MiB").prefault("64KiB").meta({
       description: "Most bytes to hold of one session or flow during detection",
@@ -140,9 +136,8 @@ export const ListenerSchema = z.strictObject({
     }),
     trusted: field.list(field.network, { what: "an IP address or CIDR block", empty: true })
       .prefault([]).meta({
-        description:
-          "Addresses that may send the header; needed unless `accept` is `off`. If it is " +
-          "`required`, connections from other addresses are refused (`proxy_untrusted`)",
+        description: "Addresses that may send the header; needed unless `accept` is `off`. If it " +
+          "is `required`, connections from other addresses are refused (`proxy_untrusted`)",
       }),
   }).prefault({}).meta({ description: "PROXY protocol headers of incoming connections; TCP only" }),
   limits: z.strictObject({
@@ -150,21 +145,19 @@ export const ListenerSchema = z.strictObject({
       description: "Most TCP sessions at once",
     }),
     flows: field.count({ min: 1, max: MAX_SESSIONS }).prefault(20_000).meta({
-      description:
-        "Most UDP flows at once; a flow beyond that ends the oldest one whose client has " +
-        "sent a single datagram and whose target has not answered",
+      description: "Most UDP flows at once; a flow beyond that ends the oldest one whose client " +
+        "has sent a single datagram and whose target has not answered",
     }),
     unanswered_flow_timeout: field.duration("100ms", "24h").prefault("5s").meta({
-      description:
-        "Idle timeout of a flow whose client has sent a single datagram and whose target " +
-        "has not answered, if the upstream's `idle_timeout` is longer: source addresses can be forged",
+      description: "Idle timeout of a flow whose client has sent a single datagram and whose " +
+        "target has not answered, if the upstream's `idle_timeout` is longer: source addresses " +
+        "can be forged",
     }),
     per_source: field.autoCount({ min: 0, max: MAX_SESSIONS }).prefault("auto").meta({
-      description:
-        "Most sessions and flows at once of one source address (IPv6: its /64); `auto` " +
-        "= a fifth of `sessions` (of `flows` if the listener has only UDP), at least 100; 0 = no " +
-        "limit. Raise it if many clients share one address: behind a NAT, or a proxy that sends no " +
-        "PROXY header",
+      description: "Most sessions and flows at once of one source address (IPv6: its /64); " +
+        "`auto` = a fifth of `sessions` (of `flows` if the listener has only UDP), at least 100; " +
+        "0 = no limit. Raise it if many clients share one address: behind a NAT, or a proxy that " +
+        "sends no PROXY header",
     }),
     new_per_source: field.rate(1_000_000).prefault("0/s").meta({
       description: "Most new sessions and flows per second of one source address, as a token " +
@@ -189,8 +182,8 @@ export const TargetSchema = z.union([
   field.targetAddress.transform((address) => ({ address, weight: 1, backup: false })),
   z.strictObject({
     address: field.targetAddress.meta({
-      description: "`host:port`, `[v6]:port`, `unix:PATH` (TCP sessions only) or " +
-        "`builtin:NAME` (hello, echo, discard, reset)",
+      description: "`host:port`, `[v6]:port`, `unix:PATH` (TCP sessions only) or `builtin:NAME` " +
+        "(hello, echo, discard, reset)",
     }),
     weight,
     backup,
@@ -223,14 +216,13 @@ export const UpstreamSchema = z.strictObject({
     description: "How many other targets to try if connecting fails; no byte of the client is lost",
   }),
   send_proxy_protocol: field.choice(["off", "v1", "v2"]).prefault("off").meta({
-    description:
-      "PROXY protocol header to send first to the target, also in health checks; `v2` also " +
-      "on UDP, in a flow's first datagram (`AF_UNSPEC` on a wildcard address with `io: deno`)",
+    description: "PROXY protocol header to send first to the target, also in health checks; `v2` " +
+      "also on UDP, in a flow's first datagram (`AF_UNSPEC` on a wildcard address with `io: " +
+      "deno`)",
   }),
   idle_timeout: field.duration("1ms", "168h").exactOptional().meta({
-    description:
-      "Ends a session or flow after this long without a byte either way; unset: `1h` for " +
-      "sessions, `30s` for flows",
+    description: "Ends a session or flow after this long without a byte either way; unset: `1h` " +
+      "for sessions, `30s` for flows",
   }),
   limits: z.strictObject({
     sessions_per_target: field.count({ min: 0, max: MAX_SESSIONS }).prefault(0).meta({
@@ -242,9 +234,8 @@ export const UpstreamSchema = z.strictObject({
   }),
   health: z.strictObject({
     interval: field.duration("0s", "24h").prefault("0s").meta({
-      description:
-        "Time between active checks of a target, give or take a tenth: 100ms or more; 0s = " +
-        "no checks",
+      description: "Time between active checks of a target, give or take a tenth: 100ms or more; " +
+        "0s = no checks",
     }),
     timeout: field.duration("1ms", "10m").prefault("2s").meta({
       description: "How long an active check may take, including name lookup",
@@ -258,9 +249,8 @@ export const UpstreamSchema = z.strictObject({
         "first ejection early",
     }),
     fall: field.count({ min: 1, max: 1000 }).prefault(3).meta({
-      description:
-        "Consecutive failed checks that take a target out; if its very first check fails, " +
-        "that one is enough",
+      description: "Consecutive failed checks that take a target out; if its very first check " +
+        "fails, that one is enough",
     }),
     eject_after: field.count({ min: 0, max: 1_000_000 }).prefault(5).meta({
       description: "Consecutive failures of real traffic that eject a target, unless it is the " +
@@ -271,9 +261,8 @@ export const UpstreamSchema = z.strictObject({
         "up to 16 times as long",
     }),
     slow_start: field.duration("0s", "24h").prefault("0s").meta({
-      description:
-        "How long a target that comes back takes to grow from a tenth of its weight to " +
-        "all of it; 0s = no slow start",
+      description: "How long a target that comes back takes to grow from a tenth of its weight " +
+        "to all of it; 0s = no slow start",
     }),
   }).prefault({}).meta({ description: "How shunt finds targets that do not answer" }),
 });
@@ -294,8 +283,8 @@ export const ConfigSchema = z.strictObject({
   }),
   io: field.choice(["auto", "deno", "libc"]).prefault("auto").meta({
     description: "Sockets to use; `auto` uses libc's if they are proven on this system and " +
-      "permitted. With Deno's, replies to UDP on a wildcard address may come from another address " +
-      "than the one the client wrote to: bind each address",
+      "permitted. With Deno's, replies to UDP on a wildcard address may come from another " +
+      "address than the one the client wrote to: bind each address",
   }),
   dns: z.strictObject({
     min_ttl: field.duration("0s", "168h").prefault("30s").meta({
@@ -308,8 +297,8 @@ export const ConfigSchema = z.strictObject({
   limits: z.strictObject({
     memory: field.autoSize("64MiB", "16384GiB").prefault("auto").meta({
       description: "Most resident memory of the process: at 90% of it shunt takes nothing new " +
-        "(`no_memory`) until use is below 80%; `auto` = three quarters of what the machine or its " +
-        "control group has",
+        "(`no_memory`) until use is below 80%; `auto` = three quarters of what the machine or " +
+        "its control group has",
     }),
     detect_memory: field.size("1MiB", "64GiB").prefault("64MiB").meta({
       description: "Most bytes that all sessions and flows together hold during detection",
@@ -330,10 +319,9 @@ export const ConfigSchema = z.strictObject({
       description: "Whether to write one line at the end of each session and flow",
     }),
     access_rate: field.rate(1_000_000).prefault("1000/s").meta({
-      description:
-        "Most access lines per second in the whole process: 80% of them for sessions and " +
-        "flows that were served, 10% each for those that failed at targets and those that were " +
-        "refused. One line reports how many more were left out. 0/s = no limit",
+      description: "Most access lines per second in the whole process: 80% of them for sessions " +
+        "and flows that were served, 10% each for those that failed at targets and those that " +
+        "were refused. One line reports how many more were left out. 0/s = no limit",
     }),
     template: field.accessTemplate.nullable().prefault(null).meta({
       title: "template or null",
@@ -347,9 +335,8 @@ export const ConfigSchema = z.strictObject({
   }).prefault({}).meta({ description: "Logs" }),
   admin: z.strictObject({
     bind: field.adminAddress.prefault("127.0.0.1:9901").meta({
-      description:
-        "The admin address: `IP:PORT` or `unix:PATH`; an address that others can reach " +
-        "needs `token_file`",
+      description: "The admin address: `IP:PORT` or `unix:PATH`; an address that others can " +
+        "reach needs `token_file`",
     }),
     token_file: z.string({ error: () => "a path or null" }).min(1).nullable().prefault(null).meta({
       title: "path or null",

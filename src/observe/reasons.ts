@@ -15,9 +15,8 @@ export const CLOSE_TEXTS = {
   target_reset: "The target's connection broke, or a datagram could not be sent to it",
   detect_timeout: "Detection took longer than `detect.timeout` and `on_timeout` is `close`",
   detect_memory: "Sessions and flows together held all of `limits.detect_memory`",
-  unreadable:
-    "The protocol is certain, but a name or another fact that routes ask for could not be " +
-    "read: see `detect_end` and `detect.on_unreadable`",
+  unreadable: "The protocol is certain, but a name or another fact that routes ask for could not " +
+    "be read: see `detect_end` and `detect.on_unreadable`",
   proxy_header: "A PROXY header is missing although required, or is broken",
   proxy_untrusted: "`proxy_protocol.trusted` does not list the sender, and the listener requires " +
     "a PROXY header or no route takes the one that was sent",
@@ -31,19 +30,15 @@ export const CLOSE_TEXTS = {
   limit_source: "The source is at `limits.per_source` sessions and flows",
   limit_rate: "The source opens sessions and flows faster than `limits.new_per_source`",
   no_descriptors: "All file descriptors for sessions and flows are in use",
-  displaced:
-    "A new flow needed the place, as `limits.flows` or the descriptors were used up, and this " +
-    "one had one unanswered datagram, or had been quiet for 2 s after an answer to one. Or it was the " +
-    "quietest of four QUIC connections from one client address when a fifth began",
-  joined:
-    "A QUIC connection that goes to the same place as another of its client: the other flow took " +
-    "over its datagrams",
-  no_memory:
-    "The process is close to `limits.memory`, or a thread to the limit of its heap: shunt takes " +
-    "nothing new until memory is free again",
-  target_gone:
-    "The flow's target was removed from the configuration or found dead: the client's next " +
-    "datagram starts a new flow",
+  displaced: "A new flow needed the place, as `limits.flows` or the descriptors were used up, " +
+    "and this one had one unanswered datagram, or had been quiet for 2 s after an answer to one. " +
+    "Or it was the quietest of four QUIC connections from one client address when a fifth began",
+  joined: "A QUIC connection that goes to the same place as another of its client: the other " +
+    "flow took over its datagrams",
+  no_memory: "The process is close to `limits.memory`, or a thread to the limit of its heap: " +
+    "shunt takes nothing new until memory is free again",
+  target_gone: "The flow's target was removed from the configuration or found dead: the client's " +
+    "next datagram starts a new flow",
   fault: "Reset on purpose by `faults.reset_after`",
   drained: "The flow was silent for 2 s while shunt drained",
   shutdown: "Still running at the end of `drain_timeout`, or when shunt had to stop at once",
@@ -64,22 +59,19 @@ export const DROP_TEXTS = {
   limit_rate: "The source opens sessions and flows faster than `limits.new_per_source`",
   no_descriptors: "All file descriptors for sessions and flows are in use",
   no_memory: "The process is close to `limits.memory`, or a thread to the limit of its heap",
-  limit_openings:
-    "More than 10,000 datagrams a second per thread that may open QUIC connections, from " +
-    "clients without an answer so far",
+  limit_openings: "More than 10,000 datagrams a second per thread that may open QUIC " +
+    "connections, from clients without an answer so far",
   other_hello: "It carries a different QUIC hello than the one that its flow was routed by",
   held_bytes: "The flow already holds `detect.max_bytes`",
   held_datagrams: "The flow already holds as many datagrams as it may",
   detect_memory: "Sessions and flows together hold all of `limits.detect_memory`",
   flow_closed: "Its flow ended before a target could take it",
-  send_failed:
-    "It could not be sent: it is too long, a kernel queue or table is full, or a filter or " +
-    "the lack of a route stops it",
+  send_failed: "It could not be sent: it is too long, a kernel queue or table is full, or a " +
+    "filter or the lack of a route stops it",
   not_target: "It came from an address that is not the flow's target",
   own_address: "It claims to come from an address that shunt itself listens on",
-  hidden_initial:
-    "On a running flow, a QUIC Initial came behind another packet, where it could start " +
-    "a connection unread",
+  hidden_initial: "On a running flow, a QUIC Initial came behind another packet, where it could " +
+    "start a connection unread",
   builtin_rate: "A built-in target had sent all the answers that it may send in a second",
   draining: "shunt takes no new flows while it drains",
 } as const;

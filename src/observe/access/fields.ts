@@ -12,8 +12,8 @@ export const ACCESS_TEXTS = {
   source: "The client's address, or the one in a trusted PROXY header",
   protocol: "The protocol, `unknown` or `silent`; left out if no route asked for it",
   sni: "Server name of the TLS or QUIC hello",
-  alpn:
-    "Protocols that the hello offers: the first eight, cut to 32 bytes with `…` unless a route asks for them",
+  alpn: "Protocols that the hello offers: the first eight, cut to 32 bytes with `…` unless a " +
+    "route asks for them",
   ja4: "JA4 fingerprint of the hello",
   tls_version: "The highest TLS version that the hello offers",
   hello_bytes: "Bytes of the hello",

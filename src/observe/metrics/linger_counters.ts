@@ -9,8 +9,8 @@
 export const RESET_TEXTS = {
   limit: "Its session was ended by `idle_timeout`, `drain_timeout` or a fault",
   stalled: "No more bytes arrived for 30 s after its session had ended",
-  displaced:
-    "Another connection needed its place, and its bytes had been stuck for the longest time",
+  displaced: "Another connection needed its place, and its bytes had been stuck for the longest " +
+    "time",
   shutdown: "Bytes were still to be delivered when shunt ended",
 } as const;
 

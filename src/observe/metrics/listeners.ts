@@ -76,9 +76,8 @@ export const LISTENER_METRICS: readonly Metric[] = [
     }),
   }),
   metric("counter", "shunt_bytes_total{listener,transport,direction}", {
-    help:
-      "Payload bytes, up (to targets) and down (to clients); bytes of running sessions and flows " +
-      "are counted within a second",
+    help: "Payload bytes, up (to targets) and down (to clients); bytes of running sessions and " +
+      "flows are counted within a second",
     collect: lives((add, { bytesUp, bytesDown }, names) => {
       add(bytesUp, ...names, "up");
       add(bytesDown, ...names, "down");
@@ -101,9 +100,8 @@ export const LISTENER_METRICS: readonly Metric[] = [
     collect: only("tcp", ({ name, counters }, add) => add(counters.acceptErrors, name)),
   }),
   metric("counter", "shunt_detected_total{listener,transport,protocol}", {
-    help:
-      "Sessions and flows by protocol; unknown: no detector knew the bytes, silent: no bytes came, " +
-      "none: no route needed any",
+    help: "Sessions and flows by protocol; unknown: no detector knew the bytes, silent: no bytes " +
+      "came, none: no route needed any",
     collect: lives((add, { detected }, names) =>
       COUNTED_PROTOCOLS.forEach((protocol, i) => add(detected[i]!, ...names, protocol))
     ),
@@ -115,9 +113,8 @@ export const LISTENER_METRICS: readonly Metric[] = [
     ),
   }),
   metric("counter", "shunt_route_matches_total{listener,transport,route,upstream}", {
-    help:
-      "Sessions and flows by the route they took; starts again from 0 if a reload changes the " +
-      "listener's routes",
+    help: "Sessions and flows by the route they took; starts again from 0 if a reload changes " +
+      "the listener's routes",
     collect: lives((add, { matches }, names, { routes }) =>
       routes.forEach((upstream, i) => add(matches[i]!, ...names, `routes[${i}]`, upstream))
     ),

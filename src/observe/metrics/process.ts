@@ -34,8 +34,8 @@ export const PROCESS_METRICS: readonly Metric[] = [
     },
   }),
   metric("gauge", "shunt_last_reload_ok", {
-    help:
-      "0 if the last reload was refused, so that the file differs from the running configuration",
+    help: "0 if the last reload was refused, so that the file differs from the running " +
+      "configuration",
     collect: ({ process }, add) => add(Number(process.lastReloadOk)),
   }),
   metric("gauge", "shunt_config_timestamp_seconds", {
@@ -96,9 +96,8 @@ export const PROCESS_METRICS: readonly Metric[] = [
     collect: ({ process }, add) => add(process.admin.connections),
   }),
   metric("counter", "shunt_admin_displaced_total{what}", {
-    help:
-      "Clients of the admin address that lost their place to others; request: it had not arrived, " +
-      "answer: it was not read, turn: too many were waiting",
+    help: "Clients of the admin address that lost their place to others; request: it had not " +
+      "arrived, answer: it was not read, turn: too many were waiting",
     collect: ({ process }, add) => {
       for (const what of DISPLACEMENTS) add(process.admin.displaced[what], what);
     },

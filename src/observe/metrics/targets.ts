@@ -21,8 +21,8 @@ function targets(
 /** Metrics by upstream and target. */
 export const TARGET_METRICS: readonly Metric[] = [
   metric("histogram", "shunt_connect_seconds{upstream,transport}", {
-    help:
-      "Time from the choice of the route to a connected target, including name lookups and retries",
+    help: "Time from the choice of the route to a connected target, including name lookups and " +
+      "retries",
     collect: ({ upstreams }, add) => {
       for (const { name, times } of upstreams) {
         add(times.tcp, name, "tcp");
@@ -66,9 +66,8 @@ export const TARGET_METRICS: readonly Metric[] = [
     }),
   }),
   metric("counter", "shunt_target_failures_total{upstream,target}", {
-    help:
-      "How often real traffic could not connect to the target, or the target closed before its " +
-      "first byte",
+    help: "How often real traffic could not connect to the target, or the target closed before " +
+      "its first byte",
     collect: targets((add, { totals }, names) => add(totals.failures, ...names)),
   }),
   metric("counter", "shunt_target_ejections_total{upstream,target}", {
@@ -83,9 +82,8 @@ export const TARGET_METRICS: readonly Metric[] = [
     }),
   }),
   metric("counter", "shunt_dns_lookups_total{answer}", {
-    help:
-      "Lookups of target names; cached: answered from the cache, stale: from an expired entry, " +
-      "asked: by asking name servers, or not at all as they had just failed",
+    help: "Lookups of target names; cached: answered from the cache, stale: from an expired " +
+      "entry, asked: by asking name servers, or not at all as they had just failed",
     collect: ({ dns }, add) => {
       add(dns.hits, "cached");
       add(dns.stale, "stale");
