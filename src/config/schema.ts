@@ -21,29 +21,29 @@ export const TransportSchema = field.choice(["tcp", "udp"]);
 /** The conditions of a route. */
 export const MatchSchema = z.strictObject({
   protocol: field.list(field.protocol, { what: "a protocol" }).exactOptional().meta({
-    description: "What the first bytes are: a protocol that shunt detects, `unknown` (bytes came " +
-      "and nothing knew them) or `silent` (no byte came within `detect.timeout`; TCP only)",
+    description: "Protocol of the first bytes: one that shunt detects, `unknown` (no detector " +
+      "knows the bytes) or `silent` (no bytes within `detect.timeout`; TCP only)",
   }),
   sni: field.list(field.sni, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
-    description: "Server name of a TLS or QUIC ClientHello, in any letter case; `*.suffix` is " +
-      "one or more labels before the suffix, `*` any name, but there must be one. A name is " +
-      "labels of letters, digits, `-` and `_`, and no IP address: what is none matches nothing " +
-      "(docs/names.md, also on what a route by name can promise)",
+    description: "Server name in a TLS or QUIC ClientHello, in any letter case; `*.suffix` is " +
+      "one or more labels before the suffix, `*` any name, but not a missing one. A name " +
+      "consists of labels of letters, digits, `-` and `_` and is not an IP address; anything " +
+      "else matches nothing (docs/names.md, also on what a route by name can promise)",
   }),
   alpn: field.list(field.alpn, { what: 'a protocol name such as "h2"' }).exactOptional().meta({
-    description: "Application protocol that a TLS or QUIC ClientHello offers, among others, at " +
-      "any place of its list",
+    description: "Application protocol that a TLS or QUIC ClientHello offers, at any position in " +
+      "its list",
   }),
   ja4: field.list(field.ja4, { what: "a JA4 fingerprint" }).exactOptional().meta({
-    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or the beginning of " +
-      "one with `*` after it",
+    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or its beginning " +
+      "followed by `*`",
   }),
   host: field.list(field.host, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
     description: "Host of an HTTP request, in any letter case and without its port; patterns as " +
       "in `sni`, and IP addresses",
   }),
   source: field.list(field.network, { what: "an IP address or CIDR block" }).exactOptional().meta({
-    description: "Where the client comes from",
+    description: "The client's address",
   }),
 });
 
