@@ -19,11 +19,19 @@ export class AlpnSet {
 
   /** @param names The names, each once or more often */
   constructor(names: Iterable<string> = []) {
-    for (const name of new Set(names)) {
-      const bytes = new TextEncoder().encode(name);
-      const hash = hashOf(bytes, 0, bytes.length);
-      this.#byHash.set(hash, [...this.#byHash.get(hash) ?? [], { name, bytes }]);
-    }
+    for (const name of names) this.add(name);
+  }
+
+  /**
+   * Adds a name, unless it is there.
+   *
+   * @param name The name
+   */
+  add(name: string): void {
+    const bytes = new TextEncoder().encode(name);
+    if (this.find(bytes, 0, bytes.length) !== undefined) return;
+    const hash = hashOf(bytes, 0, bytes.length);
+    this.#byHash.set(hash, [...this.#byHash.get(hash) ?? [], { name, bytes }]);
   }
 
   /**
