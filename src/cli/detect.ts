@@ -1,5 +1,5 @@
 /**
- * `shunt detect`: tells what the detectors make of captured bytes.
+ * `shunt detect`: reports what the detectors find in captured bytes.
  *
  * @module
  */
@@ -94,7 +94,7 @@ export function formatFinding({ detected, complete }: Finding): string {
   if (facts.hello_bytes !== undefined) words.push(`hello_bytes=${facts.hello_bytes}`);
   if (facts.host !== undefined) words.push(`host=${JSON.stringify(facts.host)}`);
   if (complete && end !== undefined) words.push(`detect_end=${end}`);
-  if (!complete) words.push("(incomplete: more bytes could tell more)");
+  if (!complete) words.push("(incomplete: more bytes could show more)");
   return words.join(" ");
 }
 
@@ -122,10 +122,10 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
 /** The verb `detect`. */
 export const detectVerb: Verb = {
   name: "detect",
-  summary: "tell what the detectors make of captured bytes",
+  summary: "report what the detectors find in captured bytes",
   help: `Usage: shunt detect FILE... [--udp] [--json]
 
-Reports what the detectors make of captured bytes. Each file holds the first bytes of one TCP session;
+Reports what the detectors find in captured bytes. Each file holds the first bytes of one TCP session;
 with --udp, each is one datagram of one flow. "-" is standard input.
 
   --udp     the files are datagrams

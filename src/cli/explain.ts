@@ -38,7 +38,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
       return 0;
     }
   } else {
-    terminal.out("detect: not needed, no route needs a byte of the client's");
+    terminal.out("detect: not needed, no route needs bytes from the client");
   }
   const seen: Seen = {
     transport,
@@ -177,7 +177,7 @@ function readName(text: string | undefined): { readonly name?: string; readonly 
 /** The verb `explain`. */
 export const explainVerb: Verb = {
   name: "explain",
-  summary: "tell which route, upstream and target a client would get, and why",
+  summary: "show which route, upstream and target a client would get, and why",
   help: `Usage: shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
                      [--source IP[:PORT]] FILE...
        shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
@@ -187,12 +187,12 @@ export const explainVerb: Verb = {
 Reports which route, upstream and target a client would get, and why each earlier route does not match.
 The client is described by files of captured bytes (see "shunt detect") or by options.
 
-  -c, --config FILE     the configuration (default: config.yaml where you stand)
+  -c, --config FILE     the configuration (default: config.yaml in this folder)
   --set PATH=VALUE      replaces one value of the configuration
-  --listener NAME       may be left out where there is only one
-  --udp                 the client comes by UDP; needed only where it could be either
-  --source IP[:PORT]    where the client comes from (default: ${DEFAULT_SOURCE})
-  --protocol NAME       what detection would say, with --sni, --alpn, --ja4 and --host
+  --listener NAME       needed only if there are several
+  --udp                 the client uses UDP; needed only if it could use either
+  --source IP[:PORT]    the client's address (default: ${DEFAULT_SOURCE})
+  --protocol NAME       what detection would find, with --sni, --alpn, --ja4 and --host
 
 Exit codes: 0 explained, 2 bad usage or bad configuration`,
   options: {

@@ -204,14 +204,14 @@ function* bindListener(
 function explain(failure: IoFailure, error: unknown): string {
   switch (failure) {
     case "in_use":
-      return "the address is in use; stop who listens there, or choose another port";
+      return "the address is in use; stop what listens there, or choose another port";
     case "denied":
       return `not permitted (${
         messageOf(error)
       }); ports below 1024 need root or CAP_NET_BIND_SERVICE, ` +
         "and Deno needs --allow-net";
     case "unreachable":
-      return "the address is none of this host's";
+      return "the address does not belong to this host";
     default:
       return messageOf(error);
   }
