@@ -7,7 +7,7 @@
 import { messageOf } from "../errors.ts";
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { readFile } from "../text_file.ts";
-import type { AlpnSet } from "../wire/alpn.ts";
+import { type Wants, wantsAll } from "../facts/wants.ts";
 import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
 
 /** What captured bytes are. */
@@ -46,11 +46,11 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
  * Asks the detectors about the first bytes of a session.
  *
  * @param bytes The bytes
- * @param asked The protocol names that routes ask for; of the others the first eight are shown
+ * @param asked What routes ask for: of other ALPN names the first eight are shown
  * @returns What they are
  */
-export function detectStream(bytes: Uint8Array, asked?: AlpnSet): Finding {
-  const detection = new Detection("tcp", true, asked);
+export function detectStream(bytes: Uint8Array, asked?: Wants): Finding {
+  const detection = new Detection("tcp", wantsAll(asked));
   if (bytes.length === 0) return { detected: SILENT, complete: false };
   const detected = detection.stream(bytes);
   return {
@@ -63,11 +63,11 @@ export function detectStream(bytes: Uint8Array, asked?: AlpnSet): Finding {
  * Asks the detectors about the first datagrams of a flow.
  *
  * @param datagrams The datagrams, in order
- * @param asked The protocol names that routes ask for; of the others the first eight are shown
+ * @param asked What routes ask for: of other ALPN names the first eight are shown
  * @returns What they are
  */
-export function detectFlow(datagrams: readonly Uint8Array[], asked?: AlpnSet): Finding {
-  const detection = new Detection("udp", true, asked);
+export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Finding {
+  const detection = new Detection("udp", wantsAll(asked));
   const soFar: Uint8Array[] = [];
   for (const datagram of datagrams) {
     soFar.push(datagram);

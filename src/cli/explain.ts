@@ -10,7 +10,7 @@ import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
 import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
-import type { AlpnSet } from "../wire/alpn.ts";
+import type { Wants } from "../facts/wants.ts";
 import { hostName } from "../wire/host_name.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
@@ -25,7 +25,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const listener = chooseListener(config, options.get("listener"));
   const transport = chooseTransport(listener, options);
   const router = new Router(listener, { protocols: PROTOCOLS });
-  const client = await describeClient(options, transport, router.alpn);
+  const client = await describeClient(options, transport, router.wants);
   const source = readSource(options.get("source") ?? DEFAULT_SOURCE);
   let detected: Detected | undefined;
   if (router.needs(transport, source.host) === "bytes") {
@@ -122,7 +122,7 @@ function chooseTransport(listener: ListenerConfig, options: Options): Transport 
 async function describeClient(
   options: Options,
   transport: Transport,
-  asked: AlpnSet,
+  asked: Wants,
 ): Promise<Finding> {
   const protocol = options.get("protocol");
   if (options.rest.length > 0) {

@@ -77,7 +77,7 @@ export async function serve(
       const deadline = session.started + limits.timeout;
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) {
-        const detection = new Detection("tcp", listener.router.needsHost, listener.router.alpn);
+        const detection = new Detection("tcp", listener.router.wants);
         // The first bytes are mostly there with the connection: no promise then, here and below.
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
