@@ -1,6 +1,6 @@
 /**
- * The configuration's reference as Markdown, written from its JSON Schema, so that it cannot say
- * anything other than what applies.
+ * Writes the configuration's reference as Markdown from its JSON Schema, so that it always says what
+ * applies.
  *
  * @module
  */
