@@ -1,6 +1,6 @@
 /**
- * The JSON Schema of the configuration, for editors. Knows how zod writes one; the contents come from
- * schema.ts.
+ * The JSON Schema of the configuration, for editors. Knows how zod writes one; what it says comes
+ * from schema.ts.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import { protocol } from "./fields.ts";
 import type { JsonSchema } from "./keys.ts";
 import { ConfigSchema } from "./schema.ts";
 
-/** A protocol that shunt detects, and its transports. */
+/** A protocol that shunt detects, and what it occurs on. */
 export interface ProtocolInfo {
   readonly name: string;
   readonly transports: readonly ("tcp" | "udp")[];
-  /** The conditions other than `protocol` and `source` that it can meet. */
+  /** The conditions beside `protocol` and `source` that it can meet. */
   readonly facts: readonly ("sni" | "alpn" | "ja4" | "host")[];
 }
 
-/** Values of `match: { protocol }` other than the protocols that shunt detects. */
+/** What `match: { protocol }` may be beside the protocols that shunt detects. */
 export const PSEUDO_PROTOCOLS: readonly ProtocolInfo[] = [
   { name: "unknown", transports: ["tcp", "udp"], facts: [] },
   // A flow begins with a datagram, so it is never silent.
@@ -26,7 +26,7 @@ export const PSEUDO_PROTOCOLS: readonly ProtocolInfo[] = [
 ];
 
 /**
- * Returns the JSON Schema (draft 2020-12) of the configuration.
+ * Describes the configuration as a JSON Schema (draft 2020-12).
  *
  * @param protocols The protocols that shunt detects
  * @returns The schema, as plain JSON

@@ -1,10 +1,11 @@
 /**
- * Near misses: finds the legal word that was probably meant. Knows edit distance, but no configuration.
+ * Near misses: which of the legal words was probably meant. Knows edit distance, and nothing of
+ * configuration.
  *
  * @module
  */
 
-/** Longer than any key or name: comparing such words costs time and suggests nothing. */
+/** Longer words than any key or name: comparing them costs time and suggests nothing. */
 const MAX_LENGTH = 64;
 
 /**
@@ -45,8 +46,8 @@ export function editDistance(a: string, b: string, most = Infinity): number {
  * Finds the word that was probably meant: up to a third of it mistyped, or cut short.
  *
  * @param word What was written
- * @param candidates The legal words
- * @returns The nearest candidate, or `undefined` if none is near
+ * @param candidates What is legal
+ * @returns The nearest candidate, or `undefined` where none is near
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > MAX_LENGTH) return undefined;

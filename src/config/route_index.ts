@@ -1,13 +1,13 @@
 /**
- * Finds the earlier routes of a listener that leave a later route nothing, without comparing each with
- * each. Knows cells and elements, but neither configuration nor places.
+ * Finds among the earlier routes of a listener those that leave a route nothing, without comparing
+ * each with each. Knows cells and elements; knows neither configuration nor places.
  *
  * @module
  */
 
 import { type Condition, CONDITIONS, type Elements, type ElementsByCondition } from "./coverers.ts";
 
-/** A route and what it takes. */
+/** A route with what it takes. */
 export interface Taker {
   /** Transports and protocols, as in `tcp/tls`. */
   readonly cells: ReadonlySet<string>;
@@ -25,7 +25,7 @@ interface Group<T> {
   readonly cells: ReadonlySet<string>;
   /** All conditions that its takers have. */
   readonly has: readonly Condition[];
-  /** The conditions by which they are found. */
+  /** Those by which they are found. */
   readonly by: readonly Condition[];
   readonly root: Branch<T>;
 }
@@ -37,19 +37,19 @@ interface Entry<T> {
 }
 
 /**
- * A taker with lists is found under every combination of their elements, if there are no more than this;
- * otherwise by the one condition whose elements are the rarest.
+ * A taker with lists is found under every combination of their elements, if these are no more; with
+ * more it is found by the one condition whose elements are the rarest.
  */
 const MAX_COMBINATIONS = 64;
 
 /** The earlier routes of one listener. */
 export class RouteIndex<T extends Taker> {
   readonly #groups = new Map<string, Group<T>>();
-  /** How many routes have an element, by condition and key: the rarest narrows the search most. */
+  /** How many routes have an element, by condition and key: the rarest tells the most. */
   readonly #uses: ReadonlyMap<Condition, Map<string, number>>;
   #count = 0;
 
-  /** @param takers All routes of the listener, including those that are never added */
+  /** @param takers All routes of the listener, those that are never added too */
   constructor(takers: Iterable<T>) {
     const uses = new Map(CONDITIONS.map((condition) => [condition, new Map<string, number>()]));
     for (const { elements } of takers) {
@@ -62,7 +62,7 @@ export class RouteIndex<T extends Taker> {
   }
 
   /**
-   * Adds a route after all others.
+   * Adds a route after all that are there.
    *
    * @param taker The route
    */
@@ -85,7 +85,7 @@ export class RouteIndex<T extends Taker> {
    * Finds the earlier routes that together leave a route nothing.
    *
    * @param route The route
-   * @returns The first that takes each of its cells, in their order, or `undefined` if it has one left
+   * @returns The first that takes each of its cells, in their order, or `undefined` if it is left one
    */
   hiders(route: Taker): readonly T[] | undefined {
     const probes = new Map<Condition, readonly string[]>();
@@ -135,7 +135,7 @@ export class RouteIndex<T extends Taker> {
     return rarest === undefined ? [] : [rarest];
   }
 
-  /** The patterns that may cover the element of a condition that the fewest routes may cover. */
+  /** What may cover the element of a condition that the fewest routes may cover. */
   #rarest(condition: Condition, { keys, coverers }: Elements): readonly string[] {
     const counts = this.#uses.get(condition)!;
     let rarest: readonly string[] = [];
