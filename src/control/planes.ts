@@ -6,28 +6,32 @@
 
 import type { Config } from "../config/schema.ts";
 import type { SocketShare } from "../io/mod.ts";
-import type { BoundAddresses } from "../listen/bind.ts";
+import type { BoundAddresses, ListenerAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import { Plane, type PlaneOptions, type Prepared } from "../plane/plane.ts";
-import { inSlices } from "../slices.ts";
+import { Plane, type PlaneOptions } from "../plane/plane.ts";
 import { type SharedMemory, SharedView } from "../plane/shared.ts";
+import type { Prepared } from "../prepared.ts";
+import { inSlices } from "../slices.ts";
 
 /** All data planes of a process. */
 export interface Planes {
-  readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  readonly addresses: ListenerAddresses;
   /**
    * Binds what a new configuration asks for; nothing of what runs changes.
    *
    * @param config A checked configuration, with the numbers of ports that are bound already
    * @param memory Its memory
    * @param own What this process has bound already: nobody else may have bound the rest
+   * @returns What makes it the configuration that new sessions and flows meet
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void>;
-  /** Makes what was prepared the configuration that new sessions and flows meet. */
-  commit(): Promise<void>;
+  prepare(
+    config: Config,
+    memory: SharedMemory,
+    own: BoundAddresses,
+  ): Promise<Prepared<Promise<void>>>;
   /**
    * Lists what lives.
    *
@@ -55,7 +59,6 @@ export interface Planes {
 /** A single plane in this thread. */
 export class LocalPlane implements Planes {
   readonly #plane: Plane;
-  #prepared: Prepared | undefined;
 
   /**
    * @param config A checked configuration
@@ -66,20 +69,19 @@ export class LocalPlane implements Planes {
     this.#plane = new Plane(config, options);
   }
 
-  get addresses(): Readonly<Record<string, BoundAddresses>> {
+  get addresses(): ListenerAddresses {
     return this.#plane.addresses;
   }
 
-  async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
+  async prepare(
+    config: Config,
+    memory: SharedMemory,
+    own: BoundAddresses,
+  ): Promise<Prepared<Promise<void>>> {
     const shared = new SharedView(memory, 0);
     const steps = this.#plane.prepare(config, shared, { exclusive: true, own });
-    this.#prepared = await inSlices(steps, () => this.#plane.ending);
-  }
-
-  async commit(): Promise<void> {
-    const prepared = this.#prepared;
-    this.#prepared = undefined;
-    if (prepared !== undefined) await inSlices(this.#plane.commit(prepared));
+    const prepared = await inSlices(steps, () => this.#plane.ending);
+    return { commit: () => inSlices(prepared.commit()), abort: () => prepared.abort() };
   }
 
   live(query: LiveQuery): Promise<LiveRecord[]> {
