@@ -106,7 +106,7 @@ export const LiveQuerySchema = z.strictObject({
   }),
 });
 
-/** An upstream and how its targets stand. */
+/** One upstream of `GET /api/upstreams`. */
 export const UpstreamSchema = z.object({
   name: z.string(),
   balance: z.string(),
@@ -125,6 +125,9 @@ export const UpstreamSchema = z.object({
     share: number.max(1).meta({ description: "Less than 1 while it starts slowly" }),
   })),
 });
+
+/** An upstream and how its targets stand. */
+export type UpstreamAnswer = z.output<typeof UpstreamSchema>;
 
 /** `GET /api/upstreams`. */
 export const UpstreamsSchema = z.object({ upstreams: z.array(UpstreamSchema) });

@@ -5,82 +5,40 @@
  * @module
  */
 
-import type { Config, FaultsConfig } from "../config/schema.ts";
-import type { LiveRecord } from "../observe/access/record.ts";
-import type { Counters } from "../observe/metrics/counters.ts";
-import type { LiveQuery } from "../observe/access/live.ts";
+import type { FaultsConfig } from "../config/schema.ts";
+import type { Proxy } from "../control/proxy.ts";
 import type { Measures } from "../observe/metrics/measures.ts";
+import type { UpstreamAnswer } from "./answers.ts";
 
 /** Where shunt is in its life. */
 export type RunState = "starting" | "ready" | "draining";
-
-/** What an operator wants of a target: `drain` takes nothing new. */
-export type WantedState = "ready" | "drain";
-
-/** How a target fares: `unchecked` where nothing looks after it. */
-export type TargetHealth = "up" | "down" | "ejected" | "unchecked";
-
-/** One target as it stands. */
-export interface TargetStatus {
-  /** The address as the configuration spells it. */
-  readonly target: string;
-  readonly weight: number;
-  readonly backup: boolean;
-  readonly state: WantedState;
-  readonly health: TargetHealth;
-  /** When its health last changed, as in RFC 3339. */
-  readonly since?: string | undefined;
-  readonly last_error?: string | undefined;
-  readonly sessions: number;
-  readonly flows: number;
-  /** From 0 to 1: less than 1 while it starts slowly. */
-  readonly share: number;
-}
-
-/** One upstream as it stands. */
-export interface UpstreamStatus {
-  readonly name: string;
-  readonly balance: string;
-  readonly targets: readonly TargetStatus[];
-}
 
 /** What came of a reload. */
 export type ReloadResult =
   | { readonly ok: true; readonly changed: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
+/** What the admin address may see of the proxy. */
+export type SeenProxy = Pick<
+  Proxy,
+  "config" | "addresses" | "io" | "workers" | "stats" | "totals" | "active" | "live"
+>;
+
 /** A running shunt, for whoever administers it. */
 export interface Control {
+  readonly proxy: SeenProxy;
   readonly state: RunState;
   readonly startedAt: Date;
   /** Milliseconds since then, whatever has been done to the clock. */
   readonly uptime: number;
-  /** What runs. */
-  readonly config: Config;
-  /** What each listener is bound to. */
-  readonly addresses: Readonly<
-    Record<string, { readonly tcp: readonly string[]; readonly udp: readonly string[] }>
-  >;
-  /** Whose sockets carry the data. */
-  readonly io: string;
-  /** Threads that carry it. */
-  readonly workers: number;
-  /** The counters of each listener, as of now. */
-  stats(): Readonly<Record<string, Counters>>;
-  /** The counters of all listeners, those that reloads have removed too. */
-  totals(): Counters;
-  /** What lives, and the bytes that detection holds. */
-  active(): { readonly sessions: number; readonly flows: number; readonly detectMemory: number };
   /** The upstreams, with their targets as they stand. */
-  upstreams(): readonly UpstreamStatus[];
-  /** At most `limit` of the sessions or flows that live, by id. */
-  live(query: LiveQuery): Promise<readonly LiveRecord[]>;
+  upstreams(): readonly UpstreamAnswer[];
   /**
    * Drains a target, or takes it back.
    *
    * @returns `false` where there is no such upstream or target
    */
-  setTarget(upstream: string, target: string, state: WantedState): boolean;
+  setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean;
   /**
    * Sets the faults of an upstream for as long as this process runs, reloads included.
    *

@@ -61,10 +61,10 @@ export async function livePage(
     text,
     filters: Object.fromEntries(given),
   };
-  const records = await control.live(wanted);
+  const records = await control.proxy.live(wanted);
   const items = records.slice(0, limit).map(answerOf);
   return {
-    total: control.active()[kind],
+    total: control.proxy.active()[kind],
     items,
     next: records.length > limit ? items.at(-1)?.id ?? null : null,
   };

@@ -37,7 +37,7 @@ function text(body: string, status = 200): Response {
 }
 
 /** What runs, with targets as the configuration spells them. */
-function runningConfig({ config }: Control): Record<string, unknown> {
+function runningConfig({ proxy: { config } }: Control): Record<string, unknown> {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
     const targets = upstream.targets.map((target) => ({
       ...target,
@@ -162,7 +162,7 @@ export const OPERATIONS: readonly Operation[] = [
       const asked = handover === "ask";
       if (asked) await control.prepareHandOver();
       else control.drain(handover === "true");
-      const { sessions, flows } = control.active();
+      const { sessions, flows } = control.proxy.active();
       return Response.json({ state: control.state, sessions, flows }, {
         status: asked ? 200 : 202,
       });

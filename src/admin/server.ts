@@ -8,6 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { AdminConfig } from "../config/check_admin.ts";
 import { messageOf } from "../errors.ts";
+import type { Prepared } from "../prepared.ts";
 import type { Api } from "./api.ts";
 import { makeApi } from "./api.ts";
 import type { Guard } from "./auth.ts";
@@ -22,14 +23,6 @@ const logger = getLogger(["shunt", "admin"]);
 /** Answered before all else: what says "no" too late has shunt restarted or taken out. */
 const URGENT_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
-/** Another configuration of the admin address, ready to be taken. */
-export interface AdminChange {
-  /** Goes on with it. The connections of an address that is left may finish what they asked. */
-  commit(): void;
-  /** Gives it up. */
-  abandon(): Promise<void>;
-}
-
 /** A running admin address. */
 export interface Admin extends AsyncDisposable {
   /** `IP:PORT` with the real port, `unix:PATH`, or null where the admin address is off. */
@@ -42,10 +35,11 @@ export interface Admin extends AsyncDisposable {
    * Makes another configuration ready: reads its token, binds its address where that is another.
    *
    * @param config The configuration's admin part
-   * @returns What takes it or gives it up
+   * @returns What takes it or gives it up. The connections of an address that is left may finish what they
+   * asked.
    * @throws {ShuntError} with code `bad_token_file` or `bind_failed`; nothing has changed
    */
-  prepare(config: AdminConfig | null): Promise<AdminChange>;
+  prepare(config: AdminConfig | null): Promise<Prepared<void, Promise<void>>>;
   /** Closes the address; answers under way get a second. */
   close(): Promise<void>;
 }
@@ -102,13 +96,13 @@ class RunningAdmin implements Admin {
     return this.#running?.server.size ?? 0;
   }
 
-  async prepare(config: AdminConfig | null): Promise<AdminChange> {
+  async prepare(config: AdminConfig | null): Promise<Prepared<void, Promise<void>>> {
     const before = this.#running;
     const token = await readToken(config?.token_file);
     if (config !== null && before !== undefined && isSameBind(config.bind, before.config.bind)) {
       return {
         commit: () => before.guard = { bind: config.bind, token },
-        abandon: () => Promise.resolve(),
+        abort: () => Promise.resolve(),
       };
     }
     const next = config === null ? undefined : await this.#start(config, token);
@@ -117,7 +111,7 @@ class RunningAdmin implements Admin {
         this.#running = next;
         if (before !== undefined) this.#leave(before);
       },
-      abandon: () => next === undefined ? Promise.resolve() : stop(next),
+      abort: () => next === undefined ? Promise.resolve() : stop(next),
     };
   }
 

@@ -115,7 +115,7 @@ export function trafficOf(control: Control): TrafficAnswer {
     new Map(targets.map((target) => [target.name, target])),
   ]));
   const listeners = measures.listeners.map((listener) => {
-    const { tcp = [], udp = [] } = control.addresses[listener.name] ?? {};
+    const { tcp = [], udp = [] } = control.proxy.addresses[listener.name] ?? {};
     const addresses = [...tcp.map((at) => `tcp ${at}`), ...udp.map((at) => `udp ${at}`)];
     return [listener.name, listenerOf(listener, addresses)] as const;
   });

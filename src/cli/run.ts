@@ -126,8 +126,8 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   signals.supervisor = supervisor;
   try {
     if (readyFile !== undefined) {
-      const { adminAddress: admin, addresses: listeners } = supervisor;
-      await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners });
+      const { adminAddress: admin } = supervisor;
+      await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners: proxy.addresses });
     }
   } catch (error) {
     if (predecessor === undefined) {
@@ -205,7 +205,7 @@ async function shareOnceEnded(
 }
 
 function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
-  for (const [name, { tcp, udp }] of Object.entries(supervisor.addresses)) {
+  for (const [name, { tcp, udp }] of Object.entries(supervisor.proxy.addresses)) {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
   }
@@ -295,8 +295,8 @@ async function keepRunning(
     over.abort();
     await source[Symbol.asyncDispose]();
   }
-  const { sessions, flows } = supervisor.active();
-  const { drain_timeout } = supervisor.config;
+  const { sessions, flows } = supervisor.proxy.active();
+  const { drain_timeout } = supervisor.proxy.config;
   logger.info("Draining", { sessions, flows, drain_timeout_ms: drain_timeout });
   return await supervisor.stop();
 }

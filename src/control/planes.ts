@@ -10,7 +10,7 @@ import type { BoundAddresses, ListenerAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import { Plane, type PlaneOptions } from "../plane/plane.ts";
+import { Plane } from "../plane/plane.ts";
 import { type SharedMemory, SharedView } from "../plane/shared.ts";
 import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
@@ -37,14 +37,14 @@ export interface Planes {
    *
    * @param query Which sessions or flows are wanted
    */
-  live(query: LiveQuery): Promise<LiveRecord[]>;
+  live(query: LiveQuery): readonly LiveRecord[] | Promise<readonly LiveRecord[]>;
   /**
    * Has some of the sockets that share the addresses get all that is new.
    *
    * @param share Which; `undefined` lets all have their share again
    * @returns Why not all of it could be done
    */
-  steer(share: SocketShare | undefined): Promise<string | undefined>;
+  steer(share: SocketShare | undefined): string | undefined | Promise<string | undefined>;
   /**
    * Takes nothing new, lets what runs finish, and ends.
    *
@@ -57,46 +57,15 @@ export interface Planes {
 }
 
 /** A single plane in this thread. */
-export class LocalPlane implements Planes {
-  readonly #plane: Plane;
-
-  /**
-   * @param config A checked configuration
-   * @param options Sockets, resolver and memory
-   * @throws {ShuntError} with code `bind_failed`; nothing is left bound
-   */
-  constructor(config: Config, options: PlaneOptions) {
-    this.#plane = new Plane(config, options);
-  }
-
-  get addresses(): ListenerAddresses {
-    return this.#plane.addresses;
-  }
-
+export class LocalPlane extends Plane implements Planes {
   async prepare(
     config: Config,
     memory: SharedMemory,
     own: BoundAddresses,
   ): Promise<Prepared<Promise<void>>> {
-    const shared = new SharedView(memory, 0);
-    const steps = this.#plane.prepare(config, shared, { exclusive: true, own });
-    const prepared = await inSlices(steps, () => this.#plane.ending);
+    const look = { exclusive: true, own };
+    const steps = this.prepareInSteps(config, new SharedView(memory, 0), look);
+    const prepared = await inSlices(steps, () => this.ending);
     return { commit: () => inSlices(prepared.commit()), abort: () => prepared.abort() };
-  }
-
-  live(query: LiveQuery): Promise<LiveRecord[]> {
-    return Promise.resolve(this.#plane.live(query));
-  }
-
-  steer(share: SocketShare | undefined): Promise<string | undefined> {
-    return Promise.resolve(this.#plane.steer(share));
-  }
-
-  drain(options: DrainOptions): Promise<number> {
-    return this.#plane.drain(options);
-  }
-
-  close(): Promise<void> {
-    return this.#plane.close();
   }
 }

@@ -278,8 +278,8 @@ export class Proxy implements AsyncDisposable {
    *
    * @param query Which are wanted
    */
-  live(query: LiveQuery): Promise<LiveRecord[]> {
-    return this.#planes?.live(query) ?? Promise.resolve([]);
+  async live(query: LiveQuery): Promise<readonly LiveRecord[]> {
+    return await this.#planes?.live(query) ?? [];
   }
 
   /**

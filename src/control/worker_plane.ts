@@ -9,11 +9,9 @@ import { workerModule } from "../build.ts";
 import type { PackedConfig } from "../config/packed.ts";
 import { ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
-import type { SocketShare } from "../io/mod.ts";
 import type { ListenerAddresses } from "../listen/bind.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { AccessRecord } from "../observe/access/record.ts";
 import type { LeftOut } from "../observe/access/sampler.ts";
-import type { LiveQuery } from "../observe/access/live.ts";
 import { type Answers, answerTo, Asker } from "../plane/ask.ts";
 import type {
   Assignment,
@@ -115,38 +113,9 @@ export class WorkerPlane {
   prepare(assignment: Assignment<PackedConfig>): Preparing {
     return {
       addresses: this.#asker.ask("prepare", assignment),
-      commit: () => this.#ask("commit", undefined, undefined),
-      abort: () => this.#ask("abort", undefined, undefined),
+      commit: () => this.ask("commit", undefined, undefined),
+      abort: () => this.ask("abort", undefined, undefined),
     };
-  }
-
-  /**
-   * Lists what lives in the worker.
-   *
-   * @param query Which sessions or flows are wanted
-   * @returns The records; none if the worker has ended
-   */
-  live(query: LiveQuery): Promise<readonly LiveRecord[]> {
-    return this.#ask("live", query, []);
-  }
-
-  /**
-   * Has each flow keep its client, whoever gets what is new.
-   *
-   * @param on Whether flows that begin from now on do so too
-   */
-  hold(on: boolean): Promise<void> {
-    return this.#ask("hold", on, undefined);
-  }
-
-  /**
-   * Has some of the sockets that share the worker's addresses get all that is new.
-   *
-   * @param share Which; `undefined` lets all have their share again
-   * @returns Why not all of it could be done
-   */
-  steer(share: SocketShare | undefined): Promise<string | undefined> {
-    return this.#ask("steer", share, "the worker has ended");
   }
 
   /**
@@ -156,16 +125,23 @@ export class WorkerPlane {
    * @returns How many sessions and flows had to be closed
    */
   drain(options: DrainOptions): Promise<number> {
-    return this.#drained ??= this.#leave(this.#ask("drain", options, 0));
+    return this.#drained ??= this.#leave(this.ask("drain", options, 0));
   }
 
   /** Ends the worker at once. */
   async close(): Promise<void> {
-    await this.#leave(this.#ask("close", undefined, 0));
+    await this.#leave(this.ask("close", undefined, 0));
   }
 
-  /** Asks; a worker that has ended, or ends meanwhile, has a fixed answer. */
-  async #ask<K extends keyof WorkerQuestions>(
+  /**
+   * Asks the worker.
+   *
+   * @param name Which question
+   * @param about What it is about
+   * @param ifEnded The answer if it has ended, or ends meanwhile
+   * @returns The answer
+   */
+  async ask<K extends keyof WorkerQuestions>(
     name: K,
     about: WorkerQuestions[K]["about"],
     ifEnded: WorkerQuestions[K]["answer"],

@@ -138,17 +138,19 @@ export class Workers implements Planes {
     }
   }
 
-  async live(query: LiveQuery): Promise<LiveRecord[]> {
-    const lists = await Promise.all(this.#planes.map((plane) => plane.live(query)));
+  async live(query: LiveQuery): Promise<readonly LiveRecord[]> {
+    const lists = await Promise.all(this.#planes.map((plane) => plane.ask("live", query, [])));
     return selectLive(lists.flat(), query);
   }
 
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
     // By another rule flows' datagrams would come to other workers.
     if (this.#planes.length > 1) {
-      await Promise.all(this.#planes.map((plane) => plane.hold(share !== undefined)));
+      await Promise.all(
+        this.#planes.map((plane) => plane.ask("hold", share !== undefined, undefined)),
+      );
     }
-    return await this.#planes[0]?.steer(share);
+    return await this.#planes[0]?.ask("steer", share, "the worker has ended");
   }
 
   async drain(options: DrainOptions): Promise<number> {

@@ -138,7 +138,7 @@ export class Plane {
     };
     this.#bindings = new Bindings({ io, reusePort, serve, flows });
     try {
-      atOnce(atOnce(this.prepare(config, shared, options.look)).commit());
+      atOnce(atOnce(this.prepareInSteps(config, shared, options.look)).commit());
     } catch (error) {
       this.clock[Symbol.dispose]();
       throw error;
@@ -162,7 +162,7 @@ export class Plane {
    * goes on as it began; sockets that the configuration has no more take nothing new.
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  *prepare(config: Config, shared: SharedView, look: Look): Steps<PreparedPlane> {
+  *prepareInSteps(config: Config, shared: SharedView, look: Look): Steps<PreparedPlane> {
     const now = () => this.clock.now;
     // First, for what is bound is to be let go of if anything after it fails.
     const states = yield* prepareStates(config, { shared, now, previous: this.#states });
@@ -188,7 +188,7 @@ export class Plane {
    *
    * @param query Which sessions or flows are wanted
    */
-  live(query: LiveQuery): LiveRecord[] {
+  live(query: LiveQuery): readonly LiveRecord[] {
     return selectLive(query.kind === "sessions" ? this.#liveSessions() : this.#liveFlows(), query);
   }
 

@@ -9,11 +9,8 @@ import { type PackedConfig, unpackConfig } from "../config/packed.ts";
 import { stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
-import type { SocketShare } from "../io/mod.ts";
 import type { ListenerAddresses } from "../listen/bind.ts";
 import { AccessLog } from "../observe/access/log.ts";
-import type { LiveQuery } from "../observe/access/live.ts";
-import type { LiveRecord } from "../observe/access/record.ts";
 import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
 import { type Answers, answerTo, type Ask, Asker } from "./ask.ts";
@@ -47,7 +44,9 @@ function logBug(error: unknown): void {
   logger.error("Internal error", { error: stackOf(error) });
 }
 
-class DataWorker implements Omit<Answers<WorkerQuestions>, "start"> {
+type DataAnswers = Omit<Answers<WorkerQuestions>, "start">;
+
+class DataWorker implements DataAnswers {
   /** Whether it has ended. */
   hasLeft = false;
   readonly #plane: Plane;
@@ -60,6 +59,10 @@ class DataWorker implements Omit<Answers<WorkerQuestions>, "start"> {
   #preparing: Promise<unknown> = Promise.resolve();
   /** Configurations that it was given to prepare, and that were given up. */
   #given = 0;
+
+  readonly live: DataAnswers["live"] = (query) => this.#plane.live(query);
+  readonly hold: DataAnswers["hold"] = (on) => this.#plane.hold(on);
+  readonly steer: DataAnswers["steer"] = (share) => this.#plane.steer(share);
 
   constructor(start: Start) {
     const { config, worker, memory, io, records, lines, descriptors, inherited } = start;
@@ -115,7 +118,7 @@ class DataWorker implements Omit<Answers<WorkerQuestions>, "start"> {
     const isOver = () => given !== this.#given || this.#plane.ending;
     const config = await inSlices(unpackConfig(packed), isOver);
     const shared = new SharedView(memory, this.#worker);
-    const next = await inSlices(this.#plane.prepare(config, shared, look), isOver);
+    const next = await inSlices(this.#plane.prepareInSteps(config, shared, look), isOver);
     this.#prepared = {
       commit: async () => {
         await inSlices(next.commit());
@@ -137,18 +140,6 @@ class DataWorker implements Omit<Answers<WorkerQuestions>, "start"> {
     this.#given++;
     this.#prepared?.abort();
     this.#prepared = undefined;
-  }
-
-  live(query: LiveQuery): readonly LiveRecord[] {
-    return this.#plane.live(query);
-  }
-
-  hold(on: boolean): void {
-    this.#plane.hold(on);
-  }
-
-  steer(share: SocketShare | undefined): string | undefined {
-    return this.#plane.steer(share);
   }
 
   async drain(options: DrainOptions): Promise<number> {

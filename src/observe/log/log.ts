@@ -18,6 +18,7 @@ import {
 } from "@logtape/logtape";
 import type { Config } from "../../config/schema.ts";
 import { messageOf } from "../../errors.ts";
+import type { Prepared } from "../../prepared.ts";
 import { LineSink, type WriteSome } from "./line_sink.ts";
 import { openLogFile } from "./log_file.ts";
 import { textValue } from "./text_value.ts";
@@ -62,14 +63,6 @@ export function formatterOf(format: Config["log"]["format"]): TextFormatter {
   return format === "json" ? formatJson : formatText;
 }
 
-/** Another `log` part, ready to be in force. */
-export interface PreparedLog {
-  /** Goes on with it. */
-  commit(): void;
-  /** Forgets it. */
-  abandon(): void;
-}
-
 /** A log that is set up. */
 export interface RunningLog extends AsyncDisposable {
   /**
@@ -78,7 +71,7 @@ export interface RunningLog extends AsyncDisposable {
    * @param config The `log` part
    * @throws {ShuntError} with code `log_file` if its file cannot be written
    */
-  prepare(config: Config["log"]): Promise<PreparedLog>;
+  prepare(config: Config["log"]): Promise<Prepared>;
   /** Opens the file again, after it was renamed; where that fails lines go on to the old one. */
   reopen(): Promise<void>;
   /**
@@ -136,7 +129,7 @@ class ProcessLog implements RunningLog {
     this.#lines.add(lines);
   }
 
-  async prepare(config: Config["log"]): Promise<PreparedLog> {
+  async prepare(config: Config["log"]): Promise<Prepared> {
     const file = config.file === null ? undefined : await openLogFile(config.file);
     return {
       commit: () => {
@@ -144,7 +137,7 @@ class ProcessLog implements RunningLog {
         configureSync(this.loggers());
         this.#turnTo(file);
       },
-      abandon: () => file?.close(),
+      abort: () => file?.close(),
     };
   }
 
