@@ -20,7 +20,8 @@ import { openNotifier } from "../service/notify.ts";
 import { removeReadyFile, tryReadyFile, writeReadyFile } from "../service/ready_file.ts";
 import { Supervisor } from "../service/supervisor.ts";
 import { findPredecessor, type Predecessor } from "../service/upgrade.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const logger = getLogger(["shunt", "run"]);
 

@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { Config } from "../../config/schema.ts";
 import { type AccessRecord, formatAccess } from "./record.ts";
 import { AccessSampler, type LeftOut } from "./sampler.ts";
 import { compileTemplate } from "./template.ts";
-import { formatterOf } from "../log/log.ts";
+import { formatterOf, type LogSettings } from "../log/log.ts";
 
 /** Milliseconds between two words of what was left out. */
 const TELL_MS = 1000;
@@ -35,7 +34,7 @@ export class AccessLog {
    * @param config The `log` part
    * @param options Where lines go
    */
-  constructor(config: Config["log"], options: AccessLogOptions) {
+  constructor(config: LogSettings, options: AccessLogOptions) {
     this.#options = options;
     this.#sampler = new AccessSampler(config.access_rate / options.workers, performance.now());
     this.change(config);
@@ -46,7 +45,7 @@ export class AccessLog {
    *
    * @param config The `log` part
    */
-  change({ access, access_rate, format, template }: Config["log"]): void {
+  change({ access, access_rate, format, template }: LogSettings): void {
     this.#on = access;
     this.#sampler.change(access_rate / this.#options.workers);
     const formatter = formatterOf(format);

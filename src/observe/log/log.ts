@@ -16,7 +16,6 @@ import {
   type LogRecord,
   type TextFormatter,
 } from "@logtape/logtape";
-import type { Config } from "../../config/schema.ts";
 import { messageOf } from "../../errors.ts";
 import type { Prepared } from "../../prepared.ts";
 import { LineSink, type WriteSome } from "./line_sink.ts";
@@ -53,13 +52,25 @@ export const formatJson: TextFormatter = getJsonLinesFormatter({
   properties: "flatten",
 });
 
+/** The configuration's `log` part. */
+export interface LogSettings {
+  readonly level: LogLevel;
+  readonly format: "text" | "json";
+  readonly access: boolean;
+  /** Access lines a second; 0 = no limit. */
+  readonly access_rate: number;
+  readonly template: string | null;
+  /** Path of the log file; null is standard error. */
+  readonly file: string | null;
+}
+
 /**
  * Reports how lines of a format are written.
  *
  * @param format The configuration's `log.format`
  * @returns The formatter
  */
-export function formatterOf(format: Config["log"]["format"]): TextFormatter {
+export function formatterOf(format: LogSettings["format"]): TextFormatter {
   return format === "json" ? formatJson : formatText;
 }
 
@@ -71,7 +82,7 @@ export interface RunningLog extends AsyncDisposable {
    * @param config The `log` part
    * @throws {ShuntError} with code `log_file` if its file cannot be written
    */
-  prepare(config: Config["log"]): Promise<Prepared>;
+  prepare(config: LogSettings): Promise<Prepared>;
   /** Opens the file again, after it was renamed; where that fails lines go on to the old one. */
   reopen(): Promise<void>;
   /**
@@ -95,7 +106,7 @@ function writeToStderr(bytes: Uint8Array): Promise<number> {
  * @throws {ShuntError} with code `log_file` if the file cannot be written
  */
 export async function setUpLog(
-  config: Config["log"],
+  config: LogSettings,
   stderr: WriteSome = writeToStderr,
 ): Promise<RunningLog> {
   const file = config.file === null ? undefined : await openLogFile(config.file);
@@ -107,12 +118,12 @@ export async function setUpLog(
 class ProcessLog implements RunningLog {
   readonly #stderr: WriteSome;
   readonly #lines: LineSink;
-  #config: Config["log"];
+  #config: LogSettings;
   #file: Deno.FsFile | undefined;
   #toldAt = -Infinity;
 
   constructor(
-    config: Config["log"],
+    config: LogSettings,
     { file, stderr }: { readonly file: Deno.FsFile | undefined; readonly stderr: WriteSome },
   ) {
     this.#config = config;
@@ -129,7 +140,7 @@ class ProcessLog implements RunningLog {
     this.#lines.add(lines);
   }
 
-  async prepare(config: Config["log"]): Promise<Prepared> {
+  async prepare(config: LogSettings): Promise<Prepared> {
     const file = config.file === null ? undefined : await openLogFile(config.file);
     return {
       commit: () => {
