@@ -5,6 +5,7 @@
  * @module
  */
 
+import { refilled } from "../../bucket.ts";
 import { CLOSE_REASONS, type CloseReason } from "../reasons.ts";
 
 /** Of what kind a session or flow was, by its end. */
@@ -75,7 +76,6 @@ export class AccessSampler {
   constructor(rate: number, now: number) {
     this.#now = now;
     this.change(rate);
-    for (const bucket of Object.values(this.#buckets)) bucket.tokens = depth(bucket.rate);
   }
 
   /**
@@ -115,11 +115,11 @@ export class AccessSampler {
    * @param now The time in milliseconds
    */
   tick(now: number): void {
-    const seconds = Math.max(0, now - this.#now) / 1000;
-    this.#now = now;
     for (const bucket of Object.values(this.#buckets)) {
-      bucket.tokens = Math.min(depth(bucket.rate), bucket.tokens + bucket.rate * seconds);
+      const { rate, tokens } = bucket;
+      bucket.tokens = refilled(tokens, now - this.#now, rate, depth(rate));
     }
+    this.#now = now;
   }
 
   /**
