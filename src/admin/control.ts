@@ -1,6 +1,5 @@
 /**
- * What the admin address may see and do of a running shunt. Knows neither HTTP nor how any of it is
- * done.
+ * What the admin address may see and do of a running shunt. Knows neither HTTP nor how anything is done.
  *
  * @module
  */
@@ -14,15 +13,15 @@ import type { Measures } from "../observe/metrics/measures.ts";
 /** Where shunt is in its life. */
 export type RunState = "starting" | "ready" | "draining";
 
-/** What an operator wants of a target: `drain` takes nothing new. */
+/** The state that an operator has set for a target: `drain` takes nothing new. */
 export type WantedState = "ready" | "drain";
 
-/** How a target fares: `unchecked` where nothing looks after it. */
+/** The health of a target: `unchecked` if nothing checks it. */
 export type TargetHealth = "up" | "down" | "ejected" | "unchecked";
 
-/** One target as it stands. */
+/** The state of one target. */
 export interface TargetStatus {
-  /** The address as the configuration spells it. */
+  /** The address as the configuration writes it. */
   readonly target: string;
   readonly weight: number;
   readonly backup: boolean;
@@ -37,71 +36,67 @@ export interface TargetStatus {
   readonly share: number;
 }
 
-/** One upstream as it stands. */
+/** The state of one upstream. */
 export interface UpstreamStatus {
   readonly name: string;
   readonly balance: string;
   readonly targets: readonly TargetStatus[];
 }
 
-/** What came of a reload. */
+/** The result of a reload. */
 export type ReloadResult =
   | { readonly ok: true; readonly changed: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** A running shunt, for whoever administers it. */
+/** A running shunt, as the admin address sees it. */
 export interface Control {
   readonly state: RunState;
   readonly startedAt: Date;
-  /** Milliseconds since then, whatever has been done to the clock. */
+  /** Milliseconds since the start, unaffected by changes of the system clock. */
   readonly uptime: number;
-  /** What runs. */
+  /** The running configuration. */
   readonly config: Config;
-  /** What each listener is bound to. */
+  /** The bound addresses of each listener. */
   readonly addresses: Readonly<
     Record<string, { readonly tcp: readonly string[]; readonly udp: readonly string[] }>
   >;
-  /** Whose sockets carry the data. */
+  /** The sockets that carry the data. */
   readonly io: string;
-  /** Threads that carry it. */
+  /** Threads that carry the data. */
   readonly workers: number;
   /** The counters of each listener, as of now. */
   stats(): Readonly<Record<string, Counters>>;
-  /** The counters of all listeners, those that reloads have removed too. */
+  /** The counters of all listeners, including those that reloads have removed. */
   totals(): Counters;
-  /** What lives, and the bytes that detection holds. */
+  /** Running sessions and flows, and the bytes that detection holds. */
   active(): { readonly sessions: number; readonly flows: number; readonly detectMemory: number };
-  /** The upstreams, with their targets as they stand. */
+  /** The upstreams, with the state of their targets. */
   upstreams(): readonly UpstreamStatus[];
-  /** At most `limit` of the sessions or flows that live, by id. */
+  /** At most `limit` of the running sessions or flows, by id. */
   live(query: LiveQuery): Promise<readonly LiveRecord[]>;
-  /**
-   * Drains a target, or takes it back.
-   *
-   * @returns `false` where there is no such upstream or target
-   */
+  /** Drains a target, or takes it back. Returns `false` if there is no such upstream or target. */
   setTarget(upstream: string, target: string, state: WantedState): boolean;
   /**
    * Sets the faults of an upstream for as long as this process runs, reloads included.
    *
    * @param upstream The upstream's name
-   * @param faults What to do to its sessions and flows; null goes back to what the configuration says
-   * @returns `false` where there is no such upstream
+   * @param faults The faults of its sessions and flows; null restores those of the configuration
+   * @returns `false` if there is no such upstream
    */
   setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean>;
-  /** Reads the configuration again and goes on with it, whole or not at all. */
+  /** Reads the configuration again and applies it, completely or not at all. */
   reload(): Promise<ReloadResult>;
-  /** Why it cannot hand over to another shunt now; `undefined` where it can. */
+  /** Why it cannot hand over to another shunt now; `undefined` if it can. */
   handOverRefusal(): string | undefined;
-  /** Sees to it that another shunt that binds the same addresses gets nothing before it takes over. */
+  /** Ensures that another shunt that binds the same addresses gets no clients before it takes over. */
   prepareHandOver(): Promise<void>;
   /**
-   * Begins to drain; the process ends when that is done.
+   * Begins to drain. The process ends when the drain is complete.
    *
-   * @param handOver Whether another shunt has bound the same addresses and takes what is new
+   * @param handOver Whether another shunt has bound the same addresses and takes new clients
    */
   drain(handOver: boolean): void;
-  /** What was counted, as of now. */
+  /** The measures as of now. */
   measures(): Measures;
   /** The metrics in Prometheus' text format. */
   metrics(): Promise<Blob>;
