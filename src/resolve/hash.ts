@@ -8,8 +8,7 @@
 import { readIp } from "./ip.ts";
 
 /**
- * Mixes the bits of a number so that each depends on all others: the last step of MurmurHash3. Returns an
- * unsigned
+ * Mixes the bits of an unsigned 32-bit number so that each depends on all: the last step of MurmurHash3.
  */
 export function mix32(value: number): number {
   let hash = value;
