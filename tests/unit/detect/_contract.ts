@@ -8,6 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import type { Detector, Verdict } from "../../../src/detect/detector.ts";
 import { Detection, DETECTORS, PROTOCOLS } from "../../../src/detect/mod.ts";
+import { NO_WANTS, wantsAll } from "../../../src/facts/wants.ts";
 import { concat } from "../_hello.ts";
 import type { Vector } from "./_vectors.ts";
 
@@ -206,8 +207,8 @@ function takesNothingOfOthers({ detector, vector, own }: Subject): void {
         `"${other.name}" takes ${size} bytes`,
       );
     }
-    for (const needsHost of DETECTORS.includes(detector) ? [true, false] : []) {
-      const detection = new Detection(transport, needsHost);
+    for (const wants of DETECTORS.includes(detector) ? [wantsAll(), NO_WANTS] : []) {
+      const detection = new Detection(transport, wants);
       const found = transport === "tcp" ? detection.stream(given[0]!) : detection.datagrams(given);
       const { protocol } = found ?? detection.conclude("deadline");
       const fits = protocol === detector.name || protocol === "unknown";
