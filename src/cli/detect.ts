@@ -14,16 +14,14 @@ import type { Verb } from "./verb.ts";
 /** What captured bytes are. */
 export interface Finding {
   readonly detected: Detected;
-  /** Whether more bytes could tell more. */
+  /** Whether no more bytes are needed. */
   readonly complete: boolean;
 }
 
 /**
- * Reads files of captured bytes.
+ * Reads files of captured bytes; `-` is standard input.
  *
- * @param files Their paths; `-` is standard input
- * @returns Their contents
- * @throws {InputError} when one cannot be read
+ * @throws {InputError} if one cannot be read
  */
 export async function readCaptures(files: readonly string[]): Promise<Uint8Array[]> {
   const captures: Uint8Array[] = [];
@@ -44,11 +42,10 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
 }
 
 /**
- * Asks the detectors about the first bytes of a session.
+ * Returns what the detectors find in the first bytes of a session.
  *
  * @param bytes The bytes
  * @param asked What routes ask for: of other ALPN names the first eight are shown
- * @returns What they are
  */
 export function detectStream(bytes: Uint8Array, asked?: Wants): Finding {
   const detection = new Detection("tcp", wantsAll(asked));
@@ -61,11 +58,10 @@ export function detectStream(bytes: Uint8Array, asked?: Wants): Finding {
 }
 
 /**
- * Asks the detectors about the first datagrams of a flow.
+ * Returns what the detectors find in the first datagrams of a flow.
  *
  * @param datagrams The datagrams, in order
  * @param asked What routes ask for: of other ALPN names the first eight are shown
- * @returns What they are
  */
 export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Finding {
   const detection = new Detection("udp", wantsAll(asked));
@@ -78,12 +74,7 @@ export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Fin
   return { detected: detection.conclude("deadline"), complete: false };
 }
 
-/**
- * Writes a finding as one line.
- *
- * @param finding The finding
- * @returns The line
- */
+/** Writes a finding as one line. */
 export function formatFinding({ detected, complete }: Finding): string {
   const { protocol, facts, end } = detected;
   const words = [protocol];
