@@ -23,6 +23,15 @@ export const CLOSE_TEXTS = {
   proxy_untrusted:
     "The listener requires a PROXY header, or was sent one that no route takes, and " +
     "`proxy_protocol.trusted` does not name the sender",
+  opening_refused:
+    "No target took what a route makes shunt ask of it before the client's first bytes, such as " +
+    "PostgreSQL's TLS",
+  opening_timeout:
+    "The client was silent for `detect.timeout`, or the target for `connect_timeout`, in the dialogue " +
+    "before the client's first bytes",
+  opening_violation:
+    "The client or the target spoke out of turn, or said something else, in the dialogue before the " +
+    "client's first bytes",
   no_route: "No route matched",
   no_target: "The upstream has no target that may be tried",
   dns_failed: "A target's name could not be resolved",

@@ -82,6 +82,8 @@ interface Compiled {
 
 type Condition = "transport" | "protocol" | "sni" | "alpn" | "ja4" | "host" | "source";
 
+const FACTS = ["sni", "alpn", "ja4", "host"] as const;
+
 function compile(config: RouteConfig, index: number, options: RouterOptions): Compiled {
   const { protocol, sni, alpn, ja4, host, source } = config.match ?? {};
   const occursOn = (transport: Transport): boolean =>
@@ -191,6 +193,8 @@ export class Router {
   #needsHost = false;
   #readsDatagrams = false;
   #alpn = NO_ALPN;
+  /** The facts that routes ask for which name a protocol, by that protocol. */
+  readonly #named = new Map<string, Set<FactName>>();
 
   /**
    * @param listener The listener whose routes are meant
@@ -228,6 +232,11 @@ export class Router {
     this.#rules.push(rule);
     this.#needsHost ||= rule.host !== undefined;
     this.#readsDatagrams ||= rule.udp && !isBlind(rule);
+    for (const name of rule.protocol ?? []) {
+      const facts = this.#named.get(name) ?? new Set();
+      this.#named.set(name, facts);
+      for (const fact of FACTS) if (rule[fact] !== undefined) facts.add(fact);
+    }
   }
 
   #takeAlpn({ routes }: Pick<ListenerConfig, "routes">): void {
@@ -243,6 +252,16 @@ export class Router {
   /** The protocol names that its routes ask for. */
   get alpn(): AlpnSet {
     return this.#alpn;
+  }
+
+  /**
+   * Returns the facts that are asked for by routes that name a protocol.
+   *
+   * @param protocol The protocol
+   * @returns The facts; `undefined` if no route names it
+   */
+  namedFor(protocol: string): ReadonlySet<FactName> | undefined {
+    return this.#named.get(protocol);
   }
 
   /** Whether a route asks for the HTTP host, so that detection has to wait for it. */

@@ -6,15 +6,13 @@
 
 import type { Detected, Detection, Watch } from "../../detect/mod.ts";
 import type { DatagramAddress, Pin, TargetSocket } from "../../io/mod.ts";
+import { NO_HEADER } from "../../opening/proxy.ts";
 import type { Route } from "../../resolve/router.ts";
 import type { Target, Upstream } from "../../resolve/upstream.ts";
 import { Holder } from "../limits/budget.ts";
 import type { Flow } from "./flow.ts";
 import type { ConnectionIds, LaneData, QuicLanes } from "./quic_lanes.ts";
 import type { ListenerState } from "../session/session.ts";
-
-/** No preface. */
-export const NOTHING: Uint8Array = new Uint8Array();
 
 const NO_WATCHES: readonly Watch[] = [];
 
@@ -33,7 +31,7 @@ export class FlowData extends Holder implements LaneData<FlowData> {
   upstream: Upstream | undefined;
   target: Target | undefined;
   /** What the first datagram that can be sent is to carry before it: a PROXY header. */
-  preface: Uint8Array = NOTHING;
+  header: Uint8Array = NO_HEADER;
   server: TargetSocket | undefined;
   /** Settles once what was held is sent; unset if nothing is being sent. */
   flushing: Promise<void> | undefined;

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Detected, Detection, SILENT } from "../../detect/mod.ts";
+import { type Detected, Detection, SILENT, UNKNOWN } from "../../detect/mod.ts";
+import type { Step } from "../../detect/detector.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
@@ -19,7 +20,7 @@ import type { Clock } from "../clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
 import { limitError } from "../limits/limits.ts";
-import { sessionPreface } from "./preface.ts";
+import { openingOf, takeStep } from "./opening.ts";
 import { startRelay } from "./relay.ts";
 import { closesUnreadable, UNREADABLE } from "../unreadable.ts";
 import type { ListenerState, Session } from "./session.ts";
@@ -77,10 +78,17 @@ export async function serve(
       const deadline = session.started + limits.timeout;
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) {
-        const detection = new Detection("tcp", listener.router.needsHost, listener.router.alpn);
+        const { router } = listener;
+        const detection = new Detection("tcp", router.needsHost, router.alpn, router);
         // The first bytes are mostly there with the connection: no promise then, here and below.
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
+        while (session.detected.step !== undefined) {
+          await answer(session, head, session.detected.step, deadline);
+          session.detected = detectNow(session, head, detection) ??
+            await detect(session, { head, detection, deadline });
+          if (session.detected.protocol === UNKNOWN.protocol) throw detectStop("opening_violation");
+        }
       }
       session.detectMs = performance.now() - session.started;
       counters.detectSeconds.observe(session.detectMs / 1000);
@@ -98,11 +106,14 @@ export async function serve(
     session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
     session.upstream?.times.tcp.observe(session.connectMs / 1000);
     session.target?.totals.addSession();
+    if (session.unsaid.length > 0) {
+      head ??= new Head(client, limits.max_bytes, parts.budget);
+      head.prepend(session.unsaid);
+    }
     const relayed = head;
     head = undefined;
     startRelay(session, server, {
       io: parts.io,
-      preface: sessionPreface(session),
       head: relayed,
       clock,
       end: parts.end,
@@ -125,6 +136,8 @@ const DETECT_MESSAGES = {
   detect_memory: "All sessions and flows together hold limits.detect_memory",
   detect_timeout: "The client's protocol was not clear within detect.timeout",
   unreadable: UNREADABLE,
+  opening_timeout: "The client was silent in the dialogue that its protocol begins with",
+  opening_violation: "The client broke the rules of the dialogue that its protocol begins with",
 } as const;
 
 function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
@@ -205,6 +218,17 @@ function charge(session: Session): void {
   session.chargedTo = session.source.host;
 }
 
+/** Takes a step of the client's, and says what it waits for. */
+async function answer(session: Session, head: Head, step: Step, deadline: number): Promise<void> {
+  let failure: "opening_violation" | "opening_timeout" | undefined;
+  try {
+    failure = await takeStep(session, head, step, deadline);
+  } catch (error) {
+    throw new Stop("client_reset", error);
+  }
+  if (failure !== undefined) throw detectStop(failure);
+}
+
 /** Detects by what is there already. */
 function detectNow(session: Session, head: Head, detection: Detection): Detected | undefined {
   // Behind a PROXY header there may be bytes.
@@ -234,7 +258,7 @@ async function detect(
 
 /** Reports what is detected after an arrival; `undefined` where it takes more. */
 function judge(
-  { listener: { config } }: Session,
+  { listener: { config }, detected }: Session,
   head: Head,
   { detection, arrival }: { readonly detection: Detection; readonly arrival: Arrival },
 ): Detected | undefined {
@@ -250,6 +274,8 @@ function judge(
     case "full":
       return detection.conclude("max_bytes");
     case "deadline":
+      // Something was said to the client, and it has not gone on.
+      if (detected !== undefined) throw detectStop("opening_timeout");
       if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
       return head.length === 0 ? SILENT : detection.conclude("deadline");
   }
@@ -275,6 +301,7 @@ function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> 
   const upstream = listener.upstreams.get(route.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
+  session.opening = openingOf(session);
   return connectUpstream(session, upstream, parts);
 }
 

@@ -8,10 +8,13 @@
 import type { ListenerConfig } from "../../config/schema.ts";
 import type { Detected } from "../../detect/mod.ts";
 import type { Endpoint, Stream } from "../../io/mod.ts";
+import { type Exchange, NO_OPENING } from "../../opening/mod.ts";
 import type { Counters } from "../../observe/metrics/counters.ts";
 import type { Route, Router } from "../../resolve/router.ts";
 import type { Target, Upstream } from "../../resolve/upstream.ts";
 import type { Limits } from "../limits/limits.ts";
+
+const NOTHING = new Uint8Array();
 
 /**
  * What the sessions and flows of one listener share. A reload makes a new one; whoever began before
@@ -42,6 +45,10 @@ export class Session {
   route: Route | undefined;
   upstream: Upstream | undefined;
   target: Target | undefined;
+  /** What each target that is tried has to hear and answer before anything of the client's. */
+  opening: readonly Exchange[] = NO_OPENING;
+  /** What the target still has to hear of it; leaves with the client's first bytes. */
+  unsaid: Uint8Array = NOTHING;
   /** The connection to the target. */
   server: Stream | undefined;
   /** Bytes delivered to the target. */
