@@ -66,7 +66,7 @@ export function isSameBind(one: string, other: string): boolean {
 
 function explain(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) {
-    return "the address is in use; stop who listens there, choose another admin.bind, or turn it " +
+    return "the address is in use; stop what listens there, choose another admin.bind, or turn it " +
       'off with "admin: null"';
   }
   if (error instanceof Deno.errors.AddrNotAvailable) return "the address is none of this host's";

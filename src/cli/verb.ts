@@ -6,7 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 
-/** Where a verb reads and writes, so that tests can look on. */
+/** Where a verb writes, so that tests can read it. */
 export interface Terminal {
   /** Writes a line of result. */
   readonly out: (line: string) => void;
@@ -37,7 +37,7 @@ export interface OptionNames {
   readonly string?: readonly string[];
   /** Options that may be given several times. */
   readonly collect?: readonly string[];
-  /** Name of the arguments that are no options, where the verb takes any. */
+  /** Name of the arguments that are not options, if the verb takes any. */
   readonly rest?: string;
 }
 

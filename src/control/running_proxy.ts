@@ -152,7 +152,7 @@ export class RunningProxy implements Proxy {
     const { io, takeOver, inherited = [], onEnd, onAccess } = this.#options;
     if (inherited.length > 0 && this.io === "deno") {
       logger.warn(
-        "Deno's sockets cannot use what the service manager has bound; libc sockets can",
+        "Deno's sockets cannot use sockets from the service manager; libc's can",
         {
           sockets: inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`),
         },
@@ -200,7 +200,7 @@ export class RunningProxy implements Proxy {
     for (const { transport, local } of inherited) {
       const address = bindKey(local);
       if (bound.some((addresses) => addresses[transport].includes(address))) continue;
-      logger.warn("No listener binds a socket of the service manager's", { transport, address });
+      logger.warn("No listener uses this socket from the service manager", { transport, address });
     }
   }
 

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { parse, TomlError } from "smol-toml";
 import type { ProtocolInfo } from "../config/json_schema.ts";
 import type { Transport } from "../config/schema.ts";
 import {
@@ -19,13 +18,11 @@ import {
   remark,
   type Setting,
   unconverted,
-  unreadable,
 } from "./plan.ts";
 import { readListeners } from "./rpxy_listen.ts";
 import { addBalance, addIdle, planUpstream, sendProxyProtocol } from "./rpxy_upstream.ts";
 import { othersThan } from "./shared.ts";
-import { TomlTable } from "./toml_table.ts";
-import { TomlLines } from "./toml_lines.ts";
+import { readToml, TomlTable } from "./toml.ts";
 
 /** Its protocols, which are shunt's by the same names, and what they come by. */
 const TRANSPORTS: Readonly<Record<string, Transport>> = {
@@ -55,14 +52,14 @@ interface Entry {
  * @throws {ConfigError} with code `unreadable` when it cannot be read
  */
 export function readRpxy(text: string, protocols: readonly ProtocolInfo[]): Plan {
-  const top = readToml(text);
+  const top = new TomlTable(readToml(text), { line: 1, directive: "" });
   const plan = emptyPlan();
   const listeners = readListeners(top, plan);
   const proxyProtocol = sendProxyProtocol(top, "tcp_send_proxy_protocol");
   const names = new Names();
   const entries: Entry[] = [];
   const section = top.table("protocols");
-  for (const name of section?.keys() ?? []) {
+  for (const name of section?.names() ?? []) {
     const entry = section?.table(name);
     if (entry === undefined) continue;
     const read = readEntry(name, entry, { plan, names, listeners, proxyProtocol });
@@ -94,17 +91,6 @@ function why(key: string): string {
   return "shunt has no equal";
 }
 
-function readToml(text: string): TomlTable {
-  try {
-    const value = parse(text, { maxDepth: 32 });
-    return new TomlTable(value, { lines: new TomlLines(text), path: [] });
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const [message = ""] = error.message.split("\n");
-    throw unreadable(error.line, `${message}; correct the TOML`);
-  }
-}
-
 function readEntry(
   name: string,
   entry: TomlTable,
@@ -117,7 +103,7 @@ function readEntry(
 ): Entry | undefined {
   const protocol = entry.text("protocol");
   const targets = entry.texts("target");
-  const from = entry.own();
+  const from = entry.own;
   if (protocol === undefined || targets === undefined || targets.length === 0) {
     plan.notes.push(unconverted(from, 'it needs "protocol" and "target"'));
     return undefined;

@@ -8,7 +8,7 @@ import type { Transport } from "../config/schema.ts";
 import { formatAddress } from "../wire/address.ts";
 import { type Item, type Plan, type PlannedListener, unconverted, unreadable } from "./plan.ts";
 import { joinWildcards, unbracket } from "./shared.ts";
-import type { TomlTable } from "./toml_table.ts";
+import type { TomlTable } from "./toml.ts";
 
 /**
  * Reads where it listens.

@@ -13,7 +13,7 @@ import {
   type Setting,
   unconverted,
 } from "./plan.ts";
-import type { TomlTable } from "./toml_table.ts";
+import type { TomlTable } from "./toml.ts";
 
 const BALANCES: Readonly<Record<string, string>> = {
   source_ip: "source_ip",

@@ -1,55 +1,14 @@
 /**
- * A group of libconfig settings that is read name by name: each value with its line, and at the end
- * the names that nobody asked for. Knows no setting.
+ * Groups of an sslh configuration, and why settings of its entries have no equal.
  *
  * @module
  */
 
-import type { LibconfigSetting, Value } from "./libconfig.ts";
-import { type Item, type Note, type Origin, unconverted, unreadable } from "./plan.ts";
+import { Group, type Value } from "./group.ts";
+import { type Item, type Note, unconverted } from "./plan.ts";
 
 /** A group of settings. */
-export class SslhGroup {
-  /** Where the group begins. */
-  readonly own: Origin;
-  readonly #settings: readonly LibconfigSetting[];
-  readonly #asked = new Set<string>();
-
-  /**
-   * @param settings What it holds
-   * @param own Where it begins
-   */
-  constructor(settings: readonly LibconfigSetting[], own: Origin) {
-    this.#settings = settings;
-    this.own = own;
-  }
-
-  /**
-   * Reports where a setting stands.
-   *
-   * @param name Its name
-   * @returns Its line and text; those of the group where it is absent
-   */
-  origin(name: string): Origin {
-    const setting = this.#settings.find((setting) => setting.name === name);
-    if (setting === undefined) return { line: this.own.line, directive: name };
-    return { line: setting.line, directive: `${name}: ${textOf(setting.value)}` };
-  }
-
-  /**
-   * Lists the settings that were never asked for.
-   *
-   * @param idle Reports whether a setting of a value asks for nothing
-   * @returns Where they stand
-   */
-  rest(idle: (name: string, value: unknown) => boolean): Origin[] {
-    return this.#settings
-      .filter(({ name, value }) =>
-        !this.#asked.has(name) && !(value.kind === "scalar" && idle(name, value.value))
-      )
-      .map(({ name, value, line }) => ({ line, directive: `${name}: ${textOf(value)}` }));
-  }
-
+export class SslhGroup extends Group {
   /**
    * Reads a text, also one that is written as a number.
    *
@@ -57,39 +16,9 @@ export class SslhGroup {
    * @returns The text, unless it is absent
    * @throws {ConfigError} when it is something else
    */
-  text(name: string): string | undefined {
-    const value = this.#scalar(name);
-    if (value === undefined || typeof value === "string") return value;
-    if (typeof value === "number") return String(value);
-    throw this.#wrong(name, "a text");
-  }
-
-  /**
-   * Reads a whole number.
-   *
-   * @param name Its name
-   * @returns The number, unless it is absent
-   * @throws {ConfigError} when it is something else
-   */
-  number(name: string): number | undefined {
-    const value = this.#scalar(name);
-    if (value === undefined) return undefined;
-    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-    throw this.#wrong(name, "a whole number");
-  }
-
-  /**
-   * Reads a yes or no.
-   *
-   * @param name Its name
-   * @returns The value; `false` where it is absent
-   * @throws {ConfigError} when it is something else
-   */
-  flag(name: string): boolean {
-    const value = this.#scalar(name);
-    if (value === undefined) return false;
-    if (typeof value === "boolean") return value;
-    throw this.#wrong(name, "true or false");
+  override text(name: string): string | undefined {
+    const value = this.scalar(name);
+    return typeof value === "number" ? String(value) : super.text(name);
   }
 
   /**
@@ -101,8 +30,8 @@ export class SslhGroup {
    */
   texts(name: string): readonly Item<string>[] | undefined {
     return this.#items(name)?.map((item) => {
-      if (item.kind !== "scalar") throw this.#wrong(name, "a list of texts");
-      const from = { line: item.line, directive: `${name}: ${textOf(item)}` };
+      if (item.kind !== "scalar") throw this.wrong(name, "a list of texts");
+      const from = { line: item.line, directive: this.directive(name, item) };
       return { value: String(item.value), from };
     });
   }
@@ -116,33 +45,20 @@ export class SslhGroup {
    */
   groups(name: string): readonly SslhGroup[] | undefined {
     return this.#items(name)?.map((item) => {
-      if (item.kind !== "group") throw this.#wrong(name, "a list of groups");
+      if (item.kind !== "group") throw this.wrong(name, "a list of groups");
       return new SslhGroup(item.settings, { line: item.line, directive: name });
     });
   }
 
+  protected override directive(name: string, value?: Value): string {
+    return value === undefined ? name : `${name}: ${textOf(value)}`;
+  }
+
   #items(name: string): readonly Value[] | undefined {
-    const value = this.#ask(name);
+    const value = this.ask(name);
     if (value === undefined) return undefined;
-    if (value.kind !== "list") throw this.#wrong(name, "a list");
+    if (value.kind !== "list") throw this.wrong(name, "a list");
     return value.items;
-  }
-
-  #scalar(name: string): string | number | boolean | undefined {
-    const value = this.#ask(name);
-    if (value === undefined) return undefined;
-    if (value.kind !== "scalar") throw this.#wrong(name, "a single value");
-    return value.value;
-  }
-
-  #ask(name: string): Value | undefined {
-    this.#asked.add(name);
-    return this.#settings.find((setting) => setting.name === name)?.value;
-  }
-
-  #wrong(name: string, what: string): Error {
-    const { line } = this.origin(name);
-    return unreadable(line, `Expected ${what} for ${JSON.stringify(name)}; correct it`);
   }
 }
 

@@ -62,7 +62,7 @@ export class Http1Head {
     if (!this.#line.isHttp) return { kind: "need_more", bytes: more };
     const certain = this.#facts(this.#claims.host);
     return this.#line.isHttp1
-      ? { kind: "need_more", bytes: more, certain, lacks: "host" }
+      ? { kind: "need_more", bytes: more, certain, lacks: ["host"] }
       : { kind: "need_more", bytes: more, certain };
   }
 

@@ -162,5 +162,5 @@ function unreadable(end: DetectEnd): Verdict {
 }
 
 function needMore(bytes: number): Verdict {
-  return { kind: "need_more", bytes, certain: NO_HOST, lacks: "host" };
+  return { kind: "need_more", bytes, certain: NO_HOST, lacks: ["host"] };
 }

@@ -7,30 +7,10 @@
 
 import type { Exchange } from "../opening/mod.ts";
 import type { AlpnSet } from "../wire/alpn.ts";
+import type { FactName, Facts } from "../facts/mod.ts";
 import type { DetectEnd } from "./ends.ts";
 
-/**
- * What a detector learned beside the protocol's name; keys as access lines and JSON spell them.
- */
-export interface Facts {
-  /** Server name of a ClientHello: lower case, without a trailing dot. */
-  readonly sni?: string;
-  /**
-   * Protocols that a ClientHello offers, in its order: the first eight, of 32 bytes at the most with an
-   * ellipsis after what is cut, and those that a route asks for.
-   */
-  readonly alpn?: readonly string[];
-  /** JA4 fingerprint of a ClientHello. */
-  readonly ja4?: string;
-  /** The highest TLS version that a ClientHello offers: `1.0` to `1.3`. */
-  readonly tls_version?: string;
-  /** Length of a ClientHello message, without what carried it. */
-  readonly hello_bytes?: number;
-  /** HTTP host: lower case, without port or trailing dot; IPv6 without brackets. */
-  readonly host?: string;
-  /** Version as the protocol spells it: HTTP `1.0`, `1.1`, `2`; QUIC `1`, `2`; SSH `2.0`. */
-  readonly version?: string;
-}
+export type { FactName, Facts } from "../facts/mod.ts";
 
 /** The answer of a detector. */
 export type Verdict =
@@ -54,16 +34,13 @@ export type Verdict =
      * ask for are dropped then: what is still to come could contradict them.
      */
     readonly certain?: Facts;
-    /** Set where only this fact is still missing. */
-    readonly lacks?: "host";
+    /** Set if nothing but these facts is still missing: if no route wants one, {@linkcode certain} is enough. */
+    readonly lacks?: readonly FactName[];
   }
   | { readonly kind: "no_match" };
 
 /** The answer "this is not my protocol", shared so that saying no costs nothing. */
 export const NO_MATCH: Verdict = Object.freeze({ kind: "no_match" });
-
-/** The facts that a route can ask for. */
-export type FactName = "sni" | "alpn" | "ja4" | "host";
 
 /**
  * One step of an opening: what has to be said before what decides comes. A step that is not worth it (no route

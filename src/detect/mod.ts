@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AlpnSet, NO_ALPN } from "../wire/alpn.ts";
+import { NO_WANTS, type Wants } from "../facts/wants.ts";
 import type {
   Detector,
   FactName,
@@ -77,16 +77,6 @@ export interface Detected {
   readonly opening?: readonly Exchange[];
 }
 
-/** Knows which steps are worth taking: a router. */
-export interface Asker {
-  /**
-   * Returns the facts that are asked for by routes that name a protocol.
-   *
-   * @param protocol The protocol
-   */
-  namedFor(protocol: string): ReadonlySet<FactName> | undefined;
-}
-
 const NAMES: readonly FactName[] = ["sni", "host"];
 const NO_FACTS: readonly FactName[] = [];
 
@@ -146,35 +136,22 @@ export class Detection {
   #detectors: readonly Detector[];
   /** What a detector remembers of this session, in the place of the detector. */
   #judges: (StreamJudge | undefined)[] = [];
-  readonly #needsHost: boolean;
-  readonly #mayHoldBack: boolean;
-  readonly #alpn: AlpnSet;
-  readonly #asker: Asker | undefined;
+  readonly #wants: Wants;
   /** What the steps that were taken have found out. */
   #outer: Detected | undefined;
   #certain: Detected | undefined;
-  /** What matched while it could still be a request that names a host. */
+  /** What matched while it could still be a protocol whose facts are wanted. */
   #held: Detected | undefined;
   #matched: Detector | undefined;
 
   /**
    * @param transport What the bytes come by
-   * @param needsHost Whether a route asks for the HTTP host, so that it is worth waiting for
-   * @param alpn The protocol names that routes ask for, which are found wherever a hello has them
-   * @param asker Knows which steps are worth taking; none unless given
+   * @param wants What routes ask for: what is worth waiting for
    */
-  constructor(
-    transport: "tcp" | "udp",
-    needsHost: boolean,
-    alpn: AlpnSet = NO_ALPN,
-    asker?: Asker,
-  ) {
+  constructor(transport: "tcp" | "udp", wants: Wants = NO_WANTS) {
     this.#detectors = transport === "tcp" ? STREAM : DATAGRAM;
     this.#wait = this.#detectors.map(() => 0);
-    this.#needsHost = needsHost;
-    this.#mayHoldBack = needsHost && transport === "tcp";
-    this.#alpn = alpn;
-    this.#asker = asker;
+    this.#wants = wants;
   }
 
   /**
@@ -186,7 +163,7 @@ export class Detection {
    */
   stream(bytes: Uint8Array): Detected | undefined {
     return this.#ask(bytes.length, (detector, i) => {
-      if (detector.session === undefined) return detector.tcp?.(bytes, this.#alpn);
+      if (detector.session === undefined) return detector.tcp?.(bytes, this.#wants.alpn);
       return (this.#judges[i] ??= detector.session()).judge(bytes);
     });
   }
@@ -198,7 +175,7 @@ export class Detection {
    * @returns What they are, or `undefined` while more is needed
    */
   datagrams(datagrams: readonly Uint8Array[]): Detected | undefined {
-    return this.#ask(Infinity, (detector) => detector.udp?.(datagrams, this.#alpn));
+    return this.#ask(Infinity, (detector) => detector.udp?.(datagrams, this.#wants.alpn));
   }
 
   /**
@@ -258,8 +235,8 @@ export class Detection {
 
   /** Reports whether a route names a detector's protocol and asks for what lies behind a step. */
   #isWorth({ then }: Step, { name }: Detector): boolean {
-    const asked = this.#asker?.namedFor(name);
-    return asked !== undefined && then.some(({ facts }) => facts?.some((fact) => asked.has(fact)));
+    const wanted = this.#wants.named(name);
+    return then.some(({ facts }) => facts?.some((fact) => wanted.has(fact)));
   }
 
   #ask(
@@ -280,7 +257,7 @@ export class Detection {
         case "match": {
           const { facts, end, step } = verdict;
           const detected = { protocol: detector.name, facts, ...(end !== undefined && { end }) };
-          if (this.#mayHoldBack && detector.facts === undefined && this.#held === undefined) {
+          if (detector.facts === undefined && this.#held === undefined && this.#isWanted(i)) {
             // `SSH-2.0-x / HTTP/1.1` begins a request, too: Go takes any token as its method.
             this.#held = detected;
             this.#wait[i] = Infinity;
@@ -304,11 +281,19 @@ export class Detection {
             break;
           }
           this.#certain = { protocol: detector.name, facts: verdict.certain };
-          if (verdict.lacks === "host" && !this.#needsHost) {
+          if (!(verdict.lacks?.some((fact) => this.#wants.of(detector.name).has(fact)) ?? true)) {
             return this.#within(this.#certain);
           }
       }
     }
     return open ? undefined : this.#held ?? UNKNOWN;
+  }
+
+  /** Reports whether another detector that has not said no may find facts that routes ask for. */
+  #isWanted(matched: number): boolean {
+    return this.#detectors.some(({ name, facts }, i) =>
+      i !== matched && this.#wait[i] !== Infinity &&
+      (facts?.some((fact) => this.#wants.of(name).has(fact)) ?? false)
+    );
   }
 }

@@ -35,7 +35,7 @@ export function closesUnreadable(
   // Half a hello of two bytes is as good a way past a route as one of two hundred.
   return detected.maybe?.some((protocol) =>
     // Nothing is in doubt that shunt would not have asked for.
-    (!liesBehind(protocol) || (router.namedFor(protocol)?.size ?? 0) > 0) &&
+    (!liesBehind(protocol) || router.wants.named(protocol).size > 0) &&
     router.hinges({ ...seen, protocol }, inDoubt({ ...detected, protocol }))
   ) ?? false;
 }

@@ -12,8 +12,8 @@ import type {
   RouteConfig,
   Transport,
 } from "../config/schema.ts";
-import type { FactName } from "../detect/detector.ts";
-import { AlpnSet, NO_ALPN } from "../wire/alpn.ts";
+import type { FactName } from "../facts/mod.ts";
+import { RouteWants, type Wants } from "../facts/wants.ts";
 import { AddressSet } from "./cidr.ts";
 import { PrefixSet } from "./prefixes.ts";
 import { NameSet, normalizeName } from "./names.ts";
@@ -81,8 +81,6 @@ interface Compiled {
 }
 
 type Condition = "transport" | "protocol" | "sni" | "alpn" | "ja4" | "host" | "source";
-
-const FACTS = ["sni", "alpn", "ja4", "host"] as const;
 
 function compile(config: RouteConfig, index: number, options: RouterOptions): Compiled {
   const { protocol, sni, alpn, ja4, host, source } = config.match ?? {};
@@ -190,11 +188,8 @@ function explainMatch(match: MatchConfig = {}): string {
 /** Chooses among the routes of one listener. */
 export class Router {
   readonly #rules: Compiled[] = [];
-  #needsHost = false;
+  readonly #wants = new RouteWants();
   #readsDatagrams = false;
-  #alpn = NO_ALPN;
-  /** The facts that routes ask for which name a protocol, by that protocol. */
-  readonly #named = new Map<string, Set<FactName>>();
 
   /**
    * @param listener The listener whose routes are meant
@@ -203,7 +198,6 @@ export class Router {
    */
   constructor(listener: Pick<ListenerConfig, "routes">, options: RouterOptions) {
     for (const route of listener.routes) this.#add(route, options);
-    this.#takeAlpn(listener);
   }
 
   /**
@@ -223,25 +217,14 @@ export class Router {
       router.#add(route, options);
       yield;
     }
-    router.#takeAlpn(listener);
     return router;
   }
 
   #add(route: RouteConfig, options: RouterOptions): void {
     const rule = compile(route, this.#rules.length, options);
     this.#rules.push(rule);
-    this.#needsHost ||= rule.host !== undefined;
+    this.#wants.add(route.match ?? {});
     this.#readsDatagrams ||= rule.udp && !isBlind(rule);
-    for (const name of rule.protocol ?? []) {
-      const facts = this.#named.get(name) ?? new Set();
-      this.#named.set(name, facts);
-      for (const fact of FACTS) if (rule[fact] !== undefined) facts.add(fact);
-    }
-  }
-
-  #takeAlpn({ routes }: Pick<ListenerConfig, "routes">): void {
-    const asked = routes.flatMap(({ match }) => match?.alpn ?? []);
-    if (asked.length > 0) this.#alpn = new AlpnSet(asked);
   }
 
   /** Whether the route of a flow may depend on its datagrams. */
@@ -249,24 +232,9 @@ export class Router {
     return this.#readsDatagrams;
   }
 
-  /** The protocol names that its routes ask for. */
-  get alpn(): AlpnSet {
-    return this.#alpn;
-  }
-
-  /**
-   * Returns the facts that are asked for by routes that name a protocol.
-   *
-   * @param protocol The protocol
-   * @returns The facts; `undefined` if no route names it
-   */
-  namedFor(protocol: string): ReadonlySet<FactName> | undefined {
-    return this.#named.get(protocol);
-  }
-
-  /** Whether a route asks for the HTTP host, so that detection has to wait for it. */
-  get needsHost(): boolean {
-    return this.#needsHost;
+  /** What its routes ask for, so that detection waits for nothing else. */
+  get wants(): Wants {
+    return this.#wants;
   }
 
   /**

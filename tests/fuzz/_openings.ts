@@ -5,7 +5,8 @@
  */
 
 import { assertEquals, fail } from "@std/assert";
-import { type Asker, type Detected, Detection } from "../../src/detect/mod.ts";
+import { type Detected, Detection, PROTOCOLS } from "../../src/detect/mod.ts";
+import { RouteWants } from "../../src/facts/wants.ts";
 import { MAX_ANSWER } from "../../src/opening/mod.ts";
 import { TLS_EXCHANGE } from "../../src/opening/postgres.ts";
 import { claimFacts, claimProtocol, claimSameFacts } from "./_claims.ts";
@@ -16,8 +17,9 @@ import { vary } from "./mutate.ts";
 /** More steps than any opening has. */
 const MAX_STEPS = 4;
 
-/** A router whose routes name every protocol, and ask for all that may lie behind. */
-const ASKS: Asker = { namedFor: () => new Set(["sni", "alpn", "ja4", "host"]) };
+/** Of a listener whose routes ask for all that may lie behind an opening. */
+const ASKS = new RouteWants();
+for (const { name } of PROTOCOLS) ASKS.add({ protocol: [name], sni: ["*"] });
 
 /**
  * Clients that send the requests of an opening, and what lies behind, cut anyhow: every step takes bytes that
@@ -55,7 +57,7 @@ const NONE = new Uint8Array(0);
 class Dialogue {
   readonly steps: string[] = [];
   found: Detected | undefined;
-  readonly #detection = new Detection("tcp", false, undefined, ASKS);
+  readonly #detection = new Detection("tcp", ASKS);
   #taken = 0;
 
   take(bytes: Uint8Array): void {

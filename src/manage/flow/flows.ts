@@ -206,7 +206,7 @@ export class Flows {
 
   /** Says what a datagram by itself is. */
   #judge(datagram: Uint8Array, host: string): Judged {
-    const detection = new Detection("udp", false, this.#listener.router.alpn);
+    const detection = new Detection("udp", this.#listener.router.wants);
     const datagrams = [datagram];
     const detected = detection.datagrams(datagrams);
     if (detected === undefined) return { detected, watch: undefined };
@@ -396,7 +396,7 @@ export class Flows {
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#steps.route(flow, known);
     } else {
-      flow.data.detection = new Detection("udp", router.needsHost, router.alpn);
+      flow.data.detection = new Detection("udp", router.wants);
       this.#steps.detect(flow);
     }
   }

@@ -115,7 +115,7 @@ function connectTarget(
     // Want of descriptors or permission says nothing of the target, nor does a session that ended.
     if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed();
     const why = address.kind === "unix" && kind === "refused"
-      ? "nobody listens at that path"
+      ? "nothing listens at that path"
       : describe(kind, error);
     return new ConnectError(`Cannot connect to target "${target.name}": ${why}`, {
       code: REASONS[kind],

@@ -78,8 +78,7 @@ export async function serve(
       const deadline = session.started + limits.timeout;
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) {
-        const { router } = listener;
-        const detection = new Detection("tcp", router.needsHost, router.alpn, router);
+        const detection = new Detection("tcp", listener.router.wants);
         // The first bytes are mostly there with the connection: no promise then, here and below.
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
@@ -133,8 +132,8 @@ export async function serve(
 
 const DETECT_MESSAGES = {
   proxy_header: "The PROXY header is missing or malformed",
-  detect_memory: "All sessions and flows together hold limits.detect_memory",
-  detect_timeout: "The client's protocol was not clear within detect.timeout",
+  detect_memory: "Sessions and flows together hold all of limits.detect_memory",
+  detect_timeout: "The client's protocol was not known within detect.timeout",
   unreadable: UNREADABLE,
   opening_timeout: "The client was silent in the dialogue that its protocol begins with",
   opening_violation: "The client broke the rules of the dialogue that its protocol begins with",
@@ -150,7 +149,7 @@ function detectError(reason: keyof typeof DETECT_MESSAGES): DetectError {
 
 /** Why a peer ends here that may send no PROXY header: none of its bytes need be read for that. */
 function untrusted({ source }: Session): Stop {
-  const message = `Only peers that proxy_protocol.trusted names may send a PROXY header; ` +
+  const message = `Only peers in proxy_protocol.trusted may send a PROXY header; ` +
     `${source.host} is not among them`;
   return new Stop("proxy_untrusted", new DetectError(message, { code: "proxy_untrusted" }));
 }

@@ -56,7 +56,7 @@ export function parseTemplate(template: string): readonly TemplatePart[] | strin
       text = "";
       parts.push({ field, quoted });
     } else if (token.length === 2) text += token[0];
-    else return `"${token}" stands alone; "${token}${token}" writes one`;
+    else return `"${token}" is alone; write "${token}${token}" for a "${token}"`;
   }
   text += template.slice(end);
   if (text !== "") parts.push(text);

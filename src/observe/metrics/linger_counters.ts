@@ -7,11 +7,11 @@
 
 /** Why a connection was reset with bytes that had not arrived. */
 export const RESET_TEXTS = {
-  limit: "A limit ended its session: `idle_timeout`, `drain_timeout` or a fault",
-  stalled: "Nothing of it arrived for 30 s after its session had ended",
-  displaced:
-    "Of all that lingered its bytes had stood still for longest, and another needed its place",
-  shutdown: "It still lingered when shunt ended",
+  limit: "Its session was ended by `idle_timeout`, `drain_timeout` or a fault",
+  stalled: "No more bytes arrived for 30 s after its session had ended",
+  displaced: "Another connection needed its place, and its bytes had been stuck for the longest " +
+    "time",
+  shutdown: "Bytes were still to be delivered when shunt ended",
 } as const;
 
 /** A key of {@linkcode RESET_TEXTS}. */

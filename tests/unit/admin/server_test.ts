@@ -112,7 +112,7 @@ Deno.test("admin server: an address in use is told with what to do", async () =>
   await assertRejects(
     () => startTestAdmin({ bind }),
     ShuntError,
-    `Cannot bind the admin address ${bind}: the address is in use; stop who listens there`,
+    `Cannot bind the admin address ${bind}: the address is in use; stop what listens there`,
   );
   holder.close();
   await assertRejects(() => startTestAdmin({ bind: "198.51.100.1:0" }), ShuntError, "none of this");

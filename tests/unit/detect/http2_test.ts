@@ -137,7 +137,7 @@ Deno.test("detect http: says why no host of HTTP/2 can be told", () => {
 });
 
 Deno.test("detect http: is certain of HTTP/2 after the preface, and waits for whole frames", () => {
-  const lacking = { kind: "need_more", certain: { version: "2" }, lacks: "host" } as const;
+  const lacking = { kind: "need_more", certain: { version: "2" }, lacks: ["host"] } as const;
   assertEquals(ask(http, PREFACE.subarray(0, 23)), { kind: "need_more", bytes: 24 });
   assertEquals(ask(http, PREFACE), { ...lacking, bytes: 24 + 9 });
   assertEquals(ask(http, START.subarray(0, 33)), { ...lacking, bytes: 24 + 15 + 9 });

@@ -220,7 +220,7 @@ Deno.test("detect http: is certain after the request line, and then lacks only t
       kind: "need_more",
       bytes: text.length + 1,
       certain,
-      lacks: "host",
+      lacks: ["host"],
     });
   assertEquals(ask(http, "GET / HTTP/1.1\r"), { kind: "need_more", bytes: 16 });
   more("GET / HTTP/1.1\r\n", { version: "1.1" });

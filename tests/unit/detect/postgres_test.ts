@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Detection, DETECTORS } from "../../../src/detect/mod.ts";
+import { NO_WANTS, RouteWants } from "../../../src/facts/wants.ts";
 import { postgres } from "../../../src/detect/postgres.ts";
 import { buildClientHello, bytesOf, concat, recordize } from "../_hello.ts";
 import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
@@ -19,10 +20,9 @@ const GSS = packet(80_877_104);
 const HELLO = recordize(buildClientHello({ sni: "a.example", alpn: ["postgresql"] }), [1000]);
 const USER = "user\0app\0database\0shop\0\0";
 
-/** A router whose routes name `postgres` and ask for `sni`. */
-const ASKS = {
-  namedFor: (protocol: string) => protocol === "postgres" ? new Set(["sni"] as const) : undefined,
-};
+/** Of a listener whose routes name `postgres` and ask for `sni`. */
+const ASKS = new RouteWants();
+ASKS.add({ protocol: ["postgres"], sni: ["a.example"] });
 
 Deno.test("detect postgres: matches psql's startup message, and not a byte earlier", () => {
   assertMatches(postgres, capture("postgres_psql_startup"), {});
@@ -77,17 +77,18 @@ Deno.test("detect postgres: nobody else takes its packets, and it takes none of 
   }
 });
 
-Deno.test("detection: a step is a plain match where no route names the protocol", () => {
-  for (
-    const asker of [undefined, { namedFor: () => undefined }, { namedFor: () => new Set<never>() }]
-  ) {
-    const detection = new Detection("tcp", true, undefined, asker);
-    assertEquals(detection.stream(SSL), { protocol: "postgres", facts: {} });
+Deno.test("detection: a step is a plain match where no route names the protocol and asks for a fact", () => {
+  const others = new RouteWants();
+  others.add({ sni: ["a.example"] });
+  others.add({ protocol: ["postgres"] });
+  others.add({ protocol: ["tls"], sni: ["a.example"] });
+  for (const wants of [NO_WANTS, others]) {
+    assertEquals(new Detection("tcp", wants).stream(SSL), { protocol: "postgres", facts: {} });
   }
 });
 
 Deno.test("detection: a step is taken where a route names the protocol and asks for what lies behind", () => {
-  const detection = new Detection("tcp", false, undefined, ASKS);
+  const detection = new Detection("tcp", ASKS);
   const gss = detection.stream(GSS);
   assertEquals([gss?.step?.name, gss?.step?.consumed], ["GSSENCRequest", 8]);
   assertEquals(gss?.step?.says, bytesOf("N"));
@@ -106,7 +107,7 @@ Deno.test("detection: a step is taken where a route names the protocol and asks 
 
 Deno.test("detection: each request is taken once, and only what may follow it", () => {
   const after = (first: Uint8Array, ...then: readonly Uint8Array[]) => {
-    const detection = new Detection("tcp", false, undefined, ASKS);
+    const detection = new Detection("tcp", ASKS);
     detection.stream(first);
     let found;
     for (const bytes of then) found = detection.stream(bytes);
@@ -122,7 +123,7 @@ Deno.test("detection: each request is taken once, and only what may follow it", 
 });
 
 Deno.test("detection: a hello that is cut short behind a step leaves the protocol's facts in doubt", () => {
-  const detection = new Detection("tcp", false, undefined, ASKS);
+  const detection = new Detection("tcp", ASKS);
   detection.stream(SSL);
   assertEquals(detection.stream(HELLO.subarray(0, 60)), undefined);
   const { protocol, facts, end } = detection.conclude("client_end");
