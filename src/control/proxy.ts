@@ -17,13 +17,13 @@ import type { Io, SocketShare } from "../io/mod.ts";
 import { bindKey, type BoundAddresses, type ListenerAddresses } from "../listen/bind.ts";
 import { Clock } from "../manage/clock.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
-import { AccessLog } from "../observe/access/log.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { LeftOut } from "../observe/access/sampler.ts";
 import { LeftOutTeller } from "../observe/log/left_out.ts";
 import type { Counters } from "../observe/metrics/counters.ts";
 import type { ProxyMeasures } from "../observe/metrics/measures.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import { makeMemory, makeSharedMemory, SharedView } from "../plane/shared.ts";
+import { makeMemory, SharedView } from "../plane/shared.ts";
 import { makeUpstreams } from "../plane/states.ts";
 import { Resolver, type ResolverOptions } from "../resolve/dns.ts";
 import type { Upstream } from "../resolve/upstream.ts";
@@ -79,8 +79,6 @@ export class Proxy implements AsyncDisposable {
   readonly #resolver: Resolver;
   readonly #clock = new Clock();
   readonly #leftOut = new LeftOutTeller();
-  /** Set where the plane is in this thread. */
-  #access: AccessLog | undefined;
   readonly #health: HealthChecks;
   readonly #descriptors: DescriptorWatch;
   readonly #memory: MemoryWatch;
@@ -120,7 +118,7 @@ export class Proxy implements AsyncDisposable {
     this.#health = new HealthChecks({ resolver: this.#resolver, now: () => clock.now });
     const maxSockets = socketAllowance();
     this.#descriptors = new DescriptorWatch(maxSockets, () => this.totals());
-    const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
+    const memory = atOnce(makeMemory(config, { workers: this.workers, maxSockets }));
     this.#shared = new SharedView(memory, 0);
     this.#counts = new ListenerCounts(config, this.#shared);
     this.#upstreams = atOnce(makeUpstreams(config, this.#shared));
@@ -154,23 +152,17 @@ export class Proxy implements AsyncDisposable {
       // So that a newer shunt can bind the same addresses while this one drains.
       reusePort: Deno.build.os === "linux" && io === undefined,
       look: { exclusive: true, own: takeOver },
+      onEnd,
+      onAccess,
+      onLeftOut: (lines: LeftOut) => this.#leftOut.add(lines),
     };
     this.#planes = this.#isLocal
-      ? new LocalPlane(this.#config, {
-        ...common,
-        io: io ?? denoIo,
-        shared: this.#shared,
-        onEnd: this.#localListener(),
-        records: () => onEnd !== undefined || onAccess !== undefined && this.#config.log.access,
-      })
+      ? new LocalPlane(this.#config, { ...common, io: io ?? denoIo, shared: this.#shared })
       : await Workers.start(this.#config, {
         ...common,
         io: this.io,
         memory: this.#shared.memory,
         inherited: this.io === "libc" ? inherited : [],
-        onEnd,
-        onAccess,
-        onLeftOut: (lines) => this.#leftOut.add(lines),
         onDeath: (worker) => this.#counts.clear(worker),
       });
     if (this.io === "libc") this.#tellUnused(inherited);
@@ -190,22 +182,6 @@ export class Proxy implements AsyncDisposable {
       if (bound.some((addresses) => addresses[transport].includes(address))) continue;
       logger.warn("No listener uses this socket from the service manager", { transport, address });
     }
-  }
-
-  #localListener(): ((record: AccessRecord) => void) | undefined {
-    const { onEnd, onAccess } = this.#options;
-    if (onAccess === undefined) return onEnd;
-    const access = new AccessLog(this.#config.log, {
-      workers: 1,
-      write: onAccess,
-      onLeftOut: (lines) => this.#leftOut.add(lines),
-    });
-    this.#access = access;
-    this.#clock.onTick((now) => access.tick(now));
-    return (record) => {
-      access.take(record);
-      onEnd?.(record);
-    };
   }
 
   /** What runs. */
@@ -318,7 +294,6 @@ export class Proxy implements AsyncDisposable {
     this.#shared = shared;
     this.#upstreams = upstreams;
     this.#config = config;
-    this.#access?.change(config.log);
     await inSlices(this.#health.watchInSteps(this.upstreams()));
     this.#descriptors.check(config);
     this.#memory.change(memoryLimit(config.limits, this.#machine));
@@ -375,7 +350,6 @@ export class Proxy implements AsyncDisposable {
 
   /** Stops what belongs to the control plane. */
   stop(): void {
-    this.#access?.flush();
     this.#leftOut.flush();
     this.#health[Symbol.dispose]();
     this.#resolver.close();

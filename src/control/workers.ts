@@ -12,14 +12,13 @@ import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
 import { bindKey, type BoundAddresses, type ListenerAddresses, type Look } from "../listen/bind.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
-import type { LeftOut } from "../observe/access/sampler.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
-import type { NameResolver } from "../resolve/dns.ts";
 import type { DrainOptions } from "../plane/messages.ts";
 import type { Planes } from "./planes.ts";
 import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
+import type { PlaneOptions } from "../plane/plane.ts";
 import type { SharedMemory } from "../plane/shared.ts";
 import { type Preparing, WorkerPlane } from "./worker_plane.ts";
 
@@ -29,19 +28,11 @@ const logger = getLogger(["shunt", "workers"]);
 const RESPAWN_MS = 100;
 
 /** What workers are given. */
-export interface WorkersOptions {
+export interface WorkersOptions extends Omit<PlaneOptions, "io" | "shared"> {
   readonly io: Io["name"];
   readonly memory: SharedMemory;
-  readonly resolver: NameResolver;
-  /** Whether others bind the same addresses. */
-  readonly reusePort: boolean;
-  /** What is looked at before the first addresses are bound. */
-  readonly look: Look;
   /** Sockets that a service manager has bound. */
   readonly inherited: readonly InheritedSocket[];
-  readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  readonly onAccess: ((lines: string) => void) | undefined;
-  readonly onLeftOut: (lines: LeftOut) => void;
   /** Is told of a worker that died. */
   readonly onDeath: (worker: number) => void;
 }
@@ -171,7 +162,7 @@ export class Workers implements Planes {
   }
 
   #spawn(worker: number, look: Look = {}): WorkerPlane {
-    const { io, reusePort, inherited, resolver, onEnd, onAccess, onLeftOut } = this.#options;
+    const { io, reusePort, inherited, onEnd, onAccess } = this.#options;
     const plane = new WorkerPlane({
       config: this.#configFor(worker, this.#running),
       memory: this.#running.memory,
@@ -183,13 +174,7 @@ export class Workers implements Planes {
       inherited: inherited.filter(({ transport }) => worker === 0 || transport === "tcp"),
       records: onEnd !== undefined,
       lines: onAccess !== undefined,
-    }, {
-      resolver,
-      onEnd,
-      onAccess,
-      onLeftOut,
-      onDeath: (error) => this.#replace(worker, error),
-    });
+    }, { ...this.#options, onDeath: (error) => this.#replace(worker, error) });
     this.#planes[worker] = plane;
     this.#given.set(plane, this.#running);
     return plane;

@@ -25,8 +25,10 @@ import { OwnEndpoints } from "../manage/flow/own_endpoints.ts";
 import { Rate } from "../manage/limits/rate.ts";
 import type { ServeParts } from "../manage/session/serve.ts";
 import { Sessions } from "../manage/session/sessions.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
+import { AccessLog } from "../observe/access/log.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { LeftOut } from "../observe/access/sampler.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import { atOnce, type Steps } from "../slices.ts";
 import { within } from "../within.ts";
@@ -39,8 +41,18 @@ import { prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
+/** What takes what a data plane reports of sessions and flows that have ended. */
+export interface EndTakers {
+  /** Gets a record of each. */
+  readonly onEnd: ((record: AccessRecord) => void) | undefined;
+  /** Gets access lines as `log` asks, one or more at once, each with its line feed. */
+  readonly onAccess: ((lines: string) => void) | undefined;
+  /** Is told of access lines that were left out. */
+  readonly onLeftOut: (lines: LeftOut) => void;
+}
+
 /** What a data plane is given. */
-export interface PlaneOptions {
+export interface PlaneOptions extends EndTakers {
   readonly io: Io;
   readonly resolver: NameResolver;
   readonly shared: SharedView;
@@ -48,10 +60,6 @@ export interface PlaneOptions {
   readonly reusePort: boolean;
   /** What is looked at before the first addresses are bound. */
   readonly look: Look;
-  /** Gets a record of each session and flow at its end. */
-  readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  /** Reports whether anybody wants such records now: making one costs 1 µs. */
-  readonly records: () => boolean;
 }
 
 /**
@@ -90,6 +98,7 @@ export class Plane {
     collect: collectGarbage,
     now: () => performance.now(),
   });
+  readonly #access: AccessLog | undefined;
   #shared: SharedView;
   #states: States | undefined;
   #ending: Promise<number> | undefined;
@@ -106,7 +115,7 @@ export class Plane {
    * @throws {ShuntError} with code `bind_failed`; nothing is left bound
    */
   constructor(config: Config, options: PlaneOptions) {
-    const { io, reusePort, resolver, shared } = options;
+    const { io, reusePort, resolver, shared, onAccess, onLeftOut } = options;
     this.#options = options;
     this.#shared = shared;
     this.#budget = shared.budget(config.limits.detect_memory);
@@ -115,8 +124,10 @@ export class Plane {
       sockets: shared.sockets().count,
     });
     this.#sessions = new Sessions((session, reason, error) => {
-      if (options.records()) this.#tell({ ...sessionRecord(session), reason, error });
+      if (this.#isTold) this.#tell({ ...sessionRecord(session), reason, error });
     }, lingering);
+    const { workers } = shared.memory;
+    this.#access = onAccess && new AccessLog(config.log, { workers, write: onAccess, onLeftOut });
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
     const serve: ServeParts = {
       ...common,
@@ -128,7 +139,7 @@ export class Plane {
     const flows: FlowParts = {
       ...common,
       onEnd: (flow, reason, error) => {
-        if (options.records()) this.#tell({ ...flowRecord(flow), reason, error });
+        if (this.#isTold) this.#tell({ ...flowRecord(flow), reason, error });
       },
       builtin: datagramBuiltins(this.clock),
       crowd: new Crowd(this.clock),
@@ -176,6 +187,7 @@ export class Plane {
       const { workers } = shared.memory;
       limitLargeBuffers(config.limits.relay_memory / workers);
       limitRests(config.limits.relay_memory / workers);
+      this.#access?.change(config.log);
       this.#states = states();
       this.addresses = addresses;
       return bindings.commit();
@@ -254,6 +266,7 @@ export class Plane {
     this.#sessions.sweep(time);
     this.#bindings.sweep(time);
     for (const { limits } of this.#states?.listeners.values() ?? []) limits.sweep();
+    this.#access?.tick(time);
     this.#shared.tick();
     if (this.#shared.pressure.collects()) this.#heap.collect();
     this.#lookAtHeap();
@@ -265,8 +278,14 @@ export class Plane {
     pressure.refuse(this.#heap.refusing, this.#heap.use);
   }
 
+  /** Whether records are wanted now: making one costs 1 µs. */
+  get #isTold(): boolean {
+    return this.#options.onEnd !== undefined || this.#access?.on === true;
+  }
+
   #tell(record: AccessRecord): void {
     try {
+      this.#access?.take(record);
       this.#options.onEnd?.(record);
     } catch (error) {
       // Whoever listens must not keep a session from ending.
@@ -303,6 +322,7 @@ export class Plane {
     for (const { socket } of this.#bindings.udp.values()) socket.close();
     this.clock[Symbol.dispose]();
     await this.#bindings.closed();
+    this.#access?.flush();
     return this.#cut;
   }
 

@@ -25,7 +25,7 @@ import {
 } from "../observe/metrics/target_counters.ts";
 import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
 import type { TargetCells } from "../resolve/upstream.ts";
-import { atOnce, type Steps } from "../slices.ts";
+import type { Steps } from "../slices.ts";
 import { formatTarget } from "../wire/address.ts";
 
 /** The buffers of one listener. */
@@ -138,20 +138,6 @@ function* mapValues<T, U>(
  * @param options How many workers there are, or the memory of the configuration before: what has the
  * same name goes on with the same numbers
  * @returns The memory; what is new in it is zero
- */
-export function makeSharedMemory(
-  config: Config,
-  options: MemoryOptions | SharedMemory,
-): SharedMemory {
-  return atOnce(makeMemory(config, options));
-}
-
-/**
- * Makes the memory for a configuration in steps.
- *
- * @param config The configuration
- * @param options As for {@linkcode makeSharedMemory}
- * @returns The memory
  */
 export function* makeMemory(
   config: Config,

@@ -7,7 +7,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { NameResolver } from "../../resolve/dns.ts";
-import type { HealthChange, HealthReport, TargetHealth } from "./health.ts";
+import type { HealthBook, HealthChange, HealthReport } from "./health.ts";
 import { HealthGroup } from "./group.ts";
 import { type Probe, type ProbeOutcome, probeTarget } from "./probe.ts";
 import { atOnce, type Steps } from "../../slices.ts";
@@ -54,9 +54,9 @@ export class HealthChecks {
   readonly #random: () => number;
   readonly #probe: Probe;
   #groups: ReadonlyMap<string, HealthGroup> = new Map();
-  #schedules: ReadonlyMap<TargetHealth, Schedule> = new Map();
+  #schedules: ReadonlyMap<HealthBook, Schedule> = new Map();
   /** Targets whose check is due, the longest waiting first. */
-  readonly #queue = new Set<TargetHealth>();
+  readonly #queue = new Set<HealthBook>();
   #running = 0;
   /** What has been said about checks that cannot be made: once is enough. */
   readonly #said = new Set<string>();
@@ -93,7 +93,7 @@ export class HealthChecks {
   *watchInSteps(upstreams: readonly Upstream[]): Steps<void> {
     const now = this.#advance(this.#options.now());
     const groups = new Map<string, HealthGroup>();
-    const schedules = new Map<TargetHealth, Schedule>();
+    const schedules = new Map<HealthBook, Schedule>();
     for (const upstream of upstreams) {
       const { name } = upstream;
       const onChange = (change: HealthChange) => log(name, change);
@@ -153,7 +153,7 @@ export class HealthChecks {
     return this.#time;
   }
 
-  #schedule({ name, config }: Upstream, book: TargetHealth, now: number): Schedule {
+  #schedule({ name, config }: Upstream, book: HealthBook, now: number): Schedule {
     const { interval } = book.config;
     const { send_proxy_protocol: version } = config;
     const header = version === "off" ? NO_HEADER : encodeOwnHeader(version);
@@ -181,7 +181,7 @@ export class HealthChecks {
     }
   }
 
-  async #check(book: TargetHealth, schedule: Schedule): Promise<void> {
+  async #check(book: HealthBook, schedule: Schedule): Promise<void> {
     const { address } = book.target;
     if (address.kind === "builtin") return;
     const { interval, probe, timeout } = book.config;
@@ -204,7 +204,7 @@ export class HealthChecks {
     this.#start();
   }
 
-  #take(outcome: ProbeOutcome, book: TargetHealth, upstream: string): void {
+  #take(outcome: ProbeOutcome, book: HealthBook, upstream: string): void {
     const now = this.#advance(this.#options.now());
     let change: HealthChange | undefined;
     switch (outcome.kind) {
@@ -223,7 +223,7 @@ export class HealthChecks {
 
   #sayHindered(
     { by, why }: Extract<ProbeOutcome, { readonly kind: "hindered" }>,
-    book: TargetHealth,
+    book: HealthBook,
     upstream: string,
   ): void {
     if (this.#said.has(by)) return;
