@@ -6,18 +6,16 @@
 
 import type { Config } from "../config/schema.ts";
 import type { SocketShare } from "../io/mod.ts";
-import type { BoundAddresses, ListenerAddresses } from "../listen/bind.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
-import type { DrainOptions } from "../plane/messages.ts";
 import { Plane } from "../plane/plane.ts";
 import { type SharedMemory, SharedView } from "../plane/shared.ts";
 import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
 
 /** All data planes of a process. */
-export interface Planes {
-  readonly addresses: ListenerAddresses;
+export interface Planes extends Pick<Plane, "addresses" | "drain" | "close"> {
   /**
    * Binds what a new configuration asks for; nothing of what runs changes.
    *
@@ -45,15 +43,6 @@ export interface Planes {
    * @returns Why not all of it could be done
    */
   steer(share: SocketShare | undefined): string | undefined | Promise<string | undefined>;
-  /**
-   * Takes nothing new, lets what runs finish, and ends.
-   *
-   * @param options How long that may take, and whether another shunt takes over
-   * @returns How many sessions and flows had to be closed
-   */
-  drain(options: DrainOptions): Promise<number>;
-  /** Ends at once. */
-  close(): Promise<void>;
 }
 
 /** A single plane in this thread. */

@@ -33,7 +33,7 @@ import { DescriptorWatch } from "./descriptor_watch.ts";
 import { HealthChecks } from "./health/checks.ts";
 import type { HealthReport } from "./health/health.ts";
 import { ListenerCounts } from "./listener_counts.ts";
-import { measureProxy } from "./measure.ts";
+import { measureUpstreams } from "./upstream_measures.ts";
 import { memoryLimit, MemoryWatch } from "./memory_watch.ts";
 import { LocalPlane, type Planes } from "./planes.ts";
 import { chooseThreads, refuseRestart, type Threads } from "./threads.ts";
@@ -166,7 +166,7 @@ export class Proxy implements AsyncDisposable {
         onDeath: (worker) => this.#counts.clear(worker),
       });
     if (this.io === "libc") this.#tellUnused(inherited);
-    this.#health.watch(this.upstreams());
+    atOnce(this.#health.watch(this.upstreams()));
     this.#clock.onTick((now) => this.#health.tick(now));
     this.#descriptors.check(this.#config);
     this.#clock.onTick((now) => this.#descriptors.tick(now));
@@ -233,15 +233,19 @@ export class Proxy implements AsyncDisposable {
 
   /** What was counted, for metrics. */
   measures(): ProxyMeasures {
-    return measureProxy({
-      config: this.#config,
-      shared: this.#shared,
-      listeners: this.#counts,
-      upstreams: this.upstreams(),
-      health: (upstream, target) => this.health(upstream, target),
+    const shared = this.#shared;
+    const { detect_memory } = this.#config.limits;
+    return {
+      listeners: this.#counts.measures(),
+      upstreams: measureUpstreams(this.#upstreams.values(), shared, this.#health),
       dns: this.#resolver,
+      detectMemory: { used: shared.budget(0).used, limit: detect_memory },
+      descriptors: { used: shared.sockets().count.total, limit: shared.memory.maxSockets },
+      lingering: shared.lingeringTotals(),
       memoryLimit: this.#memory.limit,
-    });
+      heaps: shared.pressure.heaps,
+      ticks: shared.ticks(),
+    };
   }
 
   /** Ticks of each worker's clock: those of one that hangs stand still. */
@@ -294,7 +298,7 @@ export class Proxy implements AsyncDisposable {
     this.#shared = shared;
     this.#upstreams = upstreams;
     this.#config = config;
-    await inSlices(this.#health.watchInSteps(this.upstreams()));
+    await inSlices(this.#health.watch(this.upstreams()));
     this.#descriptors.check(config);
     this.#memory.change(memoryLimit(config.limits, this.#machine));
     return changes;

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { messageOf } from "../errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
+import { messageOf } from "../errors.ts";
 import { packConfig } from "../config/packed.ts";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
@@ -48,11 +49,10 @@ interface Running {
 export class Workers implements Planes {
   readonly #options: WorkersOptions;
   readonly #planes: WorkerPlane[] = [];
-  readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   #running: Running;
   /** What each was given last. */
   readonly #given = new WeakMap<WorkerPlane, Running>();
-  #ending = false;
+  readonly #ending = new AbortController();
 
   private constructor(config: Config, options: WorkersOptions) {
     this.#running = { config, memory: options.memory, addresses: {} };
@@ -145,20 +145,14 @@ export class Workers implements Planes {
   }
 
   async drain(options: DrainOptions): Promise<number> {
-    this.#stopRespawning();
+    this.#ending.abort();
     const rests = await Promise.all(this.#planes.map((plane) => plane.drain(options)));
     return rests.reduce((sum, rest) => sum + rest, 0);
   }
 
   async close(): Promise<void> {
-    this.#stopRespawning();
+    this.#ending.abort();
     await Promise.all(this.#planes.map((plane) => plane.close()));
-  }
-
-  #stopRespawning(): void {
-    this.#ending = true;
-    for (const timer of this.#respawns) clearTimeout(timer);
-    this.#respawns.clear();
   }
 
   #spawn(worker: number, look: Look = {}): WorkerPlane {
@@ -204,20 +198,20 @@ export class Workers implements Planes {
 
   #replace(worker: number, error: string): void {
     this.#options.onDeath(worker);
-    if (this.#ending || Object.keys(this.addresses).length === 0) return;
+    const { signal } = this.#ending;
+    if (signal.aborted || Object.keys(this.addresses).length === 0) return;
     logger.error("A worker died and is replaced", { worker, error });
-    const timer = setTimeout(() => {
-      this.#respawns.delete(timer);
-      this.#respawn(worker).catch((failure) => this.#replace(worker, messageOf(failure)));
-    }, RESPAWN_MS);
-    this.#respawns.add(timer);
+    delay(RESPAWN_MS, undefined, { signal }).then(
+      () => this.#respawn(worker).catch((failure) => this.#replace(worker, messageOf(failure))),
+      () => {},
+    );
   }
 
   async #respawn(worker: number): Promise<void> {
     for (;;) {
       const plane = this.#spawn(worker);
       await plane.start();
-      if (this.#given.get(plane) === this.#running || this.#ending) return;
+      if (this.#given.get(plane) === this.#running || this.#ending.signal.aborted) return;
       // A reload came while it started, and passed it by.
       await plane.close();
     }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
 import { connectBuiltin } from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
@@ -102,8 +103,8 @@ export class Plane {
   #shared: SharedView;
   #states: States | undefined;
   #ending: Promise<number> | undefined;
-  /** Ends the wait of a hand-over. */
-  #hurry: (() => void) | undefined;
+  /** Ends the waits of a hand-over. */
+  readonly #closing = new AbortController();
   /** Sessions and flows that had to be closed. */
   #cut = 0;
 
@@ -257,7 +258,7 @@ export class Plane {
   async close(): Promise<void> {
     const draining = this.#ending;
     this.#ending ??= this.#end({ timeoutMs: 0, handOver: false });
-    this.#hurry?.();
+    this.#closing.abort();
     if (draining !== undefined) this.#endAll();
     await this.#ending;
   }
@@ -327,14 +328,8 @@ export class Plane {
   }
 
   /** Waits, unless all is closed meanwhile. */
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#hurry = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  async #wait(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
   #endAll(): void {

@@ -264,18 +264,6 @@ export class SharedView {
     return new Counters(sumRows(counters, workers), sumRows(matches, workers));
   }
 
-  /** Sessions and flows of all listeners in all workers, as of now. */
-  active(): { readonly sessions: number; readonly flows: number } {
-    let sessions = 0;
-    let flows = 0;
-    for (const listener of Object.keys(this.memory.listeners)) {
-      const totals = this.totals(listener);
-      sessions += totals.sessionsActive;
-      flows += totals.flowsActive;
-    }
-    return { sessions, flows };
-  }
-
   /** The counts behind a listener's limits, by its name. */
   listenerCounts(listener: string): Pick<TargetCells, "sessions" | "flows"> {
     return this.#pair(this.memory.listeners[listener]!.counts);

@@ -10,7 +10,7 @@ import type { NameResolver } from "../../resolve/dns.ts";
 import type { HealthBook, HealthChange, HealthReport } from "./health.ts";
 import { HealthGroup } from "./group.ts";
 import { type Probe, type ProbeOutcome, probeTarget } from "./probe.ts";
-import { atOnce, type Steps } from "../../slices.ts";
+import type { Steps } from "../../slices.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { encodeOwnHeader } from "../../wire/proxy_protocol.ts";
 
@@ -76,21 +76,13 @@ export class HealthChecks {
   }
 
   /**
-   * Takes the upstreams of a configuration, at start and after each reload. What is known of a target
-   * stays with its name and its upstream's; one that nothing watches any more is back.
+   * Takes the upstreams of a configuration, at start and after each reload; it goes on with those before
+   * until its last step. What is known of a target stays with its name and its upstream's; one that nothing
+   * watches any more is back.
    *
    * @param upstreams All upstreams
    */
-  watch(upstreams: readonly Upstream[]): void {
-    atOnce(this.watchInSteps(upstreams));
-  }
-
-  /**
-   * Takes the upstreams of a configuration in steps; it goes on with those before until the last.
-   *
-   * @param upstreams All upstreams
-   */
-  *watchInSteps(upstreams: readonly Upstream[]): Steps<void> {
+  *watch(upstreams: readonly Upstream[]): Steps<void> {
     const now = this.#advance(this.#options.now());
     const groups = new Map<string, HealthGroup>();
     const schedules = new Map<HealthBook, Schedule>();
