@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DETECTORS } from "../../src/detect/mod.ts";
 import { hostName } from "../../src/wire/host_name.ts";
 import { hostOf } from "../../src/wire/authority.ts";
 import { parseProxyHeader } from "../../src/wire/proxy_protocol.ts";
@@ -16,6 +17,7 @@ import {
   prefixed,
   recordize,
 } from "../../tests/unit/_hello.ts";
+import { vectorsOf } from "../../tests/unit/detect/_vectors.ts";
 import { buildInitial, encodeVarint, MIN_DATAGRAM } from "../../tests/unit/_quic.ts";
 import { type Feed, flow, needing, stream, type Worst } from "./feed.ts";
 
@@ -180,8 +182,18 @@ const SMALL: readonly Worst[] = [
   ...streams("socks5", { "many methods": repeated("\x05\xff\0", "\0") }),
 ].map((one) => ({ ...one, cap: 512 }));
 
+/** A startup message whose parameters are as short as can be. */
+function startup(size: number): Uint8Array {
+  const length = Math.min(size, 10_004);
+  const bytes = new Uint8Array(length);
+  bytes.set([0, 0, length >> 8, length & 255, 0, 3]);
+  for (let at = 8; at < length - 4; at += 3) bytes[at] = 0x61;
+  return bytes;
+}
+
 const OTHERS: readonly Worst[] = [
   ...SMALL,
+  ...streams("postgres", { "many parameters": startup }).map((one) => ({ ...one, cap: 10_004 })),
   ...streams("ssh", {
     "a long version": repeated("SSH-2.0-", "x"),
     "digits": repeated("SSH-1.9", "9"),
@@ -335,12 +347,22 @@ const PARSERS: readonly Worst[] = [
     ),
 ];
 
+const NAMED: readonly Worst[] = [...HELLOS, ...HTTP1, ...HTTP2, ...OTHERS, ...FLOWS, ...PARSERS];
+
+/** Of protocols that are not named above: what their clients send, over and over. */
+const UNNAMED: readonly Worst[] = DETECTORS
+  .filter((detector) => NAMED.every(({ parser }) => parser !== detector.name))
+  .flatMap((detector) =>
+    vectorsOf(detector).map((vector) => ({ ...vector, parser: detector.name }))
+  )
+  .flatMap(({ parser, name, transport, parts: [first] }) =>
+    transport === "tcp"
+      ? streams(parser, {
+        [name]: repeated(first!, first!),
+        [`${name} that ends in zeros`]: repeated(first!.subarray(0, -1), "\0"),
+      })
+      : flows(parser, { [name]: (size) => datagrams(size, () => first!) })
+  );
+
 /** All of them. */
-export const WORST: readonly Worst[] = [
-  ...HELLOS,
-  ...HTTP1,
-  ...HTTP2,
-  ...OTHERS,
-  ...FLOWS,
-  ...PARSERS,
-];
+export const WORST: readonly Worst[] = [...NAMED, ...UNNAMED];

@@ -1,5 +1,5 @@
 /**
- * THE TABLE of the admin API: every operation, from which routes and the OpenAPI document are made.
+ * THE TABLE of the admin API: every operation. Routes and the OpenAPI document are made from it.
  *
  * @module
  */
@@ -36,7 +36,7 @@ function text(body: string, status = 200): Response {
   return new Response(body, { status, headers: { "Content-Type": TEXT } });
 }
 
-/** What runs, with targets as the configuration spells them. */
+/** The running configuration, with targets written as in the file. */
 function runningConfig({ proxy: { config } }: Control): Record<string, unknown> {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
     const targets = upstream.targets.map((target) => ({

@@ -1,6 +1,6 @@
 /**
- * The admin address: binds it, guards it, changes it at a reload. Knows addresses and the life of a
- * server, nothing of what is asked.
+ * The admin address: binds it, protects it, changes it at a reload. Knows addresses and the life of a
+ * server, nothing of the requests' meaning.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { readToken } from "./token.ts";
 
 const logger = getLogger(["shunt", "admin"]);
 
-/** Answered before all else: what says "no" too late has shunt restarted or taken out. */
+/** Answered before all others: a late "no" gets shunt restarted or taken out of service. */
 const URGENT_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
 /** One bound address with its server. */
@@ -35,9 +35,9 @@ interface Running {
 /**
  * Starts the admin address.
  *
- * @param config The configuration's admin part; null starts nothing, until a reload asks for it
- * @param control What runs
- * @param options Whether the address may be another shunt's still, which this one takes over from
+ * @param config The configuration's admin part; null starts nothing until a reload sets it
+ * @param control The running shunt
+ * @param options Whether another shunt may still have the address, which this one takes over from
  * @returns The admin address
  * @throws {ShuntError} with code `bad_token_file` or `bind_failed`
  */
@@ -54,7 +54,7 @@ export async function startAdmin(
 /** A running admin address; {@linkcode startAdmin} starts one. */
 export class Admin implements AsyncDisposable, AdminMeasures {
   readonly #api: Api;
-  /** Of the first address; those of later ones are nobody's. */
+  /** Holds for the first address only; no other shunt has later ones. */
   #takeOver: boolean;
   #running: Running | undefined;
   readonly #closing = new Set<Promise<void>>();
@@ -69,7 +69,7 @@ export class Admin implements AsyncDisposable, AdminMeasures {
     this.#takeOver = takeOver;
   }
 
-  /** `IP:PORT` with the real port, `unix:PATH`, or null where the admin address is off. */
+  /** `IP:PORT` with the real port, `unix:PATH`, or null if the admin address is off. */
   get address(): string | null {
     return this.#running?.bound.address ?? null;
   }
@@ -79,17 +79,16 @@ export class Admin implements AsyncDisposable, AdminMeasures {
     return this.#displaced.counts;
   }
 
-  /** Connections that there are. */
+  /** Number of connections. */
   get connections(): number {
     return this.#running?.server.size ?? 0;
   }
 
   /**
-   * Makes another configuration ready: reads its token, binds its address where that is another.
+   * Prepares a new configuration: reads its token, and binds its address if it has changed.
    *
    * @param config The configuration's admin part
-   * @returns What takes it or gives it up. The connections of an address that is left may finish what they
-   * asked.
+   * @returns The prepared change. Connections of an address that is given up may finish their requests
    * @throws {ShuntError} with code `bad_token_file` or `bind_failed`; nothing has changed
    */
   async prepare(config: AdminConfig | null): Promise<Prepared<void, Promise<void>>> {
@@ -135,7 +134,7 @@ export class Admin implements AsyncDisposable, AdminMeasures {
     this.#closing.add(done);
   }
 
-  /** Closes the address; answers under way get a second. */
+  /** Closes the address. Pending answers get a second. */
   async close(): Promise<void> {
     if (this.#running !== undefined) this.#leave(this.#running);
     this.#running = undefined;

@@ -1,5 +1,5 @@
 /**
- * Sums up what runs. Knows fields, not who asks.
+ * Summarizes the running shunt. Knows fields, not the clients.
  *
  * @module
  */
@@ -26,11 +26,7 @@ function countersOf(counters: Counters): CountersAnswer {
   };
 }
 
-/**
- * Tells of the process itself.
- *
- * @param control What runs
- */
+/** Returns the fields of the process itself. */
 export function processOf(control: Control) {
   return {
     version: project.version,
@@ -44,11 +40,10 @@ export function processOf(control: Control) {
 }
 
 /**
- * Sums up what runs.
+ * Returns the answer of `GET /api/status`.
  *
- * @param control What runs
+ * @param control The running shunt
  * @param address The admin address
- * @returns The answer of `GET /api/status`
  */
 export function statusOf(control: Control, address: string): z.output<typeof StatusSchema> {
   const { proxy } = control;

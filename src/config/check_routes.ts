@@ -19,7 +19,7 @@ import type { MatchConfig, Transport } from "./schema.ts";
 
 const FACT_NAMES = ["sni", "alpn", "ja4", "host"] as const;
 /** What a JA4 fingerprint begins with, by the protocol that its hello came by. */
-const JA4_CARRIERS: Readonly<Record<string, Carrier>> = { tls: "t", quic: "q" };
+const JA4_CARRIERS: Readonly<Record<string, Carrier>> = { tls: "t", quic: "q", postgres: "t" };
 
 /** What the routes of one listener are judged by. */
 interface World {
@@ -51,7 +51,10 @@ export function checkRoutes(
   const world: World = {
     transports,
     closes: detect?.on_timeout === "close",
-    protocols: [...protocols, ...PSEUDO_PROTOCOLS],
+    protocols: [
+      ...protocols.map((known) => isHeld(known, listener) ? known : { ...known, facts: [] }),
+      ...PSEUDO_PROTOCOLS,
+    ],
   };
   const cells = new Map<string, ReadonlySet<string>>();
   const routes = listener.routes.map((route) => {
@@ -78,6 +81,14 @@ export function checkRoutes(
     else reportHidden(route, { report, hiders });
     return new Set([...taker.cells].map((cell) => cell.split("/")[0] as Transport));
   });
+}
+
+/** Whether a protocol has its facts here: some lie behind a dialogue, which a route has to ask for by name. */
+function isHeld({ name, behind, facts }: ProtocolInfo, { routes }: DraftListener): boolean {
+  return !behind ||
+    routes.some(({ match = {} }) =>
+      match.protocol?.includes(name) && facts.some((fact) => match[fact] !== undefined)
+    );
 }
 
 function isEmptyMatch({ match }: DraftRoute): boolean {

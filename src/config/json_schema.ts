@@ -16,6 +16,8 @@ export interface ProtocolInfo {
   readonly transports: readonly ("tcp" | "udp")[];
   /** The conditions beside `protocol` and `source` that it can meet. */
   readonly facts: readonly ("sni" | "alpn" | "ja4" | "host")[];
+  /** Whether it meets those only if a route names it and asks for one of them. */
+  readonly behind?: boolean;
 }
 
 /** What `match: { protocol }` may be beside the protocols that shunt detects. */

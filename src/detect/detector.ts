@@ -1,10 +1,32 @@
 /**
- * What a detector is: a pure function from the first bytes to a verdict. A detector never awaits,
- * throws, consumes, logs or allocates without bound.
+ * What a detector is: a pure function from a client's first bytes to a verdict.
+ *
+ * Every detector keeps these rules. `tests/unit/detect/contract_test.ts` checks them, by their numbers,
+ * for each one in the registry, with bytes that its clients sent (`tests/testdata/NAME*.hex`), whole, cut
+ * and damaged.
+ *
+ * 1. It answers whatever the bytes are: it never throws, awaits or logs.
+ * 2. It looks at the bytes given to it and at nothing else. It changes none, and what lies behind
+ *    their end in memory does not matter.
+ * 3. `need_more` asks for more bytes than there are.
+ * 4. It does not match with fewer bytes than it asked for, because the registry asks again only when
+ *    they are there. While a stream still leads to a match, the number that it asks for never shrinks, and
+ *    never exceeds what the match takes: a client that has sent all of it would wait for ever.
+ * 5. `match` and `no_match` are final: bytes that follow change nothing, also no fact. Only `certain`
+ *    may be taken back.
+ * 6. The answer depends on the bytes alone: not on how they were cut, on how often it was asked or on what
+ *    others sent. `session` answers as `tcp` does, and an array of datagrams that grew as a new one does.
+ * 7. What it returns is bounded: facts are numbers, texts and lists of texts of 1,024 characters in all
+ *    and no views of the bytes, and of those that a route can ask for only the ones in `facts`.
+ * 8. Work grows with the bytes, not with the pieces: a client that sends byte by byte has it asked
+ *    512 times at the most, unless it remembers what it has looked at (`session`).
+ * 9. It takes nothing that another protocol's client sends, whole or cut anywhere. If two can take the
+ *    same bytes, the comment at `DETECTORS` in `mod.ts` says which one comes first, and why.
  *
  * @module
  */
 
+import type { Exchange } from "../opening/mod.ts";
 import type { AlpnSet } from "../wire/alpn.ts";
 import type { FactName, Facts } from "../facts/mod.ts";
 import type { DetectEnd } from "./ends.ts";
@@ -21,6 +43,8 @@ export type Verdict =
      * `bad_name` only the name is in doubt, else all of {@linkcode Detector.facts} are.
      */
     readonly end?: DetectEnd;
+    /** Set if more can be learnt by a dialogue; see {@linkcode Step}. */
+    readonly step?: Step;
   }
   | {
     readonly kind: "need_more";
@@ -38,6 +62,24 @@ export type Verdict =
 
 /** The answer "this is not my protocol", shared so that saying no costs nothing. */
 export const NO_MATCH: Verdict = Object.freeze({ kind: "no_match" });
+
+/**
+ * One step of an opening: what has to be said before what decides comes. A step that is not worth it (no route
+ * names the protocol and asks for a fact that lies behind) is not taken, and the match stands as it is.
+ * `opening/mod.ts` has the whole contract.
+ */
+export interface Step {
+  /** What it answers, as people call it: `SSLRequest`. */
+  readonly name: string;
+  /** Bytes, from the first on, that it takes: what the target has to hear of them is in {@linkcode target}. */
+  readonly consumed: number;
+  /** What the client must hear. If it is not empty, nothing may have come after the bytes taken. */
+  readonly says: Uint8Array;
+  /** The detectors that judge what follows; the protocol stays. If none knows it, the session ends. */
+  readonly then: readonly Detector[];
+  /** What each target has to hear and answer for it. */
+  readonly target: readonly Exchange[];
+}
 
 /** Judges the first bytes of one session, and remembers what it has looked at. */
 export interface StreamJudge {
@@ -57,7 +99,7 @@ export interface StreamJudge {
  * - `more`: it begins nothing, but a {@linkcode Watch} has to see it
  * - `nothing`: neither
  */
-export type Opening = "connection" | "more" | "nothing";
+export type Opens = "connection" | "more" | "nothing";
 
 /** Holds what a client sends later against what its first datagrams told. */
 export interface Watch {
@@ -89,6 +131,8 @@ export interface Detector {
   readonly name: string;
   /** What it can learn for a route to ask for; nothing unless given. */
   readonly facts?: readonly FactName[];
+  /** Set if those lie behind a {@linkcode Step}: only a route that names the protocol has them learnt. */
+  readonly behind?: true;
   /**
    * Judges the first bytes of a TCP session.
    *
@@ -114,7 +158,7 @@ export interface Detector {
    *
    * @param datagram A datagram of a client's
    */
-  readonly opens?: (datagram: Uint8Array) => Opening;
+  readonly opens?: (datagram: Uint8Array) => Opens;
   /**
    * Hands out what later datagrams of a flow are held against, once; `undefined` if there is nothing.
    *

@@ -20,7 +20,7 @@ import {
 import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
 import { type FlowParts, Flows } from "../manage/flow/flows.ts";
 import { serve, type ServeParts } from "../manage/session/serve.ts";
-import type { ListenerState } from "../manage/session/session.ts";
+import type { ListenerState } from "../manage/listener_state.ts";
 import type { Prepared } from "../prepared.ts";
 import type { Steps } from "../slices.ts";
 

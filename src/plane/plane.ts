@@ -20,9 +20,10 @@ import type { Budget } from "../manage/limits/budget.ts";
 import { Clock } from "../manage/clock.ts";
 import { Crowd } from "../manage/flow/crowd.ts";
 import { HeapGuard } from "../manage/limits/memory_guard.ts";
-import { flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
+import { helloInfo, recordOf } from "../manage/describe.ts";
 import { type FlowParts, OPENINGS_PER_SECOND } from "../manage/flow/flows.ts";
 import { OwnEndpoints } from "../manage/flow/own_endpoints.ts";
+import type { LifeEnd } from "../manage/life.ts";
 import { Rate } from "../manage/limits/rate.ts";
 import type { ServeParts } from "../manage/session/serve.ts";
 import { Sessions } from "../manage/session/sessions.ts";
@@ -124,9 +125,10 @@ export class Plane {
       limits: lingerLimits(shared.memory),
       sockets: shared.sockets().count,
     });
-    this.#sessions = new Sessions((session, reason, error) => {
-      if (this.#isTold) this.#tell({ ...sessionRecord(session), reason, error });
-    }, lingering);
+    const onEnd: LifeEnd = (life, reason, error) => {
+      if (this.#isTold) this.#tell({ ...recordOf(life), reason, error });
+    };
+    this.#sessions = new Sessions(onEnd, lingering);
     const { workers } = shared.memory;
     this.#access = onAccess && new AccessLog(config.log, { workers, write: onAccess, onLeftOut });
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
@@ -134,14 +136,12 @@ export class Plane {
       ...common,
       sessions: this.#sessions,
       lingering,
-      end: this.#sessions.end.bind(this.#sessions),
-      builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
+      end: (session, reason, error) => this.#sessions.end(session, reason, error),
+      builtin: (session, name) => connectBuiltin(name, helloInfo(session)),
     };
     const flows: FlowParts = {
       ...common,
-      onEnd: (flow, reason, error) => {
-        if (this.#isTold) this.#tell({ ...flowRecord(flow), reason, error });
-      },
+      onEnd,
       builtin: datagramBuiltins(this.clock),
       crowd: new Crowd(this.clock),
       own: new OwnEndpoints(() => this.clock.now),
@@ -206,12 +206,12 @@ export class Plane {
   }
 
   *#liveSessions(): Generator<LiveRecord> {
-    for (const session of this.#sessions.live) yield sessionRecord(session);
+    for (const session of this.#sessions.live) yield recordOf(session);
   }
 
   *#liveFlows(): Generator<LiveRecord> {
     for (const flows of this.#bindings.flows()) {
-      for (const flow of flows.live) yield flowRecord(flow);
+      for (const flow of flows.live) yield recordOf(flow.data);
     }
   }
 

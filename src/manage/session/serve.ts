@@ -5,13 +5,13 @@
  * @module
  */
 
-import { type Detected, Detection, SILENT } from "../../detect/mod.ts";
+import { type Detected, Detection, SILENT, UNKNOWN } from "../../detect/mod.ts";
+import type { Step } from "../../detect/detector.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
 import type { Stream } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import type { Seen } from "../../resolve/router.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { parseProxyHeader } from "../../wire/proxy_protocol.ts";
 import type { Budget } from "../limits/budget.ts";
@@ -19,10 +19,11 @@ import type { Clock } from "../clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
 import { limitError } from "../limits/limits.ts";
-import { sessionPreface } from "./preface.ts";
+import { openingOf, takeStep } from "./opening.ts";
 import { startRelay } from "./relay.ts";
-import { closesUnreadable, UNREADABLE } from "../unreadable.ts";
-import type { ListenerState, Session } from "./session.ts";
+import type { ListenerState } from "../listener_state.ts";
+import { UNREADABLE } from "../unreadable.ts";
+import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Idle time of a session whose upstream sets none: 1 h. */
@@ -66,7 +67,6 @@ export async function serve(
   const session = sessions.open(listener, client);
   if (session === undefined) return;
   const { detect: limits, proxy_protocol } = listener.config;
-  const counters = listener.counters.sessions;
   let head: Head | undefined;
   try {
     const { proxied } = session;
@@ -81,11 +81,15 @@ export async function serve(
         // The first bytes are mostly there with the connection: no promise then, here and below.
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
+        while (session.detected.step !== undefined) {
+          await answer(session, head, session.detected.step, deadline);
+          session.detected = detectNow(session, head, detection) ??
+            await detect(session, { head, detection, deadline });
+          if (session.detected.protocol === UNKNOWN.protocol) throw detectStop("opening_violation");
+        }
       }
-      session.detectMs = performance.now() - session.started;
-      counters.detectSeconds.observe(session.detectMs / 1000);
+      session.endDetection();
     }
-    counters.detect(session.detected?.protocol);
     const connecting = connect(session, parts);
     const connected = connecting instanceof Promise ? await connecting : connecting;
     if (session.ended) {
@@ -95,14 +99,15 @@ export async function serve(
     const server = withFaults(session, connected, parts);
     session.server = server;
     session.idleMs = session.upstream?.config.idle_timeout ?? IDLE_MS;
-    session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
-    session.upstream?.times.tcp.observe(session.connectMs / 1000);
-    session.target?.totals.addSession();
+    session.connected();
+    if (session.unsaid.length > 0) {
+      head ??= new Head(client, limits.max_bytes, parts.budget);
+      head.prepend(session.unsaid);
+    }
     const relayed = head;
     head = undefined;
     startRelay(session, server, {
       io: parts.io,
-      preface: sessionPreface(session),
       head: relayed,
       clock,
       end: parts.end,
@@ -125,6 +130,8 @@ const DETECT_MESSAGES = {
   detect_memory: "Sessions and flows together hold all of limits.detect_memory",
   detect_timeout: "The client's protocol was not known within detect.timeout",
   unreadable: UNREADABLE,
+  opening_timeout: "The client was silent in the dialogue that its protocol begins with",
+  opening_violation: "The client broke the rules of the dialogue that its protocol begins with",
 } as const;
 
 function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
@@ -205,6 +212,17 @@ function charge(session: Session): void {
   session.chargedTo = session.source.host;
 }
 
+/** Takes a step of the client's, and says what it waits for. */
+async function answer(session: Session, head: Head, step: Step, deadline: number): Promise<void> {
+  let failure: "opening_violation" | "opening_timeout" | undefined;
+  try {
+    failure = await takeStep(session, head, step, deadline);
+  } catch (error) {
+    throw new Stop("client_reset", error);
+  }
+  if (failure !== undefined) throw detectStop(failure);
+}
+
 /** Detects by what is there already. */
 function detectNow(session: Session, head: Head, detection: Detection): Detected | undefined {
   // Behind a PROXY header there may be bytes.
@@ -234,7 +252,7 @@ async function detect(
 
 /** Reports what is detected after an arrival; `undefined` where it takes more. */
 function judge(
-  { listener: { config } }: Session,
+  { listener: { config }, detected }: Session,
   head: Head,
   { detection, arrival }: { readonly detection: Detection; readonly arrival: Arrival },
 ): Detected | undefined {
@@ -250,6 +268,8 @@ function judge(
     case "full":
       return detection.conclude("max_bytes");
     case "deadline":
+      // Something was said to the client, and it has not gone on.
+      if (detected !== undefined) throw detectStop("opening_timeout");
       if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
       return head.length === 0 ? SILENT : detection.conclude("deadline");
   }
@@ -257,24 +277,13 @@ function judge(
 
 /** Routes a session and connects it to a target. */
 function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> {
-  const { listener, detected, source } = session;
-  const seen: Seen = {
-    transport: "tcp",
-    protocol: detected?.protocol ?? "",
-    source: source.host,
-    ...detected?.facts,
-  };
-  if (detected?.end !== undefined) {
-    listener.counters.sessions.endDetection(detected.end);
-    if (closesUnreadable(listener, detected, seen)) throw detectStop("unreadable");
-  }
-  const route = listener.router.match(seen);
-  if (route === undefined) throw new Stop("no_route");
-  session.route = route;
-  listener.counters.sessions.match(route.index);
-  const upstream = listener.upstreams.get(route.upstream);
+  const stop = session.findRoute(session.seen);
+  if (stop === "unreadable") throw detectStop(stop);
+  if (stop !== undefined) throw new Stop(stop);
+  const upstream = session.listener.upstreams.get(session.route!.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
+  session.opening = openingOf(session);
   return connectUpstream(session, upstream, parts);
 }
 
