@@ -14,6 +14,9 @@ import { type SharedMemory, SharedView } from "../plane/shared.ts";
 import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
 
+/** A configuration that all planes have ready. */
+export type PreparedPlanes = Prepared<Promise<void>>;
+
 /** All data planes of a process. */
 export interface Planes extends Pick<Plane, "addresses" | "drain" | "close"> {
   /**
@@ -25,11 +28,7 @@ export interface Planes extends Pick<Plane, "addresses" | "drain" | "close"> {
    * @returns What makes it the configuration that new sessions and flows meet
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(
-    config: Config,
-    memory: SharedMemory,
-    own: BoundAddresses,
-  ): Promise<Prepared<Promise<void>>>;
+  prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<PreparedPlanes>;
   /**
    * Lists what lives.
    *
@@ -51,7 +50,7 @@ export class LocalPlane extends Plane implements Planes {
     config: Config,
     memory: SharedMemory,
     own: BoundAddresses,
-  ): Promise<Prepared<Promise<void>>> {
+  ): Promise<PreparedPlanes> {
     const look = { exclusive: true, own };
     const steps = this.prepareInSteps(config, new SharedView(memory, 0), look);
     const prepared = await inSlices(steps, () => this.ending);

@@ -17,17 +17,18 @@ import type { Io, SocketShare } from "../io/mod.ts";
 import { bindKey, type BoundAddresses, type ListenerAddresses } from "../listen/bind.ts";
 import { Clock } from "../manage/clock.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
 import type { LeftOut } from "../observe/access/sampler.ts";
 import { LeftOutTeller } from "../observe/log/left_out.ts";
 import type { Counters } from "../observe/metrics/counters.ts";
 import type { ProxyMeasures } from "../observe/metrics/measures.ts";
 import type { DrainOptions } from "../plane/messages.ts";
+import type { EndTakers } from "../plane/plane.ts";
 import { makeMemory, SharedView } from "../plane/shared.ts";
 import { makeUpstreams } from "../plane/states.ts";
 import { Resolver, type ResolverOptions } from "../resolve/dns.ts";
 import type { Upstream } from "../resolve/upstream.ts";
-import { atOnce, inSlices } from "../slices.ts";
+import { atOnce, inSlices, type Steps } from "../slices.ts";
 import { keepPorts, OwnAddresses } from "./addresses.ts";
 import { DescriptorWatch } from "./descriptor_watch.ts";
 import { HealthChecks } from "./health/checks.ts";
@@ -42,18 +43,11 @@ import { Workers } from "./workers.ts";
 const logger = getLogger(["shunt", "proxy"]);
 
 /** Options of {@linkcode startProxy}. */
-export interface ProxyOptions {
+export interface ProxyOptions extends Partial<Pick<EndTakers, "onEnd" | "onAccess">> {
   /** Sockets to use in this thread, whatever the configuration says of `io` and `workers`. */
   readonly io?: Io;
   /** How names are resolved; by the system's name servers unless given. */
   readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
-  /** Gets a record of each session and flow at its end. */
-  readonly onEnd?: ((record: AccessRecord) => void) | undefined;
-  /**
-   * Gets access lines as `log` asks, one or more at once, each with its line feed; none while
-   * `log.access` is `false`.
-   */
-  readonly onAccess?: (lines: string) => void;
   /** What another process has bound, from which this one takes over: the same may be bound beside it. */
   readonly takeOver?: BoundAddresses | undefined;
   /** Sockets that a service manager has bound; libc sockets alone can use them. */
@@ -104,7 +98,7 @@ export class Proxy implements AsyncDisposable {
     this.io = threads.io;
     this.workers = threads.workers;
     const current = () => this.#config.dns;
-    const clock = this.#clock;
+    const now = () => this.#clock.now;
     this.#resolver = new Resolver({
       ...options.dns,
       get minTtl() {
@@ -113,9 +107,9 @@ export class Proxy implements AsyncDisposable {
       get maxTtl() {
         return current().max_ttl;
       },
-      now: () => clock.now,
+      now,
     });
-    this.#health = new HealthChecks({ resolver: this.#resolver, now: () => clock.now });
+    this.#health = new HealthChecks({ resolver: this.#resolver, now });
     const maxSockets = socketAllowance();
     this.#descriptors = new DescriptorWatch(maxSockets, () => this.totals());
     const memory = atOnce(makeMemory(config, { workers: this.workers, maxSockets }));
@@ -140,12 +134,10 @@ export class Proxy implements AsyncDisposable {
   async start(): Promise<void> {
     const { io, takeOver, inherited = [], onEnd, onAccess } = this.#options;
     if (inherited.length > 0 && this.io === "deno") {
-      logger.warn(
-        "Deno's sockets cannot use sockets from the service manager; libc's can",
-        {
-          sockets: inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`),
-        },
-      );
+      const sockets = inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`);
+      logger.warn("Deno's sockets cannot use sockets from the service manager; libc's can", {
+        sockets,
+      });
     }
     const common = {
       resolver: this.#resolver,
@@ -166,13 +158,17 @@ export class Proxy implements AsyncDisposable {
         onDeath: (worker) => this.#counts.clear(worker),
       });
     if (this.io === "libc") this.#tellUnused(inherited);
-    atOnce(this.#health.watch(this.upstreams()));
-    this.#clock.onTick((now) => this.#health.tick(now));
+    atOnce(this.#watch());
+    for (const one of [this.#health, this.#descriptors, this.#memory, this.#leftOut]) {
+      this.#clock.onTick((now) => one.tick(now));
+    }
+  }
+
+  /** Has health, descriptors and memory be watched as the configuration asks. */
+  *#watch(): Steps<void> {
+    yield* this.#health.watch(this.upstreams());
     this.#descriptors.check(this.#config);
-    this.#clock.onTick((now) => this.#descriptors.tick(now));
     this.#memory.change(memoryLimit(this.#config.limits, this.#machine));
-    this.#clock.onTick((now) => this.#memory.tick(now));
-    this.#clock.onTick((now) => this.#leftOut.tick(now));
   }
 
   #tellUnused(inherited: readonly InheritedSocket[]): void {
@@ -298,9 +294,7 @@ export class Proxy implements AsyncDisposable {
     this.#shared = shared;
     this.#upstreams = upstreams;
     this.#config = config;
-    await inSlices(this.#health.watch(this.upstreams()));
-    this.#descriptors.check(config);
-    this.#memory.change(memoryLimit(config.limits, this.#machine));
+    await inSlices(this.#watch());
     return changes;
   }
 

@@ -16,8 +16,7 @@ import { bindKey, type BoundAddresses, type ListenerAddresses, type Look } from 
 import type { LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import type { Planes } from "./planes.ts";
-import type { Prepared } from "../prepared.ts";
+import type { Planes, PreparedPlanes } from "./planes.ts";
 import { inSlices } from "../slices.ts";
 import type { PlaneOptions } from "../plane/plane.ts";
 import type { SharedMemory } from "../plane/shared.ts";
@@ -93,7 +92,7 @@ export class Workers implements Planes {
     config: Config,
     memory: SharedMemory,
     own: BoundAddresses,
-  ): Promise<Prepared<Promise<void>>> {
+  ): Promise<PreparedPlanes> {
     const preparing = new Map<WorkerPlane, Preparing>();
     let isOver = false;
     const abort = () => {

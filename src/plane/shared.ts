@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Config, ListenerConfig } from "../config/schema.ts";
+import type { Config, ListenerConfig, TargetConfig } from "../config/schema.ts";
 import { type ListenerLimits, listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/limits/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits/limits.ts";
@@ -297,11 +297,11 @@ export class SharedView {
    * What is known of targets of an upstream, in the order in which they are given.
    *
    * @param upstream The upstream's name
-   * @param config Its part of the configuration, with those targets alone
+   * @param targets Those targets
    */
   targetCells(
     upstream: string,
-    { targets }: Pick<Config["upstreams"][string], "targets">,
+    targets: readonly TargetConfig[],
   ): TargetCells[] {
     return targets.map(({ address }) => {
       const memory = this.memory.targets[upstream]![formatTarget(address)]!;

@@ -67,7 +67,7 @@ Deno.test("shared memory: totals are of all workers, and outlive one that died",
     sessions.match(0);
     sessions.detectSeconds.observe(0.5);
     view.connectTimes("web").udp.observe(2);
-    const [, second] = view.targetCells("web", config().upstreams.web!);
+    const [, second] = view.targetCells("web", config().upstreams.web!.targets);
     second!.totals.carry(5, 7);
     second!.totals.addFailure();
   }
@@ -79,7 +79,7 @@ Deno.test("shared memory: totals are of all workers, and outlive one that died",
   assertEquals(totals.sessions.detectSeconds.sum, 1.5);
   assertEquals(views[0]!.connectTotals("web").udp.sum, 6);
   assertEquals(views[0]!.connectTotals("web").tcp.sum, 0);
-  const [first, second] = views[0]!.targetCells("web", config().upstreams.web!);
+  const [first, second] = views[0]!.targetCells("web", config().upstreams.web!.targets);
   assertEquals([second!.totals.bytesUp, second!.totals.bytesDown], [15, 21]);
   assertEquals([second!.totals.failures, first!.totals.failures], [3, 0]);
 });
@@ -90,7 +90,7 @@ Deno.test("shared memory: a reload goes on counting, but routes anew where they 
   view.counters("edge").sessions.begin();
   view.counters("edge").sessions.match(0);
   view.connectTimes("web").tcp.observe(1);
-  view.targetCells("web", config().upstreams.web!)[0]!.totals.addSession();
+  view.targetCells("web", config().upstreams.web!.targets)[0]!.totals.addSession();
   const same = new SharedView(atOnce(makeMemory(config(), before)), 0);
   assertEquals([...same.totals("edge").sessions.matches], [1]);
   const next = config("[{ match: { protocol: tls }, upstream: web }, { upstream: web }]");
@@ -98,5 +98,5 @@ Deno.test("shared memory: a reload goes on counting, but routes anew where they 
   assertEquals(after.totals("edge").sessionsTotal, 1);
   assertEquals([...after.totals("edge").sessions.matches], [0, 0]);
   assertEquals(after.connectTotals("web").tcp.sum, 1);
-  assertEquals(after.targetCells("web", next.upstreams.web!)[0]!.totals.sessions, 1);
+  assertEquals(after.targetCells("web", next.upstreams.web!.targets)[0]!.totals.sessions, 1);
 });
