@@ -55,7 +55,7 @@ export function tryTargets<C>(
     failure = error;
     // A life that ends gives its target's place back itself.
     if (life.ended) return;
-    target.leave(life.kind);
+    target.placesOf(life.kind).add(-1);
     life.target = undefined;
   };
   return next();

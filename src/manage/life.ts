@@ -128,7 +128,7 @@ export abstract class Life {
    */
   finish(reason: CloseReason): void {
     const { target, kind, counters } = this;
-    target?.leave(kind);
+    target?.placesOf(kind).add(-1);
     if (reason === "target_reset" && !this.answered) target?.failed(kind);
     if (this.admitted) {
       this.listener.limits.release(kind, this.chargedTo);

@@ -66,22 +66,13 @@ export class Target {
   }
 
   /**
-   * Reports which places sessions or flows take.
+   * Finds the count of what it has now. A place is taken with `Upstream.take` and given back here.
    *
-   * @param kind Which of them
-   * @returns How many are taken, of all workers
+   * @param kind Of sessions, or of flows
+   * @returns The count, of all workers
    */
   placesOf(kind: LifeKind): SharedCount {
     return kind === "session" ? this.sessions : this.flows;
-  }
-
-  /**
-   * Gives back a place that was taken with `Upstream.take`.
-   *
-   * @param kind What has left
-   */
-  leave(kind: LifeKind): void {
-    this.placesOf(kind).add(-1);
   }
 
   /**

@@ -74,7 +74,7 @@ export class Upstream {
   }
 
   /**
-   * Takes a place at a target. It has to be given back once, by {@linkcode Target.leave}.
+   * Takes a place at a target. It has to be given back once.
    *
    * @param target One of this upstream's targets
    * @param kind What takes it

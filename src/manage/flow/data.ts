@@ -7,6 +7,7 @@
 import type { Detection, Watch } from "../../detect/mod.ts";
 import type { DatagramAddress, Endpoint, Pin, TargetSocket } from "../../io/mod.ts";
 import { NO_HEADER } from "../../opening/proxy.ts";
+import type { CloseReason } from "../../observe/metrics/counters.ts";
 import type { LifeKind } from "../../resolve/upstream.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { Life } from "../life.ts";
@@ -14,6 +15,9 @@ import type { Holder } from "../limits/budget.ts";
 import type { ListenerState } from "../listener_state.ts";
 import type { Flow } from "./flow.ts";
 import type { ConnectionIds, LaneData, QuicLanes } from "./quic_lanes.ts";
+
+/** Ends a flow. */
+export type EndFlow = (flow: Flow<FlowData>, reason: CloseReason, error?: unknown) => void;
 
 const NO_WATCHES: readonly Watch[] = [];
 
@@ -41,21 +45,17 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
   shelf = -1;
   earlier: Holder | undefined;
   later: Holder | undefined;
-  readonly #onShed: (flow: Flow<FlowData>) => void;
+  readonly #end: EndFlow;
 
   /**
    * @param flow The flow
    * @param listener Whose flow it is
-   * @param onShed Ends the flow, whose memory others need more
+   * @param end Ends it
    */
-  constructor(
-    flow: Flow<FlowData>,
-    listener: ListenerState,
-    onShed: (flow: Flow<FlowData>) => void,
-  ) {
+  constructor(flow: Flow<FlowData>, listener: ListenerState, end: EndFlow) {
     super(listener);
     this.flow = flow;
-    this.#onShed = onShed;
+    this.#end = end;
   }
 
   get kind(): LifeKind {
@@ -90,8 +90,29 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
     return unmapHost(this.flow.host);
   }
 
-  /** Gives what it holds up to others, and ends. */
+  /**
+   * Reports whether a reload has taken its target away.
+   *
+   * @param now Its listener, as it is now
+   * @returns Whether its target is no longer one of its upstream's
+   */
+  isGone(now: ListenerState): boolean {
+    const { upstream, target } = this;
+    if (upstream === undefined || target === undefined) return false;
+    return !now.upstreams.get(upstream.name)?.targets.some(({ name }) => name === target.name);
+  }
+
+  /**
+   * Ends the flow. Later calls do nothing.
+   *
+   * @param reason Why it ends
+   * @param error What caused it, for the log
+   */
+  end(reason: CloseReason, error?: unknown): void {
+    this.#end(this.flow, reason, error);
+  }
+
   shed(): void {
-    this.#onShed(this.flow);
+    this.end("detect_memory");
   }
 }

@@ -15,13 +15,12 @@ import type { Budget } from "../limits/budget.ts";
 import { type Clock, TICK_MS } from "../clock.ts";
 import type { Crowd } from "./crowd.ts";
 import type { DialParts } from "./dial.ts";
-import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
-import { FlowData } from "./data.ts";
+import type { Flow, FlowLimits, MemoryBudget, Shortage } from "./flow.ts";
+import { type EndFlow, FlowData } from "./data.ts";
 import { FlowSteps } from "./steps.ts";
-import { FlowTable, type Shortage } from "./table.ts";
+import { FlowTable } from "./table.ts";
 import { FlowTraffic } from "./traffic.ts";
-import { hasDeadTargets, isGone } from "./moves.ts";
-import { LocalSlots } from "../limits/local_slots.ts";
+import { LocalSlots } from "./local_slots.ts";
 import type { OwnEndpoints } from "./own_endpoints.ts";
 import { QuicClients } from "./quic_clients.ts";
 import type { Judged } from "./quic_initial.ts";
@@ -75,7 +74,7 @@ export class Flows {
   readonly #clients: QuicClients;
   readonly #steps: FlowSteps;
   readonly #onIdle: (() => void)[] = [];
-  readonly #shed = (flow: Flow<FlowData>) => this.end(flow, "detect_memory");
+  readonly #end: EndFlow = (flow, reason, error) => this.end(flow, reason, error);
   #holding = false;
   #nextSweep = 0;
 
@@ -93,27 +92,22 @@ export class Flows {
       budget: memoryOf(parts.budget),
       drops: listener.counters.drops,
       newId: () => monotonicUlid(),
-      newData: (flow) => new FlowData(flow, this.#listener, this.#shed),
+      newData: (flow) => new FlowData(flow, this.#listener, this.#end),
       admit: (host, port) => this.#admit(host, port),
       makeRoom: (shortage, host) => this.#makeRoom(shortage, host),
       release: ({ data, reason }) => data.finish(reason as CloseReason),
     });
-    this.#traffic = new FlowTraffic(this.#table, socket, {
-      ...parts,
-      end: (flow, reason, error) => this.end(flow, reason, error),
-    });
+    this.#traffic = new FlowTraffic(this.#table, socket, parts);
     this.#steps = new FlowSteps({
       ...parts,
       table: this.#table,
       traffic: this.#traffic,
       local: socket.local,
       listener: () => this.#listener,
-      end: (flow, reason, error) => this.end(flow, reason, error),
     });
     this.#clients = new QuicClients(this.#table, {
       detect: (datagram, host) => this.#judge(datagram, host),
       routeOf: (detected, host) => this.#steps.routeOf(detected, host),
-      displace: (flow) => this.end(flow, "displaced"),
     });
     parts.crowd.add(this);
   }
@@ -128,7 +122,7 @@ export class Flows {
     this.#table.limits = limitsOf(listener);
     this.#table.drops = listener.counters.drops;
     for (const flow of this.#table) {
-      if (isGone(flow.data, listener.upstreams)) this.#table.expire(flow);
+      if (flow.data.isGone(listener)) this.#table.expire(flow);
     }
   }
 
@@ -329,7 +323,9 @@ export class Flows {
 
   /** Flows of a dead target move at their next datagram. */
   #expireDead(): void {
-    if (!hasDeadTargets(this.#listener)) return;
+    const { upstreams } = this.#listener;
+    const targets = upstreams.values().flatMap(({ targets }) => targets);
+    if (!targets.some(({ standing }) => standing.dead)) return;
     for (const flow of this.#table) {
       if (flow.data.target?.standing.dead) this.#table.expire(flow);
     }

@@ -5,12 +5,10 @@
  * @module
  */
 
-import type { Detected } from "../../detect/mod.ts";
-import type { Route } from "../../resolve/router.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
 import type { FlowTable } from "./table.ts";
-import { type Judged, judgeInitial } from "./quic_initial.ts";
+import { type InitialJudge, judgeInitial } from "./quic_initial.ts";
 import { LANES, QuicLanes } from "./quic_lanes.ts";
 
 /** A client's address, as a socket shows it. */
@@ -19,30 +17,20 @@ interface ClientAddress {
   readonly port: number;
 }
 
-/** What placing datagrams needs. */
-export interface ClientsParts {
-  /** What a first datagram of a client is, and what has to be watched of its connection. */
-  readonly detect: (datagram: Uint8Array, host: string) => Judged;
-  /** Where a flow of this kind would go; `undefined` if it would end. */
-  readonly routeOf: (detected: Detected, host: string) => Route | undefined;
-  /** Ends a flow whose place another takes. */
-  readonly displace: (flow: Flow<FlowData>) => void;
-}
-
 /** The clients of one socket. Each slot of the flow table is one of {@linkcode LANES} of its client's. */
 export class QuicClients {
   readonly #table: FlowTable<FlowData>;
-  readonly #parts: ClientsParts;
+  readonly #judge: InitialJudge;
   /** Those that have had more than one flow. */
   readonly #lanes = new Map<string, QuicLanes<FlowData>>();
 
   /**
    * @param table The flows
-   * @param parts What placing datagrams needs
+   * @param judge What the listener makes of new flows
    */
-  constructor(table: FlowTable<FlowData>, parts: ClientsParts) {
+  constructor(table: FlowTable<FlowData>, judge: InitialJudge) {
     this.#table = table;
-    this.#parts = parts;
+    this.#judge = judge;
   }
 
   /** Whether every client has one flow, so that nobody needs to be asked. */
@@ -77,11 +65,7 @@ export class QuicClients {
     const first = this.#table.find(slot, from.hostname, from.port);
     const flows = lanes?.flows ?? (first === undefined ? [] : [first]);
     if (flows.length === 0) return [slot];
-    const { detect, routeOf } = this.#parts;
-    const fate = judgeInitial(datagram, flows, {
-      detect: (datagram) => detect(datagram, from.hostname),
-      routeOf: (detected) => routeOf(detected, from.hostname),
-    });
+    const fate = judgeInitial(datagram, flows, this.#judge);
     switch (fate.kind) {
       case "pass":
         return this.takers(slot, datagram, from);
@@ -101,7 +85,7 @@ export class QuicClients {
     const first = this.#table.find(slot, from.hostname, from.port);
     if (first !== undefined) lanes.put(first);
     const { lane, flow } = lanes.next();
-    if (flow !== undefined) this.#parts.displace(flow);
+    flow?.data.end("displaced");
     if (lanes.flows.length > 0) this.#lanes.set(key, lanes);
     return lane;
   }

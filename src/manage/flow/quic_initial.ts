@@ -36,10 +36,10 @@ export interface Judged {
 
 /** What a listener makes of new flows. */
 export interface InitialJudge {
-  /** What a first datagram is, and what has to be watched of its connection. */
-  readonly detect: (datagram: Uint8Array) => Judged;
+  /** What a first datagram of a client is, and what has to be watched of its connection. */
+  readonly detect: (datagram: Uint8Array, host: string) => Judged;
   /** Where a flow of this kind would go; `undefined` if it would end. */
-  readonly routeOf: (detected: Detected) => Route | undefined;
+  readonly routeOf: (detected: Detected, host: string) => Route | undefined;
 }
 
 const BEGIN: InitialFate = Object.freeze({ kind: "begin" });
@@ -65,6 +65,7 @@ export function judgeInitial(
   const header = readLongHeader(datagram);
   if (header === undefined) return PASS;
   const { dcid, version } = header;
+  const { host } = flows[0]!;
   for (const flow of flows) {
     // It collects the pieces of its hello itself.
     if (flow.state === "detecting" && flow.data.ids?.has(dcid)) return { kind: "take", flow };
@@ -74,13 +75,13 @@ export function judgeInitial(
   let detected: Detected | undefined = UNKNOWN;
   let watch: Watch | undefined;
   if (version !== undefined) {
-    ({ detected, watch } = detect(datagram));
+    ({ detected, watch } = detect(datagram, host));
     if (detected?.protocol === UNKNOWN.protocol) return hidesInitial(datagram) ? DROP : PASS;
   } else if (!flows.some(({ data }) => data.detected?.protocol === "quic")) {
     // Other protocols have such first bytes too.
     return PASS;
   }
-  const route = detected && routeOf(detected);
+  const route = detected && routeOf(detected, host);
   const flow = route && goingTo(route, flows);
   if (flow === undefined) return BEGIN;
   if (watch !== undefined) flow.data.watches = [...flow.data.watches, watch];

@@ -8,16 +8,16 @@
 import type { DetectEnd } from "../../detect/ends.ts";
 import type { Detected } from "../../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
-import type { Endpoint } from "../../io/mod.ts";
+import type { Endpoint, TargetOptions } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
 import type { Route } from "../../resolve/router.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { isWildcard, unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";
-import { type DialParts, dialUpstream } from "./dial.ts";
+import { tryTargets } from "../dial.ts";
+import { type DialParts, dialTarget } from "./dial.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
-import { isGone } from "./moves.ts";
 import type { FlowTable } from "./table.ts";
 import type { FlowTraffic } from "./traffic.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
@@ -37,8 +37,6 @@ export interface StepParts extends DialParts {
   readonly local: Endpoint;
   /** Whose flows begin now. */
   readonly listener: () => ListenerState;
-  /** Ends a flow. */
-  readonly end: (flow: Flow<FlowData>, reason: CloseReason, error?: unknown) => void;
 }
 
 /** The steps of the flows of one socket. */
@@ -89,7 +87,7 @@ export class FlowSteps {
     if (stop !== undefined) {
       const isUnreadable = stop === "unreadable";
       const error = isUnreadable ? new DetectError(UNREADABLE, { code: stop }) : undefined;
-      return this.#parts.end(flow, stop, error);
+      return data.end(stop, error);
     }
     if (detected && watch && needsWatch(data.listener, detected, seen)) data.watches = [watch];
     const route = data.route!;
@@ -97,14 +95,14 @@ export class FlowSteps {
     const twin = others && goingTo(route, others);
     if (twin?.data.server !== undefined) return this.#join(flow, twin);
     const upstream = data.listener.upstreams.get(route.upstream);
-    if (upstream === undefined) return this.#parts.end(flow, "internal_error");
+    if (upstream === undefined) return data.end("internal_error");
     data.upstream = upstream;
     this.#parts.table.resolving(flow, upstream.config.connect_timeout + TICK_MS);
     this.#open(flow, upstream).catch((error: unknown) => {
       if (error instanceof ConnectError || error instanceof ResolveError) {
-        this.#parts.end(flow, error.code as CloseReason, error);
+        data.end(error.code as CloseReason, error);
       } else {
-        this.#parts.end(flow, "internal_error", error);
+        data.end("internal_error", error);
       }
     });
   }
@@ -112,14 +110,15 @@ export class FlowSteps {
   /** Finds a target that can be sent to, and sends what is held. */
   async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
     const { data } = flow;
-    const dialed = dialUpstream(data, upstream, {
-      ...this.#parts,
+    const on: TargetOptions = {
       onReply: (bytes) => this.#parts.traffic.reply(flow, bytes),
       onStranger: () => {
         data.listener.counters.drops.not_target++;
       },
       onError: (error) => this.#parts.traffic.targetBroke(flow, error),
-    });
+    };
+    const options = { upstream, parts: this.#parts, on };
+    const dialed = tryTargets(data, upstream, (target) => dialTarget(data, target, options));
     // No await if there is nothing to wait for: the rest of a batch is not held, but forwarded.
     const server = dialed instanceof Promise ? await dialed : dialed;
     const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
@@ -131,11 +130,8 @@ export class FlowSteps {
     if (data.flushing !== undefined) await data.flushing;
     data.flushing = undefined;
     // A reload that came meanwhile has not asked about a flow without a target.
-    if (
-      data.listener !== this.#parts.listener() && isGone(data, this.#parts.listener().upstreams)
-    ) {
-      this.#parts.table.expire(flow);
-    }
+    const now = this.#parts.listener();
+    if (data.listener !== now && data.isGone(now)) this.#parts.table.expire(flow);
   }
 
   /** Hands what a flow holds to another of its client's, which goes the same way, and ends it. */
@@ -145,8 +141,8 @@ export class FlowSteps {
     this.#parts.table.resolving(flow, 0);
     this.#parts.table.opened(flow, IDLE_MS);
     const sent = this.#parts.traffic.flush(flow, twin);
-    if (sent === undefined) this.#parts.end(flow, "joined");
-    else sent.then(() => this.#parts.end(flow, "joined"));
+    if (sent === undefined) flow.data.end("joined");
+    else sent.then(() => flow.data.end("joined"));
   }
 
   /**

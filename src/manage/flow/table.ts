@@ -8,7 +8,6 @@
 import type { DropReason } from "../../observe/metrics/counters.ts";
 import { FlowIndex } from "./index.ts";
 import { FlowList } from "./list.ts";
-import { type FlowTableOptions, isShortage } from "./table_options.ts";
 import {
   type Arrival,
   type Expiry,
@@ -16,9 +15,9 @@ import {
   type FlowLimits,
   FlowRecord,
   type FlowState,
+  type FlowTableOptions,
+  isShortage,
 } from "./flow.ts";
-
-export type { FlowTableOptions, Shortage } from "./table_options.ts";
 
 /**
  * What a held datagram costs beside its payload: measured 400 to 480 bytes of resident memory for a
@@ -314,7 +313,7 @@ export class FlowTable<D> {
       host,
       port,
       newData: this.#options.newData,
-      now: this.#now,
+      started: this.#now,
       deadline: this.#now + this.limits.detectMs,
       unansweredMs: this.limits.unansweredMs ?? Infinity,
     });

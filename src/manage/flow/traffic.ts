@@ -18,8 +18,6 @@ import type { FlowTable } from "./table.ts";
 export interface TrafficParts {
   readonly io: Io;
   readonly clock: { readonly now: number };
-  /** Ends a flow. */
-  readonly end: (flow: Flow<FlowData>, reason: CloseReason, error: unknown) => void;
 }
 
 /** The datagrams of the flows of one socket. */
@@ -114,7 +112,7 @@ export class FlowTraffic {
     const isEnd = isOver(failure) ||
       // Nothing has ever gone out: the target cannot be reached, and another may.
       failure === "unreachable" && reason === "target_reset" && flow.upDatagrams === 1;
-    if (isEnd) this.#parts.end(flow, reason, error);
+    if (isEnd) flow.data.end(reason, error);
     else flow.data.listener.counters.drops.send_failed++;
   }
 
@@ -129,7 +127,7 @@ export class FlowTraffic {
     const passes = failure === "denied" || failure === "not_sent" ||
       flow.data.answered && (failure === "unreachable" || failure === "host_unreachable");
     if (passes) flow.data.listener.counters.drops.send_failed++;
-    else this.#parts.end(flow, "target_reset", error);
+    else flow.data.end("target_reset", error);
   }
 
   async #settle(

@@ -7,6 +7,7 @@
 
 import type { ListenerLimits } from "../../config/per_source.ts";
 import { LimitError } from "../../errors.ts";
+import type { LifeKind } from "../../resolve/target.ts";
 import { SharedCount } from "../../shared_count.ts";
 import type { Pressure } from "./pressure.ts";
 import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
@@ -39,11 +40,8 @@ export function limitError(reason: LimitReason): LimitError {
   return new LimitError(MESSAGES[reason], { code: reason });
 }
 
-/** What is limited. */
-export type LimitKind = "session" | "flow";
-
 /** Descriptors that each takes: a session's two connections, a flow's socket. */
-export const SOCKETS: Readonly<Record<LimitKind, number>> = { session: 2, flow: 1 };
+export const SOCKETS: Readonly<Record<LifeKind, number>> = { session: 2, flow: 1 };
 
 /** How many descriptors the sessions and flows of a process may have. */
 export interface SocketLimit {
@@ -131,7 +129,7 @@ export class Limits {
    */
   admit(kind: "session", source?: string): Exclude<LimitReason, "limit_flows"> | undefined;
   admit(kind: "flow", source?: string): Exclude<LimitReason, "limit_sessions"> | undefined;
-  admit(kind: LimitKind, source?: string): LimitReason | undefined {
+  admit(kind: LifeKind, source?: string): LimitReason | undefined {
     const { sessions, flows } = this.#config;
     if (this.#pressure?.refuses()) return "no_memory";
     if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
@@ -145,7 +143,7 @@ export class Limits {
     return refused;
   }
 
-  #takeSockets(kind: LimitKind): boolean {
+  #takeSockets(kind: LifeKind): boolean {
     if (this.#sockets === undefined) return true;
     const { count, most, flows } = this.#sockets;
     if (kind === "flow" && flows?.count.take(flows.most, SOCKETS.flow) === false) return false;
@@ -154,7 +152,7 @@ export class Limits {
     return false;
   }
 
-  #giveBack(kind: LimitKind): void {
+  #giveBack(kind: LifeKind): void {
     (kind === "session" ? this.#sessions : this.#flows).add(-1);
     this.#sockets?.count.add(-SOCKETS[kind]);
     if (kind === "flow") this.#sockets?.flows?.count.add(-SOCKETS.flow);
@@ -187,7 +185,7 @@ export class Limits {
    * @param kind What ended
    * @param source The source that it was charged to, if any
    */
-  release(kind: LimitKind, source?: string): void {
+  release(kind: LifeKind, source?: string): void {
     this.#giveBack(kind);
     if (source !== undefined) this.#sources?.release(source);
   }
