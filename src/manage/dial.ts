@@ -6,7 +6,7 @@
  */
 
 import { ResolveError } from "../errors.ts";
-import type { Addresses, NameResolver } from "../resolve/dns.ts";
+import type { NameAddresses, NameResolver } from "../resolve/dns.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import type { Life } from "./life.ts";
 
@@ -74,7 +74,7 @@ export function resolveFor(
   life: Life,
   host: string,
   resolver: NameResolver,
-): Addresses | Promise<Addresses> {
+): NameAddresses | Promise<NameAddresses> {
   const found = resolver.resolve(host);
   if (!(found instanceof Promise)) return found;
   const asked = performance.now();

@@ -8,7 +8,7 @@ import { isIPv6 } from "node:net";
 import { ConnectError } from "../../errors.ts";
 import { faultsOf, faultySocket } from "../../faults/mod.ts";
 import type { Io, TargetOptions, TargetSocket } from "../../io/mod.ts";
-import type { Addresses, NameResolver } from "../../resolve/dns.ts";
+import type { NameAddresses, NameResolver } from "../../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../../resolve/upstream.ts";
 import { type BuiltinName, canonicalHost } from "../../wire/address.ts";
 import { resolveFor } from "../dial.ts";
@@ -66,7 +66,7 @@ export function dialTarget(
     }
   };
   if (target.isLiteral) return dial(host);
-  const choose = (found: Addresses) => {
+  const choose = (found: NameAddresses) => {
     const list = orderAddresses(upstream, target, found.list, data.source);
     // No answer tells a dead address from a quiet one, so the family that works everywhere is used.
     return dial(list.find((ip) => !isIPv6(ip)) ?? list[0] ?? host);

@@ -25,7 +25,7 @@ export type FlowState = "detecting" | "resolving" | "flushing" | "open" | "close
  * - `refused`: it was dropped, and there is no flow
  * - `stale`: its flow should not go on: nothing was done with it, close the flow and ask again
  */
-export type Arrival = "forward" | "new" | "held" | "full" | "dropped" | "refused" | "stale";
+export type DatagramFate = "forward" | "new" | "held" | "full" | "dropped" | "refused" | "stale";
 
 /** Why the sweep reports a flow: nothing either way for `idleMs`, or detecting or resolving too long. */
 export type Expiry = "idle" | "deadline";

@@ -23,12 +23,10 @@ import { FlowTraffic } from "./traffic.ts";
 import { LocalSlots } from "./local_slots.ts";
 import type { OwnEndpoints } from "./own_endpoints.ts";
 import { QuicClients } from "./quic_clients.ts";
-import type { Judged } from "./quic_initial.ts";
 import { ConnectionIds, LANES } from "./quic_lanes.ts";
 import type { Rate } from "../limits/rate.ts";
-import { type LifeEnd, seenOf } from "../life.ts";
+import type { LifeEnd } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
-import { needsWatch } from "../unreadable.ts";
 
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
@@ -105,10 +103,7 @@ export class Flows {
       local: socket.local,
       listener: () => this.#listener,
     });
-    this.#clients = new QuicClients(this.#table, {
-      detect: (datagram, host) => this.#judge(datagram, host),
-      routeOf: (detected, host) => this.#steps.routeOf(detected, host),
-    });
+    this.#clients = new QuicClients(this.#table);
     parts.crowd.add(this);
   }
 
@@ -175,7 +170,7 @@ export class Flows {
       return;
     }
     if (this.#listener.router.readsDatagrams && mayBeginQuic(bytes)) {
-      const takers = this.#clients.place(slot, bytes, from);
+      const takers = this.#clients.place(slot, bytes, from, this.#listener);
       if (takers.length === 0) this.#listener.counters.drops.hidden_initial++;
       return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
     }
@@ -194,16 +189,6 @@ export class Flows {
       if (data !== undefined && data.watches.length > 0) costs = true;
     }
     return costs && !this.#parts.openings.take();
-  }
-
-  /** Says what a datagram by itself is. */
-  #judge(datagram: Uint8Array, host: string): Judged {
-    const detection = new Detection("udp", this.#listener.router.wants);
-    const datagrams = [datagram];
-    const detected = detection.datagrams(datagrams);
-    if (detected === undefined) return { detected, watch: undefined };
-    const needed = needsWatch(this.#listener, detected, seenOf("flow", unmapHost(host), detected));
-    return { detected, watch: needed ? detection.watch(datagrams) : undefined };
   }
 
   /** Gives a datagram to the flow of a slot. */

@@ -5,32 +5,26 @@
  * @module
  */
 
+import type { DatagramAddress } from "../../io/mod.ts";
+import type { ListenerState } from "../listener_state.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
 import type { FlowTable } from "./table.ts";
-import { type InitialJudge, judgeInitial } from "./quic_initial.ts";
+import { judgeInitial } from "./quic_initial.ts";
 import { LANES, QuicLanes } from "./quic_lanes.ts";
 
 /** A client's address, as a socket shows it. */
-interface ClientAddress {
-  readonly hostname: string;
-  readonly port: number;
-}
+type ClientAddress = Pick<DatagramAddress, "hostname" | "port">;
 
 /** The clients of one socket. Each slot of the flow table is one of {@linkcode LANES} of its client's. */
 export class QuicClients {
   readonly #table: FlowTable<FlowData>;
-  readonly #judge: InitialJudge;
   /** Those that have had more than one flow. */
   readonly #lanes = new Map<string, QuicLanes<FlowData>>();
 
-  /**
-   * @param table The flows
-   * @param judge What the listener makes of new flows
-   */
-  constructor(table: FlowTable<FlowData>, judge: InitialJudge) {
+  /** @param table The flows */
+  constructor(table: FlowTable<FlowData>) {
     this.#table = table;
-    this.#judge = judge;
   }
 
   /** Whether every client has one flow, so that nobody needs to be asked. */
@@ -58,14 +52,20 @@ export class QuicClients {
    * @param slot The first slot of its client's
    * @param datagram The datagram
    * @param from The client
+   * @param listener Where a new flow of the client would come in
    * @returns The slots of the flows that take it; none if it has to be dropped
    */
-  place(slot: number, datagram: Uint8Array, from: ClientAddress): readonly number[] {
+  place(
+    slot: number,
+    datagram: Uint8Array,
+    from: ClientAddress,
+    listener: ListenerState,
+  ): readonly number[] {
     const lanes = this.#lanes.get(keyOf(slot, from));
     const first = this.#table.find(slot, from.hostname, from.port);
     const flows = lanes?.flows ?? (first === undefined ? [] : [first]);
     if (flows.length === 0) return [slot];
-    const fate = judgeInitial(datagram, flows, this.#judge);
+    const fate = judgeInitial(datagram, flows, listener);
     switch (fate.kind) {
       case "pass":
         return this.takers(slot, datagram, from);

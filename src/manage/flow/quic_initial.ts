@@ -5,11 +5,14 @@
  * @module
  */
 
-import { type Detected, UNKNOWN, type Watch } from "../../detect/mod.ts";
-import type { Route } from "../../resolve/router.ts";
+import { type Detected, Detection, UNKNOWN } from "../../detect/mod.ts";
+import { unmapHost } from "../../wire/address.ts";
 import { hidesInitial, readLongHeader } from "../../wire/quic_ids.ts";
-import type { Flow } from "./flow.ts";
+import { seenOf } from "../life.ts";
+import type { ListenerState } from "../listener_state.ts";
+import { closesUnreadable, needsWatch } from "../unreadable.ts";
 import type { FlowData } from "./data.ts";
+import type { Flow } from "./flow.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
 
 /**
@@ -26,22 +29,6 @@ export type InitialFate =
   | { readonly kind: "begin" }
   | { readonly kind: "drop" };
 
-/** What a datagram by itself is. */
-export interface Judged {
-  /** Unset while more is needed. */
-  readonly detected: Detected | undefined;
-  /** Unset if other facts would have led the same way. */
-  readonly watch: Watch | undefined;
-}
-
-/** What a listener makes of new flows. */
-export interface InitialJudge {
-  /** What a first datagram of a client is, and what has to be watched of its connection. */
-  readonly detect: (datagram: Uint8Array, host: string) => Judged;
-  /** Where a flow of this kind would go; `undefined` if it would end. */
-  readonly routeOf: (detected: Detected, host: string) => Route | undefined;
-}
-
 const BEGIN: InitialFate = Object.freeze({ kind: "begin" });
 const PASS: InitialFate = Object.freeze({ kind: "pass" });
 const DROP: InitialFate = Object.freeze({ kind: "drop" });
@@ -54,18 +41,17 @@ const DROP: InitialFate = Object.freeze({ kind: "drop" });
  *
  * @param datagram A datagram with a long header, of the size of an Initial
  * @param flows The client's flows, at least one
- * @param judge What the listener makes of new flows
+ * @param listener Where a new flow of the client would come in
  * @returns What becomes of it
  */
 export function judgeInitial(
   datagram: Uint8Array,
   flows: readonly Flow<FlowData>[],
-  { detect, routeOf }: InitialJudge,
+  listener: ListenerState,
 ): InitialFate {
   const header = readLongHeader(datagram);
   if (header === undefined) return PASS;
   const { dcid, version } = header;
-  const { host } = flows[0]!;
   for (const flow of flows) {
     // It collects the pieces of its hello itself.
     if (flow.state === "detecting" && flow.data.ids?.has(dcid)) return { kind: "take", flow };
@@ -73,17 +59,24 @@ export function judgeInitial(
     if (flow.data.watches.some((watch) => watch.follows(datagram))) return { kind: "take", flow };
   }
   let detected: Detected | undefined = UNKNOWN;
-  let watch: Watch | undefined;
+  let detection: Detection | undefined;
+  const datagrams = [datagram];
   if (version !== undefined) {
-    ({ detected, watch } = detect(datagram, host));
+    detection = new Detection("udp", listener.router.wants);
+    detected = detection.datagrams(datagrams);
     if (detected?.protocol === UNKNOWN.protocol) return hidesInitial(datagram) ? DROP : PASS;
   } else if (!flows.some(({ data }) => data.detected?.protocol === "quic")) {
     // Other protocols have such first bytes too.
     return PASS;
   }
-  const route = detected && routeOf(detected, host);
+  // It begins a hello whose rest is to come.
+  if (detected === undefined) return BEGIN;
+  const seen = seenOf("flow", unmapHost(flows[0]!.host), detected);
+  if (detected.end !== undefined && closesUnreadable(listener, detected, seen)) return BEGIN;
+  const route = listener.router.match(seen);
   const flow = route && goingTo(route, flows);
   if (flow === undefined) return BEGIN;
+  const watch = needsWatch(listener, detected, seen) ? detection?.watch(datagrams) : undefined;
   if (watch !== undefined) flow.data.watches = [...flow.data.watches, watch];
   (flow.data.ids ??= new ConnectionIds()).add(dcid);
   return { kind: "take", flow };

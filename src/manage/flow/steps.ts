@@ -10,7 +10,6 @@ import type { Detected } from "../../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import type { Endpoint, TargetOptions } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import type { Route } from "../../resolve/router.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { isWildcard, unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";
@@ -22,9 +21,8 @@ import type { FlowTable } from "./table.ts";
 import type { FlowTraffic } from "./traffic.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
-import { seenOf } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
-import { closesUnreadable, needsWatch, UNREADABLE } from "../unreadable.ts";
+import { needsWatch, UNREADABLE } from "../unreadable.ts";
 
 /** Idle time of a flow whose upstream sets none: 30 s. */
 const IDLE_MS = 30_000;
@@ -143,21 +141,6 @@ export class FlowSteps {
     const sent = this.#parts.traffic.flush(flow, twin);
     if (sent === undefined) flow.data.end("joined");
     else sent.then(() => flow.data.end("joined"));
-  }
-
-  /**
-   * Finds where a new flow would go.
-   *
-   * @param detected What it is
-   * @param host Its client's address
-   * @returns The route, or `undefined` if the flow would end
-   */
-  routeOf(detected: Detected, host: string): Route | undefined {
-    const seen = seenOf("flow", unmapHost(host), detected);
-    if (detected.end !== undefined && closesUnreadable(this.#parts.listener(), detected, seen)) {
-      return;
-    }
-    return this.#parts.listener().router.match(seen);
   }
 }
 

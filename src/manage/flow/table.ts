@@ -9,7 +9,7 @@ import type { DropReason } from "../../observe/metrics/counters.ts";
 import { FlowIndex } from "./index.ts";
 import { FlowList } from "./list.ts";
 import {
-  type Arrival,
+  type DatagramFate,
   type Expiry,
   type Flow,
   type FlowLimits,
@@ -121,7 +121,13 @@ export class FlowTable<D> {
    * @param now The time in milliseconds
    * @returns What became of it; the flow is in {@linkcode flow}
    */
-  arrive(slot: number, host: string, port: number, datagram: Uint8Array, now: number): Arrival {
+  arrive(
+    slot: number,
+    host: string,
+    port: number,
+    datagram: Uint8Array,
+    now: number,
+  ): DatagramFate {
     if (now > this.#now) this.#now = now;
     const flow = this.#index.find(slot, host, port);
     if (flow === undefined || flow.state === "closed") {
@@ -298,7 +304,7 @@ export class FlowTable<D> {
     return Math.min(idleMs, unansweredMs);
   }
 
-  #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
+  #begin(slot: number, host: string, port: number, datagram: Uint8Array): DatagramFate {
     const refusal = this.#isFull && !this.#hasDisplaceable
       ? "limit_flows"
       : this.#refusal(datagram.length) ?? this.#admit(host, port, datagram.length);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Arrival, Expiry, Flow, FlowLimits } from "../../../../src/manage/flow/flow.ts";
+import type { DatagramFate, Expiry, Flow, FlowLimits } from "../../../../src/manage/flow/flow.ts";
 import { Counters, type DropReason } from "../../../../src/observe/metrics/counters.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../../../src/manage/flow/table.ts";
 
@@ -153,7 +153,7 @@ interface HoldCase {
   readonly limits: Partial<FlowLimits>;
   readonly budget?: number;
   readonly sizes: readonly number[];
-  readonly arrivals: readonly Arrival[];
+  readonly arrivals: readonly DatagramFate[];
   readonly reason: DropReason;
 }
 
