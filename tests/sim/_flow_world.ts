@@ -76,12 +76,13 @@ export class World {
     this.table = new FlowTable<Box>({
       limits: this.#limits,
       budget: {
-        take: (bytes) => {
+        claim: (bytes) => {
           if (this.#taken + bytes > this.#memory) return false;
           this.#taken += bytes;
           return true;
         },
         give: (bytes) => void (this.#taken -= bytes),
+        note: () => {},
       },
       drops: this.counted,
       newId: () => `${++this.#ids}`,

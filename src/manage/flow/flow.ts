@@ -47,29 +47,12 @@ export interface FlowLimits {
   readonly unansweredMs?: number;
 }
 
-/** Memory that everything which holds bytes shares: `limits.detect_memory`. */
+/** Memory that all that hold bytes share, as `Budget` in limits/budget.ts gives it. */
 export interface MemoryBudget<D> {
-  /**
-   * Takes memory. May end other flows for it, and so call the table.
-   *
-   * @param bytes How much
-   * @param flow Whose it is to be; unset for one that is about to begin
-   * @returns `false`, with nothing taken, when there is not as much left
-   */
-  take(bytes: number, flow?: Flow<D>): boolean;
-  /**
-   * Gives memory back.
-   *
-   * @param bytes As much as was taken before
-   */
+  /** May end other flows for it, and so call the table. */
+  claim(bytes: number, holder?: D): boolean;
   give(bytes: number): void;
-  /**
-   * Is told how much a flow holds, whenever that has changed.
-   *
-   * @param flow The flow
-   * @param bytes What it has taken and not given back
-   */
-  note?(flow: Flow<D>, bytes: number): void;
+  note(holder: D, bytes: number): void;
 }
 
 /** What a newcomer may lack that the end of another flow gives. */

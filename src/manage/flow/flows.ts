@@ -15,7 +15,7 @@ import type { Budget } from "../limits/budget.ts";
 import { type Clock, TICK_MS } from "../clock.ts";
 import type { Crowd } from "./crowd.ts";
 import type { DialParts } from "./dial.ts";
-import type { Flow, FlowLimits, MemoryBudget, Shortage } from "./flow.ts";
+import type { Flow, FlowLimits, Shortage } from "./flow.ts";
 import { type EndFlow, FlowData } from "./data.ts";
 import { FlowSteps } from "./steps.ts";
 import { FlowTable } from "./table.ts";
@@ -87,7 +87,7 @@ export class Flows {
     this.#parts = parts;
     this.#table = new FlowTable<FlowData>({
       limits: limitsOf(listener),
-      budget: memoryOf(parts.budget),
+      budget: parts.budget,
       drops: listener.counters.drops,
       newId: () => monotonicUlid(),
       newData: (flow) => new FlowData(flow, this.#listener, this.#end),
@@ -378,15 +378,6 @@ export class Flows {
 /** Waits for all that takes time. */
 function allOf(sent: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
   return sent.length > 1 ? Promise.all(sent).then(() => {}) : sent[0];
-}
-
-/** The memory of all detections, as a flow table asks for it. */
-function memoryOf(budget: Budget): MemoryBudget<FlowData> {
-  return {
-    take: (bytes, flow) => budget.claim(bytes, flow?.data),
-    give: (bytes) => budget.give(bytes),
-    note: (flow, bytes) => budget.note(flow.data, bytes),
-  };
 }
 
 function limitsOf({ config }: ListenerState): FlowLimits {

@@ -364,7 +364,9 @@ export class FlowTable<D> {
     if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
     // One is held whatever its size: where nothing has to be detected, it goes on at once.
     if (heldDatagrams > 0 && heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
-    return this.#options.budget.take(bytes + HELD_OVERHEAD, flow) ? undefined : "detect_memory";
+    return this.#options.budget.claim(bytes + HELD_OVERHEAD, flow?.data)
+      ? undefined
+      : "detect_memory";
   }
 
   #hold(flow: FlowRecord<D>, datagram: Uint8Array): void {
@@ -383,7 +385,7 @@ export class FlowTable<D> {
   }
 
   #note(flow: FlowRecord<D>): void {
-    this.#options.budget.note?.(flow, flow.heldBytes + flow.held.length * HELD_OVERHEAD);
+    this.#options.budget.note(flow.data, flow.heldBytes + flow.held.length * HELD_OVERHEAD);
   }
 
   #enter(flow: FlowRecord<D>, state: FlowState): void {

@@ -28,7 +28,7 @@ function fixture(
   const table = new FlowTable<Data>({
     limits: { ...LIMITS, ...limits },
     budget: {
-      take(bytes) {
+      claim(bytes) {
         if (bytes > world.budget) return false;
         world.budget -= bytes;
         return true;
@@ -36,6 +36,7 @@ function fixture(
       give(bytes) {
         world.budget += bytes;
       },
+      note() {},
     },
     drops: world.drops,
     newId: () => `f${++ids}`,
