@@ -51,7 +51,7 @@ export abstract class Life {
   abstract readonly ended: boolean;
   /** Whether it holds a place of its listener's limits. */
   abstract readonly admitted: boolean;
-  /** The source whose limits it counts against; unset while a PROXY header has to tell. */
+  /** The source whose limits it counts against; unset while a PROXY header has yet to name it. */
   abstract readonly chargedTo: string | undefined;
 
   /** @param listener Where it came in */

@@ -26,7 +26,7 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
   readonly flow: Flow<FlowData>;
   client: DatagramAddress | undefined;
   detection: Detection | undefined;
-  /** What later datagrams are held against, one for each connection that its target may not have read yet. */
+  /** What later datagrams are checked against, one per connection that its target may not have read yet. */
   watches: readonly Watch[] = NO_WATCHES;
   /** Datagrams that may have opened a connection since the target answered. */
   openings = 0;
@@ -49,7 +49,7 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
 
   /**
    * @param flow The flow
-   * @param listener Whose flow it is
+   * @param listener Where it came in
    * @param end Ends it
    */
   constructor(flow: Flow<FlowData>, listener: ListenerState, end: EndFlow) {

@@ -9,25 +9,25 @@ import type { DropReason } from "../../observe/metrics/counters.ts";
 import type { FlowList, Listed } from "./list.ts";
 
 /**
- * Where a flow stands: the route is being found; the target is being resolved; what was held goes to
- * the target in order; datagrams go straight on; over.
+ * Where a flow stands: the route is being found; the target is being resolved; what was held is being sent to
+ * the target in order; datagrams go straight on; the flow is over.
  */
 export type FlowState = "detecting" | "resolving" | "flushing" | "open" | "closed";
 
 /**
- * What became of a datagram that came in:
+ * What became of a datagram that arrived:
  *
  * - `forward`: the flow is open, send the datagram on now
- * - `new`: it began a flow, which holds it; detect, or go on to resolving
- * - `held`: the flow keeps it; while the flow is detecting, ask the detectors again
+ * - `new`: it began a flow, which holds it: detect, or go on to resolving
+ * - `held`: the flow holds it: while the flow is detecting, ask the detectors again
  * - `full`: it was dropped, and the flow is detecting: conclude with what is held
- * - `dropped`: it was dropped, the flow goes on
+ * - `dropped`: it was dropped, and the flow goes on
  * - `refused`: it was dropped, and there is no flow
- * - `stale`: its flow should not go on: nothing was done with it, close the flow and ask again
+ * - `stale`: its flow should not go on, and nothing was done with it: close the flow and ask again
  */
 export type DatagramFate = "forward" | "new" | "held" | "full" | "dropped" | "refused" | "stale";
 
-/** Why the sweep reports a flow: nothing either way for `idleMs`, or detecting or resolving too long. */
+/** Why the sweep reports a flow: silent for `idleMs`, or detecting or resolving for too long. */
 export type Expiry = "idle" | "deadline";
 
 /** What one listener's flows may take. */
@@ -41,8 +41,8 @@ export interface FlowLimits {
   /** Milliseconds that detection may take: `detect.timeout`. */
   readonly detectMs: number;
   /**
-   * How long an open flow may be silent of which the client has sent one datagram and the target none, if
-   * that is shorter than its own idle time; no bound of its own unless given.
+   * How long an open flow may be silent if its client has sent one datagram and its target none, unless its
+   * own idle time is shorter. No such bound unless given.
    */
   readonly unansweredMs?: number;
 }
@@ -55,11 +55,11 @@ export interface MemoryBudget<D> {
   note(holder: D, bytes: number): void;
 }
 
-/** What a newcomer may lack that the end of another flow gives. */
+/** What a new flow may lack that the end of another flow gives back. */
 export type Shortage = "limit_flows" | "no_descriptors";
 
 /**
- * Reports whether a newcomer was refused for something that the end of another flow gives.
+ * Reports whether a new flow was refused for something that the end of another flow gives back.
  *
  * @param reason Why it was refused
  * @returns Whether making room helps
@@ -80,11 +80,11 @@ export interface FlowTableOptions<D> {
   readonly newId: () => string;
   /** Makes what the shell attaches to a new flow. */
   readonly newData: (flow: Flow<D>) => D;
-  /** Asked once per new flow: a drop reason refuses it, `undefined` admits it. */
+  /** Called once per new flow: a drop reason refuses it, `undefined` admits it. */
   readonly admit: (host: string, port: number) => DropReason | undefined;
   /**
-   * Asked if there is no room for a new flow: may end another one, in this table (see
-   * `FlowTable.oldestUnanswered`) or elsewhere. Newcomers are refused unless it is given.
+   * Called if there is no room for a new flow: may end another flow, in this table (see
+   * `FlowTable.oldestUnanswered`) or elsewhere. Without it, new flows are refused.
    *
    * @returns Whether it has ended one, so that asking for admission again makes sense
    */

@@ -1,6 +1,6 @@
 /**
- * The client addresses whose QUIC connections go different ways: says which flow of theirs a datagram is
- * for. Knows no socket.
+ * The client addresses whose QUIC connections go to different targets: finds which of their flows a datagram
+ * is for. Knows no socket.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import { LANES, QuicLanes } from "./quic_lanes.ts";
 /** A client's address, as a socket shows it. */
 type ClientAddress = Pick<DatagramAddress, "hostname" | "port">;
 
-/** The clients of one socket. Each slot of the flow table is one of {@linkcode LANES} of its client's. */
+/** The clients of one socket. Each client has {@linkcode LANES} slots of the flow table. */
 export class QuicClients {
   readonly #table: FlowTable<FlowData>;
-  /** Those that have had more than one flow. */
+  /** The clients that have had more than one flow. */
   readonly #lanes = new Map<string, QuicLanes<FlowData>>();
 
   /** @param table The flows */
@@ -27,15 +27,15 @@ export class QuicClients {
     this.#table = table;
   }
 
-  /** Whether every client has one flow, so that nobody needs to be asked. */
+  /** Whether every client has one flow, so that no look-up is needed. */
   get isEmpty(): boolean {
     return this.#lanes.size === 0;
   }
 
   /**
-   * Finds the flows that a datagram which begins no connection is for.
+   * Finds the flows that a datagram is for if it begins no connection.
    *
-   * @param slot The first slot of its client's
+   * @param slot Its client's first slot
    * @param datagram The datagram
    * @param from The client
    * @returns Their slots, at least one
@@ -46,10 +46,10 @@ export class QuicClients {
   }
 
   /**
-   * Finds the place of a datagram that may begin a QUIC connection: it need not go where others of its
-   * client go.
+   * Finds the place of a datagram that may begin a QUIC connection. It may go elsewhere than its client's
+   * other connections.
    *
-   * @param slot The first slot of its client's
+   * @param slot Its client's first slot
    * @param datagram The datagram
    * @param from The client
    * @param listener Where a new flow of the client would come in
@@ -78,7 +78,7 @@ export class QuicClients {
     }
   }
 
-  /** Makes a lane free for one more flow of a client's. */
+  /** Makes a lane free for one more flow of a client. */
   #free(slot: number, from: ClientAddress): number {
     const key = keyOf(slot, from);
     const lanes = this.#lanes.get(key) ?? new QuicLanes<FlowData>(key);
@@ -100,7 +100,7 @@ export class QuicClients {
     if (lane === 0 && this.isEmpty) return;
     const key = keyOf(flow.slot - lane, { hostname: flow.host, port: flow.port });
     const known = this.#lanes.get(key);
-    // The others may have made room for this one.
+    // The client's other flows may have made room for this one.
     const lanes = known ?? (lane === 0 ? undefined : new QuicLanes<FlowData>(key));
     if (lanes === undefined) return;
     this.#lanes.set(key, lanes);

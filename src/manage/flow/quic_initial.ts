@@ -1,6 +1,6 @@
 /**
- * What becomes of a datagram that may begin a QUIC connection, at a client address that has flows
- * already. Knows no socket and no table.
+ * Judges a datagram that may begin a QUIC connection, at a client address that has flows already. Knows no
+ * socket and no table.
  *
  * @module
  */
@@ -16,12 +16,12 @@ import type { Flow } from "./flow.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
 
 /**
- * What becomes of it:
+ * What becomes of the datagram:
  *
- * - `pass`: it begins nothing; its connection ID says whose it is
- * - `take`: this flow gets it, whose route it would get as well
+ * - `pass`: it begins nothing, and its connection ID shows which flow it is for
+ * - `take`: this flow gets it, because it would take the same route
  * - `begin`: it gets a flow of its own, which detects by itself
- * - `drop`: it might begin a connection that nobody has judged
+ * - `drop`: it might begin a connection that was not judged
  */
 export type InitialFate =
   | { readonly kind: "pass" }
@@ -34,10 +34,9 @@ const PASS: InitialFate = Object.freeze({ kind: "pass" });
 const DROP: InitialFate = Object.freeze({ kind: "drop" });
 
 /**
- * Judges a datagram by itself: what is known of its client's other connections says nothing of it. Each
- * Initial that authenticates under the keys of its own ID begins a connection at a target that does not
- * know it, also with an ID that was used before. One that does not belongs to a connection that is there,
- * or is noise.
+ * Judges a datagram by itself, whatever is known of its client's other connections. An Initial that
+ * authenticates under the keys of its own ID begins a connection at a target that does not know it, even if
+ * the ID was used before. Any other Initial belongs to a connection that exists, or is noise.
  *
  * @param datagram A datagram with a long header, of the size of an Initial
  * @param flows The client's flows, at least one
@@ -55,7 +54,7 @@ export function judgeInitial(
   for (const flow of flows) {
     // It collects the pieces of its hello itself.
     if (flow.state === "detecting" && flow.data.ids?.has(dcid)) return { kind: "take", flow };
-    // It has judged the hello, and says whether this is a piece of it.
+    // It has judged the hello, and knows whether this is a piece of it.
     if (flow.data.watches.some((watch) => watch.follows(datagram))) return { kind: "take", flow };
   }
   let detected: Detected | undefined = UNKNOWN;
@@ -66,7 +65,7 @@ export function judgeInitial(
     detected = detection.datagrams(datagrams);
     if (detected?.protocol === UNKNOWN.protocol) return hidesInitial(datagram) ? DROP : PASS;
   } else if (!flows.some(({ data }) => data.detected?.protocol === "quic")) {
-    // Other protocols have such first bytes too.
+    // Other protocols begin with such bytes too.
     return PASS;
   }
   // It begins a hello whose rest is to come.

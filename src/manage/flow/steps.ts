@@ -33,7 +33,7 @@ export interface StepParts extends DialParts {
   readonly traffic: FlowTraffic;
   /** What the listener's socket is bound to. */
   readonly local: Endpoint;
-  /** Whose flows begin now. */
+  /** Returns the listener of new flows, as it is now. */
   readonly listener: () => ListenerState;
 }
 
@@ -57,7 +57,7 @@ export class FlowSteps {
   }
 
   /**
-   * Goes on with what is certain, if no more datagrams come or may be held.
+   * Ends detection with what is certain, because no more datagrams come or may be held.
    *
    * @param flow The flow
    * @param end Why no more is read
@@ -127,12 +127,12 @@ export class FlowSteps {
     data.flushing = this.#parts.traffic.flush(flow);
     if (data.flushing !== undefined) await data.flushing;
     data.flushing = undefined;
-    // A reload that came meanwhile has not asked about a flow without a target.
+    // A reload that came meanwhile did not look at a flow without a target.
     const now = this.#parts.listener();
     if (data.listener !== now && data.isGone(now)) this.#parts.table.expire(flow);
   }
 
-  /** Hands what a flow holds to another of its client's, which goes the same way, and ends it. */
+  /** Hands what a flow holds to another flow of its client that takes the same route, and ends it. */
   #join(flow: Flow<FlowData>, twin: Flow<FlowData>): void {
     if (flow.data.ids !== undefined) (twin.data.ids ??= new ConnectionIds()).addAll(flow.data.ids);
     twin.data.watches = [...twin.data.watches, ...flow.data.watches];
@@ -146,7 +146,7 @@ export class FlowSteps {
 
 /** Makes the PROXY header that goes before a flow's first datagram, if its upstream asks for one. */
 function headerOf(flow: Flow<FlowData>, upstream: Upstream, local: Endpoint): Uint8Array {
-  // The address written to, if a wildcard socket knows it. What it is bound to is nobody's address.
+  // The address written to, if a wildcard socket knows it. A wildcard is no destination.
   const written = flow.data.client?.local;
   const host = written === undefined || written === "" ? local.host : written;
   return proxyHeader(upstream.config.send_proxy_protocol, {
