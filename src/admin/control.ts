@@ -5,44 +5,25 @@
  * @module
  */
 
+import type { z } from "zod";
 import type { Config, FaultsConfig } from "../config/schema.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { Counters } from "../observe/metrics/counters.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
 import type { Measures } from "../observe/metrics/measures.ts";
+import type { StatusSchema, TargetPatchSchema, UpstreamSchema } from "./answers.ts";
 
 /** Where shunt is in its life. */
-export type RunState = "starting" | "ready" | "draining";
+export type RunState = z.output<typeof StatusSchema>["state"];
 
 /** What an operator wants of a target: `drain` takes nothing new. */
-export type WantedState = "ready" | "drain";
-
-/** How a target fares: `unchecked` where nothing looks after it. */
-export type TargetHealth = "up" | "down" | "ejected" | "unchecked";
-
-/** One target as it stands. */
-export interface TargetStatus {
-  /** The address as the configuration spells it. */
-  readonly target: string;
-  readonly weight: number;
-  readonly backup: boolean;
-  readonly state: WantedState;
-  readonly health: TargetHealth;
-  /** When its health last changed, as in RFC 3339. */
-  readonly since?: string | undefined;
-  readonly last_error?: string | undefined;
-  readonly sessions: number;
-  readonly flows: number;
-  /** From 0 to 1: less than 1 while it starts slowly. */
-  readonly share: number;
-}
+export type WantedState = z.output<typeof TargetPatchSchema>["state"];
 
 /** One upstream as it stands. */
-export interface UpstreamStatus {
-  readonly name: string;
-  readonly balance: string;
-  readonly targets: readonly TargetStatus[];
-}
+export type UpstreamStatus = z.output<typeof UpstreamSchema>;
+
+/** One target as it stands. */
+export type TargetStatus = UpstreamStatus["targets"][number];
 
 /** What came of a reload. */
 export type ReloadResult =

@@ -133,7 +133,7 @@ export interface Proxy extends AsyncDisposable {
  *
  * @example
  * ```ts
- * import { parseConfig } from "../config/mod.ts";
+ * import { parseConfig } from "../config/load.ts";
  * import { PROTOCOLS } from "../detect/mod.ts";
  * import { startProxy } from "./proxy.ts";
  *

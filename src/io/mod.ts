@@ -238,7 +238,7 @@ export interface RelayProgress {
 }
 
 /** What a relay needs beside its streams. */
-export interface RelayOptions {
+export interface StreamRelayOptions {
   /** Is kept up to date. */
   readonly progress: RelayProgress;
   /** The coarse time. */
@@ -297,7 +297,7 @@ export interface Io {
    * @param options What goes first, and whom to tell
    * @returns Whether it has taken the streams over
    */
-  relay?(client: Stream, server: Stream, options: RelayOptions): boolean;
+  relay?(client: Stream, server: Stream, options: StreamRelayOptions): boolean;
   /** Reports what an error of this implementation's sockets means. */
   classify(error: unknown): IoFailure;
 }

@@ -1,7 +1,7 @@
 /** A running shunt for tests of the admin address: what it was asked is noted. */
 
 import { request } from "node:http";
-import { parseConfig } from "../../../src/config/mod.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import type { AdminConfig } from "../../../src/config/check_admin.ts";
 import { type Admin, startAdmin } from "../../../src/admin/server.ts";
 import type { Control, ReloadResult, RunState } from "../../../src/admin/control.ts";
