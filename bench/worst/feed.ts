@@ -5,6 +5,7 @@
  */
 
 import { Detection } from "../../src/detect/mod.ts";
+import { wantsAll } from "../../src/facts/wants.ts";
 
 /** Bytes of a piece that comes at once; `Infinity` is all of them. */
 export const CUTS: readonly number[] = [Infinity, 64, 1];
@@ -32,7 +33,7 @@ export interface Worst {
 
 /** Feeds a session's first bytes to detection, as `manage/session/serve.ts` does. */
 export const stream: Feed = ([bytes = new Uint8Array(0)], cut) => {
-  const detection = new Detection("tcp", true);
+  const detection = new Detection("tcp", wantsAll());
   const { length } = bytes;
   for (let end = Math.min(cut, length);; end = Math.min(end + cut, length)) {
     if (detection.stream(bytes.subarray(0, end)) !== undefined || end === length) return;
@@ -41,7 +42,7 @@ export const stream: Feed = ([bytes = new Uint8Array(0)], cut) => {
 
 /** Feeds a flow's first datagrams to detection, as `manage/flow/flows.ts` does. */
 export const flow: Feed = (datagrams) => {
-  const detection = new Detection("udp", true);
+  const detection = new Detection("udp", wantsAll());
   const held: Uint8Array[] = [];
   for (const datagram of datagrams) {
     held.push(datagram);

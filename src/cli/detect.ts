@@ -1,5 +1,5 @@
 /**
- * `shunt detect`: tells what the detectors make of captured bytes.
+ * `shunt detect`: reports what the detectors find in captured bytes.
  *
  * @module
  */
@@ -7,8 +7,9 @@
 import { messageOf } from "../errors.ts";
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { readFile } from "../text_file.ts";
-import type { AlpnSet } from "../wire/alpn.ts";
-import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { type Wants, wantsAll } from "../facts/wants.ts";
+import { InputError, type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 /** What captured bytes are. */
 export interface Finding {
@@ -46,11 +47,11 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
  * Asks the detectors about the first bytes of a session.
  *
  * @param bytes The bytes
- * @param asked The protocol names that routes ask for; of the others the first eight are shown
+ * @param asked What routes ask for: of other ALPN names the first eight are shown
  * @returns What they are
  */
-export function detectStream(bytes: Uint8Array, asked?: AlpnSet): Finding {
-  const detection = new Detection("tcp", true, asked);
+export function detectStream(bytes: Uint8Array, asked?: Wants): Finding {
+  const detection = new Detection("tcp", wantsAll(asked));
   if (bytes.length === 0) return { detected: SILENT, complete: false };
   const detected = detection.stream(bytes);
   return {
@@ -63,11 +64,11 @@ export function detectStream(bytes: Uint8Array, asked?: AlpnSet): Finding {
  * Asks the detectors about the first datagrams of a flow.
  *
  * @param datagrams The datagrams, in order
- * @param asked The protocol names that routes ask for; of the others the first eight are shown
+ * @param asked What routes ask for: of other ALPN names the first eight are shown
  * @returns What they are
  */
-export function detectFlow(datagrams: readonly Uint8Array[], asked?: AlpnSet): Finding {
-  const detection = new Detection("udp", true, asked);
+export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Finding {
+  const detection = new Detection("udp", wantsAll(asked));
   const soFar: Uint8Array[] = [];
   for (const datagram of datagrams) {
     soFar.push(datagram);
@@ -94,7 +95,7 @@ export function formatFinding({ detected, complete }: Finding): string {
   if (facts.hello_bytes !== undefined) words.push(`hello_bytes=${facts.hello_bytes}`);
   if (facts.host !== undefined) words.push(`host=${JSON.stringify(facts.host)}`);
   if (complete && end !== undefined) words.push(`detect_end=${end}`);
-  if (!complete) words.push("(incomplete: more bytes could tell more)");
+  if (!complete) words.push("(incomplete: more bytes could show more)");
   return words.join(" ");
 }
 
@@ -122,10 +123,10 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
 /** The verb `detect`. */
 export const detectVerb: Verb = {
   name: "detect",
-  summary: "tell what the detectors make of captured bytes",
+  summary: "report what the detectors find in captured bytes",
   help: `Usage: shunt detect FILE... [--udp] [--json]
 
-Reports what the detectors make of captured bytes. Each file holds the first bytes of one TCP session;
+Reports what the detectors find in captured bytes. Each file holds the first bytes of one TCP session;
 with --udp, each is one datagram of one flow. "-" is standard input.
 
   --udp     the files are datagrams

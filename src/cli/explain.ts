@@ -10,12 +10,13 @@ import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
 import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
-import type { AlpnSet } from "../wire/alpn.ts";
+import type { Wants } from "../facts/wants.ts";
 import { hostName } from "../wire/host_name.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
 import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
-import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const DEFAULT_SOURCE = "127.0.0.1:50000";
 
@@ -25,7 +26,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const listener = chooseListener(config, options.get("listener"));
   const transport = chooseTransport(listener, options);
   const router = new Router(listener, { protocols: PROTOCOLS });
-  const client = await describeClient(options, transport, router.alpn);
+  const client = await describeClient(options, transport, router.wants);
   const source = readSource(options.get("source") ?? DEFAULT_SOURCE);
   let detected: Detected | undefined;
   if (router.needs(transport, source.host) === "bytes") {
@@ -38,7 +39,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
       return 0;
     }
   } else {
-    terminal.out("detect: not needed, no route needs a byte of the client's");
+    terminal.out("detect: not needed, no route needs bytes from the client");
   }
   const seen: Seen = {
     transport,
@@ -122,7 +123,7 @@ function chooseTransport(listener: ListenerConfig, options: Options): Transport 
 async function describeClient(
   options: Options,
   transport: Transport,
-  asked: AlpnSet,
+  asked: Wants,
 ): Promise<Finding> {
   const protocol = options.get("protocol");
   if (options.rest.length > 0) {
@@ -177,7 +178,7 @@ function readName(text: string | undefined): { readonly name?: string; readonly 
 /** The verb `explain`. */
 export const explainVerb: Verb = {
   name: "explain",
-  summary: "tell which route, upstream and target a client would get, and why",
+  summary: "show which route, upstream and target a client would get, and why",
   help: `Usage: shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
                      [--source IP[:PORT]] FILE...
        shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
@@ -187,12 +188,12 @@ export const explainVerb: Verb = {
 Reports which route, upstream and target a client would get, and why each earlier route does not match.
 The client is described by files of captured bytes (see "shunt detect") or by options.
 
-  -c, --config FILE     the configuration (default: config.yaml where you stand)
+  -c, --config FILE     the configuration (default: config.yaml in this folder)
   --set PATH=VALUE      replaces one value of the configuration
-  --listener NAME       may be left out where there is only one
-  --udp                 the client comes by UDP; needed only where it could be either
-  --source IP[:PORT]    where the client comes from (default: ${DEFAULT_SOURCE})
-  --protocol NAME       what detection would say, with --sni, --alpn, --ja4 and --host
+  --listener NAME       needed only if there are several
+  --udp                 the client uses UDP; needed only if it could use either
+  --source IP[:PORT]    the client's address (default: ${DEFAULT_SOURCE})
+  --protocol NAME       what detection would find, with --sni, --alpn, --ja4 and --host
 
 Exit codes: 0 explained, 2 bad usage or bad configuration`,
   options: {

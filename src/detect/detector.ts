@@ -1,35 +1,36 @@
 /**
- * What a detector is: a pure function from the first bytes to a verdict. A detector never awaits,
- * throws, consumes, logs or allocates without bound.
+ * What a detector is: a pure function from a client's first bytes to a verdict.
+ *
+ * Every detector keeps these rules. `tests/unit/detect/contract_test.ts` checks them, by their numbers,
+ * for each one in the registry, with bytes that its clients sent (`tests/testdata/NAME*.hex`), whole, cut
+ * and damaged.
+ *
+ * 1. It answers whatever the bytes are: it never throws, awaits or logs.
+ * 2. It looks at the bytes given to it and at nothing else. It changes none, and what lies behind
+ *    their end in memory does not matter.
+ * 3. `need_more` asks for more bytes than there are.
+ * 4. It does not match with fewer bytes than it asked for, because the registry asks again only when
+ *    they are there. While a stream still leads to a match, the number that it asks for never shrinks, and
+ *    never exceeds what the match takes: a client that has sent all of it would wait for ever.
+ * 5. `match` and `no_match` are final: bytes that follow change nothing, also no fact. Only `certain`
+ *    may be taken back.
+ * 6. The answer depends on the bytes alone: not on how they were cut, on how often it was asked or on what
+ *    others sent. `session` answers as `tcp` does, and an array of datagrams that grew as a new one does.
+ * 7. What it returns is bounded: facts are numbers, texts and lists of texts of 1,024 characters in all
+ *    and no views of the bytes, and of those that a route can ask for only the ones in `facts`.
+ * 8. Work grows with the bytes, not with the pieces: a client that sends byte by byte has it asked
+ *    512 times at the most, unless it remembers what it has looked at (`session`).
+ * 9. It takes nothing that another protocol's client sends, whole or cut anywhere. If two can take the
+ *    same bytes, the comment at `DETECTORS` in `mod.ts` says which one comes first, and why.
  *
  * @module
  */
 
 import type { AlpnSet } from "../wire/alpn.ts";
+import type { FactName, Facts } from "../facts/mod.ts";
 import type { DetectEnd } from "./ends.ts";
 
-/**
- * What a detector learned beside the protocol's name; keys as access lines and JSON spell them.
- */
-export interface Facts {
-  /** Server name of a ClientHello: lower case, without a trailing dot. */
-  readonly sni?: string;
-  /**
-   * Protocols that a ClientHello offers, in its order: the first eight, of 32 bytes at the most with an
-   * ellipsis after what is cut, and those that a route asks for.
-   */
-  readonly alpn?: readonly string[];
-  /** JA4 fingerprint of a ClientHello. */
-  readonly ja4?: string;
-  /** The highest TLS version that a ClientHello offers: `1.0` to `1.3`. */
-  readonly tls_version?: string;
-  /** Length of a ClientHello message, without what carried it. */
-  readonly hello_bytes?: number;
-  /** HTTP host: lower case, without port or trailing dot; IPv6 without brackets. */
-  readonly host?: string;
-  /** Version as the protocol spells it: HTTP `1.0`, `1.1`, `2`; QUIC `1`, `2`; SSH `2.0`. */
-  readonly version?: string;
-}
+export type { FactName, Facts } from "../facts/mod.ts";
 
 /** The answer of a detector. */
 export type Verdict =
@@ -51,16 +52,13 @@ export type Verdict =
      * ask for are dropped then: what is still to come could contradict them.
      */
     readonly certain?: Facts;
-    /** Set where only this fact is still missing. */
-    readonly lacks?: "host";
+    /** Set if nothing but these facts is still missing: if no route wants one, {@linkcode certain} is enough. */
+    readonly lacks?: readonly FactName[];
   }
   | { readonly kind: "no_match" };
 
 /** The answer "this is not my protocol", shared so that saying no costs nothing. */
 export const NO_MATCH: Verdict = Object.freeze({ kind: "no_match" });
-
-/** The facts that a route can ask for. */
-export type FactName = "sni" | "alpn" | "ja4" | "host";
 
 /** Judges the first bytes of one session, and remembers what it has looked at. */
 export interface StreamJudge {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type AlpnSet, NO_ALPN } from "../wire/alpn.ts";
+import { NO_WANTS, type Wants } from "../facts/wants.ts";
 import type {
   Detector,
   FactName,
@@ -25,7 +25,15 @@ import { wireguard } from "./wireguard.ts";
 
 export type { Opening, Watch } from "./detector.ts";
 
-/** Every protocol that shunt recognises: a new one is one line here. */
+/**
+ * Every protocol that shunt recognises: a new one is one line here.
+ *
+ * The first that matches wins, so the order decides where two take the same bytes. Only SSH and HTTP do:
+ * `SSH-2.0-x / HTTP/1.1` begins a session of each. SSH comes first, as no browser's method is `SSH-2.0-x`;
+ * where a route asks for the host it waits for HTTP ({@linkcode Detection}). All others differ in their
+ * first byte: TLS 20 to 22, HTTP a visible one or a line end, SOCKS 5 and 4; QUIC's first bit, WireGuard 1 to 4.
+ * TLS and HTTP come early because most sessions are theirs.
+ */
 export const DETECTORS: readonly Detector[] = [tls, ssh, http, socks5, socks4, quic, wireguard];
 
 /** What the rest of shunt has to know of a protocol. */
@@ -108,25 +116,20 @@ export class Detection {
   readonly #detectors: readonly Detector[];
   /** What a detector remembers of this session, in the place of the detector. */
   readonly #judges: (StreamJudge | undefined)[] = [];
-  readonly #needsHost: boolean;
-  readonly #mayHoldBack: boolean;
-  readonly #alpn: AlpnSet;
+  readonly #wants: Wants;
   #certain: Detected | undefined;
-  /** What matched while it could still be a request that names a host. */
+  /** What matched while it could still be a protocol whose facts are wanted. */
   #held: Detected | undefined;
   #matched: Detector | undefined;
 
   /**
    * @param transport What the bytes come by
-   * @param needsHost Whether a route asks for the HTTP host, so that it is worth waiting for
-   * @param alpn The protocol names that routes ask for, which are found wherever a hello has them
+   * @param wants What routes ask for: what is worth waiting for
    */
-  constructor(transport: "tcp" | "udp", needsHost: boolean, alpn: AlpnSet = NO_ALPN) {
+  constructor(transport: "tcp" | "udp", wants: Wants = NO_WANTS) {
     this.#detectors = transport === "tcp" ? STREAM : DATAGRAM;
     this.#wait = this.#detectors.map(() => 0);
-    this.#needsHost = needsHost;
-    this.#mayHoldBack = needsHost && transport === "tcp";
-    this.#alpn = alpn;
+    this.#wants = wants;
   }
 
   /**
@@ -137,7 +140,7 @@ export class Detection {
    */
   stream(bytes: Uint8Array): Detected | undefined {
     return this.#ask(bytes.length, (detector, i) => {
-      if (detector.session === undefined) return detector.tcp?.(bytes, this.#alpn);
+      if (detector.session === undefined) return detector.tcp?.(bytes, this.#wants.alpn);
       return (this.#judges[i] ??= detector.session()).judge(bytes);
     });
   }
@@ -149,7 +152,7 @@ export class Detection {
    * @returns What they are, or `undefined` while more is needed
    */
   datagrams(datagrams: readonly Uint8Array[]): Detected | undefined {
-    return this.#ask(Infinity, (detector) => detector.udp?.(datagrams, this.#alpn));
+    return this.#ask(Infinity, (detector) => detector.udp?.(datagrams, this.#wants.alpn));
   }
 
   /**
@@ -205,7 +208,7 @@ export class Detection {
         case "match": {
           const { facts, end } = verdict;
           const detected = { protocol: detector.name, facts, ...(end !== undefined && { end }) };
-          if (this.#mayHoldBack && detector.facts === undefined && this.#held === undefined) {
+          if (detector.facts === undefined && this.#held === undefined && this.#isWanted(i)) {
             // `SSH-2.0-x / HTTP/1.1` begins a request, too: Go takes any token as its method.
             this.#held = detected;
             this.#wait[i] = Infinity;
@@ -226,9 +229,19 @@ export class Detection {
             break;
           }
           this.#certain = { protocol: detector.name, facts: verdict.certain };
-          if (verdict.lacks === "host" && !this.#needsHost) return this.#certain;
+          if (!(verdict.lacks?.some((fact) => this.#wants.of(detector.name).has(fact)) ?? true)) {
+            return this.#certain;
+          }
       }
     }
     return open ? undefined : this.#held ?? UNKNOWN;
+  }
+
+  /** Reports whether another detector that has not said no may find facts that routes ask for. */
+  #isWanted(matched: number): boolean {
+    return this.#detectors.some(({ name, facts }, i) =>
+      i !== matched && this.#wait[i] !== Infinity &&
+      (facts?.some((fact) => this.#wants.of(name).has(fact)) ?? false)
+    );
   }
 }

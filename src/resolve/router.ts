@@ -12,8 +12,8 @@ import type {
   RouteConfig,
   Transport,
 } from "../config/schema.ts";
-import type { FactName } from "../detect/detector.ts";
-import { AlpnSet, NO_ALPN } from "../wire/alpn.ts";
+import type { FactName } from "../facts/mod.ts";
+import { RouteWants, type Wants } from "../facts/wants.ts";
 import { AddressSet } from "./cidr.ts";
 import { PrefixSet } from "./prefixes.ts";
 import { NameSet, normalizeName } from "./names.ts";
@@ -188,9 +188,8 @@ function explainMatch(match: MatchConfig = {}): string {
 /** Chooses among the routes of one listener. */
 export class Router {
   readonly #rules: Compiled[] = [];
-  #needsHost = false;
+  readonly #wants = new RouteWants();
   #readsDatagrams = false;
-  #alpn = NO_ALPN;
 
   /**
    * @param listener The listener whose routes are meant
@@ -199,7 +198,6 @@ export class Router {
    */
   constructor(listener: Pick<ListenerConfig, "routes">, options: RouterOptions) {
     for (const route of listener.routes) this.#add(route, options);
-    this.#takeAlpn(listener);
   }
 
   /**
@@ -219,20 +217,14 @@ export class Router {
       router.#add(route, options);
       yield;
     }
-    router.#takeAlpn(listener);
     return router;
   }
 
   #add(route: RouteConfig, options: RouterOptions): void {
     const rule = compile(route, this.#rules.length, options);
     this.#rules.push(rule);
-    this.#needsHost ||= rule.host !== undefined;
+    this.#wants.add(route.match ?? {});
     this.#readsDatagrams ||= rule.udp && !isBlind(rule);
-  }
-
-  #takeAlpn({ routes }: Pick<ListenerConfig, "routes">): void {
-    const asked = routes.flatMap(({ match }) => match?.alpn ?? []);
-    if (asked.length > 0) this.#alpn = new AlpnSet(asked);
   }
 
   /** Whether the route of a flow may depend on its datagrams. */
@@ -240,14 +232,9 @@ export class Router {
     return this.#readsDatagrams;
   }
 
-  /** The protocol names that its routes ask for. */
-  get alpn(): AlpnSet {
-    return this.#alpn;
-  }
-
-  /** Whether a route asks for the HTTP host, so that detection has to wait for it. */
-  get needsHost(): boolean {
-    return this.#needsHost;
+  /** What its routes ask for, so that detection waits for nothing else. */
+  get wants(): Wants {
+    return this.#wants;
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 
 import { type Detected, Detection, inDoubt } from "../../src/detect/mod.ts";
+import { wantsAll } from "../../src/facts/wants.ts";
 import { bytesOf, concat } from "../unit/_hello.ts";
 import { type Dice, type Kin, kin, vary } from "../fuzz/mutate.ts";
 import { HTTP1_SERVERS, HTTP2_SERVERS } from "./_http_servers.ts";
@@ -108,7 +109,7 @@ const MAX_BYTES = 65_536;
  * @returns What is detected
  */
 export function detect(bytes: Uint8Array, size: number): Detected {
-  const detection = new Detection("tcp", true);
+  const detection = new Detection("tcp", wantsAll());
   const limit = Math.min(bytes.length, MAX_BYTES);
   for (let end = Math.min(size, limit);; end = Math.min(end + size, limit)) {
     const detected = detection.stream(bytes.subarray(0, end));

@@ -323,7 +323,7 @@ function isServed(answer: Uint8Array): boolean {
 }
 
 function isSeen(bytes: Uint8Array): boolean {
-  const detection = new Detection("tcp", false);
+  const detection = new Detection("tcp");
   const { protocol, facts, end, maybe } = detection.stream(bytes) ?? detection.conclude("deadline");
   if (protocol === "tls") return facts.sni === REFUSED || end !== undefined;
   return maybe?.includes("tls") ?? false;

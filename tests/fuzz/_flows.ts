@@ -7,6 +7,7 @@
 import { fail } from "@std/assert";
 import type { Detector } from "../../src/detect/detector.ts";
 import { Detection } from "../../src/detect/mod.ts";
+import { wantsAll } from "../../src/facts/wants.ts";
 import { concat } from "../unit/_hello.ts";
 import { buildOpaque } from "../unit/_quic.ts";
 import { claimFacts, claimProtocol, claimSameFacts, VerdictClaims } from "./_claims.ts";
@@ -150,7 +151,7 @@ export const FLOW_REGISTRY: Target = {
   share: 60,
   make: flow,
   check(input) {
-    const detection = new Detection("udp", false);
+    const detection = new Detection("udp");
     const held: Uint8Array[] = [];
     let detected;
     for (const datagram of input) {
@@ -161,7 +162,7 @@ export const FLOW_REGISTRY: Target = {
     detected ??= detection.conclude("deadline");
     claimProtocol(detected.protocol);
     claimFacts(detected.protocol, detected.facts);
-    const again = new Detection("udp", true);
+    const again = new Detection("udp", wantsAll());
     const whole = again.datagrams([...held]) ?? again.conclude("deadline");
     if (whole.protocol !== detected.protocol) fail(`"${detected.protocol}", "${whole.protocol}"`);
     claimSameFacts(whole.facts, detected.facts, "by when the registry was asked");

@@ -7,6 +7,7 @@
 import { fail } from "@std/assert";
 import type { Detector } from "../../src/detect/detector.ts";
 import { type Detected, Detection } from "../../src/detect/mod.ts";
+import { NO_WANTS, wantsAll } from "../../src/facts/wants.ts";
 import { bytesOf, concat } from "../unit/_hello.ts";
 import {
   claimFacts,
@@ -122,7 +123,7 @@ export const DRIP: Target = {
     return [bytes];
   },
   check([bytes = new Uint8Array(0)]) {
-    const detection = new Detection("tcp", true);
+    const detection = new Detection("tcp", wantsAll());
     for (let end = 1; end <= bytes.length; end++) {
       if (detection.stream(bytes.subarray(0, end)) !== undefined) return;
     }
@@ -132,7 +133,7 @@ export const DRIP: Target = {
 /** What the stream is found to be before its end, if anything. */
 function detect(input: Input, needsHost: boolean): Detected | undefined {
   const [bytes = new Uint8Array(0)] = input;
-  const detection = new Detection("tcp", needsHost);
+  const detection = new Detection("tcp", needsHost ? wantsAll() : NO_WANTS);
   let detected: Detected | undefined;
   pieces(input, (_, end) => {
     detected = detection.stream(bytes.subarray(0, end));

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { http } from "../../../src/detect/http.ts";
 import { bytesOf, concat, prefixed } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 const PREFACE = bytesOf("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const FACTS = { version: "2", host: "a.example" };
@@ -137,7 +138,7 @@ Deno.test("detect http: says why no host of HTTP/2 can be told", () => {
 });
 
 Deno.test("detect http: is certain of HTTP/2 after the preface, and waits for whole frames", () => {
-  const lacking = { kind: "need_more", certain: { version: "2" }, lacks: "host" } as const;
+  const lacking = { kind: "need_more", certain: { version: "2" }, lacks: ["host"] } as const;
   assertEquals(ask(http, PREFACE.subarray(0, 23)), { kind: "need_more", bytes: 24 });
   assertEquals(ask(http, PREFACE), { ...lacking, bytes: 24 + 9 });
   assertEquals(ask(http, START.subarray(0, 33)), { ...lacking, bytes: 24 + 15 + 9 });

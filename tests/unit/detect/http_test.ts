@@ -3,7 +3,8 @@ import fc from "fast-check";
 import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { http } from "../../../src/detect/http.ts";
 import { bytesOf } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 /** A request with these field lines, each ended by CRLF. */
 function get(...lines: readonly string[]): string {
@@ -220,7 +221,7 @@ Deno.test("detect http: is certain after the request line, and then lacks only t
       kind: "need_more",
       bytes: text.length + 1,
       certain,
-      lacks: "host",
+      lacks: ["host"],
     });
   assertEquals(ask(http, "GET / HTTP/1.1\r"), { kind: "need_more", bytes: 16 });
   more("GET / HTTP/1.1\r\n", { version: "1.1" });

@@ -1,13 +1,14 @@
 import { assertEquals } from "@std/assert";
 import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { Detection, DETECTORS, inDoubt, PROTOCOLS } from "../../../src/detect/mod.ts";
+import { NO_WANTS, wantsAll } from "../../../src/facts/wants.ts";
 import { buildClientHello, recordize } from "../_hello.ts";
 
 const ENCODER = new TextEncoder();
 
 /** Feeds a stream byte by byte and tells after how many bytes the answer came. */
 function feed(bytes: Uint8Array, needsHost: boolean): [string | undefined, number] {
-  const detection = new Detection("tcp", needsHost);
+  const detection = new Detection("tcp", needsHost ? wantsAll() : NO_WANTS);
   for (let length = 1; length <= bytes.length; length++) {
     const detected = detection.stream(bytes.subarray(0, length));
     if (detected !== undefined) return [detected.protocol, length];
@@ -42,7 +43,7 @@ Deno.test("detection: SSH that may still be a request waits where a route asks f
     const [protocol, length] = feed(ENCODER.encode(line), true);
     assertEquals([protocol, length < line.length], ["ssh", true], line);
   }
-  const detection = new Detection("tcp", true);
+  const detection = new Detection("tcp", wantsAll());
   assertEquals(detection.stream(ENCODER.encode("SSH-2.0-x / HT")), undefined);
   const { protocol, maybe } = detection.conclude("deadline");
   assertEquals([protocol, maybe], ["ssh", ["http"]]);
@@ -50,14 +51,14 @@ Deno.test("detection: SSH that may still be a request waits where a route asks f
 
 Deno.test("detection: concludes with what is certain", () => {
   const hello = recordize(buildClientHello({ sni: "a.example" }), [1000]);
-  const detection = new Detection("tcp", true);
+  const detection = new Detection("tcp", wantsAll());
   assertEquals(detection.stream(hello.subarray(0, 20)), undefined);
   assertEquals(detection.conclude("deadline").protocol, "tls");
 });
 
 Deno.test("detection: takes certainty back when the rest contradicts it", () => {
   const hello = recordize(buildClientHello({ sni: "a.example" }), [20]);
-  const detection = new Detection("tcp", true);
+  const detection = new Detection("tcp", wantsAll());
   assertEquals(detection.stream(hello.subarray(0, 25)), undefined);
   const broken = hello.slice();
   broken[25] = 0x17;
@@ -66,7 +67,7 @@ Deno.test("detection: takes certainty back when the rest contradicts it", () => 
 });
 
 Deno.test("detection: a detector is not asked before its hint", () => {
-  const detection = new Detection("tcp", true);
+  const detection = new Detection("tcp", wantsAll());
   const hello = recordize(buildClientHello({ sni: "a.example" }), [1000]);
   assertEquals(detection.stream(hello.subarray(0, 11)), undefined);
   // Bytes that would be refused go unseen: the record says how many are needed before.
@@ -91,7 +92,7 @@ Deno.test("detection: what is in doubt is what the protocol could have told", ()
 
 Deno.test("detection: names what bytes may still become that are cut short", () => {
   const cut = (bytes: readonly number[], end: DetectEnd) => {
-    const detection = new Detection("tcp", true);
+    const detection = new Detection("tcp", wantsAll());
     assertEquals(detection.stream(Uint8Array.from(bytes)), undefined);
     return detection.conclude(end);
   };
@@ -105,7 +106,7 @@ Deno.test("detection: names what bytes may still become that are cut short", () 
 });
 
 Deno.test("detection: drops what was read before the end", () => {
-  const detection = new Detection("tcp", true);
+  const detection = new Detection("tcp", wantsAll());
   const head = ENCODER.encode("GET / HTTP/1.1\r\nHost: a.example\r\n");
   detection.stream(head);
   const { facts, end } = detection.conclude("deadline");

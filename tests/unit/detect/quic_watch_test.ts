@@ -24,7 +24,7 @@ function initial(frames: Uint8Array, opts: PacketOptions = {}): Uint8Array {
 
 /** Judges datagrams that are a match, and hands out what later ones are held against. */
 function watch(...datagrams: Uint8Array[]): Watch {
-  const detection = new Detection("udp", false);
+  const detection = new Detection("udp");
   assertEquals(detection.datagrams(datagrams)?.facts.sni, "www.example.com");
   const found = detection.watch(datagrams);
   assert(found !== undefined);

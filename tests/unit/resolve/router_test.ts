@@ -71,9 +71,16 @@ Deno.test("resolve router: no route matches where none does", () => {
   assertEquals(router({ sni: ["a"] }).match(seen({ sni: "b" })), undefined);
 });
 
-Deno.test("resolve router: needsHost is set by any host condition and by nothing else", () => {
-  assert(!router({ sni: ["a"] }, undefined).needsHost);
-  assert(router({ sni: ["a"] }, { host: ["a"] }).needsHost);
+Deno.test("resolve router: wants what routes ask for that can match a protocol", () => {
+  assert(!router({ sni: ["a"] }, undefined).wants.of("http").has("host"));
+  assert(router({ sni: ["a"] }, { host: ["a"] }).wants.of("http").has("host"));
+  const { wants } = router({ protocol: ["tls"], sni: ["a"], ja4: ["t*"] }, { alpn: ["h2"] });
+  assertEquals([...wants.of("tls")].sort(), ["alpn", "ja4", "sni"]);
+  assertEquals([...wants.of("http")], ["alpn"]);
+  assertEquals([...wants.named("tls")].sort(), ["ja4", "sni"]);
+  assertEquals([...wants.named("http")], []);
+  const h2 = new TextEncoder().encode("h2");
+  assertEquals(wants.alpn.find(h2, 0, 2), "h2");
 });
 
 type Needs = [string, (MatchConfig | undefined)[], "nothing" | "bytes", "nothing" | "bytes"];
@@ -271,7 +278,7 @@ Deno.test("router: a fact that was read is not in doubt", () => {
 
 Deno.test("router: knows the protocol names that its routes ask for", () => {
   const routes = [{ match: { alpn: ["h2", "x"] }, upstream: "x" }, { upstream: "y" }];
-  const { alpn } = new Router({ routes }, { protocols: PROTOCOLS });
+  const { alpn } = new Router({ routes }, { protocols: PROTOCOLS }).wants;
   const bytes = new TextEncoder().encode("h2xy");
   assertEquals([alpn.find(bytes, 0, 2), alpn.find(bytes, 2, 3)], ["h2", "x"]);
   assertEquals(alpn.find(bytes, 3, 4), undefined);

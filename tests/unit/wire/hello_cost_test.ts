@@ -6,7 +6,7 @@
 
 import { assertLess } from "@std/assert";
 import { Detection } from "../../../src/detect/mod.ts";
-import { AlpnSet } from "../../../src/wire/alpn.ts";
+import { RouteWants, wantsAll } from "../../../src/facts/wants.ts";
 import {
   buildClientHello,
   bytesOf,
@@ -16,7 +16,8 @@ import {
   recordize,
 } from "../_hello.ts";
 
-const ASKED = new AlpnSet(Array.from({ length: 200 }, (_, i) => `asked-${i}`));
+const ASKED = new RouteWants();
+ASKED.add({ alpn: Array.from({ length: 200 }, (_, i) => `asked-${i}`) });
 const NONE = new Uint8Array(0);
 
 function alpn(size: number, name: number): Uint8Array {
@@ -47,7 +48,7 @@ const WORST: Readonly<Record<string, (size: number) => Uint8Array>> = {
 
 /** Detects byte by byte, as serve does: whoever waits for more is not asked before. */
 function detect(bytes: Uint8Array): void {
-  const detection = new Detection("tcp", true, ASKED);
+  const detection = new Detection("tcp", wantsAll(ASKED));
   for (let length = 1; length <= bytes.length; length++) {
     if (detection.stream(bytes.subarray(0, length)) !== undefined) return;
   }
@@ -69,7 +70,7 @@ for (const [name, make] of Object.entries(WORST)) {
     Deno.test(`hello cost: twice as many ${name} cost 2.5 times as much at most, ${how}`, () => {
       const [half, all] = [make(24_000), make(48_000)];
       const work = (bytes: Uint8Array) => () =>
-        how === "whole" ? void new Detection("tcp", true, ASKED).stream(bytes) : detect(bytes);
+        how === "whole" ? void new Detection("tcp", wantsAll(ASKED)).stream(bytes) : detect(bytes);
       // What others do on the machine meanwhile is in one ratio and not in the next.
       let least = Infinity;
       for (let tries = 0; tries < 20 && least > 2.5; tries++) {
