@@ -16,7 +16,7 @@ const MAX_COMPARED = 30_000_000;
 /** What a comparison of short words costs at least. */
 const LEAST_COMPARED = 150;
 
-/** What is said of a problem. */
+/** The text of a problem. */
 export interface ProblemText {
   readonly message: string;
   readonly hint?: string | undefined;
@@ -62,7 +62,7 @@ export class Report {
   }
 
   /**
-   * Says where a path is written, within a message about another.
+   * Returns where a path is written, for a message about another.
    *
    * @param path The path
    * @returns Text such as `listeners.edge.routes[0] (line 12)`
@@ -79,7 +79,7 @@ export class Report {
    *
    * @param word What was written
    * @param candidates What is legal
-   * @returns The nearest candidate, or `undefined` where none is near
+   * @returns The nearest candidate, or `undefined` if none is near
    */
   nearest(word: string, candidates: readonly string[]): string | undefined {
     if (this.#compared > MAX_COMPARED) return undefined;

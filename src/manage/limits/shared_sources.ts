@@ -14,7 +14,7 @@ import { type SourceKey, sourceKey, type SourceLedger, type SourceReason } from 
 const SLOTS = 65_536;
 /**
  * Slots that a source may lie in. Where none of them is free, a source without sessions and flows
- * is forgotten; where there is no such source either, the newcomer is not counted.
+ * is forgotten; if there is no such source either, the newcomer is not counted.
  */
 const PROBES = 32;
 const SECOND_SEED = 0x9e3779b9;
@@ -143,7 +143,7 @@ export class SharedSources implements SourceLedger {
     return undefined;
   }
 
-  /** The slot of a key; with `make`, one that becomes its. Negative where there is none. */
+  /** The slot of a key; with `make`, one that it takes. Negative if there is none. */
   #find(high: number, low: number, make: boolean): number {
     let quiet = -1;
     for (let probe = 0; probe < PROBES; probe++) {

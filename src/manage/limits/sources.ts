@@ -163,7 +163,7 @@ export class LocalSources implements SourceLedger {
     return entry;
   }
 
-  /** Drops quiet sources whose buckets are full, and half of the rest where they are too many. */
+  /** Drops quiet sources whose buckets are full, and half of the rest if they are too many. */
   #forget(): void {
     let surplus = 0;
     for (const [key, entry] of this.#sources) {
