@@ -9,7 +9,7 @@ import { ConfigError } from "../errors.ts";
 import { checkDns, checkDraft } from "./check.ts";
 import { checkAdmin } from "./check_admin.ts";
 import { readDraft } from "./draft.ts";
-import { expectation, reportIssues } from "./issues.ts";
+import { expectation, reportIssues } from "./zod_issues.ts";
 import type { ProtocolInfo } from "./json_schema.ts";
 import { applyOverrides } from "./overrides.ts";
 import { formatPath, formatProblem, type Path, type Problem } from "./problem.ts";
