@@ -67,7 +67,7 @@ Deno.test("resolve router: the first route that matches wins", () => {
   assertEquals(routes.match(seen({}))?.index, 3);
 });
 
-Deno.test("resolve router: no route matches where none does", () => {
+Deno.test("resolve router: returns no route if none matches", () => {
   assertEquals(router({ sni: ["a"] }).match(seen({ sni: "b" })), undefined);
 });
 
@@ -209,7 +209,7 @@ function oracle(match: MatchConfig, facts: Seen): boolean {
     (source === undefined || source.some((network) => inNetwork(network, facts.source)));
 }
 
-Deno.test("resolve router: explains names that a person spelt in any letter case", () => {
+Deno.test("resolve router: explains names in any letter case", () => {
   const explained = router({ sni: ["*.Example.com"] }).explain(seen({ sni: "WWW.example.COM." }));
   assertEquals(explained[0]?.matched, true);
 });
@@ -229,7 +229,7 @@ Deno.test("resolve router: agrees with a naive oracle, and explain with match", 
   );
 });
 
-Deno.test("resolve router: where nothing is needed, no bytes change the route", () => {
+Deno.test("resolve router: if nothing is needed, no bytes change the route", () => {
   fc.assert(
     fc.property(
       fc.array(anyMatch, { minLength: 1, maxLength: 4 }),
