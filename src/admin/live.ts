@@ -5,10 +5,13 @@
  */
 
 import type { z } from "zod";
+import { byName, SHOWN_NAMES, type ShownName } from "../facts/mod.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LiveKind, LiveQuery } from "../observe/access/live.ts";
 import type { LiveAnswer, LivePageSchema, LiveQuerySchema } from "./answers.ts";
 import type { Control } from "./control.ts";
+
+type ShownFacts = Pick<LiveAnswer, ShownName>;
 
 function rounded(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
@@ -22,11 +25,7 @@ function answerOf(record: LiveRecord): LiveAnswer {
     listener: record.listener,
     source: record.source,
     protocol,
-    sni: facts?.sni,
-    alpn: facts?.alpn === undefined ? undefined : [...facts.alpn],
-    ja4: facts?.ja4,
-    tls_version: facts?.tls_version,
-    host: facts?.host,
+    ...byName(SHOWN_NAMES, (name) => facts?.[name]) as ShownFacts,
     route: record.route,
     upstream: record.upstream,
     target: record.target,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readIp } from "../resolve/ip.ts";
+import { readIp } from "../wire/ip.ts";
 
 /**
  * Where a connection is in its life: its request arrives, it waits for its turn, it is worked on, or its

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { FACT_NAMES } from "../facts/mod.ts";
+
 const STARTING_CONFIG =
   `# A starting configuration for shunt. Put your own names and addresses in, then:
 #   shunt check -c config.yaml     every error and warning, with its line
@@ -26,7 +28,7 @@ listeners:
     #   new_per_source: 0/s
 
     # The first route that matches wins. Within "match" all conditions are needed, and of each list
-    # any element is enough. Conditions: protocol, sni, alpn, ja4, host, source.
+    # any element is enough. Conditions: protocol, ${FACT_NAMES.join(", ")}, source.
     routes:
       - match: { protocol: tls, sni: [example.com, "*.example.com"] }
         upstream: web

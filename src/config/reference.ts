@@ -5,7 +5,8 @@
  * @module
  */
 
-import { configJsonSchema, type ProtocolInfo } from "./json_schema.ts";
+import type { ProtocolInfo } from "../facts/protocols.ts";
+import { configJsonSchema } from "./json_schema.ts";
 import { formatPattern, type JsonSchema, type Key, listKeys } from "./keys.ts";
 
 const HEAD = `<!-- deno-fmt-ignore-file -->

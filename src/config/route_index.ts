@@ -1,11 +1,48 @@
 /**
  * Finds among the earlier routes of a listener those that leave a route nothing, without comparing
- * each with each. Knows cells and elements; knows neither configuration nor places.
+ * each with each. Knows cells and what covers what; knows no place in a file.
  *
  * @module
  */
 
-import { type Condition, CONDITIONS, type Elements, type ElementsByCondition } from "./coverers.ts";
+import { CONDITIONS, FACT_NAMES, type FactName } from "../facts/mod.ts";
+import { networks } from "../facts/networks.ts";
+import type { MatchConfig } from "./schema.ts";
+
+/** A condition whose patterns cover each other; protocols are compared as cells. */
+type Condition = FactName | "source";
+
+const KINDS = [
+  ...FACT_NAMES.map((name) => [name, CONDITIONS[name].kind] as const),
+  ["source", networks] as const,
+];
+
+/** The patterns of one condition. */
+interface Elements {
+  /** What each is known by; two with the same key are the same. */
+  readonly keys: readonly string[];
+  /** Lists the keys of everything that covers a pattern: texts to look up, however many routes there are. */
+  readonly coverers: (key: string) => readonly string[];
+}
+
+/** The conditions of a route that has any, by name. */
+type ElementsByCondition = ReadonlyMap<Condition, Elements>;
+
+/**
+ * Gives the patterns of a route's conditions their keys.
+ *
+ * @param match The route's conditions
+ * @returns The conditions that the route has
+ */
+export function elementsOf(match: MatchConfig): ElementsByCondition {
+  const elements = new Map<Condition, Elements>();
+  for (const [condition, { key, coverers }] of KINDS) {
+    const patterns = match[condition];
+    if (patterns === undefined) continue;
+    elements.set(condition, { keys: key === undefined ? patterns : patterns.map(key), coverers });
+  }
+  return elements;
+}
 
 /** A route with what it takes. */
 export interface Taker {
@@ -51,7 +88,7 @@ export class RouteIndex<T extends Taker> {
 
   /** @param takers All routes of the listener, those that are never added too */
   constructor(takers: Iterable<T>) {
-    const uses = new Map(CONDITIONS.map((condition) => [condition, new Map<string, number>()]));
+    const uses = new Map(KINDS.map(([condition]) => [condition, new Map<string, number>()]));
     for (const { elements } of takers) {
       for (const [condition, { keys }] of elements) {
         const counts = uses.get(condition)!;

@@ -6,6 +6,8 @@
  */
 
 import { z } from "zod";
+import { byName, CONDITIONS, FACT_NAMES } from "../facts/mod.ts";
+import { networks } from "../facts/networks.ts";
 import * as field from "./fields.ts";
 
 /** What an object schema gives, with nothing in it to be changed. */
@@ -24,27 +26,11 @@ export const MatchSchema = z.strictObject({
     description: "What the first bytes are: a protocol that shunt detects, `unknown` (bytes came " +
       "and nothing knew them) or `silent` (no byte came within `detect.timeout`; TCP only)",
   }),
-  sni: field.list(field.sni, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
-    description:
-      "Server name of a TLS or QUIC ClientHello, in any letter case; `*.suffix` is one " +
-      "or more labels before the suffix, `*` any name, but there must be one. A name is labels of " +
-      "letters, digits, `-` and `_`, and no IP address: what is none matches nothing (docs/names.md, " +
-      "also on what a route by name can promise)",
+  ...byName(FACT_NAMES, (name) => {
+    const { kind, description } = CONDITIONS[name];
+    return field.patterns(kind).exactOptional().meta({ description });
   }),
-  alpn: field.list(field.alpn, { what: 'a protocol name such as "h2"' }).exactOptional().meta({
-    description:
-      "Application protocol that a TLS or QUIC ClientHello offers, among others, at any " +
-      "place of its list",
-  }),
-  ja4: field.list(field.ja4, { what: "a JA4 fingerprint" }).exactOptional().meta({
-    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or the beginning of " +
-      "one with `*` after it",
-  }),
-  host: field.list(field.host, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
-    description: "Host of an HTTP request, in any letter case and without its port; patterns as " +
-      "in `sni`, and IP addresses",
-  }),
-  source: field.list(field.network, { what: "an IP address or CIDR block" }).exactOptional().meta({
+  source: field.patterns(networks).exactOptional().meta({
     description: "Where the client comes from",
   }),
 });
@@ -135,7 +121,7 @@ export const ListenerSchema = z.strictObject({
         "themselves, with any source. A header has at most 107 bytes (v1) or 16 KiB (v2), and no " +
         "more than `detect.max_bytes`",
     }),
-    trusted: field.list(field.network, { what: "an IP address or CIDR block", empty: true })
+    trusted: field.patterns(networks, { empty: true })
       .prefault([]).meta({
         description: "Who may send such a header; needed unless `accept` is `off`. Others " +
           "are refused as `proxy_untrusted` if headers are `required`",

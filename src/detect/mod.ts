@@ -5,16 +5,10 @@
  * @module
  */
 
+import { CONDITIONS, type FactName, type Facts } from "../facts/mod.ts";
+import type { ProtocolInfo } from "../facts/protocols.ts";
 import { NO_WANTS, type Wants } from "../facts/wants.ts";
-import type {
-  Detector,
-  FactName,
-  Facts,
-  Opening,
-  StreamJudge,
-  Verdict,
-  Watch,
-} from "./detector.ts";
+import type { Detector, Opening, StreamJudge, Verdict, Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 import { http } from "./http.ts";
 import { quic } from "./quic.ts";
@@ -28,17 +22,10 @@ export type { Opening, Watch } from "./detector.ts";
 /** Every protocol that shunt recognises: a new one is one line here. */
 export const DETECTORS: readonly Detector[] = [tls, ssh, http, socks5, socks4, quic, wireguard];
 
-/** What the rest of shunt has to know of a protocol. */
-export interface Protocol {
-  readonly name: string;
-  /** The transports it occurs on. */
-  readonly transports: readonly ("tcp" | "udp")[];
-  /** The facts that a route can ask for. */
-  readonly facts: readonly FactName[];
-}
-
 /** The protocols of {@linkcode DETECTORS}, in their order. */
-export const PROTOCOLS: readonly Protocol[] = DETECTORS.map(({ name, tcp, udp, facts = [] }) => ({
+export const PROTOCOLS: readonly ProtocolInfo[] = DETECTORS.map((
+  { name, tcp, udp, facts = [] },
+) => ({
   name,
   transports: [...(tcp ? ["tcp" as const] : []), ...(udp ? ["udp" as const] : [])],
   facts,
@@ -58,7 +45,6 @@ export interface Detected {
   readonly maybe?: readonly string[];
 }
 
-const NAMES: readonly FactName[] = ["sni", "host"];
 const NO_FACTS: readonly FactName[] = [];
 
 /**
@@ -71,7 +57,7 @@ const NO_FACTS: readonly FactName[] = [];
 export function inDoubt({ protocol, end }: Detected): readonly FactName[] {
   if (end === undefined) return NO_FACTS;
   const { facts } = PROTOCOLS.find(({ name }) => name === protocol) ?? { facts: NO_FACTS };
-  return end === "bad_name" ? facts.filter((fact) => NAMES.includes(fact)) : facts;
+  return end === "bad_name" ? facts.filter((fact) => CONDITIONS[fact].kind.isName) : facts;
 }
 
 const STREAM = DETECTORS.filter((detector) => detector.tcp !== undefined);
@@ -178,8 +164,9 @@ export class Detection {
         .map(({ name }) => name);
       return { ...first, end, maybe };
     }
-    const { protocol, facts: { version } } = this.#certain;
-    return { protocol, facts: version === undefined ? NOTHING : { version }, end };
+    const { protocol, facts } = this.#certain;
+    const kept = Object.entries(facts).filter(([name]) => !(name in CONDITIONS));
+    return { protocol, facts: Object.fromEntries(kept), end };
   }
 
   #ask(

@@ -6,7 +6,7 @@
  */
 
 import type { ListenerLimits } from "../../config/per_source.ts";
-import { readIp } from "../../resolve/ip.ts";
+import { readIp } from "../../wire/ip.ts";
 
 /** Which limit of a source's refused a session or flow. */
 export type SourceReason = "limit_source" | "limit_rate";

@@ -7,6 +7,8 @@
 
 import { messageOf } from "../../errors.ts";
 import type { TextFormatter } from "@logtape/logtape";
+import type { FactValue } from "../../facts/kind.ts";
+import { byName, SHOWN_NAMES } from "../../facts/mod.ts";
 import type { Detected } from "../../detect/mod.ts";
 import type { ACCESS_TEXTS } from "./fields.ts";
 import type { CloseReason } from "../metrics/counters.ts";
@@ -43,8 +45,13 @@ export interface AccessRecord extends LiveRecord {
 const MAX_VALUES = 8;
 const MAX_LENGTH = 255;
 
-function clipped(text: string | undefined): string | undefined {
-  return text !== undefined && text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+function clipped(value: FactValue | undefined): FactValue | undefined {
+  if (typeof value === "string") {
+    return value.length > MAX_LENGTH ? `${value.slice(0, MAX_LENGTH)}…` : value;
+  }
+  return typeof value === "object"
+    ? value.slice(0, MAX_VALUES).map((one) => clipped(one) as string)
+    : value;
 }
 
 function rounded(ms: number | undefined): number | undefined {
@@ -65,12 +72,7 @@ export function accessValues(record: AccessRecord) {
     listener: record.listener,
     source: record.source,
     protocol: detected?.protocol,
-    sni: clipped(detected?.facts.sni),
-    alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
-    ja4: detected?.facts.ja4,
-    tls_version: detected?.facts.tls_version,
-    hello_bytes: detected?.facts.hello_bytes,
-    host: clipped(detected?.facts.host),
+    ...byName(SHOWN_NAMES, (name) => clipped(detected?.facts[name])),
     detect_end: detected?.end,
     route: record.route,
     upstream: record.upstream,

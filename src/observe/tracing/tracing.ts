@@ -17,6 +17,7 @@ import {
 import { decodeTime } from "@std/ulid";
 import project from "../../../deno.json" with { type: "json" };
 import { messageOf } from "../../errors.ts";
+import { byName, FACTS, SHOWN_NAMES } from "../../facts/mod.ts";
 import { type AccessRecord, accessValues } from "../access/record.ts";
 import type { ACCESS_TEXTS } from "../access/fields.ts";
 import { AccessSampler } from "../access/sampler.ts";
@@ -29,12 +30,7 @@ const NAMES: Readonly<Record<keyof typeof ACCESS_TEXTS, string | undefined>> = {
   listener: "shunt.listener",
   source: undefined,
   protocol: "network.protocol.name",
-  sni: "tls.client.server_name",
-  alpn: "tls.client.supported_protocols",
-  ja4: "tls.client.ja4",
-  tls_version: "shunt.tls_version",
-  hello_bytes: "shunt.hello_bytes",
-  host: "shunt.host",
+  ...byName(SHOWN_NAMES, (name) => FACTS[name].shown.attribute),
   detect_end: "shunt.detect_end",
   route: "shunt.route",
   upstream: "shunt.upstream",

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { elementsOf, patternCoverers } from "../../../src/config/coverers.ts";
+import { elementsOf } from "../../../src/config/route_index.ts";
+import { patternCoverers } from "../../../src/facts/host_names.ts";
 import { editDistance, nearest } from "../../../src/config/near.ts";
 
 const PATTERNS: readonly (readonly [wide: string, narrow: string, covers: boolean])[] = [
