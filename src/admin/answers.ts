@@ -70,6 +70,7 @@ export const LiveSchema = z.object({
   source: z.string(),
   protocol: z.string().optional(),
   ...factSchemas,
+  detect_end: z.string().optional(),
   route: z.string().optional(),
   upstream: z.string().optional(),
   target: z.string().optional(),

@@ -10,7 +10,7 @@ import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
 import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
-import { CONDITIONS, FACT_NAMES, type FactName, FACTS } from "../facts/mod.ts";
+import { FACT_NAMES, type FactName, FACTS } from "../facts/mod.ts";
 import type { Wants } from "../facts/wants.ts";
 import { isFault } from "../wording.ts";
 import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
@@ -152,7 +152,7 @@ async function describeClient(
       );
     }
     const values = typed.flatMap((text) => {
-      const read = CONDITIONS[fact].kind.read(text);
+      const read = FACTS[fact].kind.read(text);
       if (isFault(read)) throw new UsageError([read.fault, read.hint ?? []].flat().join("; "));
       bad ||= read.bad ?? false;
       return read.value ?? [];
@@ -169,11 +169,6 @@ function optionOf(fact: FactName): string {
 function isSeveral(fact: FactName): boolean {
   return FACTS[fact].type === "texts";
 }
-
-const OPTIONS = FACT_NAMES.map((fact) => `--${optionOf(fact)} ${CONDITIONS[fact].placeholder}`);
-const OPTION_HELP = FACT_NAMES.map((fact, i) =>
-  `  ${OPTIONS[i]!.padEnd(22)}${FACTS[fact].shown.text}`
-).join("\n");
 
 /** The verb `explain`. */
 export const explainVerb: Verb = {
@@ -193,7 +188,10 @@ The client is described by files of captured bytes (see "shunt detect") or by op
   --udp                 the client comes by UDP; needed only where it could be either
   --source IP[:PORT]    where the client comes from (default: ${DEFAULT_SOURCE})
   --protocol NAME       what detection would say, with the facts that follow; --alpn as often as needed
-${OPTION_HELP}
+${
+    FACT_NAMES.map((fact) => `  ${`--${optionOf(fact)} VALUE`.padEnd(22)}${FACTS[fact].shown}`)
+      .join("\n")
+  }
 
 Exit codes: 0 explained, 2 bad usage or bad configuration`,
   options: {

@@ -11,7 +11,7 @@ import { checkLoops } from "./check_loops.ts";
 import { checkRoutes } from "./check_routes.ts";
 import type { Draft, DraftListener, DraftUpstream } from "./draft.ts";
 import { nameFault } from "./fields.ts";
-import type { ProtocolInfo } from "../facts/protocols.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
 import type { Path } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { Config, Transport } from "./schema.ts";

@@ -8,8 +8,7 @@
  * @module
  */
 
-import { CONDITIONS, FACT_NAMES } from "../facts/mod.ts";
-import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "../facts/protocols.ts";
+import { CONDITIONS, FACT_NAMES, type ProtocolInfo, PSEUDO_PROTOCOLS } from "../facts/mod.ts";
 import type { DraftListener, DraftRoute } from "./draft.ts";
 import type { Path } from "./problem.ts";
 import type { Report } from "./report.ts";
@@ -117,7 +116,8 @@ function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): str
         .map((holder) => holder.name);
       return `${quote(name)} has no ${quote(fact)}, which is for ${listWords(holders, "and")}`;
     }
-    const begin = CONDITIONS[fact].begins?.[name];
+    const [transport] = transports;
+    const begin = transport && CONDITIONS[fact].begins?.[transport];
     // A pattern that says nothing of the beginning begins with "*".
     if (begin === undefined || patterns.some(([first]) => first === begin || first === "*")) {
       continue;

@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "../facts/protocols.ts";
+import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "../facts/mod.ts";
 import { protocol } from "./fields.ts";
 import type { JsonSchema } from "./keys.ts";
 import { ConfigSchema } from "./schema.ts";

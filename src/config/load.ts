@@ -10,7 +10,7 @@ import { checkDns, checkDraft } from "./check.ts";
 import { checkAdmin } from "./check_admin.ts";
 import { readDraft } from "./draft.ts";
 import { expectation, reportIssues } from "./issues.ts";
-import type { ProtocolInfo } from "../facts/protocols.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
 import { applyOverrides } from "./overrides.ts";
 import { formatPath, formatProblem, type Path, type Problem } from "./problem.ts";
 import { Report } from "./report.ts";

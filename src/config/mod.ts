@@ -7,7 +7,7 @@
 
 export { startingConfig } from "./init.ts";
 export { configJsonSchema } from "./json_schema.ts";
-export type { ProtocolInfo } from "../facts/protocols.ts";
+export type { ProtocolInfo } from "../facts/mod.ts";
 export { loadConfig, type Loaded, type LoadOptions, parseConfig } from "./load.ts";
 export { formatProblem, type Problem, type ProblemCode } from "./problem.ts";
 export { configReference } from "./reference.ts";

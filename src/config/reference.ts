@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ProtocolInfo } from "../facts/protocols.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
 import { configJsonSchema } from "./json_schema.ts";
 import { formatPattern, type JsonSchema, type Key, listKeys } from "./keys.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { parse, TomlError } from "smol-toml";
-import type { ProtocolInfo } from "../facts/protocols.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
 import type { Transport } from "../config/schema.ts";
 import {
   emptyPlan,

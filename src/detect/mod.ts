@@ -5,8 +5,13 @@
  * @module
  */
 
-import { CONDITIONS, type FactName, type Facts } from "../facts/mod.ts";
-import type { ProtocolInfo } from "../facts/protocols.ts";
+import {
+  CONDITIONS,
+  FACT_NAMES,
+  type FactName,
+  type Facts,
+  type ProtocolInfo,
+} from "../facts/mod.ts";
 import { NO_WANTS, type Wants } from "../facts/wants.ts";
 import type { Detector, Opening, StreamJudge, Verdict, Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
@@ -46,6 +51,7 @@ export interface Detected {
 }
 
 const NO_FACTS: readonly FactName[] = [];
+const ASKED: ReadonlySet<string> = new Set(FACT_NAMES);
 
 /**
  * Returns the facts that a client may have told and that could not be read: a route that asks for one
@@ -165,7 +171,7 @@ export class Detection {
       return { ...first, end, maybe };
     }
     const { protocol, facts } = this.#certain;
-    const kept = Object.entries(facts).filter(([name]) => !(name in CONDITIONS));
+    const kept = Object.entries(facts).filter(([name]) => !ASKED.has(name));
     return { protocol, facts: Object.fromEntries(kept), end };
   }
 

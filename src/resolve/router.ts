@@ -13,9 +13,14 @@ import type {
   Transport,
 } from "../config/schema.ts";
 import type { PatternSet } from "../facts/kind.ts";
-import { CONDITIONS, FACT_NAMES, type FactName, type Facts } from "../facts/mod.ts";
+import {
+  CONDITIONS,
+  FACT_NAMES,
+  type FactName,
+  type Facts,
+  type ProtocolInfo,
+} from "../facts/mod.ts";
 import { AddressSet } from "../facts/networks.ts";
-import type { ProtocolInfo } from "../facts/protocols.ts";
 import { RouteWants, type Wants } from "../facts/wants.ts";
 import type { Steps } from "../slices.ts";
 

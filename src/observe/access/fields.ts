@@ -13,7 +13,7 @@ export const ACCESS_TEXTS = {
   listener: "The listener's name",
   source: "The client's address, or the one that a trusted PROXY header tells",
   protocol: "The protocol, `unknown` or `silent`; not there where no route asked for it",
-  ...byName(SHOWN_NAMES, (name): string => FACTS[name].shown.text),
+  ...byName(SHOWN_NAMES, (name): string => FACTS[name].shown),
   detect_end: "What ended detection before all was read, see below; not there if nothing did",
   route: "The route that matched, by its place: `routes[0]`",
   upstream: "The upstream that the route leads to",

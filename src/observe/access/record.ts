@@ -59,13 +59,13 @@ function rounded(ms: number | undefined): number | undefined {
 }
 
 /**
- * Tells an access line's fields.
+ * Returns the fields of a session or flow that lives.
  *
- * @param record What is known of the session or flow
+ * @param record What is known of it
  * @returns Their values, what clients choose within bounds; `undefined` is not known
  */
-export function accessValues(record: AccessRecord) {
-  const { detected, error } = record;
+export function liveValues(record: LiveRecord) {
+  const { detected } = record;
   return {
     id: record.id,
     transport: record.transport,
@@ -81,6 +81,19 @@ export function accessValues(record: AccessRecord) {
     bytes_down: record.down,
     detect_ms: rounded(record.detectMs),
     connect_ms: rounded(record.connectMs),
+  };
+}
+
+/**
+ * Returns an access line's fields.
+ *
+ * @param record What is known of the session or flow
+ * @returns Their values, as {@linkcode liveValues} gives them
+ */
+export function accessValues(record: AccessRecord) {
+  const { error } = record;
+  return {
+    ...liveValues(record),
     duration_ms: rounded(record.durationMs),
     reason: record.reason,
     error: error === undefined ? undefined : messageOf(error),

@@ -212,7 +212,7 @@ function oracle(match: MatchConfig, facts: Seen): boolean {
 }
 
 Deno.test("resolve router: explains names that a person spelt in any letter case", () => {
-  const read = FACTS.sni.condition.kind.read("WWW.example.COM.");
+  const read = FACTS.sni.kind.read("WWW.example.COM.");
   assert(!isFault(read) && read.value !== undefined);
   const explained = router({ sni: ["*.Example.com"] }).explain(seen({ sni: read.value }));
   assertEquals(explained[0]?.matched, true);
