@@ -1,6 +1,6 @@
 /**
- * Typed errors. Each knows its code, the context it happened in and its cause; nothing here knows
- * a socket, a config file or a log.
+ * Typed errors. Each has a code, the context it happened in and its cause. Nothing here knows a socket, a
+ * configuration file or a log.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 /** Where an error happened: session or flow id, addresses, target, key path, and the like. */
 export type ErrorContext = Readonly<Record<string, string | number | undefined>>;
 
-/** What every error of shunt's carries beside its message. */
+/** What every error of shunt carries besides its message. */
 export interface ErrorDetails {
   /** A stable, machine-readable code, such as `connect_refused`. */
   readonly code: string;
@@ -39,7 +39,7 @@ export class ShuntError extends Error {
 
 /** The configuration cannot be used. */
 export class ConfigError extends ShuntError {}
-/** Detection ended without an answer that the configuration lets go on. */
+/** Detection ended without a result with which the configuration lets the connection go on. */
 export class DetectError extends ShuntError {}
 /** No target could be found: no route, no address, none available. */
 export class ResolveError extends ShuntError {}
@@ -47,25 +47,17 @@ export class ResolveError extends ShuntError {}
 export class ConnectError extends ShuntError {}
 /** A limit refused a session or flow. */
 export class LimitError extends ShuntError {}
-/** Bytes could not be carried on. */
+/** Bytes could not be relayed. */
 export class RelayError extends ShuntError {}
 
-/**
- * The message of anything thrown.
- *
- * @param error What was thrown
- * @returns Its message
- */
+/** Returns the message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
 /**
- * Why a file could not be opened, for people. Deno opens what is in /dev, /proc and /sys to nobody who was
- * not allowed everything, which its own words advise.
- *
- * @param error What was thrown
- * @returns Its message
+ * Returns why a file could not be opened, for people. Deno opens /dev, /proc and /sys only with
+ * `--allow-all`, which its own message recommends.
  */
 export function fileFault(error: unknown): string {
   const message = messageOf(error);
@@ -74,12 +66,7 @@ export function fileFault(error: unknown): string {
     : message;
 }
 
-/**
- * Where anything thrown came from, for the log of a bug.
- *
- * @param error What was thrown
- * @returns Its stack, or its message where it has none
- */
+/** Returns the stack of anything thrown, or its message if it has none, for the log of a bug. */
 export function stackOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

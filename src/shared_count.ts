@@ -1,20 +1,20 @@
 /**
- * A number that all workers count together: each has a cell of its own and reads the others'. Knows not
- * what is counted.
+ * A number that all workers count together: each has its own cell and reads the others'. Does not know what
+ * is counted.
  *
  * @module
  */
 
-/** Tries for a place that several workers want at once; each takes some 50 ns. */
+/** Tries to take a place that several workers want at once; each takes about 50 ns. */
 const MOST_TRIES = 16;
 
-/** Counts in one worker's cell; the total is of all. */
+/** Counts in one worker's cell; the total is the sum of all cells. */
 export class SharedCount {
   readonly #cells: Int32Array;
   readonly #own: number;
 
   /**
-   * @param cells One cell a worker, in shared memory where there are several
+   * @param cells One cell per worker, in shared memory if there are several
    * @param own This worker's cell
    */
   constructor(cells: Int32Array = new Int32Array(1), own: number = 0) {
@@ -29,21 +29,17 @@ export class SharedCount {
     return total;
   }
 
-  /**
-   * Changes this worker's share.
-   *
-   * @param change How much is added
-   */
+  /** Adds to this worker's cell. */
   add(change: number): void {
     Atomics.add(this.#cells, this.#own, change);
   }
 
   /**
-   * Adds unless the total would pass a limit. Workers that try at once never get one too many; that all
-   * of them are refused the last place takes many coincidences.
+   * Adds unless the total would pass a limit. Workers that try at once never exceed it; that all of them
+   * are refused the last place is very unlikely.
    *
    * @param limit The highest total
-   * @param amount How much is added
+   * @param amount How much to add
    * @returns Whether it was added
    */
   take(limit: number, amount: number = 1): boolean {
@@ -51,7 +47,7 @@ export class SharedCount {
       this.add(amount);
       if (this.total <= limit) return true;
       this.add(-amount);
-      // Who tried in the same instant has given back too, and the place may be free.
+      // A worker that tried in the same instant has subtracted its amount too, so the place may be free.
       if (this.total + amount > limit) return false;
     }
     return false;

@@ -1,30 +1,25 @@
 /**
- * Long work in slices, between which everything else in the thread has its turn. Knows nothing of what
- * is done.
+ * Runs long work in slices, between which everything else in the thread has its turn. Knows nothing of the
+ * work.
  *
  * @module
  */
 
-/** What work throws that is no longer wanted, once it has closed what it had open. */
+/** Thrown into work that is no longer wanted, which then closes what it had open. */
 export class GivenUp extends Error {
   override name = "GivenUp";
 }
 
-/** Work in steps: it yields wherever it may be interrupted, after a millisecond or so at most. */
+/** Work in steps: it yields wherever it may be interrupted, at least every millisecond or so. */
 export type Steps<T> = Generator<void, T, void>;
 
 /**
- * Milliseconds of a slice. What comes in meanwhile waits for its end, and to pass a byte on takes a few
- * turns of the event loop, so this is a small part of the 50 ms that nobody may wait for longer.
+ * Milliseconds of a slice. Incoming bytes wait for its end, and relaying a byte takes a few turns of the
+ * event loop, so a slice is a small part of the 50 ms that any client may have to wait.
  */
 const SLICE_MS = 4;
 
-/**
- * Does all of the work now.
- *
- * @param steps The work
- * @returns What it gives
- */
+/** Does all of the work now, and returns its result. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();
@@ -37,8 +32,8 @@ export function atOnce<T>(steps: Steps<T>): T {
  *
  * @param steps The work
  * @param isOver Reports whether the work is no longer wanted
- * @returns What it gives
- * @throws {GivenUp} once it is no longer wanted
+ * @returns Its result
+ * @throws {GivenUp} if it is no longer wanted
  */
 export async function inSlices<T>(
   steps: Steps<T>,

@@ -1,36 +1,29 @@
 /**
- * Reads files that others choose, within limits: whatever is there by now, reading ends. Knows nothing of
- * what they say.
+ * Reads files that users name, within limits: whatever the path leads to, reading ends. Knows nothing of
+ * their content.
  *
  * @module
  */
 
 import { inTime } from "./within.ts";
 
-/** Bytes: no configuration comes near. */
+/** Bytes; far more than any configuration has. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Milliseconds until a file has to be open: a pipe without a writer never is. */
+/** Milliseconds until a file must be open; a pipe without a writer never is. */
 const OPEN_MS = 5000;
-/** Milliseconds in which all of it has to come. */
+/** Milliseconds in which all of it must arrive. */
 const READ_MS = 30_000;
 const PART_BYTES = 65_536;
 
 /** What may be read, and how much of it. */
 export interface ReadOptions {
-  /** Whether a pipe or a terminal may be read too, as `<(command)` of a shell is one; not by default. */
+  /** Whether a pipe or a terminal may be read too, such as a shell's `<(command)`; `false` by default. */
   readonly pipe?: boolean;
-  /** Bytes at the most; 64 MiB by default. */
+  /** Maximum bytes; 64 MiB by default. */
   readonly most?: number;
 }
 
-/**
- * Reads a text file.
- *
- * @param path Where it is
- * @param options What may be read
- * @returns Its text
- * @throws {Error} if it is no file, too long, or nothing comes of it in time
- */
+/** Reads a text file; see {@linkcode readFile}. */
 export async function readTextFile(path: string, options: ReadOptions = {}): Promise<string> {
   return new TextDecoder().decode(await readFile(path, options));
 }
@@ -41,7 +34,7 @@ export async function readTextFile(path: string, options: ReadOptions = {}): Pro
  * @param path Where it is
  * @param options What may be read
  * @returns Its bytes
- * @throws {Error} if it is no file, too long, or nothing comes of it in time
+ * @throws {Error} if it is no file, too long, or does not arrive in time
  */
 export async function readFile(
   path: string,
@@ -54,7 +47,7 @@ export async function readFile(
   }
   const tooLong = new Error(`"${path}" is longer than ${most} bytes`);
   if (info.size > most) throw tooLong;
-  // It may be a pipe by now.
+  // It may have become a pipe since.
   using file = await inTime(Deno.open(path), OPEN_MS, late, (file) => file.close());
   const slow = new Error(`"${path}": it did not end within ${READ_MS / 1000} s`);
   return await inTime(readAll(file, { size: info.size, most, tooLong }), READ_MS, slow);

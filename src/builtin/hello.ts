@@ -1,6 +1,6 @@
 /**
- * `builtin:hello`: answers whoever asks with JSON that says what shunt saw of them. Knows how to tell
- * HTTP from the rest; never a socket.
+ * `builtin:hello`: answers clients with JSON that shows what shunt saw of them. Can tell HTTP from other
+ * protocols; knows no socket.
  *
  * @module
  */
@@ -24,12 +24,12 @@ const ENDED: HelloReply = Object.freeze({ close: true });
 const GOES_ON: HelloReply = Object.freeze({ close: false });
 
 /**
- * One conversation with `builtin:hello`. HTTP/1.x and HTTP/2 with prior knowledge get responses, all
- * else one line of JSON after its first bytes or its end. Never throws, and holds one frame at most.
+ * One conversation with `builtin:hello`. HTTP/1.x and HTTP/2 with prior knowledge get responses, everything
+ * else gets one line of JSON after its first bytes or its end. Never throws, and holds one frame at most.
  */
 export class HelloResponder {
   readonly #info: HelloInfo;
-  /** Holds a request head or an HTTP/2 frame, whichever is under way. */
+  /** Holds the current request head or HTTP/2 frame. */
   readonly #buffer = new Uint8Array(MAX_FRAME_BYTES);
   #length = 0;
   #dialogue: Dialogue | undefined;
@@ -41,9 +41,9 @@ export class HelloResponder {
   }
 
   /**
-   * Takes bytes of the client's.
+   * Takes bytes from the client.
    *
-   * @param bytes The bytes, which the caller keeps
+   * @param bytes The bytes; the caller keeps them
    * @returns What to send, and whether to end the direction to the client
    */
   push(bytes: Uint8Array): HelloReply {
@@ -63,7 +63,7 @@ export class HelloResponder {
   }
 
   /**
-   * Takes the end of what the client sends; may come before the first byte.
+   * Takes the end of the client's bytes, possibly before the first byte.
    *
    * @returns What to send; the direction to the client always ends
    */
@@ -73,7 +73,7 @@ export class HelloResponder {
     return this.#dialogue === undefined ? { reply: helloLine(this.#info), close: true } : ENDED;
   }
 
-  /** Answers what is whole in the buffer; afterwards there is room in it, or the conversation ends. */
+  /** Answers what is complete in the buffer. Afterwards there is room in it, or the conversation ends. */
   #advance(out: Replies): void {
     const held = this.#buffer.subarray(0, this.#length);
     this.#dialogue ??= this.#recognise(held, out);
@@ -87,7 +87,7 @@ export class HelloResponder {
     }
   }
 
-  /** Tells HTTP by its first line; all else is answered here and now. */
+  /** Recognises HTTP by its first line. Everything else is answered immediately. */
   #recognise(held: Uint8Array, out: Replies): Dialogue | undefined {
     const preface = startsLikePreface(held);
     if (preface === "yes") return new Http2Dialogue(this.#info, out);
@@ -97,7 +97,7 @@ export class HelloResponder {
     if (end >= 0 && isRequestLine(latin1(held, start, end))) return new Http1Dialogue(this.#info);
     const complete = end >= 0 || this.#length === this.#buffer.length;
     const mayBeHttp = preface === "maybe" || (isText(held[start]) && !complete);
-    // Whom detection knows to speak something else need not finish a line first.
+    // A client that was detected as something else is answered without waiting for a whole line.
     const asked = this.#info.protocol === "http" || this.#info.protocol === "undetected";
     if (mayBeHttp && asked) return undefined;
     out.add(helloLine(this.#info));
@@ -106,7 +106,7 @@ export class HelloResponder {
   }
 }
 
-/** Whether an HTTP request may begin with this byte, or with what follows an empty line. */
+/** Reports whether an HTTP request may begin with this byte, or with what follows an empty line. */
 function isText(byte: number | undefined): boolean {
   return byte === undefined || (byte > 0x20 && byte < 0x7f);
 }

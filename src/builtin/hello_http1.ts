@@ -1,5 +1,5 @@
 /**
- * HTTP/1.0 and 1.1 (RFC 9112) as `builtin:hello` serves it: reads request heads, never bodies.
+ * HTTP/1.0 and 1.1 (RFC 9112) for `builtin:hello`: reads request heads, never bodies.
  *
  * @module
  */
@@ -11,12 +11,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^\0- \x7f]+) HTTP\/1\.([0-9])\r?$/;
 
-/**
- * Reports whether a line opens an HTTP/1.x request.
- *
- * @param line The line, without its LF
- * @returns `true` for a request line (RFC 9112 §3)
- */
+/** Reports whether a line, without its LF, is an HTTP/1.x request line (RFC 9112 §3). */
 export function isRequestLine(line: string): boolean {
   return REQUEST_LINE.test(line);
 }
@@ -24,7 +19,7 @@ export function isRequestLine(line: string): boolean {
 /** One connection's requests and responses. */
 export class Http1Dialogue implements Dialogue {
   readonly #info: HelloInfo;
-  /** How far the head under way was searched for its end. */
+  /** How far the current head was searched for its end. */
   #searched = 0;
 
   /** @param info What shunt saw of the client */
@@ -35,7 +30,7 @@ export class Http1Dialogue implements Dialogue {
   take(bytes: Uint8Array, out: Replies): number {
     let start = 0;
     while (!out.close) {
-      // RFC 9112 §2.2 lets empty lines come before a request.
+      // RFC 9112 §2.2 allows empty lines before a request.
       while (bytes[start] === CR || bytes[start] === LF) start++;
       const end = findHeadEnd(bytes, Math.max(start, this.#searched));
       if (end < 0) break;
@@ -43,7 +38,7 @@ export class Http1Dialogue implements Dialogue {
       start = end;
       this.#searched = 0;
     }
-    // The two line ends of an empty line are 3 bytes apart at most.
+    // The two line ends of an empty line are at most 3 bytes apart.
     this.#searched = Math.max(0, bytes.length - start - 3);
     return start;
   }
@@ -57,8 +52,8 @@ export class Http1Dialogue implements Dialogue {
     const [, method, path, minor] = REQUEST_LINE.exec(lines[0] ?? "") ?? [];
     if (method === undefined || path === undefined) return refuse("400 Bad Request", out);
     const fields = readFields(lines);
-    // A body is not looked for: ending the direction spares telling it from the next request. What a
-    // CONNECT asks for would have to be a tunnel.
+    // Bodies are not parsed: the direction ends instead, so they need not be told from the next request. A
+    // CONNECT would have to be answered with a tunnel.
     const keeps = (minor === "0" ? fields.keepAlive : !fields.close) && !fields.body &&
       method !== "CONNECT" && !out.full;
     const page = helloPage(this.#info, { method, path });
@@ -71,7 +66,7 @@ export class Http1Dialogue implements Dialogue {
   }
 }
 
-/** Index after the empty line that ends a head, or -1. */
+/** Returns the index after the empty line that ends a head, or -1. */
 function findHeadEnd(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at + 1] === LF) return at + 2;

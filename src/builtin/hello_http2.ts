@@ -1,7 +1,7 @@
 /**
- * HTTP/2 with prior knowledge (RFC 9113) as `builtin:hello` serves it: the least that real clients
- * accept. Reads the header block of the first request only; ignores priorities and the client's
- * flow-control windows, which one small page per stream does not fill.
+ * HTTP/2 with prior knowledge (RFC 9113) for `builtin:hello`: the minimum that real clients accept. Reads
+ * only the header block of the first request. Ignores priorities and the client's flow-control windows,
+ * since one small page per stream does not fill them.
  *
  * @module
  */
@@ -15,19 +15,19 @@ import {
   type Replies,
 } from "./hello_info.ts";
 
-/** What a client sends first (RFC 9113 §3.4). */
+/** The first bytes that a client sends (RFC 9113 §3.4). */
 const PREFACE = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const HEADER_BYTES = 9;
-/** The least SETTINGS_MAX_FRAME_SIZE, which counts as long as nothing else was said (§6.5.2). */
+/** The minimum of SETTINGS_MAX_FRAME_SIZE, which is also its default (§6.5.2). */
 const MAX_PAYLOAD_BYTES = 16_384;
-/** Frames of one header block that are taken: 64 KiB of fields, or a flood (CVE-2024-27316). */
+/** CONTINUATION frames accepted per header block: 64 KiB of fields; more is a flood (CVE-2024-27316). */
 const MAX_CONTINUATIONS = 4;
 
-/** Requests whose bodies may be under way at once; told in SETTINGS_MAX_CONCURRENT_STREAMS (3). */
+/** Requests whose bodies may be in progress at once, announced in SETTINGS_MAX_CONCURRENT_STREAMS (3). */
 const MAX_STREAMS = 100;
 const OUR_SETTINGS = Uint8Array.of(0, 3, 0, 0, 0, MAX_STREAMS);
 
-/** The longest frame that is taken, with its header. */
+/** The longest frame that is accepted, with its header. */
 export const MAX_FRAME_BYTES: number = HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
 /** Frame types (§6). */
@@ -55,7 +55,7 @@ const ENHANCE_YOUR_CALM = 0x0b;
 
 const EMPTY = new Uint8Array(0);
 
-/** One frame of the client's. */
+/** One frame from the client. */
 interface Frame {
   readonly type: number;
   readonly flags: number;
@@ -66,8 +66,8 @@ interface Frame {
 /**
  * Reports whether a client speaks HTTP/2 with prior knowledge.
  *
- * @param bytes What it sent so far
- * @returns `maybe` while the preface is incomplete
+ * @param bytes The client's first bytes
+ * @returns `maybe` if the preface is incomplete
  */
 export function startsLikePreface(bytes: Uint8Array): "yes" | "maybe" | "no" {
   const count = Math.min(bytes.length, PREFACE.length);
@@ -79,12 +79,12 @@ export function startsLikePreface(bytes: Uint8Array): "yes" | "maybe" | "no" {
 export class Http2Dialogue implements Dialogue {
   readonly #info: HelloInfo;
   #preface = true;
-  /** Whether the client's SETTINGS came, which must be its first frame. */
+  /** Whether the client's SETTINGS have come; they must be its first frame. */
   #settled = false;
   #lastStream = 0;
-  /** Requests that have not ended yet, with what their header block said. */
+  /** Requests that have not ended yet, with the content of their header block. */
   readonly #open = new Map<number, HelloRequest | undefined>();
-  /** The stream whose header block is under way, 0 for none. */
+  /** The stream whose header block is incomplete, 0 for none. */
   #openBlock = 0;
   #endsAfterBlock = false;
   #continuations = 0;
@@ -130,7 +130,7 @@ export class Http2Dialogue implements Dialogue {
   }
 
   #handle(frame: Frame, out: Replies): void {
-    // A header block is one unit, whatever its number of frames (§6.10).
+    // A header block is one unit, however many frames it has (§6.10).
     const continues = frame.type === CONTINUATION;
     const inOrder = continues === (this.#openBlock !== 0) &&
       (!continues || frame.stream === this.#openBlock);
@@ -183,10 +183,10 @@ export class Http2Dialogue implements Dialogue {
     // Clients open streams with odd numbers (§5.1.1).
     if (stream % 2 === 0) return this.#goAway(PROTOCOL_ERROR, out);
     const whole = (flags & END_HEADERS) !== 0;
-    // Else trailers, or a stream that is over.
+    // Otherwise these are trailers, or the stream is over.
     if (stream > this.#lastStream) {
       if (this.#open.size >= MAX_STREAMS) return this.#goAway(ENHANCE_YOUR_CALM, out);
-      // Later blocks may refer to what earlier ones put into the dynamic table (RFC 7541 §2.3.2).
+      // Later blocks may refer to entries that earlier ones added to the dynamic table (RFC 7541 §2.3.2).
       const first = this.#lastStream === 0;
       this.#lastStream = stream;
       this.#open.set(stream, first && whole ? readRequest(flags, payload) : undefined);
@@ -206,7 +206,7 @@ export class Http2Dialogue implements Dialogue {
     if (this.#endsAfterBlock) this.#respond(stream, out);
   }
 
-  /** Bodies are thrown away, and their room is given back so that the client can finish (§6.9). */
+  /** Discards bodies, and returns their window so that the client can finish (§6.9). */
   #data({ flags, stream, payload }: Frame, out: Replies): void {
     if (stream === 0 || stream > this.#lastStream) return this.#goAway(PROTOCOL_ERROR, out);
     const ends = (flags & END_STREAM) !== 0;
@@ -218,7 +218,7 @@ export class Http2Dialogue implements Dialogue {
     if (ends) this.#respond(stream, out);
   }
 
-  /** Waits for the request's end: curl 7.88 never finishes one that was answered before. */
+  /** Called at the request's end: curl 7.88 never finishes a request that was answered earlier. */
   #respond(stream: number, out: Replies): void {
     const request = this.#open.get(stream);
     if (!this.#open.delete(stream)) return;
@@ -243,7 +243,7 @@ export class Http2Dialogue implements Dialogue {
   }
 }
 
-/** Method and path of a request; `undefined` where the block does not tell. */
+/** Returns method and path of a request; `undefined` if the block lacks one of them. */
 function readRequest(flags: number, payload: Uint8Array): HelloRequest | undefined {
   const padding = (flags & PADDED) !== 0 ? payload[0] ?? 0 : 0;
   const start = ((flags & PADDED) !== 0 ? 1 : 0) + ((flags & PRIORITY) !== 0 ? 5 : 0);
@@ -259,8 +259,8 @@ function readRequest(flags: number, payload: Uint8Array): HelloRequest | undefin
 }
 
 /**
- * Encodes the response's fields without touching the dynamic table: `:status: 200` is entry 8 of the
- * static table, the names `content-type` and `content-length` are 31 and 28 (RFC 7541 §6, appendix A).
+ * Encodes the response's fields without using the dynamic table: `:status: 200` is entry 8 of the static
+ * table, the names `content-type` and `content-length` are entries 31 and 28 (RFC 7541 §6, appendix A).
  */
 function responseBlock(contentLength: number): Uint8Array {
   const type = new TextEncoder().encode("application/json");

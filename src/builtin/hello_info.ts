@@ -1,6 +1,6 @@
 /**
- * What `builtin:hello` says, and the replies it is put into. Knows what shunt saw of a client; no
- * protocol and no socket.
+ * The content of `builtin:hello`'s answers, and the buffer that collects them. Knows what shunt saw of a
+ * client; no protocol and no socket.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Facts } from "../facts/mod.ts";
 export interface HelloInfo extends Facts {
   readonly id: string;
   readonly transport: "tcp" | "udp";
-  /** Name of the protocol, `unknown`, `silent`, or `undetected` where no route needed to know. */
+  /** Name of the protocol, `unknown`, `silent`, or `undetected` if no route needed to know it. */
   readonly protocol: string;
   /** The client's address, as `ip:port`. */
   readonly source: string;
@@ -20,71 +20,59 @@ export interface HelloInfo extends Facts {
   readonly upstream: string;
 }
 
-/** What a request said, as far as it was read. */
+/** The parts of a request that are shown. */
 export interface HelloRequest {
   readonly method: string;
   readonly path: string;
 }
 
-/** What to do with the connection now. */
+/** What to send, and whether to end the connection. */
 export interface HelloReply {
   /** Bytes for the client. */
   readonly reply?: Uint8Array;
-  /** Whether the direction to the client ends after them. What the client still sends is ignored. */
+  /** Whether the direction to the client ends after them. Further bytes from the client are ignored. */
   readonly close: boolean;
 }
 
-/** One protocol's side of a conversation. */
+/** One protocol of a conversation. */
 export interface Dialogue {
   /**
-   * Takes all whole units (requests, frames) off the front of what came.
+   * Takes all complete units (requests, frames) from the front of the bytes.
    *
-   * @param bytes What came and was not taken yet
-   * @param out Gets the answers
-   * @returns How many bytes were taken; 0 where a unit is still incomplete
+   * @param bytes Bytes that have not been taken yet
+   * @param out Collects the answers
+   * @returns How many bytes were taken; 0 if a unit is still incomplete
    */
   take(bytes: Uint8Array, out: Replies): number;
-  /**
-   * Answers a unit that is longer than the buffer.
-   *
-   * @param out Gets the answer
-   */
+  /** Answers a unit that is longer than the buffer. */
   overflow(out: Replies): void;
 }
 
-/** Answers to one batch above which the conversation ends: what is pipelined multiplies. */
+/** Bytes of answers to one batch after which the conversation ends, since pipelined requests multiply. */
 const MAX_REPLY_BYTES = 1 << 20;
 
 const encoder = new TextEncoder();
 
-/** Collects what one batch of the client's bytes is answered with. */
+/** Collects the answers to one batch of the client's bytes. */
 export class Replies {
-  /** Whether the conversation ends with what is collected. */
+  /** Whether the conversation ends after these answers. */
   close = false;
   readonly #parts: Uint8Array[] = [];
   #length = 0;
 
-  /** Whether there is so much to send that the conversation should end. */
+  /** Whether the answers are so long that the conversation should end. */
   get full(): boolean {
     return this.#length > MAX_REPLY_BYTES;
   }
 
-  /**
-   * Adds an answer.
-   *
-   * @param part Text or bytes; bytes are kept, not copied
-   */
+  /** Adds an answer. Bytes are kept, not copied. */
   add(part: string | Uint8Array): void {
     const bytes = typeof part === "string" ? encoder.encode(part) : part;
     this.#parts.push(bytes);
     this.#length += bytes.length;
   }
 
-  /**
-   * Joins what was collected.
-   *
-   * @returns The reply as the caller of `builtin:hello` gets it
-   */
+  /** Joins the answers. */
   finish(): HelloReply {
     if (this.#length === 0) return { close: this.close };
     const reply = new Uint8Array(this.#length);
@@ -97,23 +85,12 @@ export class Replies {
   }
 }
 
-/**
- * Writes what shunt saw as JSON for people: indented, with a newline at its end.
- *
- * @param info What shunt saw
- * @param request What the request said, where it was read
- * @returns UTF-8
- */
+/** Writes what shunt saw, and the request if it was read, as indented JSON with a newline at its end. */
 export function helloPage(info: HelloInfo, request?: HelloRequest): Uint8Array {
   return encoder.encode(`${JSON.stringify({ ...info, ...request }, null, 2)}\n`);
 }
 
-/**
- * Writes what shunt saw as one line of JSON.
- *
- * @param info What shunt saw
- * @returns UTF-8
- */
+/** Writes what shunt saw as one line of JSON. */
 export function helloLine(info: HelloInfo): Uint8Array {
   return encoder.encode(`${JSON.stringify(info)}\n`);
 }

@@ -1,5 +1,5 @@
 /**
- * The built-in targets: hello, echo, discard, reset. Knows what they answer, not who asks.
+ * The built-in targets: hello, echo, discard, reset. Knows their answers, but not the clients.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { type HelloInfo, HelloResponder } from "./hello.ts";
 import { type BuiltinHandler, BuiltinStream } from "./stream.ts";
 
 /**
- * Datagrams that one flow is answered a second: two built-in targets that were made to talk to each other,
- * in two processes say, would not stop.
+ * Answers per second to the datagrams of one flow. Without a limit, two built-in targets that were made to
+ * talk to each other, for example in two processes, would never stop.
  */
 export const ANSWERS_PER_FLOW = 10_000;
-/** Datagrams that all flows of a thread are answered a second. */
+/** Answers per second to the datagrams of all flows of a thread. */
 export const ANSWERS_PER_THREAD = 100_000;
 
 const ECHO: BuiltinHandler = {
@@ -39,7 +39,7 @@ function hello(info: HelloInfo): BuiltinHandler {
     out: BuiltinStream,
   ): Promise<void> | undefined => {
     const sent = reply === undefined ? undefined : out.send(reply);
-    // The client may be gone by then, which the relay notices itself.
+    // The client may be gone by then; the relay notices that itself.
     sent?.catch(() => {});
     if (close) out.end();
     return sent;
@@ -59,8 +59,8 @@ function hello(info: HelloInfo): BuiltinHandler {
 /**
  * Opens a connection to a built-in target.
  *
- * @param name Which one
- * @param info What `hello` says
+ * @param name The target's name
+ * @param info What `hello` answers
  * @returns The connection
  */
 export function connectBuiltin(name: BuiltinName, info: HelloInfo): BuiltinStream {
@@ -79,10 +79,10 @@ export function connectBuiltin(name: BuiltinName, info: HelloInfo): BuiltinStrea
 /**
  * Answers a datagram for a built-in target.
  *
- * @param name Which one
- * @param datagram What the client sent
- * @param info What `hello` says
- * @returns The answer, `undefined` for none, or `"reset"` where the flow is to end
+ * @param name The target's name
+ * @param datagram The client's datagram
+ * @param info What `hello` answers
+ * @returns The answer, `undefined` for none, or `"reset"` if the flow has to end
  */
 export function answerDatagram(
   name: BuiltinName,

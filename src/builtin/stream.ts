@@ -1,6 +1,6 @@
 /**
- * The in-process end of a connection to a `builtin:` target: a stream with no socket behind it.
- * Holds no bytes of its own: a write is done once a read has taken it.
+ * The in-process end of a connection to a `builtin:` target: a stream without a socket. It buffers nothing:
+ * a write is complete once a read has taken its bytes.
  *
  * @module
  */
@@ -9,17 +9,13 @@ import type { Endpoint, Stream } from "../io/mod.ts";
 
 const NOWHERE: Endpoint = { host: "", port: 0 };
 
-/** What a built-in target does with what a client sends. */
+/** The behaviour of a built-in target. */
 export interface BuiltinHandler {
-  /** Is called once, before anything comes. */
+  /** Called once, before any bytes arrive. */
   readonly start?: (out: BuiltinStream) => void;
-  /**
-   * Takes bytes of the client's, borrowed until the promise settles.
-   *
-   * @returns A promise that settles once more may come
-   */
+  /** Takes bytes from the client, borrowed until the promise settles. More bytes come after that. */
   readonly receive: (bytes: Uint8Array, out: BuiltinStream) => Promise<void> | undefined;
-  /** Is called once when the client has ended its sending direction. */
+  /** Called once, when the client has ended its sending direction. */
   readonly end: (out: BuiltinStream) => void;
 }
 
@@ -35,7 +31,7 @@ interface Reader {
   readonly closed: (error: Error) => void;
 }
 
-/** The connection as the relay sees it: what it writes goes to the handler, what it reads comes from it. */
+/** The connection as the relay sees it: its writes go to the handler, its reads come from it. */
 export class BuiltinStream implements Stream {
   readonly local = NOWHERE;
   readonly remote = NOWHERE;
@@ -45,7 +41,7 @@ export class BuiltinStream implements Stream {
   #ended = false;
   #failure: Error | undefined;
 
-  /** @param handler What the target does */
+  /** @param handler The behaviour of the target */
   constructor(handler: BuiltinHandler) {
     this.#handler = handler;
     handler.start?.(this);
@@ -55,7 +51,7 @@ export class BuiltinStream implements Stream {
    * Sends bytes to the client.
    *
    * @param bytes The bytes, borrowed until the promise settles
-   * @returns A promise that settles once they were read
+   * @returns Settles once the bytes were read
    */
   send(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -72,7 +68,7 @@ export class BuiltinStream implements Stream {
     this.#hand();
   }
 
-  /** Breaks the connection, as a target does that resets it. */
+  /** Breaks the connection, like a target that resets it. */
   reset(): void {
     this.#fail(new Error("The built-in target reset the connection"));
   }

@@ -8,7 +8,8 @@ import { messageOf } from "../errors.ts";
 import { convertConfig, type Format, FORMATS, formatUnreadable } from "../convert/mod.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { readTextFile } from "../text_file.ts";
-import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { InputError, type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 function formatOf(options: Options): Format | undefined {
   const given = options.get("from");
@@ -37,7 +38,9 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const text = await readInput(file);
   try {
     const { yaml, format, unconverted } = convertConfig(text, { file, from, protocols: PROTOCOLS });
-    if (from === undefined) terminal.err(`${file}: read as ${format}; --from says otherwise`);
+    if (from === undefined) {
+      terminal.err(`${file}: read as ${format}; --from FORMAT overrides this`);
+    }
     terminal.out(yaml.trimEnd());
     terminal.err(
       unconverted === 0
@@ -59,10 +62,10 @@ export const convertVerb: Verb = {
   summary: "turn a configuration of rpxy-l4, sslh or nginx into shunt's",
   help: `Usage: shunt convert FILE [--from FORMAT] > config.yaml
 
-Turns a configuration of another proxy into YAML that "shunt check" accepts. What has no equal is
-named by a comment, with its line, where it matters. "-" is standard input.
+Turns a configuration of another proxy into YAML that "shunt check" accepts. A comment names each
+directive that has no equivalent, with its line, next to what it affects. "-" is standard input.
 
-  --from FORMAT    ${FORMATS.join(", ")}; guessed unless given. Of nginx, the stream block is read
+  --from FORMAT    ${FORMATS.join(", ")}; guessed unless given. nginx: the stream block is read
 
 Exit codes: 0 converted, 2 bad usage or a file that cannot be read`,
   options: { string: ["from"], rest: "FILE" },

@@ -1,5 +1,5 @@
 /**
- * `shunt detect`: tells what the detectors make of captured bytes.
+ * `shunt detect`: reports what the detectors find in captured bytes.
  *
  * @module
  */
@@ -9,7 +9,8 @@ import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { readFile } from "../text_file.ts";
 import { ALL_NAMES, type Fact, FACTS } from "../facts/mod.ts";
 import { type Wants, wantsAll } from "../facts/wants.ts";
-import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { InputError, type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 /** What captured bytes are. */
 export interface Finding {
@@ -94,7 +95,7 @@ export function formatFinding({ detected, complete }: Finding): string {
     words.push(`${name}=${free ? JSON.stringify(String(value)) : value}`);
   }
   if (complete && end !== undefined) words.push(`detect_end=${end}`);
-  if (!complete) words.push("(incomplete: more bytes could tell more)");
+  if (!complete) words.push("(incomplete: more bytes could show more)");
   return words.join(" ");
 }
 
@@ -122,10 +123,10 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
 /** The verb `detect`. */
 export const detectVerb: Verb = {
   name: "detect",
-  summary: "tell what the detectors make of captured bytes",
+  summary: "report what the detectors find in captured bytes",
   help: `Usage: shunt detect FILE... [--udp] [--json]
 
-Reports what the detectors make of captured bytes. Each file holds the first bytes of one TCP session;
+Reports what the detectors find in captured bytes. Each file holds the first bytes of one TCP session;
 with --udp, each is one datagram of one flow. "-" is standard input.
 
   --udp     the files are datagrams

@@ -1,21 +1,22 @@
 /**
- * `shunt drain`: has a running shunt finish what it carries and end.
+ * `shunt drain`: makes a running shunt finish its sessions and flows, then exit.
  *
  * @module
  */
 
 import { DrainingSchema } from "../admin/answers.ts";
 import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt drain [-c FILE | --admin ADDRESS]
 
-Has a running shunt take nothing new, let what runs finish within "drain_timeout", and end. Does not
-wait for the end.
+Makes a running shunt take nothing new, let sessions and flows finish within "drain_timeout", and
+exit. Does not wait for that.
 
 ${ADMIN_HELP}
 
-Exit codes: 0 it has begun, 1 it was refused or nobody answered, 2 bad usage or bad configuration`;
+Exit codes: 0 draining has started, 1 refused or no answer, 2 bad usage or bad configuration`;
 
 async function run(options: Options, terminal: Terminal): Promise<number> {
   const admin = await openAdmin(options);
@@ -28,7 +29,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
 /** The verb `drain`. */
 export const drainVerb: Verb = {
   name: "drain",
-  summary: "have a running shunt finish what it carries and end",
+  summary: "make a running shunt finish its sessions and flows, then exit",
   help: HELP,
   options: ADMIN_OPTIONS,
   run,

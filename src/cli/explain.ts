@@ -15,7 +15,8 @@ import type { Wants } from "../facts/wants.ts";
 import { isFault } from "../wording.ts";
 import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
 import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
-import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const DEFAULT_SOURCE = "127.0.0.1:50000";
 
@@ -38,7 +39,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
       return 0;
     }
   } else {
-    terminal.out("detect: not needed, no route needs a byte of the client's");
+    terminal.out("detect: not needed, no route needs bytes from the client");
   }
   const seen: Seen = {
     transport,
@@ -173,7 +174,7 @@ function isSeveral(fact: FactName): boolean {
 /** The verb `explain`. */
 export const explainVerb: Verb = {
   name: "explain",
-  summary: "tell which route, upstream and target a client would get, and why",
+  summary: "show which route, upstream and target a client would get, and why",
   help: `Usage: shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
                      [--source IP[:PORT]] FILE...
        shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
@@ -182,12 +183,12 @@ export const explainVerb: Verb = {
 Reports which route, upstream and target a client would get, and why each earlier route does not match.
 The client is described by files of captured bytes (see "shunt detect") or by options.
 
-  -c, --config FILE     the configuration (default: config.yaml where you stand)
+  -c, --config FILE     the configuration (default: config.yaml in this folder)
   --set PATH=VALUE      replaces one value of the configuration
-  --listener NAME       may be left out where there is only one
-  --udp                 the client comes by UDP; needed only where it could be either
-  --source IP[:PORT]    where the client comes from (default: ${DEFAULT_SOURCE})
-  --protocol NAME       what detection would say, with the facts that follow; --alpn as often as needed
+  --listener NAME       needed only if there are several
+  --udp                 the client uses UDP; needed only if it could use either
+  --source IP[:PORT]    the client's address (default: ${DEFAULT_SOURCE})
+  --protocol NAME       what detection would find, with these facts; --alpn more than once for several
 ${
     FACT_NAMES.map((fact) => `  ${`--${optionOf(fact)} VALUE`.padEnd(22)}${FACTS[fact].shown}`)
       .join("\n")

@@ -17,7 +17,8 @@ import { runVerb } from "./run.ts";
 import { schemaVerb } from "./schema.ts";
 import { statusVerb } from "./status.ts";
 import { topVerb } from "./top.ts";
-import { InputError, parseOptions, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { InputError, parseOptions, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 import { versionVerb } from "./version.ts";
 
 /** Every verb. */
@@ -44,7 +45,7 @@ Usage: shunt [VERB] [OPTIONS]
 
 ${verbs}
 
-"shunt VERB --help" tells more of a verb. Without a verb, shunt runs: shunt -c config.yaml`;
+Run "shunt VERB --help" for the options of a verb. Without a verb, "run" is meant: shunt -c config.yaml`;
 }
 
 function suggestion(word: string): string {
@@ -61,7 +62,7 @@ function writer(stream: { writeSync(bytes: Uint8Array): number }): (line: string
     try {
       while (written < bytes.length) written += stream.writeSync(bytes.subarray(written));
     } catch (error) {
-      // Nobody reads it any more, which is no reason to stop working.
+      // No one reads the output any more, which is no reason to stop.
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     }
   };
@@ -104,7 +105,7 @@ export async function main(
     terminal.err(`error: ${messageOf(error)}`);
     if (!(error instanceof UsageError)) return 1;
     if (!(error instanceof InputError)) {
-      terminal.err(`"shunt ${verb.name} --help" tells the options`);
+      terminal.err(`"shunt ${verb.name} --help" lists the options`);
     }
     return 2;
   }

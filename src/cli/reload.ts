@@ -1,5 +1,5 @@
 /**
- * `shunt reload`: has a running shunt read its configuration again.
+ * `shunt reload`: makes a running shunt read its configuration again.
  *
  * @module
  */
@@ -7,16 +7,17 @@
 import { RefusedSchema, ReloadedSchema } from "../admin/answers.ts";
 import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
 import { harmless } from "./table.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt reload [-c FILE | --admin ADDRESS]
 
-Has a running shunt read its configuration again and go on with it, whole or not at all. What runs is
-not touched where the configuration has errors: they are printed as "shunt check" prints them.
+Makes a running shunt read its configuration again and use all of it, or none of it: if it has errors,
+they are printed as "shunt check" prints them, and the old configuration stays.
 
 ${ADMIN_HELP}
 
-Exit codes: 0 it runs, 1 it was refused or nobody answered, 2 bad usage or bad configuration`;
+Exit codes: 0 it is in use, 1 refused or no answer, 2 bad usage or bad configuration`;
 
 async function run(options: Options, terminal: Terminal): Promise<number> {
   const admin = await openAdmin(options);
@@ -39,7 +40,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
 /** The verb `reload`. */
 export const reloadVerb: Verb = {
   name: "reload",
-  summary: "have a running shunt read its configuration again",
+  summary: "make a running shunt read its configuration again",
   help: HELP,
   options: ADMIN_OPTIONS,
   run,

@@ -20,7 +20,8 @@ import { openNotifier } from "../service/notify.ts";
 import { removeReadyFile, tryReadyFile, writeReadyFile } from "../service/ready_file.ts";
 import { Supervisor } from "../service/supervisor.ts";
 import { findPredecessor, type Predecessor } from "../service/upgrade.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -41,21 +42,21 @@ const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--upgrade] [--se
 Starts the proxy and prints one line per bound address. The log goes to standard error, or to
 "log.file".
 
-  -c, --config FILE    the configuration (default: config.yaml where you stand)
-  --ready-file PATH    written whole once everything is bound, removed at the end: JSON with the
+  -c, --config FILE    the configuration (default: config.yaml in this folder)
+  --ready-file PATH    appears once everything is bound, and is removed at the end: JSON with the
                        process id, the admin address and the bound addresses
-  --upgrade            take over from the shunt that runs at the configuration's admin address: bind the
-                       same addresses beside it, take all that is new, and have it drain and end
+  --upgrade            take over from the shunt at the configuration's admin address: bind the same
+                       addresses beside it, take everything new, and make it drain and exit
   --set PATH=VALUE     replaces one value of the configuration, as in
                        --set listeners.edge.bind=127.0.0.1:0
 
-SIGHUP reloads the configuration, and so does a change of the file: whole, or not at all if it has an
-error. What runs lives on under the old rules. SIGUSR2 opens "log.file" again, once it was
-renamed; SIGUSR1 does too, but see docs/logging.md.
+SIGHUP or a change of the file reloads the configuration: all of it, or none of it if it has an error.
+Running sessions and flows keep the old rules. SIGUSR2 opens "log.file" again after it was renamed;
+SIGUSR1 does too, but see docs/logging.md.
 
-SIGTERM and SIGINT drain: nothing new is taken, sessions may finish within "drain_timeout", flows that
-are silent for 2 s end. A second signal ends at once, with exit code 1. Whatever hangs, shunt has ended
-5 s after "drain_timeout", then with exit code 1 too.
+SIGTERM and SIGINT drain: shunt takes nothing new, sessions may finish within "drain_timeout", flows end
+after 2 s of silence. A second signal exits at once, with exit code 1. If something hangs, shunt exits
+5 s after "drain_timeout", also with exit code 1.
 
 Exit codes: 0 clean, 1 runtime failure, 2 bad usage or bad configuration`;
 
@@ -79,7 +80,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
   let proxy: Proxy | undefined;
-  // Whoever sees a port open may send a signal at once: it must not kill.
+  // A script that sees a port open may send a signal at once: it must not kill.
   const signals = new Signals(log, () => (proxy?.config ?? config).drain_timeout);
   const predecessor = upgrade ? await findPredecessor(config.admin, loaded.file) : undefined;
   // Until it is written over, it may be the other one's.
@@ -89,7 +90,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const source = new ConfigSource(options, loaded);
   let supervisor: Supervisor | undefined;
   try {
-    // What can fail has to before addresses are shared with the other one, or it is told to go.
+    // What can fail has to before addresses are shared with the other one, or the other one is asked to go.
     if (readyFile !== undefined) await tryReadyFile(readyFile);
     if (predecessor !== undefined) await readToken(config.admin?.token_file);
     const inherited = findInherited();
@@ -103,7 +104,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     const load = (text?: string) => source.load(text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     telemetry?.openMetrics(supervisor);
-    // Who was told to end before it had begun must not have the other one end too.
+    // If a signal ended this one before it began, the other one has to stay.
     if (signals.came) {
       signals.supervisor = supervisor;
       await proxy.drain();
@@ -126,8 +127,8 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   signals.supervisor = supervisor;
   try {
     if (readyFile !== undefined) {
-      const { adminAddress: admin, addresses: listeners } = supervisor;
-      await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners });
+      const { adminAddress: admin } = supervisor;
+      await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners: proxy.addresses });
     }
   } catch (error) {
     if (predecessor === undefined) {
@@ -198,14 +199,14 @@ async function shareOnceEnded(
 ): Promise<void> {
   await predecessor.ended(signal);
   supervisor.predecessor = undefined;
-  // While this one drains, it is for the next one to say who gets what.
+  // While this one drains, the next one decides which worker gets what.
   if (signal.aborted) return;
   await proxy.steer(undefined);
   logger.info("The shunt that this one took over from has ended", { pid: predecessor.pid });
 }
 
 function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
-  for (const [name, { tcp, udp }] of Object.entries(supervisor.addresses)) {
+  for (const [name, { tcp, udp }] of Object.entries(supervisor.proxy.addresses)) {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
   }
@@ -219,7 +220,7 @@ class Signals {
   readonly first: Promise<void>;
   /** Whether there was a second. */
   forced = false;
-  /** Who is to act; unset while shunt starts. */
+  /** What acts on signals; unset while shunt starts. */
   supervisor: Supervisor | undefined;
   readonly #drainMs: () => number;
   #onFirst: (() => void) | undefined;
@@ -237,12 +238,12 @@ class Signals {
     if (Deno.build.os === "windows") return;
     Deno.addSignalListener("SIGTERM", () => this.#end());
     Deno.addSignalListener("SIGUSR2", () => log.reopen());
-    // As others open theirs again.
+    // Many programs open their log again by SIGUSR1.
     Deno.addSignalListener("SIGUSR1", () => {
       log.reopen();
       logger.warn(
-        "SIGUSR1 is Deno's too: it may have opened its debugger at 127.0.0.1:9229, which gives this " +
-          "process to whoever connects; restart shunt, and use SIGUSR2 instead",
+        "SIGUSR1 is Deno's too: it may have opened its debugger at 127.0.0.1:9229, which lets " +
+          "anyone who connects control this process; restart shunt, and use SIGUSR2 instead",
       );
     });
     Deno.addSignalListener("SIGHUP", () => this.supervisor?.reload("signal"));
@@ -295,8 +296,8 @@ async function keepRunning(
     over.abort();
     await source[Symbol.asyncDispose]();
   }
-  const { sessions, flows } = supervisor.active();
-  const { drain_timeout } = supervisor.config;
+  const { sessions, flows } = supervisor.proxy.active();
+  const { drain_timeout } = supervisor.proxy.config;
   logger.info("Draining", { sessions, flows, drain_timeout_ms: drain_timeout });
   return await supervisor.stop();
 }

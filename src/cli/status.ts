@@ -1,5 +1,5 @@
 /**
- * `shunt status`: tells once how a running shunt is doing.
+ * `shunt status`: shows once how a running shunt is doing.
  *
  * @module
  */
@@ -9,16 +9,17 @@ import { StatusSchema, UpstreamsSchema } from "../admin/answers.ts";
 import { formatAge, formatBytes } from "../admin/units.ts";
 import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
 import { formatTable, harmless } from "./table.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt status [-c FILE | --admin ADDRESS] [--json]
 
-Reports how a running shunt is doing: listeners, upstreams with their targets, sessions and flows.
+Shows how a running shunt is doing: listeners, upstreams with their targets, sessions and flows.
 
 ${ADMIN_HELP}
-  --json               all of it as JSON: what GET /api/status and /api/upstreams answer
+  --json               as JSON: the answers of GET /api/status and /api/upstreams
 
-Exit codes: 0 it answered, 1 it did not, 2 bad usage or bad configuration`;
+Exit codes: 0 it answered, 1 no answer, 2 bad usage or bad configuration`;
 
 type Status = z.output<typeof StatusSchema>;
 type Upstreams = z.output<typeof UpstreamsSchema>["upstreams"];
@@ -97,7 +98,7 @@ function note({ health, since, last_error }: Upstreams[number]["targets"][number
 /** The verb `status`. */
 export const statusVerb: Verb = {
   name: "status",
-  summary: "tell how a running shunt is doing",
+  summary: "show how a running shunt is doing",
   help: HELP,
   options: { ...ADMIN_OPTIONS, boolean: ["json"] },
   run,

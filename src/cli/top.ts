@@ -1,5 +1,5 @@
 /**
- * `shunt top`: shows how a running shunt is doing, again every second.
+ * `shunt top`: shows how a running shunt is doing, updated every second.
  *
  * @module
  */
@@ -18,19 +18,20 @@ import {
 import { statusVerb } from "./status.ts";
 import { draw, TOP_COLUMNS, type TopFacts } from "./top_screen.ts";
 import { keysOf, press, TOP_START, type TopShown, type TopState } from "./top_state.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt top [-c FILE | --admin ADDRESS]
 
-Shows how a running shunt is doing, again every second: by listener, by target, by session and flow.
-Where standard input or output is no terminal, it shows that once, as "shunt status" does.
+Shows how a running shunt is doing, updated every second: by listener, by target, by session and flow.
+If standard input or output is not a terminal, it prints "shunt status" once instead.
 
 ${ADMIN_HELP}
 
-Keys: q quits, 1 2 3 or Tab choose the view, < > or the arrows the column to sort by, r the other
-direction, / a text that rows must have, up and down scroll.
+Keys: q quits, 1 2 3 or Tab choose the view, < > or the arrows choose the column to sort by, r reverses
+the order, / filters rows by a text, up and down scroll.
 
-Exit codes: 0 it ended as told, 1 nobody answered, 2 bad usage or bad configuration`;
+Exit codes: 0 quit by key or signal, 1 no answer, 2 bad usage or bad configuration`;
 
 const POLL_MS = 1000;
 /** Sessions, and flows, that are asked for: more than anyone scrolls through. */
@@ -46,7 +47,7 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 
 async function run(options: Options, terminal: Terminal): Promise<number> {
   if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) {
-    terminal.err("Standard input or output is no terminal: this is how it is now");
+    terminal.err("Standard input or output is not a terminal: showing the status once");
     return await statusVerb.run(options, terminal);
   }
   const admin = await openAdmin(options);

@@ -68,8 +68,8 @@ export function checkHealth(
     warn("eject_for", "Nothing is ejected while eject_after is 0", "remove it");
   }
   if (slow_start > 0 && interval === 0 && eject_after === 0) {
-    warn("slow_start", "No target goes out and comes back without checks or ejection", "remove it");
+    warn("slow_start", "Without checks or ejection, no target ever comes back", "remove it");
   } else if (slow_start > 0 && balance !== undefined && UNSHARED.includes(balance)) {
-    warn("slow_start", `It is nothing to the balance ${quote(balance)}`, "remove it");
+    warn("slow_start", `It has no effect with balance ${quote(balance)}`, "remove it");
   }
 }

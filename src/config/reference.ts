@@ -1,6 +1,6 @@
 /**
  * The configuration's reference as Markdown, written from its JSON Schema, so that it cannot say
- * anything else than what is in force.
+ * anything other than what applies.
  *
  * @module
  */
@@ -23,8 +23,8 @@ for editors.
 | --- | --- |
 | duration | \`250ms\`, \`5s\`, \`1m\`, \`1h\` |
 | size | \`512B\`, \`64KiB\`, \`1MiB\`, \`1GiB\`, or a number of bytes |
-| rate | \`100/s\`; \`0.5/s\` is one in two seconds |
-| list | \`[a, b]\`; where lists are said to be "or a list of such", a list of one may be written as \`a\` |
+| rate | \`100/s\`; \`0.5/s\` is one every two seconds |
+| list | \`[a, b]\`; with "or a list of such", a list of one may be written as \`a\` |
 `;
 
 /**

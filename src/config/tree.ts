@@ -144,7 +144,7 @@ export function readTree(text: string, file: string): Tree {
   }
   if (document.directives !== undefined && document.directives.yaml.version !== "1.2") {
     const message =
-      'Remove the line "%YAML": shunt reads YAML 1.2, in which 010 is ten and off a word';
+      'Remove the line "%YAML": shunt reads YAML 1.2, where 010 is ten and off a string';
     reader.report("syntax", 0, { path: [], message });
   }
   if (reader.problems.length > 0) return { places, problems: reader.problems };

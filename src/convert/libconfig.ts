@@ -5,48 +5,29 @@
  * @module
  */
 
+import { type Entry, MAX_DEPTH, type Value } from "./group.ts";
 import { unreadable } from "./plan.ts";
 import { Scanner } from "./scanner.ts";
-
-/** One value. */
-export type Value =
-  | { readonly kind: "scalar"; readonly value: string | number | boolean; readonly line: number }
-  | { readonly kind: "list"; readonly items: readonly Value[]; readonly line: number }
-  | {
-    readonly kind: "group";
-    readonly settings: readonly LibconfigSetting[];
-    readonly line: number;
-  };
-
-/** A name with its value. */
-export interface LibconfigSetting {
-  readonly name: string;
-  readonly value: Value;
-  readonly line: number;
-}
-
-/** Real files nest four levels. */
-const MAX_DEPTH = 32;
 
 /**
  * Reads a text.
  *
  * @param text The text
- * @returns Its settings; an `@include` is one of the name `@include`
- * @throws {ConfigError} with code `unreadable` when the syntax is wrong
+ * @returns Its settings; an `@include` becomes a setting of that name
+ * @throws {ConfigError} with code `unreadable` if the syntax is wrong
  */
-export function readLibconfig(text: string): readonly LibconfigSetting[] {
+export function readLibconfig(text: string): readonly Entry[] {
   const scanner = new Scanner(text);
   const settings = readSettings(scanner, 0);
   if (!scanner.done) throw wrong(scanner, "a setting");
   return settings;
 }
 
-function readSettings(scanner: Scanner, depth: number): LibconfigSetting[] {
+function readSettings(scanner: Scanner, depth: number): Entry[] {
   if (depth > MAX_DEPTH) {
     throw unreadable(scanner.line, `Groups are nested deeper than ${MAX_DEPTH} levels`);
   }
-  const settings: LibconfigSetting[] = [];
+  const settings: Entry[] = [];
   for (;;) {
     skipBlank(scanner);
     const { line } = scanner;
@@ -113,7 +94,7 @@ function readItems(scanner: Scanner, end: string, depth: number): Value[] {
   }
 }
 
-/** Strings that follow each other are one. */
+/** Reads a string. Adjacent strings are joined. */
 function readString(scanner: Scanner): Value {
   const { line } = scanner;
   const parts: string[] = [];

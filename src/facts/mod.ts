@@ -48,11 +48,10 @@ export const FACTS = {
     attribute: "tls.client.server_name",
     free: true,
     kind: hostNames({ ip: false }),
-    description:
-      "Server name of a TLS or QUIC ClientHello, in any letter case; `*.suffix` is one " +
-      "or more labels before the suffix, `*` any name, but there must be one. A name is labels of " +
-      "letters, digits, `-` and `_`, and no IP address: what is none matches nothing (docs/names.md, " +
-      "also on what a route by name can promise)",
+    description: "Server name in a TLS or QUIC ClientHello, in any letter case; `*.suffix` is " +
+      "one or more labels before the suffix, `*` any name, but not a missing one. A name " +
+      "consists of labels of letters, digits, `-` and `_` and is not an IP address; anything " +
+      "else matches nothing (docs/names.md, also on what a route by name can promise)",
   },
   /** In the client's order; what is cut ends in an ellipsis. */
   alpn: {
@@ -71,8 +70,8 @@ export const FACTS = {
         return { fault: `Expected ${expected}, got ${length} bytes` };
       },
     }),
-    description: "Application protocol that a TLS or QUIC ClientHello offers, among others, at " +
-      "any place of its list",
+    description: "Application protocol that a TLS or QUIC ClientHello offers, at any position in " +
+      "its list",
   },
   ja4: {
     type: "text",
@@ -80,8 +79,8 @@ export const FACTS = {
     attribute: "tls.client.ja4",
     kind: fingerprints,
     begins: { tcp: "t", udp: "q" },
-    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or the beginning of " +
-      "one with `*` after it",
+    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or its beginning " +
+      "followed by `*`",
   },
   /** `1.0` to `1.3`. */
   tls_version: { type: "text", shown: "The highest TLS version that the hello offers" },

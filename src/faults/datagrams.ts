@@ -1,6 +1,6 @@
 /**
- * A flow's way to its target with faults in it: datagrams that are lost, doubled, changed, late or out
- * of order, both ways. Knows no flow.
+ * A socket to a flow's target that loses, doubles, changes, delays and reorders datagrams, both ways. Knows
+ * no flow.
  *
  * @module
  */
@@ -8,28 +8,28 @@
 import type { TargetOptions, TargetSocket } from "../io/mod.ts";
 import { delayOf, type FaultDirection, type FaultPlan } from "./plan.ts";
 
-/** Datagrams that wait at the most; what comes on top is lost. */
+/** Datagrams that wait at most. Further ones are lost. */
 const MAX_WAITING = 1024;
-/** Milliseconds that a datagram which is out of order comes late, where there is no latency. */
+/** Milliseconds by which a reordered datagram is late, in addition to the latency. */
 const REORDER_MS = 10;
 
-/** Opens the way to the target. */
+/** Opens the socket to the target. */
 type Dial = (options: TargetOptions) => TargetSocket;
 
 /**
- * Opens a way to a target with faults in it.
+ * Opens a socket to a target with faults.
  *
- * @param dial Opens the way itself
- * @param options What to do with answers
+ * @param dial Opens the socket itself
+ * @param options What to do with replies
  * @param plan The faults
- * @returns The way
- * @throws {Error} what `dial` throws
+ * @returns The socket
+ * @throws {Error} if `dial` throws
  */
 export function faultySocket(dial: Dial, options: TargetOptions, plan: FaultPlan): TargetSocket {
-  const down = new FaultyWay(plan.down, options);
+  const down = new DatagramLine(plan.down, options);
   down.deliver = options.onReply;
   const inner = dial({ ...options, onReply: (bytes) => down.pass(bytes) });
-  const up = new FaultyWay(plan.up, options);
+  const up = new DatagramLine(plan.up, options);
   up.deliver = (bytes) => inner.send(bytes);
   return {
     send: (bytes) => up.pass(bytes),
@@ -41,7 +41,7 @@ export function faultySocket(dial: Dial, options: TargetOptions, plan: FaultPlan
   };
 }
 
-/** Hands a datagram on; a promise if that takes its time. */
+/** Sends a datagram on. Returns a promise if that takes time. */
 type Deliver = (bytes: Uint8Array) => Promise<unknown> | undefined;
 
 interface Waiting {
@@ -49,19 +49,19 @@ interface Waiting {
   readonly due: number;
 }
 
-/** One direction: what has the same delay leaves in the order in which it came. */
-class FaultyWay {
-  /** What takes the datagrams; may throw. */
+/** One direction. Datagrams with the same delay leave in the order of their arrival. */
+class DatagramLine {
+  /** Receives the datagrams; may throw. */
   deliver: Deliver = () => undefined;
   readonly #direction: FaultDirection;
   readonly #onError: TargetOptions["onError"];
-  /** In the order in which they leave. */
+  /** In the order of leaving. */
   readonly #queue: Waiting[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Whether one is being delivered, which the next has to wait for. */
+  /** Whether a datagram is being delivered; the next one has to wait for it. */
   #busy = false;
   #closed = false;
-  /** When the way is free again, where it is narrow. */
+  /** When the previous datagram has passed, if the bandwidth is limited. */
   #free = 0;
 
   constructor(direction: FaultDirection, { onError }: Pick<TargetOptions, "onError">) {
@@ -69,7 +69,7 @@ class FaultyWay {
     this.#onError = onError;
   }
 
-  /** Takes a datagram; a promise if the bytes are needed until it settles, which may reject. */
+  /** Takes a datagram. Returns a promise if the bytes are needed until it settles; it may reject. */
   pass(bytes: Uint8Array): Promise<unknown> | undefined {
     const { config, random } = this.#direction;
     if (config.blackhole || random() < config.loss) return;
@@ -100,7 +100,7 @@ class FaultyWay {
     if (!this.#busy) this.#wait();
   }
 
-  /** Delivers at once. */
+  /** Delivers immediately. */
   #now(bytes: Uint8Array): Promise<unknown> | undefined {
     const sent = this.deliver(bytes);
     if (sent === undefined) return;
@@ -113,14 +113,14 @@ class FaultyWay {
     return sent;
   }
 
-  /** Those that are due at the same time leave in the order in which they came. */
+  /** Inserts a datagram; those due at the same time leave in the order of their arrival. */
   #put(one: Waiting): void {
     let at = this.#queue.length;
     while (at > 0 && this.#queue[at - 1]!.due > one.due) at--;
     this.#queue.splice(at, 0, one);
   }
 
-  /** Sets the timer for the first, or delivers it. */
+  /** Delivers what is due, and sets the timer for the next datagram. */
   #wait(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -134,7 +134,7 @@ class FaultyWay {
       }
       this.#queue.shift();
       try {
-        // A late datagram that cannot be sent is one more that is lost.
+        // A late datagram that cannot be sent counts as lost.
         this.#now(first.bytes)?.catch(() => {});
       } catch (error) {
         this.#onError(error);

@@ -1,6 +1,5 @@
 /**
- * A queue from which nothing comes before its time: what makes a connection slow or narrow. Knows no
- * socket.
+ * A queue that releases nothing before its time, which makes a connection slow or narrow. Knows no socket.
  *
  * @module
  */
@@ -8,18 +7,18 @@
 import { within } from "../within.ts";
 import { delayOf, type FaultDirection } from "./plan.ts";
 
-/** Bytes that wait at the most; whoever puts more in has to wait. */
+/** Bytes that wait at most. A caller that adds more has to wait. */
 const MAX_WAITING = 262_144;
-/** A narrow connection gives so many pieces a second, so that it trickles instead of stuttering. */
+/** Pieces per second on a narrow connection, so that bytes trickle instead of arriving in bursts. */
 const PIECES_PER_SECOND = 20;
 
 interface Entry {
-  /** Unset for the end. */
+  /** Unset for the end of the stream. */
   readonly bytes: Uint8Array | undefined;
   readonly due: number;
 }
 
-/** What comes in leaves in order, each part after its delay and no faster than the bandwidth. */
+/** Bytes leave in order, each part after its delay and no faster than the bandwidth. */
 export class DelayLine {
   readonly #direction: FaultDirection;
   readonly #entries: Entry[] = [];
@@ -28,12 +27,12 @@ export class DelayLine {
   #closed = false;
   #changed = Promise.withResolvers<void>();
 
-  /** @param direction What is done to what comes in */
+  /** @param direction The faults of this direction */
   constructor(direction: FaultDirection) {
     this.#direction = direction;
   }
 
-  /** When the last entry is due, as `performance.now()` tells the time. */
+  /** When the last entry is due, as a `performance.now()` time. */
   get last(): number {
     return this.#last;
   }
@@ -44,10 +43,10 @@ export class DelayLine {
   }
 
   /**
-   * Takes what there is room for.
+   * Takes as many bytes as there is room for.
    *
    * @param bytes The bytes; what is taken is copied
-   * @returns How many were taken, at least one unless it is closed
+   * @returns How many were taken, at least one unless the line is closed
    */
   async put(bytes: Uint8Array): Promise<number> {
     while (this.#waiting >= MAX_WAITING && !this.#closed) await this.#change();
@@ -69,7 +68,7 @@ export class DelayLine {
     return taken.length;
   }
 
-  /** Ends the line after what is in it, and after `slow_close`. */
+  /** Ends the line after its last entry and after `slow_close`. */
   end(): void {
     const delay = delayOf(this.#direction) + this.#direction.config.slow_close;
     this.#last = Math.max(this.#last, performance.now() + delay);
@@ -78,9 +77,9 @@ export class DelayLine {
   }
 
   /**
-   * Waits for what comes next.
+   * Waits for the next entry.
    *
-   * @returns The bytes, `null` at the end, or `undefined` where the line was closed
+   * @returns The bytes, `null` at the end, or `undefined` if the line was closed
    */
   async next(): Promise<Uint8Array | null | undefined> {
     for (;;) {
@@ -97,7 +96,7 @@ export class DelayLine {
     }
   }
 
-  /** Lets go of what is in the line. */
+  /** Drops all entries. */
   close(): void {
     this.#closed = true;
     this.#entries.length = 0;

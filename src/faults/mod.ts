@@ -1,5 +1,5 @@
 /**
- * Faults on demand: which a session or flow has, and how they get in its way.
+ * Faults on demand: which faults a session or flow has, and how they are applied.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { type FaultPlan, planFaults } from "./plan.ts";
 export { faultySocket } from "./datagrams.ts";
 
 /**
- * Tells the faults of a session or flow.
+ * Returns the faults of a session or flow.
  *
- * @param route Its route, whose faults come first
+ * @param route Its route, whose faults take precedence
  * @param upstream Its upstream
- * @returns Its faults; `undefined` where there are none, or the dice spare it
+ * @returns Its faults; `undefined` if there are none or the dice spare it
  */
 export function faultsOf(route: Route | undefined, upstream: Upstream): FaultPlan | undefined {
   const config = route?.faults ?? upstream.config.faults;

@@ -1,37 +1,37 @@
 /**
- * What is done to one session or flow on purpose: the faults of its route or upstream, with the dice
- * that decide. The same seed gives the same faults. Knows no socket.
+ * The faults of one session or flow, from its route or upstream, with the dice that decide. The same seed
+ * gives the same faults. Knows no socket.
  *
  * @module
  */
 
 import type { FaultsConfig } from "../config/schema.ts";
 
-/** What is done to one direction. */
+/** The faults of one direction. */
 export interface FaultDirection {
   readonly config: FaultsConfig;
-  /** Gives numbers from 0 up to, but not, 1: the same ones for the same seed and turn. */
+  /** Returns numbers from 0 up to, but not including, 1: the same ones for the same seed and turn. */
   readonly random: () => number;
 }
 
-/** The faults of one session or flow. Directions share no dice: whose turn comes first is chance. */
+/** The faults of one session or flow. Each direction has dice of its own, since their order is chance. */
 export interface FaultPlan {
   readonly config: FaultsConfig;
   readonly up: FaultDirection;
   readonly down: FaultDirection;
 }
 
-/** Dice of each session or flow: whether it has faults, up, down. */
+/** Dice per session or flow: whether it has faults, up, down. */
 const DICE = 3;
 
-/** How many sessions and flows have had dice of a configuration's. */
+/** How many sessions and flows have taken dice from a configuration. */
 const turns = new WeakMap<FaultsConfig, number>();
 
 /**
- * Throws the dice for a session or flow: the n-th one of a configuration always gets the same.
+ * Throws the dice for a session or flow. The n-th one of a configuration always gets the same.
  *
  * @param config The faults of its route or upstream
- * @returns Its faults, or `undefined` where it is spared
+ * @returns Its faults, or `undefined` if it is spared
  */
 export function planFaults(config: FaultsConfig): FaultPlan | undefined {
   const turn = turns.get(config) ?? 0;
@@ -52,12 +52,7 @@ function dice(seed: number, which: number): () => number {
   };
 }
 
-/**
- * Tells for how long something is held up.
- *
- * @param direction What is done to its direction
- * @returns Milliseconds: `latency`, give or take `jitter`
- */
+/** Returns a delay in milliseconds: `latency`, give or take `jitter`. */
 export function delayOf({ config, random }: FaultDirection): number {
   return Math.max(0, config.latency + config.jitter * (2 * random() - 1));
 }

@@ -1,6 +1,5 @@
 /**
- * A target's connection with faults in its way, for tests of those who talk through it: slow, narrow,
- * breaking, silent. Knows no session.
+ * A connection to a target with faults: slow, narrow, breaking, silent. Knows no session.
  *
  * @module
  */
@@ -12,14 +11,14 @@ import { DelayLine } from "./delay_line.ts";
 import type { FaultPlan } from "./plan.ts";
 
 const READ_BYTES = 65_536;
-/** Milliseconds that a target has to take what was due to it when the session had ended. */
+/** Milliseconds that a target has, after the end of the session, to take what is still due to it. */
 const LINGER_MS = 30_000;
 
-/** Whom a faulty connection tells. */
+/** What a faulty connection reports to. */
 export interface FaultyOptions {
-  /** Is told that the session has to be reset, both sides of it. */
+  /** Called if the session has to be reset, on both sides. */
   readonly onReset: () => void;
-  /** Takes one that was closed while its target is still to get something. */
+  /** Takes connections that were closed before the target got all its bytes. */
   readonly lingering: Lingering;
 }
 
@@ -30,24 +29,24 @@ export class FaultyStream implements Stream {
   readonly #inner: Stream;
   readonly #config: FaultsConfig;
   readonly #options: FaultyOptions;
-  /** Settles once it is closed. */
+  /** Settles when the connection is closed. */
   readonly #over = Promise.withResolvers<void>();
   readonly #up: DelayLine;
   readonly #down: DelayLine;
-  /** What a read has not taken yet. */
+  /** Bytes of the target that were not read yet. */
   #rest: Uint8Array = new Uint8Array();
   /** Bytes that have passed, both ways. */
   #passed = 0;
   #failure: unknown;
   #closed = false;
-  /** Set once the target is to hear that nothing more comes. */
+  /** Set once the end of the stream has been sent to the target. */
   #ended = false;
   readonly #pumping: Promise<void>;
 
   /**
    * @param inner The connection to the target
    * @param plan Its faults
-   * @param options Whom to tell
+   * @param options What to report to
    */
   constructor(inner: Stream, plan: FaultPlan, options: FaultyOptions) {
     this.#inner = inner;
@@ -61,7 +60,7 @@ export class FaultyStream implements Stream {
     this.#pumpDown();
   }
 
-  /** Gives the target what is due. */
+  /** Writes to the target what is due. */
   async #pumpUp(): Promise<void> {
     try {
       for (;;) {
@@ -101,7 +100,7 @@ export class FaultyStream implements Stream {
     while (this.#rest.length === 0) {
       const bytes = await this.#down.next();
       if (this.#config.blackhole) {
-        // What the target says is taken from it, its end too.
+        // The target's bytes are read and thrown away, its end too.
         if (bytes === undefined || bytes === null) return await this.#untilReset();
         continue;
       }
@@ -127,7 +126,7 @@ export class FaultyStream implements Stream {
     return taken;
   }
 
-  /** How many of so many bytes may pass; behind the last that may, the connection breaks. */
+  /** Returns how many of these bytes may pass. After the last byte that may pass, the connection breaks. */
   #allowed(count: number): number {
     const most = this.#config.reset_after;
     if (most === undefined) return count;
@@ -137,7 +136,7 @@ export class FaultyStream implements Stream {
     return allowed;
   }
 
-  /** Once what may pass has been handed on. */
+  /** Resets after the bytes that may still pass have been passed on. */
   #resetSoon(): void {
     setTimeout(() => {
       if (!this.#closed) this.#options.onReset();
@@ -159,7 +158,7 @@ export class FaultyStream implements Stream {
     this.#inner.setNoDelay();
   }
 
-  /** What the target is still to get is on its way a little longer. */
+  /** Lets bytes that are still due to the target arrive within {@linkcode LINGER_MS}. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

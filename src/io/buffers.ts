@@ -1,6 +1,6 @@
 /**
- * Pools of read buffers. Knows how memory becomes resident; never what is in it.
- * A buffer may be given back only after the read that used it has settled.
+ * Pools of read buffers. Knows how memory becomes resident, but not what is in it. A buffer may be given
+ * back only after the read that used it has settled.
  *
  * @module
  */
@@ -14,14 +14,15 @@ export type LargeClass = Exclude<BufferClass, 0>;
 /** Bytes of a buffer of each class. */
 export const BUFFER_BYTES = [8_192, 65_536, 262_144, 1_048_576] as const;
 
-/** The longest datagram, and its length. */
+/** The length of the longest datagram. */
 const DATAGRAM_BYTES = 65_536;
 
 const SLAB_BYTES = 33_554_432;
 
 /**
- * Buffers out of lazily mapped slabs of 32 MiB: only touched pages count, while an array of its own is
- * zero-filled and resident at once. What was touched stays resident, so many may only be small.
+ * Carves buffers from lazily mapped slabs of 32 MiB, of which only touched pages are resident; an array of
+ * its own is zero-filled and resident at once. Touched pages stay resident, so only small buffers may be
+ * numerous.
  */
 class SlabPool {
   readonly #bytes: number;
@@ -56,39 +57,34 @@ const large: Readonly<Record<LargeClass, Uint8Array[]>> = { 1: [], 2: [], 3: [] 
 
 /** Bytes of large buffers, in use or pooled, that this thread may have. */
 let largeLimit = 134_217_728;
-/** Bytes of large buffers that there are. */
+/** Bytes of large buffers that exist. */
 let largeBytes = 0;
 
-/**
- * Sets what this thread's large buffers may take: `limits.relay_memory`.
- *
- * @param bytes The limit
- */
+/** Limits the bytes of this thread's large buffers: `limits.relay_memory`. */
 export function limitLargeBuffers(bytes: number): void {
   largeLimit = bytes;
 }
 
 /**
- * Takes a buffer of 8 KiB. With 64 KiB, 10,000 sessions that had each been busy once kept 1.3 GB.
- *
- * @returns A buffer with whatever its last user left in it
+ * Takes a buffer of 8 KiB, with the content that its last user left. With 64 KiB, 10,000 sessions that had
+ * each been busy once kept 1.3 GB.
  */
 export function takeSmallBuffer(): Uint8Array {
   return small.take();
 }
 
-/** Bytes of grown buffers that are kept for reuse: enough for some 60 clients at once. */
+/** Bytes of grown buffers that are kept for reuse: enough for about 60 clients at once. */
 const GROWN_KEPT = 4_194_304;
-/** Those that are free, by their length. */
+/** Free buffers by their length. */
 const grown = new Map<number, Uint8Array[]>();
 let grownBytes = 0;
 
 /**
- * Takes a buffer that is larger than the small ones, for first bytes of which there are many. Made anew
- * for each client they were garbage of 112 KiB a session, which took 100 MiB until it was collected.
+ * Takes a buffer larger than the small ones, for clients whose first bytes are many. A new one for each
+ * client was garbage of 112 KiB a session, which took 100 MiB until it was collected.
  *
  * @param bytes Its length
- * @returns A buffer with whatever its last user left in it
+ * @returns A buffer with the content that its last user left
  */
 export function takeGrownBuffer(bytes: number): Uint8Array {
   const pooled = grown.get(bytes)?.pop();
@@ -97,11 +93,7 @@ export function takeGrownBuffer(bytes: number): Uint8Array {
   return pooled;
 }
 
-/**
- * Gives such a buffer back; it is forgotten if enough are free.
- *
- * @param buffer The buffer
- */
+/** Gives such a buffer back. It is dropped if enough are free. */
 export function giveGrownBuffer(buffer: Uint8Array): void {
   const { length } = buffer;
   if (grownBytes + length > GROWN_KEPT) return;
@@ -111,20 +103,12 @@ export function giveGrownBuffer(buffer: Uint8Array): void {
   else free.push(buffer);
 }
 
-/**
- * Takes a buffer for a datagram of any length.
- *
- * @returns A buffer with whatever its last user left in it
- */
+/** Takes a buffer for a datagram of any length, with the content that its last user left. */
 export function takeDatagramBuffer(): Uint8Array {
   return datagrams.take();
 }
 
-/**
- * Gives a datagram's buffer back.
- *
- * @param buffer The buffer
- */
+/** Gives a datagram's buffer back. */
 export function giveDatagramBuffer(buffer: Uint8Array): void {
   datagrams.give(buffer);
 }
@@ -133,13 +117,13 @@ export function giveDatagramBuffer(buffer: Uint8Array): void {
  * Takes a large buffer out of its pool.
  *
  * @param size The size class
- * @returns A buffer with whatever its last user left in it, or `undefined` at the limit
+ * @returns A buffer with the content that its last user left, or `undefined` at the limit
  */
 export function takeLargeBuffer(size: LargeClass): Uint8Array | undefined {
   const pooled = large[size].pop();
   if (pooled !== undefined) return pooled;
   const bytes = BUFFER_BYTES[size];
-  // What lies idle in the other pools is not there for this one.
+  // Buffers that are idle in other pools count against the limit, so they are dropped.
   for (const other of [3, 2, 1] as const) {
     while (largeBytes + bytes > largeLimit && large[other].pop() !== undefined) {
       largeBytes -= BUFFER_BYTES[other];

@@ -1,5 +1,5 @@
 /**
- * The socket interface over `Deno.listen`, `Deno.connect` and `Deno.listenDatagram`: works
+ * The socket interface over `Deno.listen`, `Deno.connect` and `Deno.listenDatagram`, which works
  * everywhere. Knows no protocol, route or limit.
  *
  * @module
@@ -25,7 +25,7 @@ import type {
 import { whenRoom } from "./queue.ts";
 
 const BACKLOG = 4096;
-/** Receive loops of one listening UDP socket: 2 to 4 are best, one alone waits for each send. */
+/** Receive loops per listening UDP socket: 2 to 4 are best; a single one waits for each send. */
 const RECEIVE_LOOPS = 3;
 const RECEIVE_BACKOFF_MS = 10;
 
@@ -64,12 +64,12 @@ class DenoStream implements Stream {
     try {
       (this.#conn as Deno.TcpConn).setNoDelay();
     } catch {
-      // The socket broke in between: the read or write that follows reports it.
+      // The socket broke in between; the read or write that follows reports it.
     }
   }
 
   unsent(): number | undefined {
-    // What was written to a Unix socket is with its peer at once.
+    // Data written to a Unix socket is at its peer immediately.
     if (this.#closed || this.remote.host === "") return 0;
     return unsentOf(this.local, this.remote);
   }
@@ -85,7 +85,7 @@ class DenoStream implements Stream {
     try {
       this.#conn.close();
     } catch {
-      // A second close throws BadResource, and closing twice is allowed here.
+      // A second close throws BadResource, but closing twice is allowed here.
     }
   }
 }
@@ -138,14 +138,14 @@ class DenoDatagramSocket implements DatagramSocket {
     const buffer = takeDatagramBuffer();
     for (;;) {
       try {
-        // A UDP socket's peers are NetAddr, which is the shape of DatagramAddress.
+        // A UDP socket's peers are NetAddr, which has the shape of DatagramAddress.
         const [bytes, from] = await this.#socket.receive(buffer);
         const needed = options.onDatagram(bytes, from as Deno.NetAddr & DatagramAddress);
         if (needed !== undefined) await needed;
       } catch (error) {
         const failure = classify(error);
         if (failure === "closed") break;
-        // ICMP errors of earlier sends surface here on some systems; they are not this socket's end.
+        // On some systems ICMP errors of earlier sends surface here. The socket is still usable.
         if (failure !== "refused" && failure !== "reset") options.onError(error);
         await new Promise((resolve) => setTimeout(resolve, RECEIVE_BACKOFF_MS));
       }
@@ -170,7 +170,7 @@ class DenoDatagramSocket implements DatagramSocket {
   }
 }
 
-/** An unconnected socket that minds its one target only: Deno has no connected ones. */
+/** An unconnected socket that accepts datagrams only from its target, since Deno has no connected ones. */
 class DenoTargetSocket implements TargetSocket {
   readonly #socket: Deno.DatagramConn;
   readonly #target: Deno.NetAddr;
@@ -192,7 +192,7 @@ class DenoTargetSocket implements TargetSocket {
         else await options.onReply(bytes);
       } catch (error) {
         if (classify(error) === "closed") break;
-        // Not the socket's end, unless its owner closes it.
+        // The socket is still usable, unless its owner closes it.
         options.onError(error);
         await new Promise((resolve) => setTimeout(resolve, RECEIVE_BACKOFF_MS));
       }
@@ -237,7 +237,7 @@ function classify(error: unknown): IoFailure {
   if (error instanceof Deno.errors.ConnectionReset) return "reset";
   if (error instanceof Deno.errors.BrokenPipe) return "reset";
   if (error instanceof Deno.errors.ConnectionAborted) return "reset";
-  // A client that reset its connection before it was accepted: it has no address any more.
+  // A client that reset its connection before it was accepted has no address any more.
   if (error instanceof Deno.errors.NotConnected) return "reset";
   if (error instanceof Deno.errors.NetworkUnreachable) return "unreachable";
   if (error instanceof Deno.errors.AddrNotAvailable) return "unreachable";

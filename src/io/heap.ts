@@ -1,6 +1,6 @@
 /**
- * The heap of this thread, as V8 reports it: each thread has one of its own, with a limit whose
- * passing ends the process.
+ * The heap of this thread, as V8 reports it. Each thread has its own, with a limit; passing it ends the
+ * process.
  *
  * @module
  */
@@ -15,35 +15,31 @@ const MIB = 1_048_576;
 /** Spaces of the young generation. */
 const YOUNG_SPACES: ReadonlySet<string> = new Set(["new_space", "new_large_object_space"]);
 
-/** V8's young generation is three semi-spaces, of a 128th of the old generation each. */
+/** V8's young generation consists of three semi-spaces, each 1/128 of the old generation. */
 const SEMI_SPACES = 3;
 const SEMI_SPACE_SHARE = 1 / 128;
 
-/** Megabytes of a semi-space in builds of shunt: see scripts/_permissions.ts. */
+/** Megabytes of a semi-space in builds of shunt; see scripts/_permissions.ts. */
 const BUILD_SEMI_SPACE = 1;
 
-/** How much a thread's heap holds, garbage included. */
+/** The use of a thread's heap, garbage included. */
 export interface HeapUse {
   /** Bytes in the old generation. */
   readonly used: number;
-  /** Bytes that the old generation may have. */
+  /** Limit of the old generation in bytes. */
   readonly limit: number;
-  /** Bytes in the young generation, all of which may become old at once. */
+  /** Bytes in the young generation. All of them may become old at once. */
   readonly young: number;
 }
 
-/** Bytes that the old generation may have; flags may not change while the process runs. */
+/** Limit of the old generation in bytes. Flags do not change while the process runs. */
 let oldLimit: number | undefined;
 
-/**
- * Reads how full this thread's heap is. Takes about 4 µs.
- *
- * @returns What it holds
- */
+/** Reads how full this thread's heap is. Takes about 4 µs. */
 export function heapUse(): HeapUse {
   oldLimit ??= oldGenerationLimit(
     v8.getHeapStatistics().heap_size_limit,
-    // Deno reads flags of V8's from the environment too, and then from its command line.
+    // Deno reads V8's flags from the environment and then from its command line.
     `${readSystemFile("/proc/self/environ") ?? ""} ${readSystemFile("/proc/self/cmdline") ?? ""}`,
   );
   let used = 0;
@@ -56,12 +52,12 @@ export function heapUse(): HeapUse {
 }
 
 /**
- * Finds the limit of the old generation, which is what runs out. V8 reports only the sum of both
- * generations: with `--max-old-space-size=64` that may be 160 MiB.
+ * Returns the limit of the old generation, which is the one that is hit. V8 reports only the sum of both
+ * generations: with `--max-old-space-size=64` it may be 160 MiB.
  *
- * @param total Bytes that both generations may have
- * @param flags Where V8's flags may be among others; empty if that is not known
- * @returns Bytes that the old generation may have
+ * @param total Limit of both generations in bytes
+ * @param flags Text that may contain V8's flags; empty if unknown
+ * @returns Limit of the old generation in bytes
  */
 export function oldGenerationLimit(total: number, flags: string): number {
   const old = flag(flags, "max-old-space-size");
@@ -74,23 +70,23 @@ export function oldGenerationLimit(total: number, flags: string): number {
   return Math.max(total / 4, total - young);
 }
 
-/** The last word on a flag of V8's counts. */
+/** Returns the value of a flag of V8. The last one in the text counts. */
 function flag(flags: string, name: string): number | undefined {
   const words = name.replaceAll("-", "[-_]");
   const found = [...flags.matchAll(new RegExp(`--${words}[= ](\\d+)`, "g"))].at(-1)?.[1];
   return found === undefined ? undefined : Number(found);
 }
 
-/** V8's collector, once it has been asked for. */
+/** V8's garbage collector, once it has been found. */
 let collector: (() => void) | undefined;
 
-/** Collects all garbage of this thread: as long as V8 takes to mark what lives. */
+/** Collects all garbage of this thread. Takes as long as V8 needs to mark the live objects. */
 export function collectGarbage(): void {
   collector ??= findCollector();
   collector();
 }
 
-/** V8 gives it to contexts that are made once the flag is set. */
+/** V8 exposes the collector to contexts that are created after the flag is set. */
 function findCollector(): () => void {
   try {
     v8.setFlagsFromString("--expose-gc");
@@ -98,7 +94,7 @@ function findCollector(): () => void {
     const found: unknown = runInNewContext("gc");
     if (typeof found === "function") return () => void found();
   } catch {
-    // Then V8 collects when it thinks fit.
+    // Without it, V8 decides when to collect.
   }
   return () => {};
 }

@@ -1,6 +1,6 @@
 /**
- * Connections of sessions that have ended, while the kernel still has bytes of theirs to deliver: within
- * limits, counted, and reset if they stand still. Knows no session.
+ * Connections of sessions that have ended, while the kernel still has bytes of theirs to deliver. They are
+ * counted, limited, and reset if they stall. Knows no session.
  *
  * @module
  */
@@ -13,28 +13,29 @@ const SMALL: BufferClass = 0;
 
 /** How much may linger in one thread. */
 export interface LingerLimits {
-  /** Connections at once; one more displaces the one whose bytes have stood still for longest. */
+  /** Connections at once. One more displaces the one that has stalled for longest. */
   readonly connections: number;
-  /** Bytes unsent of all of them; more displace likewise. */
+  /** Unsent bytes of all connections together; more displace in the same way. */
   readonly bytes: number;
   /** Milliseconds without an acknowledged byte after which a connection is reset. */
   readonly stallMs: number;
   /**
-   * Milliseconds that a client is still read from once all has arrived: bytes that nobody reads are
-   * answered by a reset, which some systems let overtake what they have received (RFC 9112 §9.6).
+   * Milliseconds for which a client is still read from after all bytes have arrived. Unread bytes are
+   * answered by a reset, and on some systems the reset overtakes the bytes that they have received (RFC
+   * 9112 §9.6).
    */
   readonly graceMs: number;
 }
 
 /** How a thread's connections linger. */
 export interface LingerOptions {
-  /** {@linkcode LINGER_LIMITS} unless given. */
+  /** Default: {@linkcode LINGER_LIMITS}. */
   readonly limits?: LingerLimits;
-  /** The descriptors of sessions and flows, which those that linger count among. */
+  /** Counts descriptors of sessions and flows; lingering connections are included. */
   readonly sockets?: { add(change: number): void };
 }
 
-/** The limits that docs/limits.md names. */
+/** The limits documented in docs/limits.md. */
 export const LINGER_LIMITS: LingerLimits = {
   connections: 1024,
   bytes: 268_435_456,
@@ -42,40 +43,40 @@ export const LINGER_LIMITS: LingerLimits = {
   graceMs: 1000,
 };
 
-/** Milliseconds between two looks at one connection, at first and at last. */
+/** Milliseconds between two checks of one connection: at first, and at most. */
 const LOOK_MS = { least: 100, most: 1000 } as const;
 
-/** What is left once all bytes have arrived and the end has not. */
+/** Bytes still unsent if all data has arrived, but not the FIN. */
 const ONLY_END = 1;
 
 interface Entry {
   readonly stream: Stream;
   readonly graceful: boolean;
   readonly since: number;
-  /** Bytes that had not arrived at the last look; `undefined` if the sockets cannot say. */
+  /** Unsent bytes at the last check; `undefined` if the sockets cannot report them. */
   unsent: number | undefined;
   /** When bytes arrived last. */
   moved: number;
   nextLook: number;
   /** Whether the other side has ended. */
   ended: boolean;
-  /** Set once it is to be reset and the sockets could not yet. */
+  /** Set if it is to be reset, but the sockets could not do so yet. */
   doomed: boolean;
 }
 
 /** How a connection is closed in order. */
 export interface CloseOptions {
-  /** Whether anything was written to it: if not, the kernel has nothing to deliver. */
+  /** Whether anything was written to it. If not, the kernel has nothing to deliver. */
   readonly sent: boolean;
-  /** Whether it is read from for a while, as the other side may still send. */
+  /** Whether to read from it for a while, since the other side may still send. */
   readonly graceful?: boolean;
 }
 
-/** The connections of one thread that linger. */
+/** The lingering connections of one thread. */
 export class Lingering {
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #entries = new Set<Entry>();
-  /** Connections that close by themselves: what cuts each short. */
+  /** Connections that close by themselves: the functions that end them early. */
   readonly #held = new Set<() => void>();
   readonly #counters: LingerCounters;
   readonly #limits: LingerLimits;
@@ -86,7 +87,7 @@ export class Lingering {
 
   /**
    * @param counters Where to count
-   * @param options How much may linger, and where descriptors are counted
+   * @param options Limits, and where descriptors are counted
    */
   constructor(counters: LingerCounters, { limits = LINGER_LIMITS, sockets }: LingerOptions = {}) {
     this.#counters = counters;
@@ -95,8 +96,8 @@ export class Lingering {
   }
 
   /**
-   * Closes a connection so that what was written to it arrives: it lingers until the kernel has
-   * delivered all.
+   * Closes a connection so that everything written to it arrives. It lingers until the kernel has delivered
+   * all bytes.
    *
    * @param stream The connection
    * @param options Whether there is anything to deliver, and whether the other side may still send
@@ -106,18 +107,18 @@ export class Lingering {
       return stream.close();
     }
     stream.closeWrite().catch(() => {});
-    // On its own host the other side has mostly acknowledged all by now.
+    // A peer on this host has usually acknowledged everything by now.
     const unsent = stream.unsent?.();
     if (!graceful && (unsent === undefined || unsent <= ONLY_END)) return stream.close();
     this.#add(stream, unsent, graceful);
   }
 
   /**
-   * Closes a connection that a limit has ended: what has not arrived is dropped, and the other side sees
-   * a reset. One that has received everything sees an end.
+   * Closes a connection that a limit has ended. Undelivered bytes are dropped, and the other side sees a
+   * reset; a side that has received everything sees a normal end.
    *
    * @param stream The connection
-   * @param cause What to count it as
+   * @param cause How to count the reset
    */
   drop(stream: Stream, cause: ResetCause = "limit"): void {
     const unsent = stream.unsent?.() ?? 0;
@@ -144,24 +145,24 @@ export class Lingering {
   }
 
   /**
-   * Looks at what lingers; called at every tick.
+   * Checks all lingering connections; called at every tick.
    *
    * @param now The time in milliseconds since the process began
    */
   sweep(now: number): void {
     for (const entry of this.#entries) if (now >= entry.nextLook) this.#look(entry, now);
-    this.#tellDelivered();
+    this.#notifyDelivered();
   }
 
-  /** Waits until nothing that lingers has bytes to deliver. */
+  /** Waits until no lingering connection has bytes to deliver. */
   delivered(): Promise<void> {
     return new Promise((resolve) => {
       this.#onDelivered.push(resolve);
-      this.#tellDelivered();
+      this.#notifyDelivered();
     });
   }
 
-  /** Ends all that lingers; what has not arrived is dropped. */
+  /** Ends all lingering connections. Undelivered bytes are dropped. */
   cutAll(): void {
     for (const cut of this.#held) {
       this.#held.delete(cut);
@@ -169,18 +170,18 @@ export class Lingering {
     }
     this.#count();
     for (const entry of this.#entries) this.#cut(entry, "shutdown");
-    // The process is about to end: what could not be reset ends with it.
+    // The process is about to end; connections that could not be reset end with it.
     for (const entry of this.#entries) this.#close(entry);
   }
 
-  #tellDelivered(): void {
+  #notifyDelivered(): void {
     if (this.#onDelivered.length === 0) return;
     for (const { unsent = 0 } of this.#entries) if (unsent > ONLY_END) return;
-    for (const tell of this.#onDelivered.splice(0)) tell();
+    for (const resolve of this.#onDelivered.splice(0)) resolve();
   }
 
   #add(stream: Stream, unsent: number | undefined, graceful: boolean): void {
-    // One that has too much by itself displaces nobody.
+    // A connection that exceeds the limit alone displaces no other.
     if ((unsent ?? 0) > this.#limits.bytes) return this.drop(stream, "displaced");
     this.#makeRoom(unsent ?? 0);
     const entry = this.#entry(stream, unsent, graceful);
@@ -205,7 +206,7 @@ export class Lingering {
     return entry;
   }
 
-  /** Whose bytes have stood still for longest goes first. */
+  /** Ends the connections that have stalled for longest. */
   #makeRoom(bytes: number): void {
     const { connections, bytes: most } = this.#limits;
     for (const cut of this.#held) {
@@ -228,7 +229,7 @@ export class Lingering {
     return stillest;
   }
 
-  /** Those that are to be reset are as good as gone. */
+  /** Connections that are to be reset do not count. */
   get #size(): number {
     return this.#entries.size + this.#held.size - this.#doomed;
   }
@@ -245,7 +246,7 @@ export class Lingering {
     entry.nextLook = now + Math.min(LOOK_MS.most, Math.max(LOOK_MS.least, (now - since) / 4));
     const unsent = stream.unsent?.();
     if (unsent === undefined) {
-      // Who cannot be asked is waited for as long as one that stands still.
+      // If the sockets cannot report, it is kept as long as a stalled one.
       if (entry.ended || now - since >= this.#limits.stallMs) this.#close(entry);
       return;
     }
@@ -260,7 +261,7 @@ export class Lingering {
     }
   }
 
-  /** Ends one before its time. */
+  /** Ends a connection early. */
   #cut(entry: Entry, cause: ResetCause): void {
     const { stream } = entry;
     const unsent = stream.unsent?.() ?? 0;
@@ -279,7 +280,7 @@ export class Lingering {
     entry.unsent = 0;
   }
 
-  /** Resets one as soon as the sockets can. */
+  /** Resets a connection as soon as the sockets can. */
   #reset(entry: Entry): void {
     if (entry.stream.abandon?.() !== false) this.#close(entry);
   }
@@ -297,10 +298,10 @@ export class Lingering {
     try {
       while (await entry.stream.read(buffer) !== null);
       entry.ended = true;
-      // What has arrived by now need not wait for a tick; nor what nothing can be asked about.
+      // Closes now if all bytes have arrived, or if that is unknown, instead of at the next tick.
       if (entry.graceful && (entry.unsent ?? 0) <= ONLY_END) this.#look(entry, performance.now());
     } catch {
-      // The connection broke, or was closed meanwhile: nothing more can arrive.
+      // The connection broke, or was closed in the meantime: nothing more can arrive.
       this.#close(entry);
     } finally {
       giveBuffer(SMALL, buffer);

@@ -1,29 +1,28 @@
 /**
- * How much memory this process may have: what the machine has, or less if a control group says so.
+ * How much memory this process may have: the machine's, or less if a control group says so.
  *
  * @module
  */
 
 import { readSystemFile } from "./system_file.ts";
 
-/** How this process's control groups are found: of version 2, and of version 1's memory controller. */
+/** Where the limits of control groups are: version 2, and the memory controller of version 1. */
 const GROUPS = {
   unified: { root: "/sys/fs/cgroup", file: "memory.max" },
   memory: { root: "/sys/fs/cgroup/memory", file: "memory.limit_in_bytes" },
 } as const;
 
-/** Groups above one's own that are looked at: more are nowhere nested. */
+/** Depth up to which control groups are read. Deeper nesting does not occur in practice. */
 const MAX_DEPTH = 32;
 
-/** Reads a file of the kernel's; `undefined` if there is none. */
+/** Reads a file of the kernel; `undefined` if it does not exist. */
 export type ReadSystemFile = (path: string) => string | undefined;
 
 /**
- * Finds out how much memory this process may have.
+ * Returns how much memory this process may have, in bytes: the minimum of the machine's memory and the
+ * limits of its control groups (versions 2 and 1); `undefined` if the system does not report it.
  *
  * @param read Reads the kernel's files
- * @returns Bytes: the least of the machine's memory and the limits of the control groups (version 2
- * and 1) that the process is in; `undefined` if the system does not say
  */
 export function machineMemory(read: ReadSystemFile = readSystemFile): number | undefined {
   const [, kibibytes] = /^MemTotal:\s+(\d+) kB/m.exec(read("/proc/meminfo") ?? "") ?? [];
@@ -32,7 +31,7 @@ export function machineMemory(read: ReadSystemFile = readSystemFile): number | u
   return least === Infinity ? undefined : least;
 }
 
-/** The limits of the groups that the process is in, and of those that hold these. */
+/** The limits of the process's groups and their parents. */
 function groupLimits(read: ReadSystemFile): number[] {
   const limits: number[] = [];
   for (const line of (read("/proc/self/cgroup") ?? "").split("\n")) {
@@ -58,13 +57,13 @@ function limitsAbove(
   const names = path.split("/").filter((name) => name !== "").slice(0, MAX_DEPTH);
   return Array.from({ length: names.length + 1 }, (_, depth) => {
     const text = read([root, ...names.slice(0, depth), file].join("/"));
-    // "max" is no limit; so is version 1's nearly 2^63, which no machine's memory exceeds.
+    // "max" is no limit. Version 1 writes nearly 2^63 instead, more than any machine's memory.
     const limit = /^\d+$/.test(text?.trim() ?? "") ? Number(text) : Infinity;
     return limit > 0 ? limit : Infinity;
   });
 }
 
-/** If there is no /proc. */
+/** Used if there is no /proc. */
 function totalByDeno(): number | undefined {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "systemMemoryInfo" });
   return state === "granted" ? Deno.systemMemoryInfo().total : undefined;

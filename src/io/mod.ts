@@ -1,19 +1,19 @@
 /**
- * The narrow interface through which shunt meets the kernel: accept, connect, read, write,
- * half-close, close; receive, send. Knows no protocol, route or limit.
+ * The narrow interface between shunt and the kernel: accept, connect, read, write, half-close, close;
+ * receive, send. Knows no protocol, route or limit.
  *
  * @module
  */
 
 import type { Attempt } from "./attempt.ts";
 
-/** A UDP peer, in the shape that the runtime's datagram sockets take and give. */
+/** A UDP peer, in the shape that the runtime's datagram sockets use. */
 export interface DatagramAddress {
   readonly transport: "udp";
   /** IP literal as the socket shows it; may be IPv4-mapped on a dual-stack socket. */
   readonly hostname: string;
   readonly port: number;
-  /** Which address of this host's it wrote to, where the socket is bound to all and can tell. */
+  /** The address of this host that the peer sent to, if the socket is bound to all and can report it. */
   readonly local?: string;
 }
 
@@ -33,20 +33,20 @@ export interface Stream {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   /**
-   * Reads what is there.
+   * Reads available bytes, waiting for at least one.
    *
    * @param buffer Takes the bytes; belongs to the stream until the promise settles
    * @returns Number of bytes, at least 1, or `null` at the end of the stream
-   * @throws {Error} when the connection broke or was closed; see {@linkcode Io.classify}
+   * @throws {Error} if the connection broke or was closed; see {@linkcode Io.classify}
    */
   read(buffer: Uint8Array): Promise<number | null>;
   /**
-   * Reads what is there without a promise, where the implementation can; not while a
+   * Reads available bytes without a promise, if the implementation can. Must not be called while a
    * {@linkcode read} waits.
    *
    * @param buffer Takes the bytes
-   * @returns Number of bytes, `null` at the end of the stream, or `undefined` where there is nothing yet
-   * @throws {Error} when the connection broke or was closed
+   * @returns Number of bytes, `null` at the end of the stream, or `undefined` if there are none yet
+   * @throws {Error} if the connection broke or was closed
    */
   tryRead?(buffer: Uint8Array): number | null | undefined;
   /**
@@ -54,34 +54,31 @@ export interface Stream {
    *
    * @param bytes The bytes; belong to the stream until the promise settles
    * @returns Number of bytes written
-   * @throws {Error} when the connection broke or was closed
+   * @throws {Error} if the connection broke or was closed
    */
   write(bytes: Uint8Array): Promise<number>;
   /** Ends the sending direction (FIN); reading goes on. */
   closeWrite(): Promise<void>;
-  /** Sends small writes at once from now on (TCP_NODELAY); does nothing where it has no meaning. */
+  /** Sends small writes immediately from now on (TCP_NODELAY). Does nothing if it has no meaning. */
   setNoDelay(): void;
   /** Closes both directions; may be called again, never throws. */
   close(): void;
-  /** Closes so that the other side sees a reset (RST), where the implementation can. */
+  /** Closes so that the other side sees a reset (RST), if the implementation can. */
   reset?(): void;
   /**
-   * Reports how much of what was written the other side has not acknowledged, if the implementation
-   * can. A sent end counts as one byte until it is acknowledged.
-   *
-   * @returns Number of bytes, 0 once nothing can arrive any more; `undefined` if it cannot be found out
+   * Returns how many written bytes the other side has not acknowledged, if the implementation can. A sent
+   * end counts as one byte until it is acknowledged. Returns 0 once nothing can arrive any more,
+   * `undefined` if unknown.
    */
   unsent?(): number | undefined;
   /**
-   * Closes and drops what has not been sent yet, if the implementation can: the other side sees a
-   * reset.
-   *
-   * @returns Whether it is closed; `false` if it takes another call, a little later
+   * Closes and drops unsent bytes, if the implementation can; the other side sees a reset. Returns `false`
+   * if another call is needed a little later.
    */
   abandon?(): boolean;
 }
 
-/** Some of the sockets that share an address, in the order in which they were bound. */
+/** Some of the sockets that share an address, in the order of binding. */
 export interface SocketShare {
   readonly first: number;
   readonly count: number;
@@ -93,51 +90,50 @@ export interface StreamListener {
   /**
    * Waits for the next connection; one call at a time.
    *
-   * @throws {Error} when the listener was closed or the process has no descriptor left
+   * @throws {Error} if the listener was closed or the process has no descriptor left
    */
   accept(): Promise<Stream>;
   /**
-   * Gives a connection that is there without a promise, where the implementation can.
+   * Returns a waiting connection without a promise, if the implementation can; `undefined` if
+   * {@linkcode accept} is needed.
    *
-   * @returns The connection, or `undefined` where {@linkcode accept} has to be asked
-   * @throws {Error} when the process has no descriptor left
+   * @throws {Error} if the process has no descriptor left
    */
   tryAccept?(): Stream | undefined;
   /** Stops listening; a pending {@linkcode accept} rejects. */
   close(): void;
   /**
-   * Has some of the sockets that share the address get all new connections, where the implementation
-   * can.
+   * Directs all new connections to some of the sockets that share the address, if the implementation can.
    *
-   * @param share Which; `undefined` lets all have their share again
+   * @param share Which; `undefined` for all of them again
    * @throws {Error} if the kernel refuses
    */
   steer?(share: SocketShare | undefined): void;
 }
 
-/** What is done with the datagrams that a socket receives. */
+/** What to do with the datagrams that a socket receives. */
 export interface ReceiveOptions {
   /**
    * Takes a datagram; must not throw or reject.
    *
    * @param bytes The datagram, borrowed until the promise settles or, without one, until it returns
-   * @param from Who sent it, borrowed as well; see {@linkcode DatagramSocket.keep}
-   * @returns A promise where the bytes are still needed
+   * @param from The sender, borrowed as well; see {@linkcode DatagramSocket.keep}
+   * @returns A promise if the bytes are still needed
    */
   readonly onDatagram: (bytes: Uint8Array, from: DatagramAddress) => Promise<unknown> | undefined;
-  /** Is told of a datagram that could not be sent after {@linkcode DatagramSocket.send} returned. */
+  /** Called if a datagram could not be sent after {@linkcode DatagramSocket.send} had returned. */
   readonly onUndeliverable: (to: DatagramAddress, error: unknown) => void;
-  /** Is told of an error of receiving; the socket goes on. */
+  /** Called if receiving fails; the socket goes on. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A socket of the same address for one peer alone. */
+/** A socket of the same address for a single peer. */
 export interface Pin {
-  /** Closes it; what has come and was not read is lost. */
+  /** Closes it. Datagrams that were not read are lost. */
   close(): void;
   /**
-   * Lets others have what the peer sends from now on, gives out what has come before, and closes it. Not to
-   * be called where a datagram is being taken.
+   * Gives up what the peer sends from now on, passes on what has come before, and closes the socket. Must
+   * not be called while a datagram is being taken.
    */
   leave(): void;
 }
@@ -149,105 +145,105 @@ export interface DatagramSocket {
    * Receives datagrams until the socket is closed.
    *
    * @param options What to do with them
-   * @returns A promise that settles once the socket is closed and nothing is under way
+   * @returns Settles once the socket is closed and no datagram is being processed
    */
   receive(options: ReceiveOptions): Promise<void>;
   /**
-   * Makes an address that was borrowed last.
+   * Copies a borrowed address so that it stays valid.
    *
-   * @param from An address that {@linkcode ReceiveOptions.onDatagram} was given
+   * @param from An address from {@linkcode ReceiveOptions.onDatagram}
    * @returns An address to send to
    */
   keep(from: DatagramAddress): DatagramAddress;
   /**
    * Sends one datagram.
    *
-   * @param bytes The datagram; belongs to the socket until the promise settles or, without one, until
-   * the call that gave the bytes returns
-   * @param to Whom to send it: an address that was kept
-   * @returns A promise where sending takes its time
-   * @throws {Error} when the socket was closed or cannot send; the promise may reject likewise
+   * @param bytes The datagram; belongs to the socket until the promise settles or, without one, until the
+   * call that gave the bytes returns
+   * @param to The receiver: an address that was kept
+   * @returns A promise if sending takes time
+   * @throws {Error} if the socket was closed or cannot send; the promise may reject likewise
    */
   send(bytes: Uint8Array, to: DatagramAddress): Promise<unknown> | undefined;
   /** Closes the socket; may be called again, never throws. */
   close(): void;
-  /** As {@linkcode StreamListener.steer}, for datagrams. */
+  /** Like {@linkcode StreamListener.steer}, for datagrams. */
   steer?(share: SocketShare | undefined): void;
   /**
-   * Keeps hearing one peer, whoever gets what others send to the address, where the implementation
+   * Keeps receiving from one peer, whichever socket gets other senders' datagrams, if the implementation
    * can.
    *
    * @param peer An address that was kept
-   * @returns What ends it
+   * @returns Ends it
    * @throws {Error} if no socket is left
    */
   pin?(peer: DatagramAddress): Pin;
 }
 
-/** What a flow does with what comes from its target. */
+/** What a flow does with datagrams from its target. */
 export interface TargetOptions {
-  /** Takes a datagram of the target's, borrowed until the promise settles; must not reject. */
+  /** Takes a datagram from the target, borrowed until the promise settles; must not reject. */
   readonly onReply: (bytes: Uint8Array) => Promise<unknown> | undefined;
-  /** Is told of a datagram that someone else sent. */
+  /** Called for a datagram from any other sender. */
   readonly onStranger: () => void;
-  /** Is told that the socket broke: the target is gone, say. */
+  /** Called if the socket broke, for example because the target is gone. */
   readonly onError: (error: unknown) => void;
 }
 
-/** One flow's way to its target. */
+/** One flow's socket to its target. */
 export interface TargetSocket {
   /**
    * Sends a datagram to the target.
    *
    * @param bytes The datagram, borrowed until the promise settles
-   * @returns A promise where sending takes its time
-   * @throws {Error} when the socket broke or was closed; the promise may reject likewise
+   * @returns A promise if sending takes time
+   * @throws {Error} if the socket broke or was closed; the promise may reject likewise
    */
   send(bytes: Uint8Array): Promise<unknown> | undefined;
   /** Closes the socket; may be called again, never throws. */
   close(): void;
 }
 
-/** What a failed socket call means to shunt. */
+/** The meaning of a failed socket call. */
 export type IoFailure =
   | "refused"
-  /** There is no way to the network that it lies in. */
+  /** There is no route to the network. */
   | "unreachable"
-  /** There is one, and the host does not answer there. */
+  /** There is a route, but the host does not answer. */
   | "host_unreachable"
   | "timed_out"
   | "reset"
   | "closed"
   | "no_descriptors"
-  /** The address is taken. */
+  /** The address is in use. */
   | "in_use"
-  /** The process may not do this. */
+  /** The process lacks permission. */
   | "denied"
-  /** This datagram cannot be sent, others may. */
+  /** This datagram cannot be sent, but others may be. */
   | "not_sent"
   | "other";
 
-/** How far a relay has come; its owner reads it. */
+/** The progress of a relay, which its owner reads. */
 export interface RelayProgress {
   /** Bytes delivered to the target. */
   up: number;
   /** Bytes delivered to the client. */
   down: number;
-  /** Coarse time at which bytes moved last. */
+  /** Coarse time of the last bytes. */
   lastActive: number;
 }
 
-/** What a relay needs beside its streams. */
+/** What a relay needs besides its streams. */
 export interface RelayOptions {
-  /** Is kept up to date. */
+  /** Updated by the relay. */
   readonly progress: RelayProgress;
   /** The coarse time. */
   readonly clock: { readonly now: number };
-  /** Goes to the target first; borrowed for the call only. */
+  /** Sent to the target first; borrowed for the call only. */
   readonly first: Uint8Array;
   /** Whether the client has ended its sending direction. */
   readonly ended: boolean;
-  /** Is called once, when both directions have ended or one broke; the streams are still open. */
+  /** Called once, when both directions have ended or one broke; the streams are still open. */
   readonly onEnd: (outcome: "done" | "client_reset" | "target_reset", error?: unknown) => void;
 }
 
@@ -257,47 +253,47 @@ export interface Io {
   /**
    * Binds and listens.
    *
-   * @param at What to bind to
+   * @param at The address to bind
    * @param shared Whether other workers bind the same address
-   * @throws {Error} when the address cannot be bound
+   * @throws {Error} if the address cannot be bound
    */
   listen(at: Endpoint, shared: boolean): StreamListener;
   /**
    * Binds a datagram socket.
    *
-   * @param at What to bind to
+   * @param at The address to bind
    * @param shared Whether other workers bind the same address
-   * @throws {Error} when the address cannot be bound
+   * @throws {Error} if the address cannot be bound
    */
   bind(at: Endpoint, shared: boolean): DatagramSocket;
   /**
-   * Opens a socket for one flow and receives what its target answers.
+   * Opens a socket for one flow and receives its target's replies.
    *
-   * @param target The target's IP literal, as sockets spell it, and port
-   * @param options What to do with answers
-   * @throws {Error} when no socket can be opened
+   * @param target The target's IP literal, written as sockets do, and port
+   * @param options What to do with replies
+   * @throws {Error} if no socket can be opened
    */
   dial(target: Endpoint, options: TargetOptions): TargetSocket;
   /**
    * Connects.
    *
-   * @param to IP literal and port, or path of a Unix socket: names are resolved before
+   * @param to IP literal and port, or path of a Unix socket; names are resolved earlier
    * @param attempt Lets the caller give up
-   * @returns The connection, at once where it stands at once
-   * @throws {Error} when the target cannot be reached, see {@linkcode Io.classify}; the promise may
-   * reject likewise
+   * @returns The connection, without a promise if it is established immediately
+   * @throws {Error} if the target cannot be reached, see {@linkcode Io.classify}; the promise may reject
+   * likewise
    */
   connect(to: StreamAddress, attempt: Attempt): Stream | Promise<Stream>;
   /**
-   * Copies both ways without a promise a read, where the implementation can: half-close is kept, and
-   * a direction that the target no longer takes does not stop the other.
+   * Copies both ways without a promise per read, if the implementation can. Half-close is kept, and a
+   * direction that the target no longer takes does not stop the other.
    *
-   * @param client The client's connection; a read under way gives 0, having taken nothing
+   * @param client The client's connection; a pending read returns 0 and has taken nothing
    * @param server The target's connection
-   * @param options What goes first, and whom to tell
+   * @param options What to send first, and what to call
    * @returns Whether it has taken the streams over
    */
   relay?(client: Stream, server: Stream, options: RelayOptions): boolean;
-  /** Reports what an error of this implementation's sockets means. */
+  /** Returns the meaning of an error of this implementation's sockets. */
   classify(error: unknown): IoFailure;
 }

@@ -1,5 +1,5 @@
 /**
- * Reports whether processes are there. Knows no shunt.
+ * Reports whether processes exist. Knows nothing of shunt.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { EPERM } from "./libc/abi.ts";
 import { missingForLibc, openLibc } from "./libc/symbols.ts";
 
 /**
- * Reports whether a process can be seen: none of another PID namespace can, and without FFI, as Deno shows
- * /proc to nobody but `--allow-all`, hardly any.
+ * Reports whether a process can be seen. Processes of other PID namespaces cannot; without FFI hardly any
+ * can, since Deno opens /proc only with `--allow-all`.
  *
  * @param pid Its number here
- * @returns Whether it is there
+ * @returns Whether it exists
  */
 export async function isThere(pid: number): Promise<boolean> {
   if (missingForLibc() === undefined) {
     const { libc, errno } = openLibc();
-    // Signal 0 is none: kill(2) only looks.
+    // Signal 0 sends nothing: kill(2) only checks.
     return libc.kill(pid, 0) === 0 || errno[0] === EPERM;
   }
   try {

@@ -1,6 +1,6 @@
 /**
- * Waits for room in the queue of a Unix socket: where it is full the kernel refuses at once, while TCP
- * tries again by itself. Knows no socket.
+ * Waits for room in the accept queue of a Unix socket: if it is full the kernel refuses immediately, while
+ * TCP retries by itself. Knows no socket.
  *
  * @module
  */
@@ -14,10 +14,10 @@ const LAST_MS = 50;
  * Tries to connect until there is room.
  *
  * @param connect Tries once
- * @param isFull Reports whether an error says that the queue is full
+ * @param isFull Reports whether an error means that the queue is full
  * @param attempt Lets the caller give up
  * @returns The connection
- * @throws {Error} what `connect` throws for another reason, or when it was given up
+ * @throws {Error} if `connect` fails for another reason, or the attempt was given up
  */
 export async function whenRoom<T>(
   connect: () => T | Promise<T>,

@@ -1,23 +1,23 @@
 /**
- * Reads what the kernel writes in files below /proc and /sys. Knows how to get there, not what they say.
+ * Reads files that the kernel provides below /proc and /sys. Knows how to open them, not what they contain.
  *
  * @module
  */
 
 import { missingForLibc, openLibc } from "./libc/symbols.ts";
 
-/** Of open(2), on every Linux. */
+/** From open(2), on every Linux. */
 const O_RDONLY = 0;
 const O_CLOEXEC = 0o2000000;
-/** What is read of a file at the most: the files that are asked for are far shorter. */
+/** Bytes that are read of a file at most. The files that are needed are far shorter. */
 const MAX_BYTES = 65_536;
 
 /**
- * Reads a file of the kernel's. Deno shows /proc and /sys only with --allow-all; libc shows them to
- * everyone who may call it.
+ * Reads a file of the kernel. Deno opens /proc and /sys only with --allow-all; libc opens them for any code
+ * that may call it.
  *
  * @param path The file, below /proc or /sys
- * @returns Its text, the first 64 KiB at the most; `undefined` if it cannot be read
+ * @returns Its text, at most the first 64 KiB; `undefined` if it cannot be read
  */
 export function readSystemFile(path: string): string | undefined {
   try {

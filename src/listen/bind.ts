@@ -1,5 +1,5 @@
 /**
- * Binds the addresses of a listener. Knows nothing of what comes in by them.
+ * Binds the addresses of a listener. Knows nothing of the connections and datagrams that arrive there.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { DatagramSocket, Endpoint, Io, IoFailure, StreamListener } from "..
 import { GivenUp, type Steps } from "../slices.ts";
 import { boundHost, formatAddress, parseSocketAddress } from "../wire/address.ts";
 
-/** Tries to find a number that is free for TCP and UDP both, where port 0 asks for any. */
+/** Attempts to find a port number that is free for both TCP and UDP, if port 0 asks for any. */
 const PORT_ATTEMPTS = 32;
 
 /** The bound addresses of a listener, as `host:port`. */
@@ -19,53 +19,51 @@ export interface BoundAddresses {
   readonly udp: readonly string[];
 }
 
+/** The bound addresses of all listeners, by name. */
+export type ListenerAddresses = Readonly<Record<string, BoundAddresses>>;
+
 /** The sockets of one listener. */
 export interface Bound {
   readonly tcp: readonly StreamListener[];
   readonly udp: readonly DatagramSocket[];
 }
 
-/** What is looked at before an address is bound. */
+/** How an address is checked before it is bound. */
 export interface Look {
-  /** Whether nobody else may have bound them so far, though others will. */
+  /** Whether to refuse addresses that another process has bound, although they are bound to be shared. */
   readonly exclusive?: boolean;
-  /** What this process has bound itself, in any of its threads: no reason to refuse. */
+  /** Addresses that threads of this process have bound. They are never refused. */
   readonly own?: BoundAddresses | undefined;
 }
 
 /** How addresses are bound. */
 export interface BindOptions extends Look {
   readonly io: Io;
-  /** Whether others bind the same addresses: workers, or a shunt that takes over. */
+  /** Whether others bind the same addresses: workers, or another shunt that takes over. */
   readonly shared: boolean;
-  /** The sockets that are bound already, by {@linkcode bindKey}. */
+  /** The sockets that are already bound. */
   readonly known: Known;
 }
 
-/** Sockets that are bound already, by {@linkcode bindKey}. */
+/** Sockets that are already bound, by {@linkcode bindKey}. */
 export interface Known {
   tcp(key: string): StreamListener | undefined;
   udp(key: string): DatagramSocket | undefined;
 }
 
-/**
- * Reports what an address is known by.
- *
- * @param at The address
- * @returns The same text for the same address, however it is spelt
- */
+/** Returns the key of an address: the same text for the same address, however it is written. */
 export function bindKey({ host, port }: Endpoint): string {
   return formatAddress(boundHost(host), port);
 }
 
 /**
- * Binds all addresses of listeners. All that are new are looked at before the first is bound: one that
- * is shared takes clients from then on, which a failure later on would cut off.
+ * Binds all addresses of listeners. All new addresses are checked before the first is bound: a shared
+ * socket gets clients as soon as it is bound, and a later failure would cut them off.
  *
  * @param listeners Their configurations, by name
- * @param options The sockets to use, and those that are bound already
+ * @param options The sockets to use, and those that are already bound
  * @returns The bound sockets by listener; with port 0, TCP and UDP of one address share a number
- * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+ * @throws {ShuntError} with code `bind_failed`; then nothing new stays bound
  */
 export function* bindListeners(
   listeners: Readonly<Record<string, ListenerConfig>>,
@@ -121,7 +119,7 @@ function* bindAll(
   return bound;
 }
 
-/** Addresses that are bound, by port: a wildcard takes it on all of them. */
+/** Bound addresses by port. A wildcard takes its port on all addresses. */
 class BoundPorts {
   readonly #hosts = new Map<number, Set<string>>();
 
@@ -136,7 +134,7 @@ class BoundPorts {
     }
   }
 
-  /** Reports whether an address would be bound together with one of them. */
+  /** Reports whether an address clashes with one of them. */
   overlap({ host, port }: Endpoint): boolean {
     const hosts = this.#hosts.get(port);
     if (hosts === undefined) return false;
@@ -145,7 +143,7 @@ class BoundPorts {
   }
 }
 
-/** How addresses are bound, with what this process has bound by port. */
+/** How addresses are bound, with the addresses that this process has bound, by port. */
 interface LookOptions extends Omit<BindOptions, "own"> {
   readonly own: Readonly<Record<Transport, BoundPorts>>;
 }
@@ -156,7 +154,7 @@ function endpointOf(text: string): Endpoint {
   return { host: boundHost(at.host), port: at.port };
 }
 
-/** A port that is shared could be somebody else's as well, and nobody would notice. */
+/** Throws if another process has bound the address. Shared, both would be bound and get clients. */
 function look(
   at: Endpoint,
   transport: Transport,
@@ -182,7 +180,7 @@ function* bindListener(
     transport: Transport,
     bind: () => T,
   ) => {
-    // Again, for somebody may have come since.
+    // Checked again, since another process may have bound it in the meantime.
     look(at, transport, options);
     const socket = bind();
     fresh.push(socket);
@@ -209,20 +207,20 @@ function* bindListener(
 function explain(failure: IoFailure, error: unknown): string {
   switch (failure) {
     case "in_use":
-      return "the address is in use; stop who listens there, or choose another port";
+      return "the address is in use; stop what listens there, or choose another port";
     case "denied":
       return `not permitted (${
         messageOf(error)
       }); ports below 1024 need root or CAP_NET_BIND_SERVICE, ` +
         "and Deno needs --allow-net";
     case "unreachable":
-      return "the address is none of this host's";
+      return "the address does not belong to this host";
     default:
       return messageOf(error);
   }
 }
 
-/** Finds a number that is free for both, where port 0 asks for any. */
+/** Finds a port number that is free for both, if port 0 asks for any. */
 function bindBoth(
   { listen, bind }: {
     readonly listen: (at: Endpoint) => StreamListener;
@@ -241,12 +239,7 @@ function bindBoth(
   }
 }
 
-/**
- * Writes the addresses of bound sockets.
- *
- * @param sockets The sockets
- * @returns `host:port` of each
- */
+/** Returns the addresses of bound sockets, as `host:port`. */
 export function boundAddresses(
   sockets: readonly (StreamListener | DatagramSocket)[],
 ): string[] {

@@ -1,5 +1,5 @@
 /**
- * The accept loop of a TCP socket. Knows nothing of what is done with a connection.
+ * The accept loop of a TCP socket. Knows nothing of what happens to a connection.
  *
  * @module
  */
@@ -12,12 +12,12 @@ const LAST_BACKOFF_MS = 1000;
 const WARNING_MS = 1000;
 const logger = getLogger(["shunt", "listen"]);
 
-/** What an accept loop tells of. */
+/** What an accept loop calls. */
 export interface AcceptOptions {
   readonly io: Io;
   /** Takes a connection over; must not throw. */
   readonly onStream: (stream: Stream) => void;
-  /** Is told of an error of accepting; the loop goes on after `backoff` milliseconds. */
+  /** Called if accepting fails; the loop goes on after `backoff` milliseconds. */
   readonly onError: (error: unknown, backoff: number) => void;
 }
 
@@ -46,10 +46,10 @@ export async function acceptLoop(listener: StreamListener, options: AcceptOption
 }
 
 /**
- * Makes what warns of errors of accepting, once a second at most: where each connection takes the last
+ * Makes a function that logs errors of accepting, once a second at most: if each connection takes the last
  * descriptor and gives it back, accepting fails a hundred times a second.
  *
- * @param listener Answers the listener's name
+ * @param listener Returns the listener's name
  * @returns Takes an error and the milliseconds until the next try
  */
 export function acceptWarnings(listener: () => string): AcceptOptions["onError"] {

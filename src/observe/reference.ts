@@ -1,6 +1,6 @@
 /**
- * The reference of what shunt tells of itself, as Markdown: written from the code's own tables, so that
- * it cannot say anything else than what is in force.
+ * Writes the reference of metrics, log fields, reasons and API as Markdown, from the code's own tables, so
+ * that it always matches the code.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { RESET_TEXTS } from "./metrics/linger_counters.ts";
 import { METRICS } from "./metrics/metrics.ts";
 import { CLOSE_TEXTS, DROP_TEXTS } from "./reasons.ts";
 
-/** What the reference has to know of the admin API. */
+/** The parts of an operation of the admin API that the reference shows. */
 export interface OperationInfo {
   readonly method: string;
   readonly path: string;
@@ -31,7 +31,7 @@ The configuration has [a reference of its own](config.md).
 /**
  * Writes the reference.
  *
- * @param operations What the admin address answers
+ * @param operations The operations of the admin address
  * @returns Markdown
  */
 export function observeReference(operations: readonly OperationInfo[]): string {
@@ -52,7 +52,7 @@ export function observeReference(operations: readonly OperationInfo[]): string {
     }),
     ...section(
       "Access line",
-      "One per session and flow, at its end; what is unknown is left out.",
+      "One per session and flow, at its end; unknown fields are left out.",
       {
         head: ["field", "meaning"],
         rows: texts(ACCESS_TEXTS),
@@ -65,7 +65,7 @@ export function observeReference(operations: readonly OperationInfo[]): string {
     ...section(
       "Ends of detection",
       "The values of `detect_end`, and of `cause` in `shunt_detect_ends_total`: what ended detection " +
-        "before all was read that the first bytes say.",
+        "before everything in the first bytes was read.",
       { head: ["cause", "meaning"], rows: texts(DETECT_END_TEXTS) },
     ),
     ...section("Drop reasons", "Why a datagram was dropped: the `reason` of `shunt_drops_total`.", {
@@ -73,7 +73,7 @@ export function observeReference(operations: readonly OperationInfo[]): string {
       rows: texts(DROP_TEXTS),
     }),
     ...section(
-      "Resets of what had not arrived",
+      "Resets with undelivered bytes",
       "The values of `cause` in `shunt_unsent_resets_total`: why a connection was reset while the " +
         "kernel still had bytes for it.",
       { head: ["cause", "meaning"], rows: texts(RESET_TEXTS) },
@@ -87,10 +87,10 @@ function metricsIntro(): string {
   return `At \`GET /metrics\`, in Prometheus' text format. \`transport\` is \`tcp\` or \`udp\`, ` +
     `\`direction\` is \`up\` (to targets) or \`down\`, \`protocol\` is one of ${protocols}. All label ` +
     "values come from the configuration or from lists in shunt, none from clients. Counters go on " +
-    "through reloads and where a worker is replaced.\n\n" +
-    `Buckets of detecting and connecting, in seconds: ${
+    "through reloads and when a worker is replaced.\n\n" +
+    `Buckets of detection and connect times, in seconds: ${
       bounds(WAIT_BOUNDS)
-    }; of sessions and flows: ` +
+    }; of session and flow durations: ` +
     `${bounds(LIFE_BOUNDS)}.`;
 }
 

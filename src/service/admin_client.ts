@@ -15,15 +15,15 @@ import { messageOf } from "../errors.ts";
 import { formatAddress, parseSocketAddress } from "../wire/address.ts";
 import { DEFAULT_CONFIG } from "./config_file.ts";
 import { readTextFile } from "../text_file.ts";
-import { InputError, type Options } from "../cli/verb.ts";
+import { InputError, type Options } from "./options.ts";
 
 /** The options of every verb that asks a running shunt. */
 export const ADMIN_OPTIONS = { string: ["config", "admin", "token-file"] } as const;
 
 /** What the help of such a verb says of them. */
 export const ADMIN_HELP =
-  `  -c, --config FILE    the configuration that names the admin address (default: config.yaml where you
-                       stand, if there is one, else 127.0.0.1:9901)
+  `  -c, --config FILE    the configuration that names the admin address (default: config.yaml in this
+                       folder if it exists, else 127.0.0.1:9901)
   --admin ADDRESS      the admin address itself: HOST:PORT or unix:PATH
   --token-file PATH    the file with its token (default: the configuration's admin.token_file)`;
 
@@ -146,7 +146,7 @@ async function readAdmin(file: string | undefined): Promise<AdminConfig | null |
   const parsed = value === undefined ? undefined : ConfigSchema.shape.admin.safeParse(admin);
   if (parsed?.success === true) return parsed.data;
   throw new InputError(
-    `Cannot read the admin address from "${path}": "shunt check -c ${path}" tells why; name the ` +
+    `Cannot read the admin address from "${path}": "shunt check -c ${path}" shows why; name the ` +
       "address with --admin",
   );
 }
@@ -163,8 +163,8 @@ function configuredAddress(config: AdminConfig | null | undefined, file: string)
   const { host, port } = address;
   if (port === 0) {
     throw new InputError(
-      `"${file}" leaves the admin address's port open; name the address with --admin (the ready ` +
-        "file tells it)",
+      `"${file}" has port 0 in "admin.bind"; name the address with --admin (the ready ` +
+        "file has it)",
     );
   }
   if (host === "0.0.0.0") return formatAddress("127.0.0.1", port);
@@ -175,7 +175,7 @@ async function ask(place: Place, method: string, path: string): Promise<AdminAns
   const { response, text } = await exchange(place, method, path);
   const status = response.statusCode ?? 0;
   if (response.headers.server !== "shunt") {
-    throw new Error(`Somebody else than shunt answers at ${place.address}`);
+    throw new Error(`Something other than shunt answers at ${place.address}`);
   }
   let body: unknown;
   try {
@@ -258,7 +258,7 @@ function explain(address: string, error: unknown): Error {
     return new Error(`Not permitted to use ${address}: run this as the user that shunt runs as`);
   }
   if (code.startsWith("HPE_")) {
-    return new Error(`Somebody else than shunt answers at ${address}: no HTTP`);
+    return new Error(`Something other than shunt answers at ${address}: no HTTP`);
   }
   return new Error(`Cannot ask ${address}: ${messageOf(error)}`);
 }

@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { messageOf } from "../errors.ts";
 import { checkAside } from "./check_aside.ts";
 import { type ConfigFile, loadFile } from "./config_file.ts";
-import type { Options } from "../cli/verb.ts";
+import type { Options } from "./options.ts";
 import { type FileWatch, watchFile } from "./watch.ts";
 
 const logger = getLogger(["shunt", "run"]);
@@ -58,7 +58,7 @@ export class ConfigSource implements AsyncDisposable {
         logger.info("The configuration is being written; waiting for its end", { file }),
       onMissed: () =>
         logger.warn(
-          "A change of the configuration was only seen by looking at the file: nothing announces " +
+          "A change of the configuration was found only by looking at the file: nothing announces " +
             "changes there",
           { file },
         ),

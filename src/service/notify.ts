@@ -87,7 +87,7 @@ function watchdogMs(env: (name: string) => string | undefined): number | undefin
 }
 
 function warn(error: unknown): void {
-  logger.warn("Cannot tell the service manager", { error: messageOf(error) });
+  logger.warn("Cannot notify the service manager", { error: messageOf(error) });
 }
 
 function openSender(name: string): Sender {
@@ -142,7 +142,7 @@ class LibcSender implements Sender {
       // The number may be another's by now.
       if (this.#closed || this.#sent(bytes)) return;
     }
-    throw new Error("its socket takes nothing");
+    throw new Error("its socket accepts nothing");
   }
 
   #sent(bytes: Uint8Array): boolean {

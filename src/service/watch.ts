@@ -159,7 +159,7 @@ class Watch implements FileWatch {
       await this.#snapshots;
       const text = await this.#read();
       if (text === undefined) return undefined;
-      if (this.#closed) throw new Error(`"${this.#path}" is watched no more`);
+      if (this.#closed) throw new Error(`"${this.#path}" is no longer watched`);
       const fresh = text !== this.#text && left === WAITING_QUIETS;
       const open = this.#source !== undefined && text !== this.#closedText &&
         (this.#open.size > 0 || fresh);

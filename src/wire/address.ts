@@ -23,18 +23,13 @@ export const BUILTINS = ["hello", "echo", "discard", "reset"] as const;
 /** Name of an in-process target. */
 export type BuiltinName = typeof BUILTINS[number];
 
-/** Where a target lives. */
+/** The address of a target. */
 export type TargetAddress =
   | { readonly kind: "inet"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "builtin"; readonly name: BuiltinName };
 
-/**
- * Reports whether a text is an IP literal.
- *
- * @param host The text, without brackets
- * @returns `true` for IPv4 and IPv6 literals
- */
+/** Reports whether text is an IPv4 or IPv6 literal, without brackets. */
 export function isIpLiteral(host: string): boolean {
   return isIP(host) !== 0;
 }
@@ -93,23 +88,12 @@ export function parseTargetAddress(text: string): TargetAddress | string {
   return { kind: "inet", ...address };
 }
 
-/**
- * Writes an address as `host:port`, with brackets around IPv6.
- *
- * @param host IP literal without brackets, or host name
- * @param port Port number
- * @returns The text
- */
+/** Writes an address as `host:port`, with brackets around IPv6. */
 export function formatAddress(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/**
- * Writes a target's address as the configuration spells it.
- *
- * @param address The target's address
- * @returns The text
- */
+/** Writes a target's address as the configuration does. */
 export function formatTarget(address: TargetAddress): string {
   switch (address.kind) {
     case "inet":
@@ -125,7 +109,7 @@ export function formatTarget(address: TargetAddress): string {
  * Strips the IPv4-mapped prefix that dual-stack sockets show (`::ffff:192.0.2.1`, RFC 4291 §2.5.5.2).
  *
  * @param host IP literal as a socket shows it
- * @returns The IPv4 literal where it is a mapped one, else `host` itself
+ * @returns The IPv4 literal if the address is a mapped one, else `host` itself
  */
 export function unmapHost(host: string): string {
   return host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
@@ -147,20 +131,15 @@ export function canonicalHost(host: string): string {
 }
 
 /**
- * Spells the host of a bound address as its socket does.
- *
- * @param host IP literal in any spelling, or `localhost`, which is bound as 127.0.0.1
- * @returns The literal to compare with what a socket shows
+ * Writes the host of a bound address, IP literal or `localhost` (bound as 127.0.0.1), as its socket does.
  */
 export function boundHost(host: string): string {
   return host === "localhost" ? "127.0.0.1" : canonicalHost(host);
 }
 
 /**
- * Reports whether a host stands for all addresses of a machine: a place to bind to, and nobody's address.
- *
- * @param host IP literal in any spelling
- * @returns Whether it is `0.0.0.0` or `::`
+ * Reports whether a host is `0.0.0.0` or `::`, in any spelling: can be bound to, but is no machine's
+ * address.
  */
 export function isWildcard(host: string): boolean {
   const canonical = canonicalHost(host);
@@ -168,11 +147,12 @@ export function isWildcard(host: string): boolean {
 }
 
 /**
- * Reports whether a socket would be bound to one port of one address with others: a wildcard takes it on all.
+ * Reports whether binding to an address would clash with other bound addresses. A wildcard takes its port
+ * on every address.
  *
  * @param at Host, in any spelling, and port
- * @param others `IP:PORT` of each; other texts overlap with nothing
- * @returns Whether it overlaps with any of them
+ * @param others `IP:PORT` of each; other texts clash with nothing
+ * @returns Whether it clashes with any of them
  */
 export function overlaps(
   at: { readonly host: string; readonly port: number },

@@ -1,5 +1,5 @@
 /**
- * The protocol names that a ClientHello offers (RFC 7301 §3.1), read within bounds: a hello may hold
+ * Reads the protocol names that a ClientHello offers (RFC 7301 §3.1), within bounds: a hello may hold
  * 30,000 of them. Knows the extension's data only.
  *
  * @module
@@ -7,17 +7,17 @@
 
 import { latin1, u16, u8 } from "./reader.ts";
 
-/** Names that are kept for people to see, besides those that are asked for. */
+/** Names that are kept to be shown, besides those that routes ask for. */
 export const SHOWN_NAMES = 8;
-/** Bytes that are kept of each; a longer one ends in an ellipsis, which no name can hold. */
+/** Bytes that are kept of each name. A longer name ends in an ellipsis, which no name can contain. */
 export const SHOWN_BYTES = 32;
 
-/** Protocol names that routes ask for, to be found among what a hello offers. */
+/** Protocol names that routes ask for, to be found among the names that a hello offers. */
 export class AlpnSet {
-  /** By a hash of their bytes, so that the size of the set does not matter. */
+  /** Keyed by a hash of the name's bytes, so that the size of the set does not matter. */
   readonly #byHash = new Map<number, { readonly name: string; readonly bytes: Uint8Array }[]>();
 
-  /** @param names The names, each once or more often */
+  /** @param names The names; a name may appear more than once */
   constructor(names: Iterable<string> = []) {
     for (const name of names) this.add(name);
   }
@@ -40,7 +40,7 @@ export class AlpnSet {
    * @param bytes Where it stands
    * @param start Index of its first byte
    * @param end Index after its last byte
-   * @returns The set's own string, or `undefined` if nobody asks for that name
+   * @returns The set's own string, or `undefined` if no route asks for that name
    */
   find(bytes: Uint8Array, start: number, end: number): string | undefined {
     if (this.#byHash.size === 0) return undefined;
@@ -51,10 +51,10 @@ export class AlpnSet {
   }
 }
 
-/** What is asked for if nobody asks for a name. */
+/** An empty set, for use if no route asks for a name. */
 export const NO_ALPN: AlpnSet = new AlpnSet();
 
-/** FNV-1a. A client that knows the names asked for can make hashes meet, which costs one comparison each. */
+/** FNV-1a. A client that knows the names can force collisions, which cost one comparison each. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
@@ -70,14 +70,14 @@ function isAt(asked: Uint8Array, bytes: Uint8Array, start: number, end: number):
 }
 
 /**
- * Reads the data of an ALPN extension. None of the names may be empty, nor may the list.
+ * Reads the data of an ALPN extension. Neither the list nor any of its names may be empty.
  *
  * @param hello Where the data stand
  * @param place Indexes of their first byte and after their last
- * @param asked The names that matter wherever they stand in the list
- * @returns In the client's order, one character per byte: the first {@linkcode SHOWN_NAMES} names, cut to
- * {@linkcode SHOWN_BYTES} bytes with an ellipsis after them, and all that are asked for, whole and once;
- * `null` if the data contradict themselves
+ * @param asked The names to look for in the whole list
+ * @returns Names in the client's order, one character per byte: the first {@linkcode SHOWN_NAMES}, each cut
+ * to {@linkcode SHOWN_BYTES} bytes and an ellipsis, and all asked names, whole and once each; `null` if the
+ * data contradict themselves
  */
 export function readAlpn(
   hello: Uint8Array,

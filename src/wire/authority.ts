@@ -1,5 +1,5 @@
 /**
- * `host[:port]` as HTTP writes it (RFC 9110 §7.2, RFC 3986 §3.2). Knows no message and no header.
+ * Reads `host[:port]` as HTTP writes it (RFC 9110 §7.2, RFC 3986 §3.2). Knows no message and no header.
  *
  * @module
  */
@@ -8,7 +8,8 @@ import { isIP, isIPv6 } from "node:net";
 import { hostName, MAX_NAME } from "./host_name.ts";
 import { latin1 } from "./reader.ts";
 
-// No user information: RFC 9110 §4.2.4 has it treated as an error. No percent encoding: no DNS name has it.
+// User information is refused, since RFC 9110 §4.2.4 treats it as an error. Percent encoding is refused,
+// since no DNS name contains it.
 const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::[0-9]{0,5})?$/i;
 const LONGEST = MAX_NAME + ".:65535".length;
 
@@ -17,8 +18,7 @@ const LONGEST = MAX_NAME + ".:65535".length;
  *
  * @param text Host and perhaps port
  * @returns Lower-case host without port or trailing dot, IPv6 without brackets, as a string of its own;
- * `undefined` if there is none that a route could name: neither a host name ({@linkcode hostName}) nor an
- * IP literal
+ * `undefined` if it is neither a host name ({@linkcode hostName}) nor an IP literal
  */
 export function hostOf(text: string): string | undefined {
   if (text.length > LONGEST) return undefined;
@@ -31,7 +31,10 @@ export function hostOf(text: string): string | undefined {
 
 const ENCODER = new TextEncoder();
 
-/** A part of a string keeps all of it alive, which may be a header line of 64 KiB. */
+/**
+ * Copies a part of a string. Without a copy, it would keep the whole string alive, which may be a header
+ * line of 64 KiB.
+ */
 function copied(text: string): string {
   const bytes = ENCODER.encode(text.toLowerCase());
   return latin1(bytes, 0, bytes.length);

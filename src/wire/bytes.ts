@@ -1,15 +1,15 @@
 /**
- * Bytes put together. Knows nothing of what they mean.
+ * Joins byte arrays. Knows nothing of what they mean.
  *
  * @module
  */
 
 /**
- * Joins two runs of bytes.
+ * Joins two byte arrays.
  *
- * @param first What comes first
- * @param second What comes after it
- * @returns `second` itself where `first` is empty, else a copy of both
+ * @param first The bytes that come first
+ * @param second The bytes that follow
+ * @returns `second` itself if `first` is empty, else a new array
  */
 export function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
   if (first.length === 0) return second;

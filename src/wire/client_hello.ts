@@ -1,5 +1,5 @@
 /**
- * The ClientHello message (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2): server name, ALPN and version out of
+ * Parses the ClientHello message (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2): server name, ALPN and version from
  * contiguous handshake bytes. Knows nothing of what carried them, TLS records or QUIC frames.
  *
  * @module
@@ -10,31 +10,31 @@ import { type AlpnSet, NO_ALPN, readAlpn } from "./alpn.ts";
 import { readHostName } from "./host_name.ts";
 import { latin1, u16, u24, u8 } from "./reader.ts";
 
-/** What a ClientHello says, and where in the message the rest stands. */
+/** The facts of a ClientHello, and the indexes of what is read later. */
 export interface ClientHello {
   readonly kind: "hello";
   /** Length of the message with its header. */
   readonly bytes: number;
-  /** The highest version offered, GREASE aside: 0x0304 is TLS 1.3; 0 where none is. */
+  /** The highest version offered, GREASE aside: 0x0304 is TLS 1.3; 0 if there is none. */
   readonly version: number;
-  /** Index of the first cipher suite; their length in bytes stands in the two bytes before. */
+  /** Index of the first cipher suite. The two bytes before it hold the length of the list. */
   readonly suites: number;
-  /** Index of the first extension's type; {@linkcode bytes} where there is none. */
+  /** Index of the first extension's type; {@linkcode bytes} if there is none. */
   readonly extensions: number;
-  /** Lower case, without a trailing dot; unset if absent or not a name. */
+  /** The server name in lower case, without a trailing dot; unset if absent or not a name. */
   readonly sni?: string;
-  /** What {@linkcode readAlpn} keeps of the names offered. */
+  /** The names offered, as far as {@linkcode readAlpn} keeps them. */
   readonly alpn?: readonly string[];
   /** Index of the first protocol name's length; set if {@linkcode alpn} is. */
   readonly firstAlpn?: number;
   /**
-   * Set if a server could read another server name than this: `bad_name` if one stands there that is no
-   * host name, `malformed` if several stand there or an extension is repeated.
+   * Set if a server could read a different server name: `bad_name` if the name is no host name, `malformed`
+   * if there are several names or an extension is repeated.
    */
   readonly doubt?: "bad_name" | "malformed";
 }
 
-/** What handshake bytes turned out to be. */
+/** The result of parsing handshake bytes. */
 export type HelloResult =
   | ClientHello
   | {
@@ -66,25 +66,20 @@ const MAX_IP = 45;
 
 const INVALID: HelloResult = Object.freeze({ kind: "invalid" });
 
-/**
- * Reports whether the length in a ClientHello's handshake header can be one.
- *
- * @param body Bytes that follow the handshake header
- * @returns `false` where no ClientHello has so few or so many
- */
+/** Reports whether a ClientHello can have this many bytes after its handshake header. */
 export function isHelloLength(body: number): boolean {
   return body >= MIN_BODY && body <= MAX_BODY;
 }
 
 /**
- * Parses a ClientHello handshake message (type 1, 24-bit length, body) from contiguous handshake
- * bytes, RFC 8446 §4.1.2. Lengths are held to strictly; unknown extensions, GREASE (RFC 8701), the
- * legacy version, which OpenSSL and Go do not look at, and bytes after the message do not matter; of
- * repeated extensions the first counts, with {@linkcode ClientHello.doubt}.
+ * Parses a ClientHello handshake message (type 1, 24-bit length, body), RFC 8446 §4.1.2. Lengths are
+ * checked strictly. Ignored are unknown extensions, GREASE (RFC 8701), the legacy version (OpenSSL and Go
+ * ignore it too) and bytes after the message. If an extension is repeated, the first one counts and
+ * {@linkcode ClientHello.doubt} is set.
  *
- * @param handshake Handshake bytes from the message's first on
- * @param asked The protocol names that matter, see {@linkcode readAlpn}
- * @returns The hello, how many bytes it takes, or that this is none
+ * @param handshake Handshake bytes from the message's first byte on
+ * @param asked The protocol names to look for, see {@linkcode readAlpn}
+ * @returns The hello, the number of bytes needed, or `invalid`
  */
 export function parseClientHello(handshake: Uint8Array, asked: AlpnSet = NO_ALPN): HelloResult {
   const given = handshake.length;
@@ -97,18 +92,15 @@ export function parseClientHello(handshake: Uint8Array, asked: AlpnSet = NO_ALPN
   if (given < end) return { kind: "need_more", bytes: end };
   const at = skipToExtensions(handshake, end);
   if (at < 0) return INVALID;
-  // TLS 1.2 and older may leave the block out (RFC 5246 §7.4.1.2).
+  // TLS 1.2 and older may leave the extensions out (RFC 5246 §7.4.1.2).
   if (at === end) return readExtensions(handshake, end, end, asked);
   if (end - at < 2 || at + 2 + u16(handshake, at) !== end) return INVALID;
   return readExtensions(handshake, at + 2, end, asked);
 }
 
 /**
- * Reports whether a cipher suite, extension, version or the like is one that clients make up, so that
- * servers stay used to what they do not know (RFC 8701 §2).
- *
- * @param value 0 to 65,535
- * @returns `true` for 0x0a0a, 0x1a1a and so on
+ * Reports whether a value is reserved by GREASE, 0x0a0a, 0x1a1a and so on: clients send such cipher suites,
+ * extensions and versions so that servers keep ignoring what they do not know (RFC 8701 §2).
  */
 export function isGrease(value: number): boolean {
   return (value & 0x0f0f) === 0x0a0a && value >> 8 === (value & 0xff);
@@ -117,7 +109,7 @@ export function isGrease(value: number): boolean {
 /** Index of the session id's length. */
 const SESSION_AT = HANDSHAKE_HEADER + 2 + 32;
 
-/** Index after the compression methods, or -1 where a length does not hold. */
+/** Returns the index after the compression methods, or -1 if a length is wrong. */
 function skipToExtensions(hello: Uint8Array, end: number): number {
   let at = SESSION_AT;
   const session = u8(hello, at);
@@ -186,7 +178,7 @@ function readExtensions(
   return result;
 }
 
-/** The highest of the versions that stand there whole, 0 where none does. */
+/** Returns the highest version that is listed in full, or 0 if there is none. */
 function readVersions(hello: Uint8Array, from: number, to: number): number {
   const stop = Math.min(to, from + 1 + u8(hello, from));
   let highest = 0;
@@ -197,15 +189,15 @@ function readVersions(hello: Uint8Array, from: number, to: number): number {
   return highest;
 }
 
-/** What a server_name extension says. */
+/** The facts of a server_name extension. */
 type ServerName = Pick<ClientHello, "sni" | "doubt">;
 
 const NO_NAME: ServerName = Object.freeze({});
 const BAD_NAME: ServerName = Object.freeze({ doubt: "bad_name" });
 
-/** The first host_name (RFC 6066 §3), `undefined` if the extension contradicts itself. */
+/** Reads the first host_name (RFC 6066 §3). Returns `undefined` if the extension contradicts itself. */
 function readServerName(hello: Uint8Array, from: number, to: number): ServerName | undefined {
-  // Servers send this extension empty; a client that does so has no name to tell.
+  // Only servers send this extension empty. A client that does so names no server.
   if (from === to) return NO_NAME;
   if (to - from < 2 || from + 2 + u16(hello, from) !== to) return undefined;
   let name = NO_NAME;
@@ -217,7 +209,7 @@ function readServerName(hello: Uint8Array, from: number, to: number): ServerName
     const end = start + u16(hello, at + 1);
     if (end > to) return undefined;
     if (hello[at] === HOST_NAME) {
-      // One at most (RFC 6066 §3). OpenSSL and Go refuse more; others may take the last.
+      // RFC 6066 §3 allows one name. OpenSSL and Go refuse more; others may take the last one.
       name = seen ? { ...name, doubt: "malformed" } : readName(hello, start, end);
       seen = true;
     }
@@ -227,8 +219,9 @@ function readServerName(hello: Uint8Array, from: number, to: number): ServerName
 }
 
 /**
- * An empty name is none, and so is an IP address: RFC 6066 §3 does not allow it, some clients send it, and
- * neither a route nor a name of a certificate can mean it, so that they go where those without a name go.
+ * Treats an empty name and an IP address as no name. RFC 6066 §3 does not allow addresses, but some clients
+ * send them. No route and no certificate can mean them, so these clients are routed like those without a
+ * name.
  */
 function readName(hello: Uint8Array, start: number, end: number): ServerName {
   if (start === end) return NO_NAME;

@@ -1,30 +1,30 @@
 /**
  * Puts the handshake bytes of CRYPTO frames in order, however they were cut, shuffled, repeated or
- * overlapped (RFC 9000 §19.6). Knows neither packets nor what the bytes say.
+ * overlapped (RFC 9000 §19.6). Knows neither packets nor what the bytes mean.
  *
  * @module
  */
 
 import { u16 } from "./reader.ts";
 
-/** Handshake bytes that are looked at; a ClientHello is seldom longer than 2 KiB. */
+/** Handshake bytes that are read at most; a ClientHello is seldom longer than 2 KiB. */
 export const MAX_CRYPTO_BYTES = 65_536;
 
-/** Takes the data of CRYPTO frames. */
+/** Receives the data of CRYPTO frames. */
 export interface CryptoSink {
   /**
-   * Takes the data of one frame. What lies beyond {@linkcode MAX_CRYPTO_BYTES} is left out.
+   * Takes the data of one frame. Data beyond {@linkcode MAX_CRYPTO_BYTES} is ignored.
    *
    * @param offset The stream offset of its first byte
    * @param data The data
-   * @returns `false` where it contradicts what was there, which no honest sender does (RFC 9000 §2.2)
+   * @returns `false` if it contradicts earlier data, which no honest sender does (RFC 9000 §2.2)
    */
   add(offset: number, data: Uint8Array): boolean;
 }
 
 /**
- * Which bytes of one stream came, not what they were: a bit each, 8 KiB at most, so that a flow that
- * waits for more holds little and each frame costs its own length.
+ * Records which bytes of a stream have arrived, but not their values: one bit each, 8 KiB at most. A flow
+ * that waits for more therefore holds little, and each frame costs time proportional to its own length.
  */
 export class CryptoCoverage implements CryptoSink {
   #bits: Uint8Array = new Uint8Array(0);
@@ -36,13 +36,7 @@ export class CryptoCoverage implements CryptoSink {
     return this.#contiguous;
   }
 
-  /**
-   * Marks the data of a frame as there.
-   *
-   * @param offset The stream offset of its first byte
-   * @param data The data
-   * @returns `true`: no data is looked at
-   */
+  /** Marks the data of a frame as arrived. Returns `true`, since values are not compared. */
   add(offset: number, data: Uint8Array): true {
     const end = Math.min(offset + data.length, MAX_CRYPTO_BYTES);
     if (offset >= end) return true;
@@ -67,8 +61,8 @@ export class CryptoCoverage implements CryptoSink {
 const FRAME_HEADER = 4;
 
 /**
- * The data of a connection's CRYPTO frames in order of arrival, to be put in their places once enough
- * came. Costs what the frames were long, in one array, whatever lies between them.
+ * Keeps the data of a connection's CRYPTO frames in order of arrival, until enough has arrived to put them
+ * in their places. Costs as much memory as the frames were long, however large the gaps between them.
  */
 export class CryptoLog implements CryptoSink {
   readonly #coverage = new CryptoCoverage();
@@ -80,18 +74,12 @@ export class CryptoLog implements CryptoSink {
     return this.#coverage.contiguous;
   }
 
-  /** Number of bytes kept. */
+  /** Number of bytes kept, with headers. */
   get size(): number {
     return this.#length;
   }
 
-  /**
-   * Keeps a copy of the data of a frame.
-   *
-   * @param offset The stream offset of its first byte
-   * @param data The data
-   * @returns `true`: no data is looked at
-   */
+  /** Keeps a copy of the data of a frame. Returns `true`, since values are not compared. */
   add(offset: number, data: Uint8Array): true {
     const size = Math.min(data.length, MAX_CRYPTO_BYTES - offset);
     if (size <= 0) return true;
@@ -107,7 +95,7 @@ export class CryptoLog implements CryptoSink {
   }
 
   /**
-   * Hands out all that came.
+   * Passes all frames on.
    *
    * @param sink Where the data goes
    * @returns `false` if data contradicts what the sink has
@@ -131,8 +119,9 @@ export class CryptoLog implements CryptoSink {
 }
 
 /**
- * The bytes of one stream at a time. A reset costs what was used, so one instance of 128 KiB serves
- * all flows in turn, and a frame far ahead makes no flow hold the bytes in between.
+ * Assembles the bytes of one stream at a time. A reset costs time proportional to what was used, so one
+ * instance of 128 KiB serves all flows in turn, and a frame with a high offset makes no flow hold the bytes
+ * before it.
  */
 export class CryptoStream implements CryptoSink {
   readonly #bytes = new Uint8Array(MAX_CRYPTO_BYTES);
@@ -140,7 +129,7 @@ export class CryptoStream implements CryptoSink {
   #highest = 0;
   #contiguous = 0;
 
-  /** All bytes from offset 0 up to the first gap: a view that the next call may change. */
+  /** All bytes from offset 0 up to the first gap; a view that the next call may change. */
   get contiguous(): Uint8Array {
     while (this.#present[this.#contiguous] === 1) this.#contiguous++;
     return this.#bytes.subarray(0, this.#contiguous);
@@ -153,13 +142,7 @@ export class CryptoStream implements CryptoSink {
     this.#contiguous = 0;
   }
 
-  /**
-   * Puts the data of a frame in its place.
-   *
-   * @param offset The stream offset of its first byte
-   * @param data The data
-   * @returns `false` where it contradicts what was there
-   */
+  /** Puts the data of a frame in its place. Returns `false` if it contradicts earlier data. */
   add(offset: number, data: Uint8Array): boolean {
     const end = Math.min(offset + data.length, MAX_CRYPTO_BYTES);
     for (let at = offset; at < end; at++) {

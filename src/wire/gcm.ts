@@ -1,9 +1,9 @@
 /**
- * Opens what AES-128-GCM has sealed (NIST SP 800-38D), under keys that anyone knows. Only for such: see
+ * Opens messages sealed with AES-128-GCM (NIST SP 800-38D). Use it only with keys that are public: see
  * aes.ts.
  *
- * Why by hand: the tag is checked before anything is decrypted, so that a forgery of 1,200 bytes costs
- * 6 µs and makes no garbage; with `node:crypto`, which throws if the tag is wrong, it costs 13 to 16.
+ * Why by hand: the tag is checked before anything is decrypted, so that a forgery of 1,200 bytes costs 6 µs
+ * and makes no garbage. With `node:crypto`, which throws if the tag is wrong, it costs 13 to 16 µs.
  *
  * @module
  */
@@ -16,48 +16,47 @@ export const TAG_BYTES = 16;
 
 // Shared by all calls, as none awaits.
 const KEYS = new Int32Array(ROUND_KEY_WORDS);
-/** Whose round keys and multiples these are. */
+/** The key that {@linkcode KEYS} and {@linkcode MULTIPLES} were made from. */
 let prepared: Int32Array | undefined;
 const BLOCK = new Int32Array(4);
 /** Multiples of the hash key by all polynomials of degree 3 or less, four words each. */
 const MULTIPLES = new Int32Array(64);
 const HASH = new Int32Array(4);
 
-/** What four bits that are shifted out at the low end become at the high end. */
+/** Maps four bits that are shifted out at the low end to the bits that they change at the high end. */
 const REDUCTIONS = Int32Array.from({ length: 16 }, (_, bits) => {
   let sum = 0;
   for (let i = 0; i < 4; i++) if (bits >> i & 1) sum ^= 0xe1000000 >>> (3 - i);
   return sum;
 });
 
-/** What {@linkcode open} takes. */
+/** The message and key that {@linkcode open} takes. */
 export interface Sealed {
-  /** Four words, which never change. */
+  /** Four words. The array must never change. */
   readonly key: Int32Array;
   /** Three words. */
   readonly nonce: Int32Array;
-  /** What is authentic though not encrypted: the first {@linkcode aadBytes} of it. */
+  /** Additional data that is authenticated but not encrypted: its first {@linkcode aadBytes} bytes. */
   readonly aad: Uint8Array;
   readonly aadBytes: number;
   /** Where ciphertext and tag lie. */
   readonly bytes: Uint8Array;
   /** Index of the ciphertext's first byte. */
   readonly from: number;
-  /** Index of the tag, which is the index after the ciphertext. */
+  /** Index of the tag, directly after the ciphertext. */
   readonly tagAt: number;
 }
 
 /**
- * Decrypts a message if it is authentic. Costs time linear in its length, 80 ns a block for the tag
- * and as much again to decrypt.
+ * Decrypts a message if it is authentic. Checking the tag costs 80 ns a block, decrypting as much again.
  *
  * @param sealed The message and its key
- * @param into Where the plaintext goes; has room for it
- * @returns Whether it is authentic; `into` is left as it is if not
+ * @param into Where the plaintext goes; must have room for it
+ * @returns Whether the message is authentic; if not, `into` is unchanged
  */
 export function open(sealed: Sealed, into: Uint8Array): boolean {
   const { key, nonce, aad, aadBytes, bytes, from, tagAt } = sealed;
-  // The packets of a datagram have one key.
+  // The packets of a datagram share one key.
   if (key !== prepared) prepare(key);
   HASH.fill(0);
   absorb(aad, 0, aadBytes);
@@ -101,7 +100,7 @@ function count(nonce: Int32Array, counter: number): void {
   encryptBlock(KEYS, BLOCK);
 }
 
-/** Fills the table from the hash key in {@linkcode BLOCK}: bits go from the highest, degree 0. */
+/** Fills the table from the hash key in {@linkcode BLOCK}. The highest bit is degree 0. */
 function makeMultiples(): void {
   let a = BLOCK[0]!, b = BLOCK[1]!, c = BLOCK[2]!, d = BLOCK[3]!;
   for (let i = 8; i > 0; i >>= 1) {
@@ -122,7 +121,7 @@ function makeMultiples(): void {
   }
 }
 
-/** Takes bytes into the hash, the last block filled up with zeros. */
+/** Adds bytes to the hash; the last block is padded with zeros. */
 function absorb(bytes: Uint8Array, from: number, to: number): void {
   let at = from;
   for (; at + BLOCK_BYTES <= to; at += BLOCK_BYTES) {

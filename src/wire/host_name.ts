@@ -1,12 +1,12 @@
 /**
- * The one judge of what a host name is: for patterns and targets of the configuration, the server names
- * of hellos, and the hosts of HTTP. Knows text and bytes only.
+ * Decides what a host name is, for patterns and targets of the configuration, server names of TLS hellos,
+ * and hosts of HTTP. Knows text and bytes only.
  *
- * A host name is what RFC 1123 §2.1 says: labels of letters, digits and hyphens with a dot between them,
- * none of them empty or longer than 63 octets, none with a hyphen at its start or end, 253 octets in all
- * (RFC 1035 §2.3.4). Underscores count as letters, since browsers send them. One dot at the end is
- * allowed, and left out. What browsers take for an IPv4 address is no name: a last label that is a
- * number, such as in `192.0.2.7`, `127.1` or `0x7f.1` (WHATWG URL, "ends in a number").
+ * A host name is defined by RFC 1123 §2.1: labels of letters, digits and hyphens with a dot between them.
+ * No label is empty or longer than 63 octets, and none has a hyphen at its start or end; the name has 253
+ * octets at most (RFC 1035 §2.3.4). Underscores count as letters, since browsers send them. One dot at the
+ * end is allowed and removed. A name that browsers would read as an IPv4 address is refused, that is, one
+ * whose last label is a number, such as `192.0.2.7`, `127.1` or `0x7f.1` (WHATWG URL, "ends in a number").
  *
  * @module
  */
@@ -25,11 +25,11 @@ const LOWER_X = 0x78;
 const NAME = new Uint8Array(MAX_NAME + 1);
 
 /**
- * Judges text.
+ * Reads a host name from text.
  *
  * @param text The text
- * @returns The name in lower case without a dot at its end, a string of its own that keeps no longer one
- * alive; `undefined` if the text is no host name
+ * @returns The name in lower case, without a dot at its end, as a string of its own that keeps no longer
+ * string alive; `undefined` if the text is no host name
  */
 export function hostName(text: string): string | undefined {
   const { length } = text;
@@ -39,11 +39,11 @@ export function hostName(text: string): string | undefined {
     if (code > 0x7f) return undefined;
     NAME[i] = code;
   }
-  return judge(length);
+  return check(length);
 }
 
 /**
- * Judges bytes as {@linkcode hostName} judges text.
+ * Like {@linkcode hostName}, from bytes.
  *
  * @param bytes Where the name stands
  * @param start Index of its first byte
@@ -54,21 +54,16 @@ export function readHostName(bytes: Uint8Array, start: number, end: number): str
   const length = end - start;
   if (length > NAME.length) return undefined;
   for (let i = 0; i < length; i++) NAME[i] = bytes[start + i]!;
-  return judge(length);
+  return check(length);
 }
 
-/**
- * Reports whether text is a host name.
- *
- * @param text The text, in any letter case
- * @returns `false` for IP addresses, patterns and all else that {@linkcode hostName} refuses
- */
+/** Reports whether text is a host name, in any letter case. IP addresses and patterns are none. */
 export function isHostName(text: string): boolean {
   return hostName(text) !== undefined;
 }
 
-/** Judges the beginning of {@linkcode NAME}, and brings it into lower case. */
-function judge(given: number): string | undefined {
+/** Checks the start of {@linkcode NAME} and lowers its case. */
+function check(given: number): string | undefined {
   const length = given > 0 && NAME[given - 1] === DOT ? given - 1 : given;
   if (length > MAX_NAME) return undefined;
   let label = 0;

@@ -1,6 +1,6 @@
 /**
- * Decodes one HPACK header block (RFC 7541), the first of a connection: the dynamic table begins
- * empty. Knows no frame and does not judge the header fields.
+ * Decodes one HPACK header block (RFC 7541), the first of a connection, so the dynamic table starts empty.
+ * Knows no frame and does not judge the header fields.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { latin1 } from "./reader.ts";
 /** Size of the dynamic table until the server's SETTINGS say otherwise (RFC 9113 §6.5.2). */
 const MAX_TABLE_SIZE = 4096;
 const ENTRY_OVERHEAD = 32; // RFC 7541 §4.1
-// Five continuation bytes would pass what bit operators can hold, and no block is that long.
+// A fifth continuation byte would overflow the bit operators, and no block is that long.
 const MAX_INTEGER_SHIFT = 21;
 
 /**
  * Decodes the first header block of a connection.
  *
- * Time and memory are bounded by the block's length: a field costs at least one byte of it, and
- * fields that refer to the table share its strings. What is done with a field costs as often as a
- * block of single bytes refers to it, so `visit` has to stop decoding at some number of them. Sizes of
- * the table are taken after a field, too (RFC 7541 §4.2 has none there), as nginx and Go take them.
+ * Time and memory are bounded by the block's length: a field costs at least one byte of it, and fields that
+ * refer to the table share its strings. But one byte can repeat a field, so `visit` must stop decoding
+ * after some number of fields to bound its own work. Table size updates are accepted after a field too, as
+ * nginx and Go do, although RFC 7541 §4.2 allows them only at the start.
  *
  * @param block The whole block, fragments joined
  * @param visit Called with each field in order; `false` stops decoding
@@ -33,7 +33,7 @@ export function decodeHeaderBlock(
   return new BlockDecoder(block).run(visit);
 }
 
-/** Reads on through one block; `#failed` is set at the first fault and nothing is read after it. */
+/** Reads through one block. `#failed` is set at the first error, and nothing is read after it. */
 class BlockDecoder {
   readonly #block: Uint8Array;
   /** Newest entry first, as the index counts (RFC 7541 §2.3.3). */
@@ -65,7 +65,7 @@ class BlockDecoder {
     return true;
   }
 
-  /** One field representation (RFC 7541 §6.1 and §6.2). */
+  /** Reads one field representation (RFC 7541 §6.1 and §6.2). */
   #field(first: number): HeaderField | undefined {
     if (first & 0x80) return this.#entry(this.#integer(7));
     const indexing = (first & 0x40) !== 0;
@@ -100,10 +100,10 @@ class BlockDecoder {
     }
   }
 
-  /** An integer with a prefix of so many bits (RFC 7541 §5.1). */
+  /** Reads an integer with a prefix of this many bits (RFC 7541 §5.1). */
   #integer(prefix: number): number {
     const mask = (1 << prefix) - 1;
-    // A read past the end gives zero bits, which would pass for an integer.
+    // A read past the end gives zero bits, which would look like an integer.
     if (this.#at >= this.#block.length) this.#failed = true;
     let value = this.#block[this.#at++]! & mask;
     if (value < mask) return value;
@@ -117,7 +117,7 @@ class BlockDecoder {
     return 0;
   }
 
-  /** A string literal, plain or Huffman-coded (RFC 7541 §5.2). */
+  /** Reads a string literal, plain or Huffman-coded (RFC 7541 §5.2). */
   #string(): string {
     const huffman = (this.#block[this.#at] ?? 0) >= 0x80;
     const length = this.#integer(7);
@@ -143,14 +143,14 @@ const LEAST_BITS = 5;
 /** Shared by all strings: it is filled and read within one call. */
 let symbols = new Uint8Array(256);
 
-/** The text, or `undefined` where the padding is not at most seven ones (RFC 7541 §5.2). */
+/** Returns the text, or `undefined` if the padding is not at most seven ones (RFC 7541 §5.2). */
 function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | undefined {
   const most = Math.floor((end - start) * 8 / LEAST_BITS);
   if (symbols.length < most) symbols = new Uint8Array(most);
   let length = 0;
   let node = 0;
   let pending = 0; // bits since the last symbol
-  let ones = true; // and whether all of them were ones
+  let ones = true; // whether all of them were ones
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!;
     for (let shift = 7; shift >= 0; shift--) {

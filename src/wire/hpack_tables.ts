@@ -8,7 +8,7 @@
 /** A header field: name and value, one character per byte. */
 export type HeaderField = readonly [name: string, value: string];
 
-// Appendix A in its order, index 1 first; the value, where there is one, after the space.
+// Appendix A in its order, index 1 first; a value, if there is one, follows the space.
 const STATIC = `:authority
 :method GET
 :method POST
@@ -71,13 +71,13 @@ vary
 via
 www-authenticate`;
 
-/** The static table; its first entry has index 1 in a header block. */
+/** The static table. Its first entry has index 1 in a header block. */
 export const STATIC_TABLE: readonly HeaderField[] = STATIC.split("\n").map((line) => {
   const space = line.indexOf(" ");
   return space < 0 ? [line, ""] : [line.slice(0, space), line.slice(space + 1)];
 });
 
-/** The symbol that ends no string: an encoder must not send it (RFC 7541 §5.2). */
+/** End of string. An encoder must not send this symbol (RFC 7541 §5.2). */
 export const END_OF_STRING = 256;
 
 // Lengths of the codes of the symbols 0 to 256, one character each: a = 1, b = 2 and on

@@ -1,10 +1,11 @@
 /**
- * JA4, a fingerprint of TLS clients: what a ClientHello offers, in 36 characters that stay the same
- * whatever order its extensions come in. Knows a parsed hello, never who sent it or what it is for.
+ * Makes the JA4 fingerprint of TLS clients: what a ClientHello offers, in 36 characters that do not depend
+ * on the order of its extensions. Knows a parsed hello, but not the client or the purpose.
  *
- * The form is FoxIO's (JA4 technical details): `t13d1516h2_8daaf6152771_e5627efa2ab1` is carrier,
- * version, whether there is a server name, numbers of cipher suites and extensions, and ends of the
- * first ALPN name; a hash of the cipher suites; a hash of extensions and signature algorithms.
+ * The form is FoxIO's (JA4 technical details), as in `t13d1516h2_8daaf6152771_e5627efa2ab1`: carrier,
+ * version, whether there is a server name, numbers of cipher suites and extensions, first and last
+ * character of the first ALPN name; a hash of the cipher suites; a hash of extensions and signature
+ * algorithms.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import {
 } from "./client_hello.ts";
 import { u16, u8 } from "./reader.ts";
 
-/** What carried a hello, as a fingerprint spells it: `t` is TLS over TCP, `q` is QUIC. */
+/** The carrier of a hello, as a fingerprint writes it: `t` is TLS over TCP, `q` is QUIC. */
 export type Carrier = "t" | "q";
 
 /** Characters of a fingerprint. */
@@ -27,16 +28,16 @@ export const JA4_LENGTH = 36;
 const EXTENSION_SIGNATURE_ALGORITHMS = 13; // RFC 8446 §4.2.3
 
 /**
- * Values of one list above which a hello gets no fingerprint: half again as many as there are cipher
- * suites, and a bound on what a hello of 64 KiB can cost.
+ * A hello with more values than this in one list gets no fingerprint. It is 1.5 times the number of cipher
+ * suites that exist, and bounds the cost of a hello of 64 KiB.
  */
 const MAX_VALUES = 512;
-/** Fingerprints that are remembered, with 3 KiB each at the most. */
+/** Fingerprints that are remembered, 3 KiB each at most. */
 const MAX_REMEMBERED = 256;
-/** Values before the lists: carrier, version, two characters of ALPN, where two lists end. */
+/** Values before the lists: carrier, version, two characters of ALPN, ends of two lists. */
 const HEAD = 6;
 
-/** Versions as a fingerprint spells them; others are `00`. */
+/** Versions as a fingerprint writes them; all others are `00`. */
 const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0304, "13"],
   [0x0303, "12"],
@@ -49,44 +50,44 @@ const ZERO = 0x30;
 const HEX = "0123456789abcdef";
 const COMMA = 0x2c;
 const UNDERSCORE = 0x5f;
-/** Hexadecimal digits that are shown of a hash. */
+/** Hexadecimal digits shown of each hash. */
 const DIGITS = 12;
 
 interface Remembered {
-  /** What the fingerprint was made of. */
+  /** The values that the fingerprint was made from. */
   readonly values: Uint16Array;
   readonly fingerprint: string;
 }
 
 /**
- * Fingerprints by a hash of what they are made of. Making one costs 6 µs, finding it here 0.5 µs, and
- * most clients of a server are the same few programs.
+ * Fingerprints by a hash of their values. Making one costs 6 µs, finding it here 0.5 µs, and most clients
+ * of a server are the same few programs.
  */
 const REMEMBERED = new Map<number, Remembered>();
 
 /** Shared by all hellos: it is filled and read within one call. */
 const VALUES = new Uint16Array(HEAD + 3 * MAX_VALUES);
-/** The same for what is hashed: five characters a value. */
+/** The text to hash, five characters a value; shared likewise. */
 const TEXT = new Uint8Array(2 * 5 * MAX_VALUES);
 
 /**
  * Makes the fingerprint of a client.
  *
  * @param message The ClientHello message
- * @param hello What parsing it gave
- * @param carrier What it came by
- * @returns 36 characters, or `undefined` where a list is longer than any honest client's
+ * @param hello The result of parsing it
+ * @param carrier What carried it
+ * @returns 36 characters, or `undefined` if a list is longer than any honest client's
  */
 export function ja4(message: Uint8Array, hello: ClientHello, carrier: Carrier): string | undefined {
   const length = collect(message, hello, carrier);
   if (length === 0) return undefined;
-  // FNV-1a over 16-bit values. A collision costs time only: all values are compared.
+  // FNV-1a over 16-bit values. A collision only costs time, since all values are compared.
   let hash = 0x811c9dc5;
   for (let i = 0; i < length; i++) hash = Math.imul(hash ^ VALUES[i]!, 0x01000193);
   const known = REMEMBERED.get(hash);
   if (known !== undefined && isSame(known.values, length)) return known.fingerprint;
   const values = VALUES.slice(0, length);
-  const fingerprint = spell(values);
+  const fingerprint = format(values);
   if (known === undefined && REMEMBERED.size >= MAX_REMEMBERED) {
     for (const oldest of REMEMBERED.keys()) {
       REMEMBERED.delete(oldest);
@@ -98,8 +99,9 @@ export function ja4(message: Uint8Array, hello: ClientHello, carrier: Carrier): 
 }
 
 /**
- * Fills {@linkcode VALUES} with all that the fingerprint depends on: the head, then cipher suites in
- * the client's order, sorted extensions and signature algorithms. Gives its length, 0 if too long.
+ * Fills {@linkcode VALUES} with everything that the fingerprint depends on: the head, then cipher suites in
+ * the client's order, sorted extensions and signature algorithms. Returns the number of values, or 0 if too
+ * many.
  */
 function collect(message: Uint8Array, hello: ClientHello, carrier: Carrier): number {
   const { suites, extensions, bytes: end } = hello;
@@ -141,8 +143,8 @@ function collect(message: Uint8Array, hello: ClientHello, carrier: Carrier): num
 }
 
 /**
- * Code of the character that stands for one end of the ALPN name whose length stands at an index: of the name itself if both ends
- * are letters or digits, else of its hex form.
+ * Returns the code of the character for one end of an ALPN name, whose length stands at `at`. It is taken
+ * from the name itself if both ends are letters or digits, else from the name in hexadecimal.
  */
 function alpnEnd(
   message: Uint8Array,
@@ -169,7 +171,7 @@ function isSame(values: Uint16Array, length: number): boolean {
   return true;
 }
 
-function spell(values: Uint16Array): string {
+function format(values: Uint16Array): string {
   const [carrier = 0, version = 0, first = 0, last = 0, suitesEnd = 0, extensionsEnd = 0] = values;
   const suites = values.slice(HEAD, suitesEnd).sort();
   const extensions = values.subarray(suitesEnd, extensionsEnd);
@@ -185,27 +187,28 @@ function count(values: Uint16Array): string {
   return String(Math.min(values.length, 99)).padStart(2, "0");
 }
 
-/** Writes what the first hash is of into {@linkcode TEXT}, and gives where it ends. */
+/** Writes the text of the first hash into {@linkcode TEXT} and returns its length. */
 function writeSuites(suites: Uint16Array): number {
   let at = 0;
   for (const suite of suites) at = write(suite, at);
   return Math.max(at - 1, 0);
 }
 
-/** The same for the second hash. */
+/** Writes the text of the second hash into {@linkcode TEXT} and returns its length. */
 function writeOffers(extensions: Uint16Array, signatures: Uint16Array): number {
   let at = 0;
   for (const type of extensions) {
-    // The head tells them, so that the hash is the program's wherever it connects to.
+    // The head already shows these two. Without them, the hash does not depend on the server that a program
+    // calls.
     if (type !== EXTENSION_SERVER_NAME && type !== EXTENSION_ALPN) at = write(type, at);
   }
-  // Without the extension that lists them there are none, so something was written here.
+  // Signature algorithms come from an extension, so at least that one was written before.
   if (signatures.length > 0) TEXT[at - 1] = UNDERSCORE;
   for (const algorithm of signatures) at = write(algorithm, at);
   return Math.max(at - 1, 0);
 }
 
-/** Writes a value and a comma, and gives where they end. */
+/** Writes a value and a comma, and returns the index after them. */
 function write(value: number, at: number): number {
   TEXT[at] = HEX.charCodeAt(value >> 12);
   TEXT[at + 1] = HEX.charCodeAt((value >> 8) & 15);
@@ -215,7 +218,7 @@ function write(value: number, at: number): number {
   return at + 5;
 }
 
-/** The hash of the beginning of {@linkcode TEXT}, or what stands for that of nothing. */
+/** Hashes the start of {@linkcode TEXT}; the hash of nothing is written as zeros. */
 function digest(end: number): string {
   if (end === 0) return "0".repeat(DIGITS);
   return createHash("sha256").update(TEXT.subarray(0, end)).digest("hex").slice(0, DIGITS);
@@ -228,25 +231,15 @@ const FORM = [
   ...["_", ...new Array<string>(12).fill("[0-9a-f]")],
   ...["_", ...new Array<string>(12).fill("[0-9a-f]")],
 ];
-/** Each character may end the text: `^(?:[tq](?:[01s](?:…)?)?)?$`. */
+/** Matches any beginning of a fingerprint: `^(?:[tq](?:[01s](?:…)?)?)?$`. */
 const START = new RegExp(`^${FORM.reduceRight((rest, one) => `(?:${one}${rest})?`, "")}$`);
 
-/**
- * Reports whether text is a fingerprint.
- *
- * @param text The text
- * @returns `false` where no client can have it
- */
+/** Reports whether text has the form of a fingerprint. */
 export function isJa4(text: string): boolean {
   return text.length === JA4_LENGTH && START.test(text);
 }
 
-/**
- * Reports whether text is a fingerprint or the beginning of one.
- *
- * @param text The text
- * @returns `false` where no fingerprint begins so
- */
+/** Reports whether text is a fingerprint or the beginning of one. */
 export function isJa4Start(text: string): boolean {
   return START.test(text);
 }

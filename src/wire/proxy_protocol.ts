@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol, versions 1 (text) and 2 (binary) of HAProxy's specification: reads and writes
- * the header that tells a connection's real addresses. Knows neither sockets nor whom to trust.
+ * Reads and writes the header of the PROXY protocol, which carries a connection's real addresses: versions
+ * 1 (text) and 2 (binary) of HAProxy's specification. Knows neither sockets nor which peers are trusted.
  *
  * @module
  */
@@ -11,30 +11,30 @@ import { canonicalHost, type SocketAddress } from "./address.ts";
 import { tlvsAreSound } from "./proxy_tlvs.ts";
 import { latin1, u16 } from "./reader.ts";
 
-/** What a PROXY header says. */
+/** The content of a PROXY header. */
 export interface ProxyHeader {
-  /** Bytes of the header; the client's own follow. */
+  /** Bytes of the header. The client's own bytes follow. */
   readonly length: number;
   /** The client; unset for LOCAL, UNKNOWN, AF_UNSPEC and unix sockets. */
   readonly source?: SocketAddress;
-  /** What the client connected to; unset if the source is. */
+  /** The address that the client connected to; unset if the source is. */
   readonly destination?: SocketAddress;
 }
 
-/** What the first bytes of a connection turned out to be. */
+/** The result of parsing the first bytes of a connection. */
 export type ProxyResult =
   | { readonly kind: "header"; readonly header: ProxyHeader }
-  /** The bytes may begin a header: asking again is useless below this many in total. */
+  /** The bytes may begin a header. Parsing again needs at least this many bytes in total. */
   | { readonly kind: "need_more"; readonly bytes: number }
   /** Certainly no PROXY header. */
   | { readonly kind: "none" }
-  /** Begins as a PROXY header and is none. */
+  /** Starts like a PROXY header but is not one. */
   | { readonly kind: "invalid" };
 
-/** What to tell in a PROXY header. */
+/** The addresses to write into a PROXY header. */
 export interface ProxyAddresses {
   readonly source: SocketAddress;
-  /** What the client wrote to; unset if that is not known. */
+  /** The address that the client sent to; unset if unknown. */
   readonly destination: SocketAddress | undefined;
   readonly transport: "tcp" | "udp";
 }
@@ -69,9 +69,9 @@ const STREAM = 1;
 const DGRAM = 2;
 
 /**
- * Parses a PROXY header of version 1 or 2. TLVs have to fill the header exactly, and a checksum among
- * them has to be right; what else they say is skipped, and all that LOCAL or AF_UNSPEC come with.
- * Version 2 headers over 16 KiB are invalid.
+ * Parses a PROXY header of version 1 or 2. TLVs must fill the header exactly, and a checksum among them
+ * must be right; their other content is skipped, as is everything after LOCAL or AF_UNSPEC. Version 2
+ * headers over 16 KiB are invalid.
  *
  * @param bytes The first bytes of a connection
  * @returns The header, or that it is incomplete, malformed or absent
@@ -98,7 +98,7 @@ function parseV1(bytes: Uint8Array): ProxyResult {
   if (bytes[feed - 1] !== 0x0d) return INVALID;
   const length = feed + 1;
   const fields = latin1(bytes, SIGNATURE_V1.length, feed - 1).split(" ");
-  // Whatever follows UNKNOWN is to be ignored (§2.1).
+  // A receiver must ignore whatever follows UNKNOWN (§2.1).
   if (fields[0] === "UNKNOWN") return { kind: "header", header: { length } };
   const [family, from = "", to = "", fromPort = "", toPort = ""] = fields;
   const isHost = family === "TCP4" ? isIPv4 : family === "TCP6" ? isPlainIPv6 : undefined;
@@ -109,7 +109,7 @@ function parseV1(bytes: Uint8Array): ProxyResult {
   return { kind: "header", header: { length, source, destination } };
 }
 
-/** A zone means nothing on another machine. */
+/** Refuses zones, which mean nothing on another machine. */
 function isPlainIPv6(text: string): boolean {
   return isIPv6(text) && !text.includes("%");
 }
@@ -127,14 +127,14 @@ function parseV2(bytes: Uint8Array): ProxyResult {
   const transport = bytes[13]! & 15;
   if (command === PROXY) {
     const size = ADDRESS_BYTES[family];
-    // All that a family of addresses goes with is a transport, and the other way round (§2.2).
+    // An address family needs a transport, and the other way round (§2.2).
     if (size === undefined || transport > DGRAM || (family === 0) !== (transport === 0)) {
       return INVALID;
     }
     if (length < HEADER_V2 + size) return INVALID;
   }
   if (bytes.length < length) return { kind: "need_more", bytes: length };
-  // What LOCAL and AF_UNSPEC come with is to be discarded, whatever it is (§2.2).
+  // A receiver must discard whatever follows LOCAL or AF_UNSPEC (§2.2).
   if (command === LOCAL || family === 0) return { kind: "header", header: { length } };
   if (!tlvsAreSound(bytes, HEADER_V2 + ADDRESS_BYTES[family]!, length)) return INVALID;
   if (family !== INET && family !== INET6) return { kind: "header", header: { length } };
@@ -154,11 +154,11 @@ function readHost(bytes: Uint8Array, at: number, size: number): string {
 }
 
 /**
- * Writes a PROXY header. If just one address is IPv4, it is written as an IPv4-mapped IPv6 address.
- * If an address is not known or no IP literal, and for UDP in version 1, the header says "unknown".
+ * Writes a PROXY header. If only one address is IPv4, it is written as an IPv4-mapped IPv6 address. The
+ * header says "unknown" if an address is unknown or no IP literal, and for UDP in version 1.
  *
  * @param version The version of the format
- * @param addresses What to tell
+ * @param addresses The addresses to write
  * @returns The header
  */
 export function encodeProxyHeader(version: "v1" | "v2", addresses: ProxyAddresses): Uint8Array {
@@ -167,8 +167,8 @@ export function encodeProxyHeader(version: "v1" | "v2", addresses: ProxyAddresse
 }
 
 /**
- * Writes the header of a connection that shunt makes for itself, a check of a target say: version 1 has
- * no other word for it than UNKNOWN, version 2 has LOCAL (§2.1, §2.2).
+ * Writes the header of a connection that shunt makes for itself, such as a health check: UNKNOWN in version
+ * 1, LOCAL in version 2 (§2.1, §2.2).
  *
  * @param version The version of the format
  * @returns The header
@@ -180,7 +180,7 @@ export function encodeOwnHeader(version: "v1" | "v2"): Uint8Array {
   return header;
 }
 
-/** Addresses of one family, in 4 or 16 bytes each. */
+/** Two addresses of one family, in 4 or 16 bytes each. */
 interface Known {
   readonly transport: "tcp" | "udp";
   readonly hosts: readonly [source: readonly number[], destination: readonly number[]];
@@ -225,14 +225,14 @@ function encodeV2(known: Known | undefined): Uint8Array {
   return header;
 }
 
-/** The address in 4 or 16 bytes, an IPv4-mapped one in 4, or `undefined` for what is no address. */
+/** Returns the address in 4 or 16 bytes, an IPv4-mapped one in 4; `undefined` if it is none. */
 function addressBytes(host: string): number[] | undefined {
   if (isIP(host) === 0) return undefined;
   const zone = host.indexOf("%");
   return ipaddr.process(zone < 0 ? host : host.slice(0, zone)).toByteArray();
 }
 
-/** Maps an IPv4 address into IPv6 where 16 bytes are wanted (RFC 4291 §2.5.5.2). */
+/** Maps an IPv4 address into IPv6 if 16 bytes are wanted (RFC 4291 §2.5.5.2). */
 function widen(address: readonly number[], size: 4 | 16): readonly number[] {
   if (address.length === size) return address;
   return [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address];

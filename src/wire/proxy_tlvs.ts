@@ -1,6 +1,6 @@
 /**
- * What follows the addresses of a PROXY header of version 2: typed values (§2.2). They are looked at for
- * contradictions, as a header that contradicts itself cannot be trusted with addresses either.
+ * Checks the typed values (TLVs) after the addresses of a PROXY header of version 2 (§2.2). A header whose
+ * values contradict each other cannot be trusted with addresses either.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const SSL = 0x20;
 const CRC_BYTES = 4;
 /** §2.2.5. */
 const MAX_UNIQUE_ID = 128;
-/** Bytes before the values within {@linkcode SSL}: what the client did, and whether it was verified. */
+/** Bytes before the values within {@linkcode SSL}: flags of the client and the result of verification. */
 const SSL_BYTES = 5;
 
 /** CRC-32C by byte (RFC 3720 §B.4), reflected. */
@@ -28,11 +28,11 @@ const TABLE = new Uint32Array(256).map((_, i) => {
 });
 
 /**
- * Sums up a header as its checksum does: with the checksum itself as zeros (§2.2.3).
+ * Computes the checksum of a header, with the checksum's own bytes as zeros (§2.2.3).
  *
- * @param bytes Begins with the header
+ * @param bytes Starts with the header
  * @param end Where the header ends
- * @param at Where the four bytes of the checksum lie
+ * @param at Index of the checksum's four bytes
  * @returns The CRC-32C, unsigned
  */
 export function headerChecksum(bytes: Uint8Array, end: number, at: number): number {
@@ -45,13 +45,13 @@ export function headerChecksum(bytes: Uint8Array, end: number, at: number): numb
 }
 
 /**
- * Reports whether the values of a header fill it exactly, and its checksum is right if it has one. Types
- * that are not known here are skipped.
+ * Reports whether the values of a header fill it exactly and its checksum, if present, is right. Unknown
+ * types are skipped.
  *
- * @param bytes Begins with the whole header
+ * @param bytes Starts with the whole header
  * @param from Where the values begin
  * @param end Where the header ends
- * @returns Whether nothing contradicts itself
+ * @returns Whether the values are consistent
  */
 export function tlvsAreSound(bytes: Uint8Array, from: number, end: number): boolean {
   let checksumAt = 0;
@@ -77,11 +77,11 @@ export function tlvsAreSound(bytes: Uint8Array, from: number, end: number): bool
     }
   }
   if (checksumAt === 0) return true;
-  const told = u16(bytes, checksumAt) * 65_536 + u16(bytes, checksumAt + 2);
-  return told === headerChecksum(bytes, end, checksumAt);
+  const claimed = u16(bytes, checksumAt) * 65_536 + u16(bytes, checksumAt + 2);
+  return claimed === headerChecksum(bytes, end, checksumAt);
 }
 
-/** Whether values of any type fill a place exactly. */
+/** Reports whether values of any type fill a range exactly. */
 function fills(bytes: Uint8Array, from: number, end: number): boolean {
   let at = from;
   while (end - at >= TLV_BYTES) at += TLV_BYTES + u16(bytes, at + 1);

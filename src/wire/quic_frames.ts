@@ -1,6 +1,6 @@
 /**
- * The frames of a QUIC Initial packet (RFC 9000 §12.4, §19): finds the CRYPTO frames among those
- * that a client may send there. Knows neither packets nor what the handshake says.
+ * Reads the frames of a QUIC Initial packet (RFC 9000 §12.4, §19): finds the CRYPTO frames among those that
+ * a client may send there. Knows neither packets nor what the handshake means.
  *
  * @module
  */
@@ -16,18 +16,18 @@ const CRYPTO = 0x06;
 const CONNECTION_CLOSE = 0x1c;
 
 /**
- * Hands out the data of all CRYPTO frames. Reading stops at a frame that Initial packets
- * cannot hold or that passes the end, since what follows has no known place.
+ * Passes on the data of all CRYPTO frames. Stops at a frame that Initial packets cannot hold or that passes
+ * the end, since the frames after it cannot be found.
  *
  * @param frames A decrypted packet's payload
  * @param sink Where the data goes
- * @returns `false` where data contradicts what the sink has
+ * @returns `false` if data contradicts what the sink has
  */
 export function readFrames(frames: Uint8Array, sink: CryptoSink): boolean {
   let at = 0;
-  // Each turn moves on by one byte at least, or ends: -1 is no index.
+  // Each turn moves on by at least one byte, or sets -1 and ends.
   while (at >= 0 && at < frames.length) {
-    // Senders have to take the shortest form, and receivers need not insist on it (§12.4).
+    // Senders must use the shortest form, but receivers need not insist on it (§12.4).
     const first = frames[at]!;
     const type = first < 0x40 ? first : varint(frames, at);
     at += varintSize(frames, at);
@@ -61,7 +61,7 @@ export function readFrames(frames: Uint8Array, sink: CryptoSink): boolean {
   return true;
 }
 
-/** Index after an ACK frame whose type ends before `at` (RFC 9000 §19.3), or -1. */
+/** Returns the index after an ACK frame whose type ends before `at` (RFC 9000 §19.3), or -1. */
 function skipAck(frames: Uint8Array, at: number, ecn: boolean): number {
   const countAt = skipVarints(frames, at, 2);
   const count = countAt < 0 ? -1 : varint(frames, countAt);
@@ -70,7 +70,7 @@ function skipAck(frames: Uint8Array, at: number, ecn: boolean): number {
   return skipVarints(frames, countAt, 2 + 2 * count + (ecn ? 3 : 0));
 }
 
-/** Index after a CONNECTION_CLOSE frame whose type ends before `at` (RFC 9000 §19.19), or -1. */
+/** Returns the index after a CONNECTION_CLOSE whose type ends before `at` (RFC 9000 §19.19), or -1. */
 function skipClose(frames: Uint8Array, at: number): number {
   const lengthAt = skipVarints(frames, at, 2);
   const length = lengthAt < 0 ? -1 : varint(frames, lengthAt);

@@ -1,6 +1,6 @@
 /**
- * Connection IDs in the clear (RFC 8999 §5, RFC 9000 §17): which connection a QUIC packet is for, as far as that can be
- * told without keys. Knows no flow.
+ * Reads connection IDs that are sent in the clear (RFC 8999 §5, RFC 9000 §17): the connection that a QUIC
+ * packet belongs to, as far as it can be known without keys. Knows no flow.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import {
   readVersion,
 } from "./quic_packet.ts";
 
-/** Packets that a datagram may hold: clients coalesce one per encryption level, so 3. */
+/** Packets that are looked at in a datagram. Clients coalesce one per encryption level, so 3. */
 const MAX_PACKETS = 8;
 
-/** What all versions have in common of a long header. */
+/** The part of a long header that all versions share. */
 export interface LongHeader {
   /** Unset for versions that shunt does not read. */
   readonly version: QuicVersion | undefined;
@@ -28,21 +28,18 @@ export interface LongHeader {
 }
 
 /**
- * Reports whether a datagram may begin a QUIC connection, by its size and first bit alone: the test that
- * every datagram has to pass.
- *
- * @param datagram The datagram
- * @returns Whether it is worth a closer look
+ * Reports whether a datagram may begin a QUIC connection and is worth parsing, judging by its size and
+ * first bit alone, since every datagram is tested.
  */
 export function mayBeginQuic(datagram: Uint8Array): boolean {
   return datagram.length >= MIN_INITIAL_DATAGRAM && datagram[0]! >= LONG_HEADER;
 }
 
 /**
- * Reads the long header that a datagram begins with.
+ * Reads the long header at the start of a datagram.
  *
  * @param datagram The datagram
- * @returns Its connection IDs, or `undefined` if there is no whole long header
+ * @returns Its connection IDs, or `undefined` if there is no complete long header
  */
 export function readLongHeader(datagram: Uint8Array): LongHeader | undefined {
   if (datagram.length < MIN_HEADER || datagram[0]! < LONG_HEADER) return undefined;
@@ -59,11 +56,11 @@ export function readLongHeader(datagram: Uint8Array): LongHeader | undefined {
 }
 
 /**
- * Reports whether an Initial packet may lie in a datagram where nobody has tried its keys: behind another
- * packet. Clients send theirs first (RFC 9000 §12.2), servers read it wherever it is.
+ * Reports whether an Initial packet may lie behind another packet, where its keys have not been tried.
+ * Clients send theirs first (RFC 9000 §12.2), but servers read it wherever it is.
  *
- * @param datagram A datagram whose first Initial packet, if it comes first, did not authenticate
- * @returns `true` too if it has more packets than are looked at
+ * @param datagram A datagram whose first packet, if it is an Initial one, did not authenticate
+ * @returns Whether there is one; also `true` if there are more packets than are looked at
  */
 export function hidesInitial(datagram: Uint8Array): boolean {
   let at = 0;

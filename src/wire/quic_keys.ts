@@ -1,6 +1,6 @@
 /**
- * The keys of QUIC Initial packets (RFC 9001 §5, RFC 9369 §3.3), which anyone can derive from the client's
- * first one, and what they open. Knows nothing of frames, and no other key.
+ * Derives the keys of QUIC Initial packets (RFC 9001 §5, RFC 9369 §3.3), which anyone can do from the
+ * client's first packet, and opens the packets. Knows nothing of frames, and no other keys.
  *
  * @module
  */
@@ -14,11 +14,11 @@ const KEY_BYTES = 16;
 const IV_BYTES = 12;
 const SECRET_BYTES = 32;
 const RESERVED_BITS = 0x0c;
-/** Ways to complete a packet number that are tried: an honest client leaves one. */
-const MAX_WAYS = 4;
-/** Packet numbers that are remembered: a client sends few before it has an answer. */
+/** Candidates for a packet number that are tried. An honest client leaves one. */
+const MAX_CANDIDATES = 4;
+/** Packet numbers that are remembered. A client sends few before it gets an answer. */
 const MAX_EXPECTED = 256;
-/** No UDP datagram is longer. */
+/** The longest UDP datagram. */
 const MAX_DATAGRAM_BYTES = 65_536;
 
 const SENDERS = {
@@ -47,7 +47,9 @@ function hkdfLabel(label: string, length: number): Uint8Array {
   return Uint8Array.from([0, length, text.length, ...text, 0]);
 }
 
-/** What HKDF-Expand hashes for an output of one block: the label and the block's number, 1 (RFC 5869 §2.3). */
+/**
+ * The input of HKDF-Expand for one block of output: the label and the block's number, 1 (RFC 5869 §2.3).
+ */
 function expandInput(label: string, length: number): Int32Array {
   return hmacMessage(Uint8Array.from([...hkdfLabel(label, length), 1]));
 }
@@ -64,24 +66,24 @@ const HEADER = new Uint8Array(MAX_DATAGRAM_BYTES);
 const PAYLOAD = new Uint8Array(MAX_DATAGRAM_BYTES);
 
 /**
- * Opens the Initial packets of one side of a connection. Key and IV are derived only once a packet looks
- * right without them, so that three of four random packets cost 3 µs, the others less than 10.
+ * Opens the Initial packets of one side of a connection. Key and IV are derived only if a packet looks
+ * right without them, so three of four random packets cost 3 µs, the others less than 10 µs.
  */
 export class InitialKeys {
-  /** The version whose packets are opened. */
+  /** The version of the packets. */
   readonly version: QuicVersion;
   readonly #secret: HmacKey;
   readonly #hp: Int32Array;
   #key: Int32Array | undefined;
   #iv: Int32Array | undefined;
-  /** Numbers that a server may expect next: 0, and one more than each that was opened. */
+  /** Numbers that a server may expect next: 0, and one more than each number that was opened. */
   readonly #expected: number[] = [0];
   #lost = false;
 
   /**
-   * @param version The version, which sets salt and labels
+   * @param version The version, which determines salt and labels
    * @param dcid Destination connection ID of the client's first Initial packet
-   * @param sender Whose packets are opened
+   * @param sender The side that sends the packets
    */
   constructor(version: QuicVersion, dcid: Uint8Array, sender: "client" | "server" = "client") {
     const { salt, hp } = PARAMETERS[version];
@@ -91,16 +93,17 @@ export class InitialKeys {
     this.#hp = hmac(this.#secret, hp);
   }
 
-  /** Whether packets may have been passed over: the client's numbers left too many ways to read them. */
+  /** Whether packets may have been missed because their numbers left too many candidates. */
   get lost(): boolean {
     return this.#lost;
   }
 
   /**
-   * Removes header protection and decrypts (RFC 9001 §5.3, §5.4). Packet numbers are completed in each way
-   * in which a server may, which got some of the packets before (RFC 9000 §A.3): honest ones leave one way.
+   * Removes header protection and decrypts (RFC 9001 §5.3, §5.4). A server completes a packet number
+   * depending on which packets it received before (RFC 9000 §A.3), so each number that it may come to is
+   * tried. Honest packets leave one.
    *
-   * @param datagram The datagram, which is left as it is
+   * @param datagram The datagram, which is not changed
    * @param packet An Initial packet in it
    * @returns The packet's frames, a view that the next call may change; `undefined` if it is not authentic
    */
@@ -132,7 +135,7 @@ export class InitialKeys {
     for (const expected of this.#expected) {
       const number = complete(sent, 256 ** numberBytes, expected);
       if (TRIED.has(number)) continue;
-      if (TRIED.size === MAX_WAYS) {
+      if (TRIED.size === MAX_CANDIDATES) {
         this.#lost = true;
         break;
       }
@@ -161,7 +164,7 @@ export class InitialKeys {
   }
 }
 
-/** The packet number closest to the one expected that ends in what was sent (RFC 9000 §A.3). */
+/** Returns the packet number closest to the expected one that ends in the sent bits (RFC 9000 §A.3). */
 function complete(sent: number, range: number, expected: number): number {
   const candidate = expected - expected % range + sent;
   if (candidate <= expected - range / 2) return candidate + range;
@@ -169,7 +172,7 @@ function complete(sent: number, range: number, expected: number): number {
   return candidate;
 }
 
-/** The IV with the packet number in its last 64 bits (RFC 9001 §5.3). */
+/** Sets {@linkcode NONCE} to the IV, with the packet number XORed into its last 64 bits (RFC 9001 §5.3). */
 function setNonce(iv: Int32Array, number: number): void {
   NONCE[0] = iv[0]!;
   NONCE[1] = iv[1]! ^ Math.floor(number / 2 ** 32);

@@ -1,14 +1,14 @@
 /**
- * QUIC long headers and variable-length integers (RFC 9000 §16, §17.2; RFC 9369 §3.2): where a packet
- * lies in its datagram and what kind it is. Knows no key and nothing of what a packet holds.
+ * Reads QUIC long headers and variable-length integers (RFC 9000 §16, §17.2; RFC 9369 §3.2): where a packet
+ * lies in its datagram, and its kind. Knows no key and nothing of a packet's content.
  *
  * @module
  */
 
-/** The versions whose packets can be told: `1` is RFC 9000, `2` is RFC 9369. */
+/** The versions whose packets can be read: `1` is RFC 9000, `2` is RFC 9369. */
 export type QuicVersion = "1" | "2";
 
-/** A long-header packet that a client sends, by its place in the datagram. */
+/** A long-header packet sent by a client, as indexes into its datagram. */
 export interface QuicPacket {
   readonly kind: "initial" | "zero_rtt" | "handshake";
   readonly version: QuicVersion;
@@ -23,8 +23,8 @@ export interface QuicPacket {
 }
 
 /**
- * The least size of a datagram that begins a connection (RFC 9000 §14.1): clients pad theirs, and servers
- * discard what is shorter.
+ * The minimum size of a datagram that begins a connection (RFC 9000 §14.1). Clients pad theirs, and servers
+ * discard shorter ones.
  */
 export const MIN_INITIAL_DATAGRAM = 1200;
 
@@ -32,14 +32,14 @@ export const MIN_INITIAL_DATAGRAM = 1200;
 export const MIN_HEADER = 7;
 const MAX_CONNECTION_ID = 20;
 /**
- * Bytes from the packet number's first that a packet needs: a sample of 16 lies 4 bytes after it
- * (RFC 9001 §5.4.2).
+ * Minimum bytes from the packet number on: header protection samples 16 bytes, 4 bytes after it (RFC 9001
+ * §5.4.2).
  */
 export const MIN_LENGTH = 20;
-/** The first byte's bit of long headers (RFC 8999 §5.1): it is the highest, so they are at least this. */
+/** The bit of the first byte that marks a long header (RFC 8999 §5.1). No higher bit exists. */
 export const LONG_HEADER = 0x80;
 
-// By the type bits of the first byte; a Retry, which only servers send, is left out.
+// By the type bits of the first byte. A Retry, which only servers send, is left out.
 const KINDS = {
   "1": ["initial", "zero_rtt", "handshake", undefined],
   "2": [undefined, "initial", "zero_rtt", "handshake"],
@@ -50,7 +50,7 @@ const KINDS = {
  *
  * @param bytes Where to read
  * @param at Index of its first byte
- * @returns Its value, rounded above 2^53, or -1 where it passes the end
+ * @returns Its value, rounded above 2^53, or -1 if it passes the end
  */
 export function varint(bytes: Uint8Array, at: number): number {
   if (at >= bytes.length) return -1;
@@ -61,36 +61,25 @@ export function varint(bytes: Uint8Array, at: number): number {
   return value;
 }
 
-/**
- * Reports how long a variable-length integer is.
- *
- * @param bytes Where it lies
- * @param at Index of its first byte, within the bytes
- * @returns 1, 2, 4 or 8
- */
+/** Returns the length of the variable-length integer at an index within the bytes: 1, 2, 4 or 8. */
 export function varintSize(bytes: Uint8Array, at: number): number {
   return 1 << (bytes[at]! >> 6);
 }
 
-/**
- * Reports whether a datagram begins as a packet with a long header of version 1 or 2.
- *
- * @param datagram The datagram
- * @returns Whether it does
- */
+/** Reports whether a datagram begins with a long header of version 1 or 2. */
 export function hasLongHeader(datagram: Uint8Array): boolean {
   return datagram.length >= MIN_HEADER && (datagram[0]! & LONG_HEADER) !== 0 &&
     readVersion(datagram, 1) !== undefined;
 }
 
 /**
- * Parses the long header of an Initial, 0-RTT or Handshake packet of version 1 or 2 (RFC 9000 §17.2).
- * The fixed bit may be clear: servers that offer to ignore it (RFC 9287) do so at once. A packet that is
- * too short for {@linkcode MIN_LENGTH} can be skipped, not opened.
+ * Parses the long header of an Initial, 0-RTT or Handshake packet of version 1 or 2 (RFC 9000 §17.2). The
+ * fixed bit may be clear, since servers that offer to ignore it (RFC 9287) accept this at once. A packet
+ * shorter than {@linkcode MIN_LENGTH} can be skipped but not opened.
  *
  * @param datagram The datagram
  * @param start Index where the packet begins
- * @returns The packet's bounds, all within the datagram, or `undefined` where no such packet is
+ * @returns The packet's bounds, all within the datagram, or `undefined` if there is no such packet
  */
 export function parsePacket(datagram: Uint8Array, start: number): QuicPacket | undefined {
   if (datagram.length - start < MIN_HEADER) return undefined;
@@ -128,7 +117,7 @@ export function parsePacket(datagram: Uint8Array, start: number): QuicPacket | u
  *
  * @param datagram The datagram
  * @param at Index of the version's first byte
- * @returns The version, or `undefined` if it is none that shunt reads
+ * @returns The version, or `undefined` if shunt does not read it
  */
 export function readVersion(datagram: Uint8Array, at: number): QuicVersion | undefined {
   const a = datagram[at];

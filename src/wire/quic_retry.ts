@@ -1,6 +1,6 @@
 /**
- * QUIC Retry packets, by which a server says that it has kept nothing of a connection's first packets (RFC
- * 9000 §17.2.5, RFC 9001 §5.8, RFC 9369 §3.3.3). Knows no flow.
+ * Recognises QUIC Retry packets, by which a server says that it has kept nothing of a connection's first
+ * packets (RFC 9000 §17.2.5, RFC 9001 §5.8, RFC 9369 §3.3.3). Knows no flow.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { open, TAG_BYTES } from "./gcm.ts";
 import { LONG_HEADER, MIN_HEADER, type QuicVersion } from "./quic_packet.ts";
 import { hexWords } from "./sha256.ts";
 
-/** Tags are made of keys that everyone knows: they only show which connection was meant. */
+/** The keys of the tags are public: a tag only shows which connection a Retry belongs to. */
 const PARAMETERS = {
   "1": {
     type: 0x30,
@@ -24,7 +24,7 @@ const PARAMETERS = {
 } as const;
 
 const TYPE_BITS = 0x30;
-/** A token is seldom longer than 200 bytes, and no datagram on the Internet than this. */
+/** A token is seldom longer than 200 bytes, and no Retry on the Internet is longer than this. */
 const MAX_RETRY_BYTES = 2048;
 
 const NOTHING = new Uint8Array(0);
@@ -33,10 +33,10 @@ const PSEUDO = new Uint8Array(MAX_RETRY_BYTES + 256);
 /**
  * Reports whether a datagram is the Retry that answers a connection.
  *
- * @param datagram A datagram of a server's
+ * @param datagram A datagram from the server
  * @param version The connection's version
  * @param dcid Destination connection ID of the client's first Initial packet
- * @returns Whether it is, and nobody else's
+ * @returns Whether it answers this connection
  */
 export function isRetryOf(datagram: Uint8Array, version: QuicVersion, dcid: Uint8Array): boolean {
   const { type, key, nonce } = PARAMETERS[version];

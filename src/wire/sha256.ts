@@ -1,9 +1,9 @@
 /**
- * HMAC with SHA-256 (FIPS 180-4, RFC 2104) for messages of one block under keys that anyone knows. Only for
- * such: nobody made sure that its time does not depend on them.
+ * HMAC with SHA-256 (FIPS 180-4, RFC 2104) for messages of one block. Use it only with keys that are
+ * public: its time may depend on them.
  *
- * Why by hand: each key of a QUIC Initial takes two to four compressions of 0.23 µs. An HMAC of `node:crypto`
- * takes 4 to 6 µs, most of it to make an object, and one of `@noble/hashes` 5 µs.
+ * Why by hand: each key of a QUIC Initial takes two to four compressions of 0.23 µs. An HMAC of
+ * `node:crypto` takes 4 to 6 µs, most of it to create an object, and one of `@noble/hashes` 5 µs.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { word } from "./aes.ts";
 const BLOCK_WORDS = 16;
 /** Words of 32 bits in a digest. */
 const DIGEST_WORDS = 8;
-/** The longest message that fits a block with its end mark and length. */
+/** The longest message that fits a block together with its end mark and length. */
 const MAX_MESSAGE_BYTES = 55;
 
 /** Fractional parts of the square roots of the first 8 primes (FIPS 180-4 §5.3.3). */
@@ -97,31 +97,21 @@ const ROUNDS = Int32Array.of(
   0xc67178f2,
 );
 
-/** What follows a digest in the block that the outer key hashes: end mark and length. */
+/** The bytes after a digest in the block that the outer key hashes: end mark and length. */
 const OUTER_REST = hmacMessage(new Uint8Array(4 * DIGEST_WORDS));
 
-/** The message schedule, which begins with the block: shared, as no call awaits. */
+/** The message schedule, which begins with the block. Shared by all calls, as none awaits. */
 const W = new Int32Array(64);
 
-/** A key, as far as it can be hashed before there is a message: eight words for each of the two hashes. */
+/** A key, hashed as far as possible without a message: eight words for each of the two hashes. */
 export type HmacKey = Int32Array;
 
-/**
- * Packs bytes as words.
- *
- * @param bytes The bytes, a multiple of four
- * @returns The words
- */
+/** Packs bytes, a multiple of four, as words. */
 export function words(bytes: Uint8Array): Int32Array {
   return Int32Array.from({ length: bytes.length / 4 }, (_, i) => word(bytes, 4 * i));
 }
 
-/**
- * Packs bytes as words.
- *
- * @param text The bytes in hexadecimal, a multiple of four
- * @returns The words
- */
+/** Packs hexadecimal bytes, a multiple of four, as words. */
 export function hexWords(text: string): Int32Array {
   return words(Uint8Array.fromHex(text));
 }
@@ -140,7 +130,7 @@ export function hmacKey(key: Int32Array, out: Int32Array = new Int32Array(BLOCK_
 }
 
 /**
- * Prepares a message for any number of keys: as the block that follows a key's (FIPS 180-4 §5.1.1).
+ * Prepares a message for any number of keys, as the block that follows the key's (FIPS 180-4 §5.1.1).
  *
  * @param bytes The message, 55 bytes or fewer
  * @param block Where it goes
@@ -185,7 +175,7 @@ function takePadded(key: Int32Array, pad: number, out: Int32Array, at: number): 
   compress(INITIAL, 0, out, at);
 }
 
-/** Takes the block in {@linkcode W} into a state, and writes it elsewhere (FIPS 180-4 §6.2.2). */
+/** Hashes the block in {@linkcode W} into a state and writes the result elsewhere (FIPS 180-4 §6.2.2). */
 function compress(state: Int32Array, from: number, out: Int32Array, to: number): void {
   for (let i = BLOCK_WORDS; i < 64; i++) {
     const x = W[i - 15]!;

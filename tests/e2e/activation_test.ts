@@ -82,7 +82,7 @@ exec "$0" run --no-prompt -A "${MAIN}" run -c "${config}"`;
     }
     child.kill("SIGTERM");
     assertEquals((await child.status).code, 0);
-    assertStringIncludes(await log, "No listener binds a socket of the service manager's");
+    assertStringIncludes(await log, "No listener uses this socket from the service manager");
     // The next shunt will find who comes now.
     (await connect(port)).close();
     for (const fd of [tcp, udp, unused]) libc.close(fd);

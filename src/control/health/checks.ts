@@ -232,13 +232,13 @@ export class HealthChecks {
     switch (by) {
       case "permission":
         return logger.error(
-          "Checks are not permitted, so they tell nothing; allow them by --allow-net",
+          "Checks are not permitted, so they do not count; allow them with --allow-net",
           detail,
         );
       case "descriptors":
         return logger.warn("Checks cannot be made: no descriptor is left", detail);
       case "load":
-        return logger.warn("Checks are late, so they tell nothing", detail);
+        return logger.warn("Checks are late, so they do not count", detail);
     }
   }
 }

@@ -1,11 +1,11 @@
 /**
- * Numbers of the Linux ABI that shunt's system calls use, for x86-64 and aarch64 with glibc. Knows no
- * function and no memory.
+ * Constants of the Linux ABI for shunt's system calls, on x86-64 and aarch64 with glibc. Knows no function
+ * and no memory.
  *
  * @module
  */
 
-/** Size of `struct epoll_event`: packed on x86-64 alone. */
+/** Size of `struct epoll_event`, which is packed on x86-64 only. */
 export const EPOLL_EVENT_BYTES = Deno.build.arch === "x86_64" ? 12 : 16;
 /** Offset of its `data`. */
 export const EPOLL_DATA_OFFSET = Deno.build.arch === "x86_64" ? 4 : 8;

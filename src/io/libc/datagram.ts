@@ -1,5 +1,5 @@
 /**
- * UDP on libc sockets: many datagrams a call, one connected socket per flow. Knows no flow.
+ * UDP on libc sockets: many datagrams per call, one connected socket per flow. Knows no flow.
  *
  * @module
  */
@@ -31,12 +31,12 @@ import {
 import { steerLibc } from "./steering.ts";
 import { openLibc } from "./symbols.ts";
 
-/** Batches that one wake receives from a socket before the others have their turn. */
+/** Batches received from a socket per wake before other sockets have their turn. */
 const BATCHES_PER_TURN = 4;
-/** Datagrams that one wake receives from a target. */
+/** Datagrams received from a target per wake. */
 const REPLIES_PER_TURN = 8;
 
-/** The address of a peer, in the kernel's form too. */
+/** The address of a peer, also in the kernel's form. */
 class LibcAddress implements DatagramAddress {
   readonly transport = "udp";
   hostname = "";
@@ -46,12 +46,12 @@ class LibcAddress implements DatagramAddress {
   localBytes: Uint8Array | undefined;
 }
 
-/** The memory of a thread's datagrams, and what waits to be sent. */
+/** The memory of a thread's datagrams, and the send queue. */
 class Exchange {
-  /** What clients sent. */
+  /** Datagrams from clients. */
   readonly requests: Block = payloadBlock();
   readonly received = new Messages(this.requests);
-  /** What targets answered: sent from where it was received. */
+  /** Replies from targets, which are sent from this memory. */
   readonly replies: Block = payloadBlock();
   readonly answered = new Messages(this.replies);
   readonly sender = new LibcAddress();
@@ -64,7 +64,7 @@ class Exchange {
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
 
-  /** Queues a datagram; it is sent from where it lies by {@linkcode Exchange.flush}. */
+  /** Queues a datagram; {@linkcode Exchange.flush} sends it from the memory where it lies. */
   queue(socket: LibcDatagramSocket, bytes: Uint8Array, to: LibcAddress): void {
     if (bytes.length > SLOT_BYTES) throw libcError("sendmmsg", abi.EMSGSIZE);
     if (this.#socket !== socket || this.#to.length === BATCH) this.flush();
@@ -82,7 +82,7 @@ class Exchange {
     }
   }
 
-  /** Sends all that is queued. */
+  /** Sends all queued datagrams. */
   flush(): void {
     const socket = this.#socket;
     const count = this.#to.length;
@@ -95,7 +95,7 @@ class Exchange {
           sent += done;
           continue;
         }
-        // Only the first of the rest has failed; the others may go through.
+        // Only the first of the remaining ones has failed; the others may succeed.
         socket.undeliverable(this.#to[sent]!, libcError("sendmmsg", this.#errno[0]!));
         sent++;
       }
@@ -104,7 +104,7 @@ class Exchange {
     this.#socket = undefined;
   }
 
-  /** Sends all that is queued, after which every slot of {@linkcode replies} is free. */
+  /** Sends all queued datagrams, which frees every slot of {@linkcode replies}. */
   recycle(): void {
     this.flush();
     this.usedReplies = 0;
@@ -127,14 +127,14 @@ function familyOf({ host }: Endpoint): number {
   return host.includes(":") ? abi.AF_INET6 : abi.AF_INET;
 }
 
-/** A socket that clients write to. */
+/** A socket that clients send to. */
 class LibcDatagramSocket implements DatagramSocket, PollHandler {
   readonly local: Endpoint;
   readonly fd: number;
   closed = false;
   readonly #poller: Poller;
   readonly #exchange: Exchange;
-  /** Bound to a wildcard: the kernel has to tell which address a datagram was sent to. */
+  /** Whether it is bound to a wildcard: the kernel reports each datagram's destination address. */
   readonly #anyAddress: boolean;
   readonly #inherited: boolean;
   readonly #libc = openLibc().libc;
@@ -163,7 +163,7 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   }
 
   #bind(fd: number, at: Endpoint, shared: boolean): void {
-    // Deno's sockets share an address by this one.
+    // Deno's sockets share an address by this option.
     if (shared) this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
     bindSocket(fd, at, shared);
   }
@@ -178,7 +178,7 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
     this.#receive(this.fd);
   }
 
-  /** Answers whether there may be more. */
+  /** Receives datagrams; returns whether there may be more. */
   #receive(fd: number): boolean {
     const options = this.#options;
     if (options === undefined) return false;
@@ -198,11 +198,11 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
         try {
           options.onDatagram(bytes, this.#senderOf(i));
         } catch (error) {
-          // It must cost one datagram, not the listener.
+          // A bug must cost one datagram, not the listener.
           this.#poller.bug(error);
         }
       }
-      // What was answered from the requests themselves has to leave before they are overwritten.
+      // Answers that lie in the requests' memory must leave before it is overwritten.
       this.#exchange.flush();
       if (count < BATCH) return false;
     }
@@ -246,14 +246,15 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
     steerLibc(this.fd, share, true);
   }
 
-  /** A socket of the same address that is connected to the peer: the kernel prefers it. */
+  /** Opens a socket of the same address, connected to the peer; the kernel prefers it. */
   pin(peer: DatagramAddress): Pin {
     if (!(peer instanceof LibcAddress)) throw new TypeError("The address was not kept");
     const { port } = this.local;
     const at = { host: peer.local === "" ? this.local.host : peer.local, port };
     const fd = openSocket(familyOf(at), abi.SOCK_DGRAM);
     this.#prepare(fd, at);
-    // Not by SO_REUSEPORT: among the sockets that the kernel counts off it would move the others' places.
+    // Not SO_REUSEPORT: the socket would join those that share the address and shift their places for
+    // steering.
     this.#libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
     bindSocket(fd, at, false);
     if (this.#libc.connect(fd, peer.name, peer.name.length) < 0) {
@@ -267,7 +268,7 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
     return {
       close,
       leave: () => {
-        // Connected elsewhere it gets nothing more, and keeps what it has.
+        // Connected elsewhere, the socket gets nothing new and keeps what it has.
         this.#libc.connect(fd, itself, itself.length);
         while (this.#receive(fd));
         close();
@@ -288,7 +289,7 @@ class LibcDatagramSocket implements DatagramSocket, PollHandler {
   }
 }
 
-/** One flow's connected socket: the kernel drops what strangers send, and tells of a dead target. */
+/** One flow's connected socket. The kernel drops datagrams from strangers and reports a dead target. */
 class LibcTargetSocket implements TargetSocket, PollHandler {
   readonly #poller: Poller;
   readonly #exchange: Exchange;
@@ -355,13 +356,13 @@ class LibcTargetSocket implements TargetSocket, PollHandler {
 }
 
 /**
- * Binds a datagram socket that clients write to.
+ * Binds a datagram socket that clients send to.
  *
  * @param poller The thread's loop
- * @param at What to bind to
- * @param options Whether others bind the same address, or who has bound it already
+ * @param at The address to bind
+ * @param options Whether others bind the same address, or the descriptor that is already bound to it
  * @returns The socket
- * @throws {LibcError} when the address cannot be bound
+ * @throws {LibcError} if the address cannot be bound
  */
 export function bindLibc(
   poller: Poller,
@@ -376,9 +377,9 @@ export function bindLibc(
  *
  * @param poller The thread's loop
  * @param target The target's IP literal and port
- * @param options What to do with answers
+ * @param options What to do with replies
  * @returns The connected socket
- * @throws {LibcError} when no socket can be opened or the target not be reached
+ * @throws {LibcError} if no socket can be opened or the target cannot be reached
  */
 export function dialLibc(poller: Poller, target: Endpoint, options: TargetOptions): TargetSocket {
   return new LibcTargetSocket(poller, target, options);

@@ -1,5 +1,5 @@
 /**
- * What an errno means to shunt. Knows no socket.
+ * The meaning of an errno. Knows no socket.
  *
  * @module
  */
@@ -33,11 +33,8 @@ const MEANINGS: Readonly<Record<number, readonly [name: string, failure: IoFailu
 };
 
 /**
- * Reports whether an errno is the socket's own. Others (EINTR, say, or what the runtime left behind
- * between the call and the look at errno) mean that the call is to be made again.
- *
- * @param errno The errno
- * @returns Whether the connection is broken
+ * Reports whether an errno means that the connection is broken. After any other (such as EINTR, or a value
+ * that the runtime left between the call and the read of errno) the call has to be repeated.
  */
 export function isSocketError(errno: number): boolean {
   const failure = MEANINGS[errno]?.[1];
@@ -45,13 +42,13 @@ export function isSocketError(errno: number): boolean {
     failure === "unreachable" || failure === "host_unreachable" || failure === "denied";
 }
 
-/** A system call that failed, or a socket that shunt itself closed. */
+/** A failed system call, or a call on a socket that shunt has closed. */
 export class LibcError extends Error {
   readonly failure: IoFailure;
 
   /**
-   * @param call What failed
-   * @param failure What it means
+   * @param call The call that failed
+   * @param failure The meaning
    * @param name The errno's name or number
    */
   constructor(call: string, failure: IoFailure, name: string) {
@@ -62,32 +59,23 @@ export class LibcError extends Error {
 }
 
 /**
- * Makes the error of a failed call.
+ * Makes the error, not thrown, of a failed call.
  *
  * @param call The function's name
  * @param errno Its errno
- * @returns The error, not thrown
+ * @returns The error
  */
 export function libcError(call: string, errno: number): LibcError {
   const [name, failure] = MEANINGS[errno] ?? [`errno ${errno}`, "other"];
   return new LibcError(call, failure, name);
 }
 
-/**
- * Makes the error of a call on a socket that shunt has closed.
- *
- * @returns The error, not thrown
- */
+/** Makes the error, not thrown, of a call on a socket that shunt has closed. */
 export function closedError(): LibcError {
   return new LibcError("socket", "closed", "closed");
 }
 
-/**
- * Reports what an error of these sockets means.
- *
- * @param error Anything thrown
- * @returns Its meaning
- */
+/** Returns the meaning of an error of these sockets. */
 export function classifyLibc(error: unknown): IoFailure {
   if (error instanceof LibcError) return error.failure;
   if (error instanceof DOMException && error.name === "AbortError") return "timed_out";

@@ -1,6 +1,6 @@
 /**
- * What libc finds out and changes about TCP sockets that are not its own: Deno's, which reveal neither
- * their descriptor nor what the kernel has still to send. Knows no stream.
+ * Inspects and changes sockets of this process that libc did not open: Deno's, which reveal neither their
+ * descriptor nor the bytes that the kernel has still to send. Knows no stream.
  *
  * @module
  */
@@ -30,9 +30,9 @@ const HEADER_BYTES = 16;
 const REQUEST_BYTES = HEADER_BYTES + 56;
 /** Offsets in the request. */
 const AT = { family: 16, protocol: 17, states: 20, ports: 24, source: 28, target: 44, cookie: 64 };
-/** Offsets in the answer: `struct inet_diag_msg`, whose ports and addresses lie as in the request. */
+/** Offsets in the answer: `struct inet_diag_msg`; ports and addresses lie as in the request. */
 const ANSWER = { state: 17, queued: 76 } as const;
-/** Of an address for which the kernel has a listening socket and no connection. */
+/** The state of an address that has a listening socket but no connection. */
 const TCP_LISTEN = 10;
 
 const request = new Uint8Array(REQUEST_BYTES);
@@ -40,15 +40,15 @@ const requestView = new DataView(request.buffer);
 const answer = new Uint8Array(1024);
 const answerView = new DataView(answer.buffer);
 
-/** Set if there can be no socket that asks. */
+/** Set if no socket for requests can ever be opened. */
 const NEVER = -1;
-/** Set while there is none for want of descriptors. */
+/** Set while none can be opened for lack of descriptors. */
 const LATER = -2;
-/** The socket that asks: one a thread. */
+/** The socket for requests, one per thread. */
 let asking: number = LATER;
-/** Number of the request. */
+/** Number of the last request. */
 let sequence = 0;
-/** Whether the kernel has told of a connection. */
+/** Whether the kernel has ever reported a connection. */
 let answers = false;
 
 function openAsking(): number {
@@ -67,7 +67,7 @@ function fill(local: Endpoint, remote: Endpoint): void {
   requestView.setUint16(6, NLM_F_REQUEST, true);
   request[AT.protocol] = abi.IPPROTO_TCP;
   requestView.setUint32(AT.states, 0xffff_ffff, true);
-  // Any cookie, and any interface.
+  // Any cookie and any interface.
   requestView.setUint32(AT.cookie, 0xffff_ffff, true);
   requestView.setUint32(AT.cookie + 4, 0xffff_ffff, true);
   for (
@@ -80,19 +80,19 @@ function fill(local: Endpoint, remote: Endpoint): void {
   }
 }
 
-/** A zone is not part of the bytes of an address. */
+/** Removes the zone, which is not part of an address's bytes. */
 function plain(host: string): string {
   const zone = host.indexOf("%");
   return canonicalHost(unmapHost(zone < 0 ? host : host.slice(0, zone)));
 }
 
 /**
- * Reports how many bytes of a connection the other side has not acknowledged, by sock_diag(7).
+ * Returns how many bytes of a connection the other side has not acknowledged, by sock_diag(7).
  *
  * @param local This side's address
  * @param remote The other side's
- * @returns Their number, a sent end counting as one; 0 if the connection is gone, `undefined` if the
- * kernel cannot be asked
+ * @returns Their number, a sent end counting as one; 0 if the connection is gone, `undefined` if the kernel
+ * cannot be asked
  */
 export function unsentOf(local: Endpoint, remote: Endpoint): number | undefined {
   if (asking === LATER) asking = openAsking();
@@ -113,14 +113,14 @@ export function unsentOf(local: Endpoint, remote: Endpoint): number | undefined 
     answers = true;
     return answer[ANSWER.state] === TCP_LISTEN ? 0 : answerView.getUint32(ANSWER.queued, true);
   }
-  // The connection is gone. A kernel that has no module to ask answers likewise.
+  // The connection is gone. A kernel that lacks the sock_diag module answers the same.
   const error = answerView.getInt32(HEADER_BYTES, true);
   return error === -abi.ENOENT && answers ? 0 : undefined;
 }
 
-/** Milliseconds between two looks through all descriptors: 20,000 take 12 ms. */
+/** Milliseconds between two scans of all descriptors: 20,000 take 12 ms. */
 const SCAN_MS = 1000;
-/** Numbers without a descriptor in a row that end a look: they are given from below. */
+/** Numbers without a descriptor in a row that end a scan. The kernel gives the lowest free number. */
 const SCAN_GAP = 4096;
 
 let scanned = -Infinity;
@@ -131,7 +131,7 @@ function portsKey(local: number, remote: number): number {
   return local * 65_536 + remote;
 }
 
-/** Walks over the sockets of this process of which a call reports an address, into {@linkcode address}. */
+/** Iterates over the sockets of this process that have an address, which {@linkcode address} gets. */
 function* addressed(call: "getpeername" | "getsockname"): Generator<number> {
   const { libc, errno } = openLibc();
   for (let fd = 3, gap = 0; gap < SCAN_GAP; fd++) {
@@ -164,7 +164,7 @@ function isAt({ host, port }: Endpoint): boolean {
   return portAt(address, 0) === port && plain(hostAt(address, 0)) === plain(host);
 }
 
-/** Whether a descriptor is that of a connection now. */
+/** Reports whether a descriptor currently belongs to a connection. */
 function connects(fd: number, local: Endpoint, remote: Endpoint): boolean {
   const { libc } = openLibc();
   addressLength[0] = SOCKADDR_BYTES;
@@ -179,12 +179,12 @@ function find(local: Endpoint, remote: Endpoint): number | undefined {
 }
 
 /**
- * Makes closing a connection of this process drop what was not sent, and tell the other side by a
- * reset. Its descriptor is found by its addresses, which are looked at once more before it is changed.
+ * Makes closing a connection of this process drop unsent bytes and send a reset. Its descriptor is found by
+ * its addresses, which are checked again before the change.
  *
  * @param local This side's address
  * @param remote The other side's
- * @returns Whether it was done; `undefined` if that can be found out a little later only
+ * @returns Whether it was done; `undefined` if that can only be found out a little later
  */
 export function resetForeignOnClose(local: Endpoint, remote: Endpoint): boolean | undefined {
   if (missingForLibc() !== undefined) return false;
@@ -206,8 +206,8 @@ export function resetForeignOnClose(local: Endpoint, remote: Endpoint): boolean 
 }
 
 /**
- * Lets the kernel hold more of what has come to a UDP socket of this process, as libc's own sockets
- * have it: Deno's have the system's default, which is a burst of some 90 datagrams of 1,200 bytes.
+ * Enlarges the receive buffer of a UDP socket of this process, as libc's own sockets have it. Deno leaves
+ * the system's default, which holds a burst of about 90 datagrams of 1,200 bytes.
  *
  * @param local The address that it is bound to
  */
@@ -218,13 +218,13 @@ export function enlargeForeignReceiveBuffer(local: Endpoint): void {
       if (isAt(local) && socketType(fd) === abi.SOCK_DGRAM) enlargeReceiveBuffer(fd);
     }
   } catch {
-    // It stays as it is.
+    // The buffer stays as it is.
   }
 }
 
-// Now and not at the first end of a session, which would wait 3 ms for it.
+// Opened now, since the first end of a session would otherwise wait 3 ms for it.
 try {
   if (missingForLibc() === undefined) openLibc();
 } catch {
-  // Nothing can be asked then.
+  // Then nothing can be asked.
 }

@@ -1,6 +1,6 @@
 /**
- * Sockets that a service manager has bound and hands over at the start: sd_listen_fds(3). Knows
- * descriptors and their addresses, not what is listened to.
+ * Sockets that a service manager has bound and passes on at the start: sd_listen_fds(3). Knows descriptors
+ * and their addresses, not their listeners.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { decodeSockaddr, SOCKADDR_BYTES } from "./sockaddr.ts";
 import { socketType } from "./socket.ts";
 import type { Endpoint } from "../mod.ts";
 
-/** The first descriptor that is handed over. */
+/** The first descriptor that is passed on. */
 const FIRST = 3;
-/** More than anybody hands over; a broken variable must not make shunt look at a million descriptors. */
+/** More than any manager passes on. A broken variable must not make shunt check a million descriptors. */
 const MOST = 1024;
 
-/** A socket that was handed over. */
+/** A socket that was passed on. */
 export interface InheritedSocket {
   readonly fd: number;
   readonly transport: "tcp" | "udp";
@@ -24,11 +24,11 @@ export interface InheritedSocket {
 }
 
 /**
- * Finds the sockets that were handed over to this process.
+ * Finds the sockets that were passed on to this process.
  *
  * @param env Reads a variable of the environment
  * @param pid This process
- * @returns The TCP and UDP sockets; those of other kinds are left alone
+ * @returns The TCP and UDP sockets; other kinds are ignored
  */
 export function inheritedSockets(
   env: (name: string) => string | undefined,
@@ -49,11 +49,10 @@ export function inheritedSockets(
 }
 
 /**
- * Makes a descriptor of one's own for a socket that was handed over, so that closing it leaves the
- * socket to the others.
+ * Duplicates a descriptor that was passed on, so that closing the copy leaves the socket open for others.
  *
- * @param fd The descriptor that was handed over
- * @returns The new one, which does not block; negative where none is left
+ * @param fd The descriptor that was passed on
+ * @returns The copy, non-blocking; negative if no descriptor is left
  */
 export function adopt(fd: number): number {
   const { libc } = openLibc();

@@ -1,8 +1,8 @@
 /**
- * Events of files by inotify(7). Knows paths and kinds of events, never what is in a file.
+ * File events by inotify(7). Knows paths and kinds of events, never what is in a file.
  *
- * `Deno.watchFs` opens every file that it reports. Opening a pipe waits for a writer, for ever, upon which
- * no event comes any more and ending the watch hangs too. Here nothing is opened, and nothing waits.
+ * `Deno.watchFs` opens every file that it reports. Opening a pipe without a writer waits for ever; then no
+ * event arrives any more, and ending the watch hangs too. This module opens nothing and never waits.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import * as abi from "./abi.ts";
 import { libcError } from "./errors.ts";
 import { openLibc } from "./symbols.ts";
 
-/** What happened: what Deno calls it, and `missed` if the kernel dropped events. */
+/** The kind of an event in Deno's words, and `missed` if the kernel dropped events. */
 export type FileEventKind = "modify" | "access" | "create" | "remove" | "rename" | "missed";
 
 /**
  * Takes an event.
  *
  * @param kind `modify` for a write or a change of attributes, `access` for a close after writing
- * @param path What it happened to; the watched path itself if events were missed
+ * @param path The file that changed; the watched path itself if events were missed
  */
 export type OnFileEvent = (kind: FileEventKind, path: string) => void;
 
@@ -32,27 +32,27 @@ const KINDS: readonly (readonly [mask: number, kind: FileEventKind])[] = [
 const MASK = KINDS.reduce((all, [mask]) => all | mask, 0);
 /** `struct inotify_event` before its name: a descriptor, a mask, a cookie, the name's length. */
 const EVENT_BYTES = 16;
-/** One read brings some thousand events. */
+/** One read returns about a thousand events. */
 const BUFFER_BYTES = 65_536;
-/** Reads at once: if a folder is filled faster, events are lost, which is reported. */
+/** Reads per call. If a folder fills faster, events are lost, which is reported. */
 const MAX_READS = 4;
 
 /** `struct inotify_event`. */
 export interface KernelEvent {
-  /** The kernel's descriptor of what is watched. */
+  /** The kernel's descriptor of the watched path. */
   readonly watch: number;
   readonly mask: number;
-  /** Of what it happened to in a watched folder; empty for what is watched itself. */
+  /** The name within a watched folder; empty for the watched path itself. */
   readonly name: string;
 }
 
 const decoder = new TextDecoder();
 
 /**
- * Reads what the kernel has written.
+ * Parses events that the kernel has written.
  *
  * @param bytes One event after the other
- * @returns The events; one that is cut off is left out
+ * @returns The events; a truncated one is left out
  */
 export function* readEvents(bytes: Uint8Array): Generator<KernelEvent, void, void> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -76,14 +76,16 @@ interface Subscription {
   readonly onEvent: OnFileEvent;
 }
 
-/** Watches on paths. Somebody has to ask for what happened: nothing here waits. */
+/** Watches paths. The owner has to call {@linkcode Inotify.read}; nothing here waits. */
 export class Inotify implements Disposable {
   readonly #fd: number;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  /** By the kernel's descriptor: one inode has one, by whatever path. */
+  /** By the kernel's descriptor. An inode has only one, whatever the path. */
   readonly #watches = new Map<number, Set<Subscription>>();
 
-  /** @throws {LibcError} if the kernel gives no more of them */
+  /**
+   * @throws {LibcError} if the kernel allows no more instances
+   */
   constructor() {
     const { libc, errno } = openLibc();
     this.#fd = libc.inotify_init1(abi.IN_FLAGS);
@@ -91,13 +93,13 @@ export class Inotify implements Disposable {
   }
 
   /**
-   * Watches a file or a folder, without what is in its folders.
+   * Watches a file or a folder, but not the content of its folders.
    *
    * @param path Where it is
-   * @param onEvent Takes what happens there
-   * @returns Ends it; may be called again
-   * @throws {Deno.errors.NotFound} if nothing is there
-   * @throws {LibcError} if it may not be watched, or the kernel watches too much
+   * @param onEvent Takes its events
+   * @returns Ends the watch; may be called again
+   * @throws {Deno.errors.NotFound} if the path does not exist
+   * @throws {LibcError} if it may not be watched, or the kernel's limit is reached
    */
   watch(path: string, onEvent: OnFileEvent): () => void {
     const { libc, errno } = openLibc();
@@ -115,24 +117,24 @@ export class Inotify implements Disposable {
       const subscriptions = this.#watches.get(watch);
       if (!subscriptions?.delete(subscription) || subscriptions.size > 0) return;
       this.#watches.delete(watch);
-      // The kernel has ended it if the file is gone.
+      // Fails if the file is gone, as the kernel has ended the watch then.
       libc.inotify_rm_watch(this.#fd, watch);
     };
   }
 
-  /** Gives out what has happened; never waits. */
+  /** Passes on all events so far; never waits. */
   read(): void {
     const { libc } = openLibc();
     for (let reads = 0; reads < MAX_READS; reads++) {
       const length = libc.read(this.#fd, this.#buffer, BUFFER_BYTES);
       if (length <= 0) return;
-      this.#give(length);
+      this.#passOn(length);
     }
   }
 
-  #give(length: number): void {
+  #passOn(length: number): void {
     for (const { watch, mask, name } of readEvents(this.#buffer.subarray(0, length))) {
-      if ((mask & abi.IN_Q_OVERFLOW) !== 0) this.#giveMissed();
+      if ((mask & abi.IN_Q_OVERFLOW) !== 0) this.#passOnMissed();
       const kind = KINDS.find(([bits]) => (mask & bits) !== 0)?.[1];
       const subscriptions = this.#watches.get(watch);
       if (kind === undefined || subscriptions === undefined) continue;
@@ -142,13 +144,13 @@ export class Inotify implements Disposable {
     }
   }
 
-  #giveMissed(): void {
+  #passOnMissed(): void {
     for (const subscriptions of [...this.#watches.values()]) {
       for (const { path, onEvent } of [...subscriptions]) onEvent("missed", path);
     }
   }
 
-  /** Ends all. */
+  /** Ends all watches. */
   [Symbol.dispose](): void {
     this.#watches.clear();
     openLibc().libc.close(this.#fd);

@@ -1,5 +1,5 @@
 /**
- * Listening TCP sockets on libc, edge-triggered and non-blocking. Knows nothing of what is done with a
+ * Listening TCP sockets on libc, edge-triggered and non-blocking. Knows nothing of what happens to a
  * connection.
  *
  * @module
@@ -25,7 +25,7 @@ import { LibcStream } from "./stream.ts";
 import { openLibc } from "./symbols.ts";
 
 const BACKLOG = 4096;
-/** Connections that one wake accepts before the others have their turn. */
+/** Connections accepted per wake before other sockets have their turn. */
 const ACCEPT_BATCH = 64;
 
 interface Waiting {
@@ -36,7 +36,7 @@ interface Waiting {
 function bindStream(at: Endpoint, shared: boolean): number {
   const { libc } = openLibc();
   const fd = openSocket(at.host.includes(":") ? abi.AF_INET6 : abi.AF_INET, abi.SOCK_STREAM);
-  // An address that a closed listener has left is free at once.
+  // Makes an address free as soon as its listener is closed.
   libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, ONE, 4);
   bindSocket(fd, at, shared);
   return fd;
@@ -57,9 +57,9 @@ export class LibcListener implements StreamListener, PollHandler {
 
   /**
    * @param poller The thread's loop
-   * @param at What to bind to
-   * @param options Whether others bind the same address, or who has bound it already
-   * @throws {LibcError} when the address cannot be bound
+   * @param at The address to bind
+   * @param options Whether others bind the same address, or the descriptor that is already bound to it
+   * @throws {LibcError} if the address cannot be bound
    */
   constructor(poller: Poller, at: Endpoint, options: LibcBindOptions) {
     this.#poller = poller;
@@ -71,7 +71,7 @@ export class LibcListener implements StreamListener, PollHandler {
       throw libcError("listen", errno);
     }
     this.local = localEndpoint(this.#fd);
-    // Edges, for a level would spin while no descriptor is left.
+    // Edge-triggered, since level-triggered would spin while no descriptor is left.
     poller.add(this.#fd, abi.EPOLLIN | abi.EPOLLET, this);
   }
 
@@ -136,7 +136,7 @@ export class LibcListener implements StreamListener, PollHandler {
     return new LibcStream(this.#poller, fd, { remote, connecting: false });
   }
 
-  /** Gives a descriptor or the negative errno; `address` has the peer's. */
+  /** Returns a descriptor, with the peer's address in `address`, or the negative errno. */
   #acceptOne(): number {
     addressLength[0] = SOCKADDR_BYTES;
     const fd = this.#libc.accept4(this.#fd, address, addressLengthBytes, abi.SOCK_FLAGS);

@@ -1,11 +1,11 @@
 /**
- * Owns all memory whose address the kernel is given beyond one call, and keeps it reachable.
+ * Owns all memory whose address the kernel uses beyond one call, and keeps it reachable.
  *
  * A typed array that is passed to a call lives as long as the call. An address that is written into a
- * struct (an iovec, a msghdr) does not keep its array alive: `UnsafePointer.of` does not either, and
- * after half a minute of idleness the collector took such an array, upon which every call returned
- * EFAULT in silence. So memory with an address comes from here, and nothing is ever taken out of
- * `owned`: there are a handful of blocks per thread, made at its start.
+ * struct (an iovec, a msghdr) does not keep its array alive, and neither does `UnsafePointer.of`: after
+ * half a minute of idleness the collector took such an array, and every later call silently returned
+ * EFAULT. So memory with an address comes from here, and nothing is ever removed from `owned`: each thread
+ * makes a handful of blocks at its start.
  *
  * @module
  */

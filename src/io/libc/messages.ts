@@ -1,6 +1,6 @@
 /**
- * Arrays of `struct mmsghdr` with the names, control data and payload that they point at, for
- * recvmmsg and sendmmsg. Knows the layout (64-bit Linux, the same on x86-64 and aarch64), no socket.
+ * Arrays of `struct mmsghdr` with the names, control data and payload that they point to, for recvmmsg and
+ * sendmmsg. Knows the layout (64-bit Linux, the same on x86-64 and aarch64), no socket.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_PKTINFO } from "./abi.ts";
 import { type Block, ownBlock, pointerInto } from "./memory.ts";
 import { ipv4TextAt, ipv6Text, SOCKADDR_BYTES } from "./sockaddr.ts";
 
-/** Messages of one call. */
+/** Messages per call. */
 export const BATCH = 64;
-/** Payload bytes of one message: more than any UDP datagram has. */
+/** Payload bytes of one message: more than the longest UDP datagram. */
 export const SLOT_BYTES = 65_536;
 
 const HEADER_BYTES = 64;
@@ -28,9 +28,8 @@ const CONTROL_LENGTH = 10;
 const MESSAGE_LENGTH = 14;
 
 /**
- * Payload slots that several message arrays may point into.
- *
- * @returns A block of {@linkcode BATCH} slots of {@linkcode SLOT_BYTES}, lazily resident
+ * Makes {@linkcode BATCH} payload slots of {@linkcode SLOT_BYTES}, lazily resident. Several message arrays
+ * may point to them.
  */
 export function payloadBlock(): Block {
   return ownBlock(BATCH * SLOT_BYTES);
@@ -46,7 +45,7 @@ export class Messages {
   readonly #control: Block;
   readonly #controlView: DataView;
 
-  /** @param payload Message `i` points at its slot `i`, until {@linkcode Messages.point} */
+  /** @param payload Message `i` points to its slot `i`, until {@linkcode Messages.point} */
   constructor(payload: Block) {
     const headers = ownBlock(BATCH * HEADER_BYTES);
     const vectors = ownBlock(BATCH * 16);
@@ -70,12 +69,12 @@ export class Messages {
     }
   }
 
-  /** The address of a message, for the kernel. */
+  /** Returns the address of a message, for the kernel. */
   pointer(index: number): Deno.PointerValue {
     return this.#pointers[index]!;
   }
 
-  /** Makes a message point at bytes of a block. */
+  /** Makes a message point to bytes of a block. */
   point(index: number, payload: Block, offset: number, length: number): void {
     const address = Number(payload.address) + offset;
     const at = index * 4;
@@ -84,7 +83,10 @@ export class Messages {
     this.#vectors[at + 2] = length;
   }
 
-  /** Readies messages for receiving: the kernel shortens what it is told of names and control. */
+  /**
+   * Prepares messages for receiving. The kernel overwrites the lengths of names and control data, so they
+   * are set again.
+   */
   expect(count: number, withName: boolean, withControl: boolean): void {
     for (let i = 0; i < count; i++) {
       const at = i * (HEADER_BYTES / 4);
@@ -93,28 +95,24 @@ export class Messages {
     }
   }
 
-  /** Payload bytes of a received message. */
+  /** Returns the payload bytes of a received message. */
   received(index: number): number {
     return this.#headers[index * (HEADER_BYTES / 4) + MESSAGE_LENGTH]!;
   }
 
-  /** Sets whom a message goes to, and from which of this host's addresses it is to leave. */
+  /** Sets the receiver of a message, and the address of this host that it leaves from. */
   address(index: number, name: Uint8Array, local: Uint8Array | undefined): void {
     this.names.set(name, index * NAME_STRIDE);
     this.#headers[index * (HEADER_BYTES / 4) + NAME_LENGTH] = name.length;
     this.#setControl(index, local === undefined ? 0 : this.#writePacketInfo(index, local));
   }
 
-  /** Where the name of a message begins in {@linkcode Messages.names}. */
+  /** Returns the index of a message's name in {@linkcode Messages.names}. */
   nameAt(index: number): number {
     return index * NAME_STRIDE;
   }
 
-  /**
-   * The address of this host's that a received message was sent to.
-   *
-   * @returns Offset of `in_pktinfo`'s or `in6_pktinfo`'s address and its length, or `undefined`
-   */
+  /** Returns the address of this host that a received message was sent to, or `undefined`. */
   localAt(index: number): { readonly bytes: Uint8Array; readonly text: string } | undefined {
     const at = index * CONTROL_STRIDE;
     if (this.#headers[index * (HEADER_BYTES / 4) + CONTROL_LENGTH]! < CMSG_HEADER_BYTES) {
@@ -125,7 +123,7 @@ export class Messages {
     const data = at + CMSG_HEADER_BYTES;
     const { bytes } = this.#control;
     if (level === IPPROTO_IP && type === IP_PKTINFO) {
-      // ipi_addr, the header's destination; ipi_spec_dst before it is the address to answer from.
+      // ipi_addr, the header's destination. ipi_spec_dst before it is the address to answer from.
       return { bytes: bytes.subarray(data + 4, data + 8), text: ipv4TextAt(bytes, data + 4) };
     }
     if (level === IPPROTO_IPV6 && type === IPV6_PKTINFO) {

@@ -1,6 +1,6 @@
 /**
- * The socket interface over libc, by FFI: Linux with glibc, in a worker that blocks in epoll_wait.
- * Knows no protocol, route or limit.
+ * The socket interface over libc, by FFI: Linux with glibc, in a worker that blocks in epoll_wait. Knows no
+ * protocol, route or limit.
  *
  * @module
  */
@@ -17,24 +17,25 @@ import { connectLibc, LibcStream } from "./stream.ts";
 
 export { missingForLibc } from "./symbols.ts";
 
-/** libc sockets with the loop that drives them. */
+/** libc sockets, with the loop that drives them. */
 export interface LibcIo extends Io {
-  /** Started by whoever owns the thread. */
+  /** Started by the owner of the thread. */
   readonly poller: Poller;
 }
 
 /** What libc sockets are opened with. */
 export interface LibcIoOptions extends PollerOptions {
-  /** Sockets that are bound already. */
+  /** Sockets that are already bound. */
   readonly inherited?: readonly InheritedSocket[];
 }
 
 /**
  * Opens libc sockets for this thread.
  *
- * @param options Where open descriptors are marked, whom to tell of bugs, and what is bound already
+ * @param options Where open descriptors are marked, what to call on bugs, and which sockets are already
+ * bound
  * @returns The implementation; nothing happens until its poller is started
- * @throws {Error} when libc cannot be opened; see {@linkcode missingForLibc}
+ * @throws {Error} if libc cannot be opened; see {@linkcode missingForLibc}
  */
 export function openLibcIo(options: LibcIoOptions): LibcIo {
   const poller = new Poller(options);

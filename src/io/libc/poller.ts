@@ -1,6 +1,6 @@
 /**
- * The epoll loop of one thread: waits for sockets, calls their handlers, and lets the thread's other
- * work (promises, messages, timers) have its turn in between. Knows no protocol and no session.
+ * The epoll loop of one thread: waits for sockets, calls their handlers, and gives the thread's other work
+ * (promises, messages, timers) its turn in between. Knows no protocol and no session.
  *
  * @module
  */
@@ -21,47 +21,47 @@ import { openLibc } from "./symbols.ts";
 
 const MAX_EVENTS = 512;
 /**
- * Milliseconds that a wait may take while nothing happens: timers of the thread are late by as much.
- * Messages do not wait for it, they come with a {@linkcode Poller.wakeFd} that is written to.
+ * Longest wait in milliseconds while nothing happens; timers of the thread may be late by as much. Messages
+ * do not wait for it, since their sender writes to {@linkcode Poller.wakeFd}.
  */
 const MAX_WAIT_MS = 20;
 
 /**
- * Milliseconds of rounds without a turn of the event loop, which costs 1.8 µs, while no promise settled:
- * timers and messages are late by as much.
+ * Milliseconds of rounds without a turn of the event loop, which costs 1.8 µs, while no promise settled.
+ * Timers and messages may be late by as much.
  */
 const TURN_MS = 10;
 
-/** Rounds without a wait after a wake: a message takes a few turns of the event loop to arrive. */
+/** Rounds without a wait after a wake, since a message needs a few turns of the event loop to arrive. */
 const EAGER_ROUNDS = 64;
 
-/** Is called with the events of its descriptor. */
+/** Handles the events of a descriptor. */
 export interface PollHandler {
   onEvents(events: number): void;
-  /** Closes the descriptor and tells whoever waits for it. */
+  /** Closes the descriptor, and rejects what waits for it. */
   close(): void;
 }
 
 /** What a poller is given. */
 export interface PollerOptions {
-  /** A bit for each descriptor; set while it is open. */
+  /** One bit per descriptor, set while it is open. */
   readonly descriptors: Int32Array;
-  /** Milliseconds that a wait may take while nothing happens. */
+  /** Longest wait in milliseconds while nothing happens. */
   readonly maxWaitMs?: number;
-  /** Is told of a handler that threw, which is a bug. */
+  /** Called if a handler threw, which is a bug. */
   readonly onBug: (error: unknown) => void;
 }
 
 /** The epoll instance of a thread. */
 export class Poller {
-  /** An eventfd: another thread writes 8 bytes to it to end a wait. */
+  /** An eventfd. Another thread writes 8 bytes to it to end a wait. */
   readonly wakeFd: number;
   readonly #epoll: number;
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
   /** By descriptor. */
   readonly #handlers: (PollHandler | undefined)[] = [];
-  /** Counts up whenever a descriptor gets a new handler: events of a closed one must not reach it. */
+  /** Incremented when a descriptor gets a new handler, so that events of a closed one do not reach it. */
   readonly #generations: number[] = [];
   readonly #events = new Uint8Array(MAX_EVENTS * EPOLL_EVENT_BYTES);
   readonly #eventsView = new DataView(this.#events.buffer);
@@ -70,7 +70,7 @@ export class Poller {
   readonly #drained = new Uint8Array(8);
   /** Called once per round, after the handlers. */
   readonly #afterRound: (() => void)[] = [];
-  /** Work that was put off to let others have their turn. */
+  /** Work that was put off so that others have their turn. */
   #again: (() => void)[] = [];
   readonly #descriptors: Int32Array;
   readonly #maxWait: number;
@@ -104,9 +104,9 @@ export class Poller {
    * Watches a descriptor.
    *
    * @param fd The descriptor
-   * @param events Which events, `EPOLLET` included where edges are wanted
-   * @param handler Is called with them
-   * @throws {LibcError} when the kernel refuses; the descriptor is closed then
+   * @param events Which events; includes `EPOLLET` for edge-triggered ones
+   * @param handler Called with them
+   * @throws {LibcError} if the kernel refuses; the descriptor is closed then
    */
   add(fd: number, events: number, handler: PollHandler): void {
     const generation = ((this.#generations[fd] ?? 0) + 1) | 0;
@@ -122,9 +122,9 @@ export class Poller {
   }
 
   /**
-   * Watches a descriptor for other events; those that are there now are told again.
+   * Watches a descriptor for other events; current events are reported again.
    *
-   * @param fd A descriptor that is watched
+   * @param fd A watched descriptor
    * @param events Which events
    */
   change(fd: number, events: number): void {
@@ -140,29 +140,20 @@ export class Poller {
     return this.#libc.epoll_ctl(this.#epoll, operation, fd, this.#event);
   }
 
-  /**
-   * Closes a descriptor, which stops watching it.
-   *
-   * @param fd The descriptor
-   */
+  /** Closes a descriptor, which ends its watch. */
   close(fd: number): void {
     this.#handlers[fd] = undefined;
     this.#mark(fd, false);
     this.#libc.close(fd);
   }
 
-  /**
-   * Closes a descriptor of a socket that others have descriptors of too: the kernel goes on watching
-   * such a one unless it is told.
-   *
-   * @param fd The descriptor
-   */
+  /** Closes a descriptor whose socket has others, too. Unless told, the kernel would keep watching it. */
   closeShared(fd: number): void {
     this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#event);
     this.close(fd);
   }
 
-  /** Whoever cleans up after a thread that died has to know what it had open. */
+  /** Marks a descriptor, so that the descriptors of a dead thread can be closed. */
   #mark(fd: number, open: boolean): void {
     const word = fd >> 5;
     if (word >= this.#descriptors.length) return;
@@ -170,30 +161,22 @@ export class Poller {
     else this.#descriptors[word]! &= ~(1 << (fd & 31));
   }
 
-  /**
-   * Does something in the next round, after what waits by then.
-   *
-   * @param work What to do
-   */
+  /** Does something in the next round, after the work that is already waiting. */
   again(work: () => void): void {
     this.#again.push(work);
   }
 
-  /**
-   * Does something at the end of each round.
-   *
-   * @param work What to do
-   */
+  /** Does something at the end of each round. */
   afterRound(work: () => void): void {
     this.#afterRound.push(work);
   }
 
-  /** Asks for a turn of the event loop after this round: a promise was settled. */
+  /** Requests a turn of the event loop after this round, because a promise was settled. */
   turn(): void {
     this.#needsTurn = true;
   }
 
-  /** Starts the loop; it goes on until {@linkcode Poller.stop}. */
+  /** Starts the loop, which runs until {@linkcode Poller.stop}. */
   start(): void {
     this.#running = true;
     this.#rounds();
@@ -204,11 +187,7 @@ export class Poller {
     this.#running = false;
   }
 
-  /**
-   * Tells of a bug that has cost no connection.
-   *
-   * @param error What was thrown
-   */
+  /** Reports a bug that has cost no connection. */
   bug(error: unknown): void {
     this.#onBug(error);
   }
@@ -227,7 +206,7 @@ export class Poller {
       if (!this.#running) return;
       this.#round();
     } while (!this.#needsTurn && performance.now() - this.#lastTurn < TURN_MS);
-    // Promises settle, messages and timers are heard.
+    // Lets promises settle, and messages and timers run.
     setImmediate(() => this.#rounds());
   }
 
@@ -258,7 +237,7 @@ export class Poller {
       for (const one of work) this.#try(one);
     }
     for (const work of this.#afterRound) this.#try(work);
-    // Whatever else the thread has to do, it does now.
+    // Idle: gives the thread's other work its turn.
     if (count === 0) this.#needsTurn = true;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Copies bytes both ways between two libc streams, without a promise and with one shared buffer.
- * Keeps half-close and counts; knows neither protocols nor routes.
+ * Copies bytes both ways between two libc streams, without promises and with one shared buffer. Keeps
+ * half-close and counts bytes; knows neither protocols nor routes.
  *
  * @module
  */
@@ -12,40 +12,41 @@ import type { LibcStream, RelayHandler } from "./stream.ts";
 import { openLibc } from "./symbols.ts";
 
 /**
- * One read takes what a busy socket has: 512 KiB cost 0.38 CPU seconds a GB, 256 KiB 0.55. It is used
- * within one call only, so one is enough.
+ * One read takes all that a busy socket has: 512 KiB cost 0.38 CPU seconds a GB, 256 KiB 0.55. The buffer
+ * is used within one call only, so one is enough.
  */
 const shared = new Uint8Array(524_288);
-/** Reads of one direction before the others have their turn. */
+/** Reads of one direction before others have their turn. */
 const READS_PER_TURN = 8;
-/** Bytes of one direction before the others have their turn: with 8 MiB, 32 bulk sessions held up a
- * small one for 260 ms, now for about 30. */
+/**
+ * Bytes of one direction before others have their turn: with 8 MiB, 32 bulk sessions held up a small one
+ * for 260 ms, now for about 30.
+ */
 const BYTES_PER_TURN = 524_288;
 
-/** Bytes that the directions of this thread may keep unwritten before they read less at once. */
+/** Unwritten bytes that the directions of this thread may keep before they read less at once. */
 let restLimit = 134_217_728;
-/** Bytes that they keep. */
+/** Unwritten bytes that they keep now. */
 let restBytes = 0;
-/** What a direction reads at once beyond half of the limit. */
+/** Bytes read at once beyond half of the limit. */
 const THRIFTY_READ = 65_536;
-/** What it reads at once beyond the limit: with 64 KiB, 10,000 stuck sessions kept 640 MB more. */
+/** Bytes read at once beyond the limit: with 64 KiB, 10,000 stuck sessions kept 640 MB more. */
 const FRUGAL_READ = 8_192;
 
 /**
- * Sets how much the relays of this thread may keep unwritten: `limits.relay_memory`.
- *
- * @param bytes The limit; beyond it each direction keeps 8 KiB at most
+ * Limits the unwritten bytes that the relays of this thread keep: `limits.relay_memory`. Beyond the limit
+ * each direction keeps 8 KiB at most.
  */
 export function limitRests(bytes: number): void {
   restLimit = bytes;
 }
 
-/** One direction: what it could not write yet, and how far it has ended. */
+/** One direction: its unwritten bytes, and how far it has ended. */
 class Direction {
   readonly from: LibcStream;
   readonly to: LibcStream;
   readonly up: boolean;
-  /** What was read and is still to be written. */
+  /** Bytes that were read but not written yet. */
   rest: Uint8Array | undefined;
   /** Whether the source has ended. */
   ended = false;
@@ -62,7 +63,7 @@ class Direction {
     this.up = up;
   }
 
-  /** Keeps a copy of what could not be written. */
+  /** Keeps a copy of unwritten bytes. */
   keep(bytes: Uint8Array): void {
     this.drop();
     this.rest = bytes.slice();
@@ -70,7 +71,7 @@ class Direction {
     restBytes += bytes.length;
   }
 
-  /** Lets go of what was kept. */
+  /** Drops the kept bytes. */
   drop(): void {
     this.rest = undefined;
     restBytes -= this.#kept;
@@ -94,7 +95,8 @@ class LibcRelay implements RelayHandler {
   constructor(client: LibcStream, server: LibcStream, options: RelayOptions) {
     this.#up = new Direction(client, server, true);
     this.#down = new Direction(server, client, false);
-    // Not the options as a whole, nor a function for each stream: an idle session is mostly this.
+    // Separate fields instead of the options or a function per stream, since they are most of an idle
+    // session's memory.
     this.#progress = options.progress;
     this.#clock = options.clock;
     this.#onEnd = options.onEnd;
@@ -106,7 +108,7 @@ class LibcRelay implements RelayHandler {
       this.#up.rest = options.first;
     }
     this.#pump(this.#up);
-    // What did not go through was only lent.
+    // The first bytes are only borrowed, so unwritten ones are copied.
     if (this.#up.rest !== undefined) this.#up.keep(this.#up.rest);
     if (!this.#over) this.#pump(this.#down);
   }
@@ -116,7 +118,7 @@ class LibcRelay implements RelayHandler {
     else this.#wake(this.#down, this.#up);
   }
 
-  /** A stream had events: it may be read from, and it may be written to. */
+  /** Handles events of a stream: it may be readable, and it may be writable. */
   #wake(reads: Direction, writes: Direction): void {
     if (!this.#over) this.#pump(reads);
     if (!this.#over) this.#pump(writes);
@@ -141,7 +143,7 @@ class LibcRelay implements RelayHandler {
   #pump(direction: Direction): void {
     const { from, to } = direction;
     if (from.closed || to.closed) {
-      // Whoever closes a stream has mostly ended the session before.
+      // The code that closes a stream has usually ended the session before.
       return this.#finish("client_reset", closedError());
     }
     let taken = 0;
@@ -161,7 +163,7 @@ class LibcRelay implements RelayHandler {
       const count = this.#libc.recv(from.fd, shared, room, abi.MSG_DONTWAIT);
       if (count > 0) {
         taken += count;
-        // A short read has emptied the socket, unless its end is what comes next.
+        // A short read has emptied the socket, unless its end comes next.
         if (count < room) {
           if (from.ending) direction.ended = true;
           else if (!from.hungUp) from.readable = false;
@@ -185,12 +187,12 @@ class LibcRelay implements RelayHandler {
     });
   }
 
-  /** Writes what was just read; keeps a copy of what does not go through. */
+  /** Writes what was just read; keeps a copy of unwritten bytes. */
   #write(direction: Direction, count: number): boolean {
     const { to } = direction;
-    // The first write may wait for company (Nagle); a second one shows a dialogue.
+    // The first write may wait for more bytes (Nagle). A second one shows a dialogue.
     if (++direction.writes === 2) to.setNoDelay();
-    // Last bytes wait for the end, which follows at once: one packet and one wake for both.
+    // The last bytes wait for the end, which follows at once: one packet and one wake for both.
     const more = direction.ended ? abi.MSG_MORE : 0;
     const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL | more;
     const written = this.#libc.send(to.fd, shared, count, flags);
@@ -243,7 +245,7 @@ class LibcRelay implements RelayHandler {
     if (this.#up.done && this.#down.done) {
       this.#finish(this.#failure === undefined ? "done" : "target_reset", this.#failure);
     } else {
-      // Where this fails the connection is broken, which its own read reports.
+      // If this fails the connection is broken, which its own read reports.
       this.#libc.shutdown(direction.to.fd, abi.SHUT_WR);
     }
   }
@@ -254,7 +256,8 @@ class LibcRelay implements RelayHandler {
 
   #writeFailed(direction: Direction, error: Error): void {
     if (!direction.up) return this.#finish("client_reset", error);
-    // The target takes no more, but what it has sent (an early answer, say) still goes down.
+    // The target takes no more, but what it has sent (for example an early answer) still goes to the
+    // client.
     direction.done = true;
     direction.drop();
     if (this.#down.done) this.#finish("target_reset", error);
@@ -265,9 +268,9 @@ class LibcRelay implements RelayHandler {
 /**
  * Starts a relay between two streams.
  *
- * @param client The client's connection; a read under way gives 0
+ * @param client The client's connection; a pending read returns 0
  * @param server The target's connection
- * @param options What goes first, and whom to tell
+ * @param options What to send first, and what to call
  */
 export function relayLibc(client: LibcStream, server: LibcStream, options: RelayOptions): void {
   client.cancelRead();

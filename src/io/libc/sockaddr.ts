@@ -1,5 +1,5 @@
 /**
- * Socket addresses as the kernel writes them (`struct sockaddr_in`, `_in6`, `_un`), to and from text.
+ * Converts socket addresses between the kernel's form (`struct sockaddr_in`, `_in6`, `_un`) and text.
  *
  * @module
  */
@@ -8,21 +8,21 @@ import ipaddr from "ipaddr.js";
 import type { Endpoint } from "../mod.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./abi.ts";
 
-/** Bytes that hold any address but a Unix one. */
+/** Bytes that hold any address except a Unix one. */
 export const SOCKADDR_BYTES = 28;
 const SUN_PATH_BYTES = 108;
 
-/** Names of targets, which are few: parsing and writing one costs 1.3 µs. */
+/** Encoded addresses of targets, which are few: encoding one costs 1.3 µs. */
 const names = new Map<string, Uint8Array<ArrayBuffer>>();
 const MAX_NAMES = 1024;
 
 /**
- * Writes an IP address and port.
+ * Encodes an IP address and port.
  *
  * @param host IP literal
  * @param port Port number
- * @returns `sockaddr_in` or `sockaddr_in6`, which is not to be changed and valid until the next call
- * @throws {TypeError} when `host` is no IP literal
+ * @returns `sockaddr_in` or `sockaddr_in6`; must not be changed, and is valid until the next call
+ * @throws {TypeError} if `host` is no IP literal
  */
 export function encodeInet(host: string, port: number): Uint8Array<ArrayBuffer> {
   let bytes = names.get(host);
@@ -53,11 +53,11 @@ function encodeHost(host: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Writes the path of a Unix socket.
+ * Encodes the path of a Unix socket.
  *
  * @param path The path
  * @returns `sockaddr_un`
- * @throws {RangeError} when it is longer than 107 bytes
+ * @throws {RangeError} if it is longer than 107 bytes
  */
 export function encodeUnix(path: string): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(path);
@@ -70,19 +70,13 @@ export function encodeUnix(path: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** IPv4 addresses as text: traffic comes from few addresses again and again. */
+/** IPv4 addresses as text, since traffic comes from the same addresses again and again. */
 const texts = new Map<number, string>();
-/** IPv6 addresses as text, by their bytes: writing one costs 1.5 µs. */
+/** IPv6 addresses as text, by their bytes: formatting one costs 1.5 µs. */
 const sixes = new Map<string, string>();
 const MAX_TEXTS = 65_536;
 
-/**
- * Writes 4 bytes as an IPv4 literal.
- *
- * @param bytes Memory that holds the address
- * @param at Where it begins
- * @returns The literal
- */
+/** Formats 4 bytes at an index as an IPv4 literal. */
 export function ipv4TextAt(bytes: Uint8Array, at: number): string {
   const key = (bytes[at]! * 0x1000000) +
     (bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!);
@@ -96,7 +90,7 @@ export function ipv4TextAt(bytes: Uint8Array, at: number): string {
 }
 
 /**
- * Reads the host of an address.
+ * Reads the host of a `sockaddr`.
  *
  * @param bytes Memory that holds a `sockaddr`
  * @param at Where it begins
@@ -109,13 +103,7 @@ export function hostAt(bytes: Uint8Array, at: number): string {
   return ipv6Text(bytes, at + 8);
 }
 
-/**
- * Writes 16 bytes as an IPv6 literal.
- *
- * @param bytes Memory that holds the address
- * @param at Where it begins
- * @returns The literal as in RFC 5952, mapped ones as `::ffff:a.b.c.d`
- */
+/** Formats 16 bytes at an index as an IPv6 literal as in RFC 5952, mapped ones as `::ffff:a.b.c.d`. */
 export function ipv6Text(bytes: Uint8Array, at: number): string {
   let mapped = bytes[at + 10] === 255 && bytes[at + 11] === 255;
   for (let i = 0; mapped && i < 10; i++) mapped = bytes[at + i] === 0;
@@ -130,23 +118,12 @@ export function ipv6Text(bytes: Uint8Array, at: number): string {
   return text;
 }
 
-/**
- * Reads the port of an address.
- *
- * @param bytes Memory that holds a `sockaddr_in` or `_in6`
- * @param at Where it begins
- * @returns The port number
- */
+/** Reads the port of a `sockaddr_in` or `_in6` at an index. */
 export function portAt(bytes: Uint8Array, at: number): number {
   return bytes[at + 2]! << 8 | bytes[at + 3]!;
 }
 
-/**
- * Reads an address.
- *
- * @param bytes Memory that holds a `sockaddr`
- * @returns Host and port; empty and 0 for a Unix socket
- */
+/** Decodes a `sockaddr`. Host and port are empty and 0 for a Unix socket. */
 export function decodeSockaddr(bytes: Uint8Array): Endpoint {
   const host = hostAt(bytes, 0);
   return { host, port: host === "" ? 0 : portAt(bytes, 0) };

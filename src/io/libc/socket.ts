@@ -1,5 +1,6 @@
 /**
- * Descriptors of sockets: made, bound, asked for their address. Knows not what goes through them.
+ * Opens and binds sockets, reads their addresses and sets their options. Knows nothing of the bytes that go
+ * through them.
  *
  * @module
  */
@@ -15,19 +16,14 @@ export const ONE: Uint8Array<ArrayBuffer> = new Uint8Array(new Int32Array([1]).b
 /** The address of a socket that has none. */
 export const NOWHERE: Endpoint = { host: "", port: 0 };
 
-/** Where calls that tell an address put it, for the one call that is under way. */
+/** Where calls write an address; valid until the next call. */
 export const address: Uint8Array<ArrayBuffer> = new Uint8Array(128);
 /** The length of {@linkcode address}, in and out. */
 export const addressLength: Int32Array<ArrayBuffer> = new Int32Array(1);
-/** The same, as calls take it. */
+/** {@linkcode addressLength} as bytes, as calls take it. */
 export const addressLengthBytes: Uint8Array<ArrayBuffer> = new Uint8Array(addressLength.buffer);
 
-/**
- * Tells a socket's own address.
- *
- * @param fd The socket
- * @returns Host and port; empty and 0 where it has none
- */
+/** Returns a socket's own address; empty and 0 if it has none. */
 export function localEndpoint(fd: number): Endpoint {
   const { libc } = openLibc();
   addressLength[0] = SOCKADDR_BYTES;
@@ -35,50 +31,35 @@ export function localEndpoint(fd: number): Endpoint {
   return libc.getsockname(fd, address, addressLengthBytes) < 0 ? NOWHERE : decodeSockaddr(address);
 }
 
-/** `struct linger`: on, and for no time, which makes closing a reset. */
+/** `struct linger`: on, with no time, which makes closing a reset. */
 const LINGER_NONE = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 const queued = new Int32Array(1);
 const queuedBytes = new Uint8Array(queued.buffer);
 
-/** The kernel caps it at rmem_max: bursts of many clients wait here while another thread runs. */
+/** The kernel caps this at rmem_max. Bursts of many clients wait here while another thread runs. */
 const RECEIVE_BUFFER = new Uint8Array(new Int32Array([4_194_304]).buffer);
 
-/**
- * Lets the kernel hold more of what has come to a UDP socket and was not received yet.
- *
- * @param fd The socket
- */
+/** Enlarges the receive buffer of a UDP socket. */
 export function enlargeReceiveBuffer(fd: number): void {
   openLibc().libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_RCVBUF, RECEIVE_BUFFER, 4);
 }
 
-/**
- * Makes closing a TCP socket drop what was not sent, and tell the other side by a reset.
- *
- * @param fd The socket
- */
+/** Makes closing a TCP socket drop unsent bytes and send a reset. */
 export function resetOnClose(fd: number): void {
   openLibc().libc.setsockopt(fd, abi.SOL_SOCKET, abi.SO_LINGER, LINGER_NONE, 8);
 }
 
 /**
- * Reports how many bytes of a TCP socket the other side has not acknowledged (tcp(7), `SIOCOUTQ`).
- *
- * @param fd The socket
- * @returns Their number, a sent end counting as one
+ * Returns how many bytes of a TCP socket the other side has not acknowledged, a sent end counting as one
+ * (tcp(7), `SIOCOUTQ`).
  */
 export function unsentBytes(fd: number): number {
   queued[0] = 0;
   return openLibc().libc.ioctl(fd, abi.SIOCOUTQ, queuedBytes) < 0 ? 0 : queued[0];
 }
 
-/**
- * Reports what kind of socket a descriptor is.
- *
- * @param fd The descriptor
- * @returns `SOCK_STREAM` or `SOCK_DGRAM`; -1 if it is no socket
- */
+/** Returns the type of a socket, such as `SOCK_STREAM`, or -1 if the descriptor is no socket. */
 export function socketType(fd: number): number {
   const { libc } = openLibc();
   const value = new Int32Array(1);
@@ -88,13 +69,13 @@ export function socketType(fd: number): number {
 }
 
 /**
- * Makes a socket with an error in place of a negative number.
+ * Opens a socket.
  *
  * @param family `AF_INET` and the like
  * @param type `SOCK_STREAM` or `SOCK_DGRAM`
- * @param protocol The protocol's number; the family's own unless given
+ * @param protocol The protocol's number; the family's default unless given
  * @returns The descriptor, non-blocking and closed on exec
- * @throws {LibcError} when none is left
+ * @throws {LibcError} if no descriptor is left
  */
 export function openSocket(family: number, type: number, protocol: number = 0): number {
   const { libc, errno } = openLibc();
@@ -106,10 +87,10 @@ export function openSocket(family: number, type: number, protocol: number = 0): 
 /**
  * Binds a socket.
  *
- * @param fd The socket; closed where binding fails
- * @param at Where to
+ * @param fd The socket; closed if binding fails
+ * @param at The address
  * @param shared Whether other workers bind the same address
- * @throws {LibcError} when the address cannot be bound
+ * @throws {LibcError} if the address cannot be bound
  */
 export function bindSocket(fd: number, at: Endpoint, shared: boolean): void {
   const { libc, errno } = openLibc();
@@ -125,6 +106,6 @@ export function bindSocket(fd: number, at: Endpoint, shared: boolean): void {
 export interface LibcBindOptions {
   /** Whether others bind the same address. */
   readonly shared: boolean;
-  /** A descriptor of a socket that is bound to it already. */
+  /** A descriptor of a socket that is already bound to it. */
   readonly inherited?: number | undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * Tells the kernel which of the sockets that share an address gets what is new there: a small program
- * of the classic BPF, as socket(7) describes for SO_ATTACH_REUSEPORT_CBPF. Knows nothing of who owns
- * the sockets.
+ * Tells the kernel which of the sockets that share an address get new connections and datagrams, by a small
+ * classic BPF program, as socket(7) describes for SO_ATTACH_REUSEPORT_CBPF. Knows nothing of the sockets'
+ * owners.
  *
  * @module
  */
@@ -16,26 +16,25 @@ import { openLibc } from "./symbols.ts";
 const LOAD = 0x20;
 const MODULO = 0x94;
 const ADD = 0x04;
-/** Returns what was computed. */
+/** Returns the computed value. */
 const RETURN = 0x16;
-/** Offsets that stand for what the kernel knows beside the packet (linux/filter.h). */
+/** Offsets of values that the kernel knows besides the packet (linux/filter.h). */
 const RANDOM = 0xffff_f000 + 56;
 const FLOW_HASH = 0xffff_f000 + 32;
 
 const INSTRUCTION_BYTES = 8;
 const INSTRUCTIONS = 4;
-/** `struct sock_fprog`: a length, padding, and where the instructions are. */
+/** `struct sock_fprog`: a length, padding, and the address of the instructions. */
 const PROGRAM_BYTES = 16;
 
 let block: Block | undefined;
 
 /**
- * Has a part of the sockets that share an address get all that is new.
+ * Directs everything new to a part of the sockets that share an address.
  *
  * @param fd One of the sockets
- * @param share Which of them, in the order in which they were bound; `undefined` lets all have their
- * share again
- * @param datagrams Whether datagrams of one sender have to meet the same socket
+ * @param share Which of them, in the order of binding; `undefined` for all of them again
+ * @param datagrams Whether datagrams of one sender must reach the same socket
  * @throws {LibcError} if the kernel refuses
  */
 export function steerLibc(fd: number, share: SocketShare | undefined, datagrams: boolean): void {

@@ -1,6 +1,6 @@
 /**
- * TCP and Unix streams on libc sockets, edge-triggered and non-blocking. Knows no session; the relay
- * takes two of them over (relay.ts).
+ * TCP and Unix streams on libc sockets, edge-triggered and non-blocking. Knows no session; the relay takes
+ * two of them over (relay.ts).
  *
  * @module
  */
@@ -35,9 +35,9 @@ interface Waiting<T> {
   readonly reject: (error: Error) => void;
 }
 
-/** A relay, as its streams know it. */
+/** The relay's interface for its streams. */
 export interface RelayHandler {
-  /** A stream of its has had events, or was closed. */
+  /** Called if one of its streams had events or was closed. */
   onStream(stream: LibcStream): void;
 }
 
@@ -46,13 +46,13 @@ export class LibcStream implements Stream, PollHandler {
   readonly fd: number;
   readonly poller: Poller;
   readonly remote: Endpoint;
-  /** Whether a read may find something: set by edges, cleared by a read that found nothing. */
+  /** Whether a read may return bytes: set by edges, cleared by a read that found none. */
   readable = true;
-  /** Whether a write may go through. */
+  /** Whether a write may succeed. */
   writable = true;
   /** Whether the other side is known to have ended, so that the last read has to be made. */
   hungUp = false;
-  /** Whether it has ended in order, all it sent has come, and a read that falls short has the rest. */
+  /** Whether the other side has ended in order and all bytes have come: a short read has the rest. */
   ending = false;
   /** Whether the connection broke (RST): nothing more can be written to it. */
   broken = false;
@@ -61,7 +61,7 @@ export class LibcStream implements Stream, PollHandler {
   relay: RelayHandler | undefined;
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
-  /** Whether it is told when a write may go through: what never has to wait for that is spared a wake. */
+  /** Whether the poller watches for writability. A stream that never waits for it is spared the wakes. */
   #watchesWrites: boolean;
   #local: Endpoint | undefined;
   #reader: Waiting<number | null> | undefined;
@@ -70,8 +70,8 @@ export class LibcStream implements Stream, PollHandler {
 
   /**
    * @param poller The thread's loop
-   * @param fd A non-blocking socket that is connected or being so
-   * @param options Who is at the other end, and whether it is still to be connected
+   * @param fd A non-blocking socket that is connected or connecting
+   * @param options The peer's address, and whether the socket is still connecting
    */
   constructor(
     poller: Poller,
@@ -85,7 +85,7 @@ export class LibcStream implements Stream, PollHandler {
     poller.add(fd, connecting ? ALL_EVENTS : READ_EVENTS, this);
   }
 
-  /** Notes that no write goes through until an event tells that it may. */
+  /** Notes that no write succeeds until an event says so. */
   block(): void {
     this.writable = false;
     if (this.#watchesWrites) return;
@@ -94,15 +94,15 @@ export class LibcStream implements Stream, PollHandler {
   }
 
   get local(): Endpoint {
-    // A number that was closed may be another's by now.
+    // A closed descriptor's number may belong to another socket by now.
     return this.#local ??= this.closed ? NOWHERE : localEndpoint(this.fd);
   }
 
   /**
-   * Waits until a connection that was begun is made.
+   * Waits until the connection is established.
    *
    * @param attempt Lets the caller give up
-   * @throws {LibcError} when it fails; the socket is closed then
+   * @throws {LibcError} if it fails; the socket is closed then
    */
   connected(attempt: Attempt): Promise<Stream> {
     this.writable = false;
@@ -128,8 +128,8 @@ export class LibcStream implements Stream, PollHandler {
     if (events & (abi.EPOLLIN | abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.readable = true;
     if (events & (abi.EPOLLOUT | abi.EPOLLHUP | abi.EPOLLERR)) this.writable = true;
     if (events & (abi.EPOLLPRI | abi.EPOLLRDHUP | abi.EPOLLHUP | abi.EPOLLERR)) this.hungUp = true;
-    // Out-of-band bytes cut a read short, and descriptors that a Unix socket passes; with an error
-    // pending the next read has to be made.
+    // A read may also be cut short by out-of-band bytes, and by descriptors that a Unix socket passes. With
+    // an error pending the next read has to be made.
     this.ending = (events & ENDING_EVENTS) === abi.EPOLLRDHUP && this.remote !== NOWHERE;
     if (events & abi.EPOLLERR) this.broken = true;
     if (this.relay !== undefined) return this.relay.onStream(this);
@@ -160,7 +160,7 @@ export class LibcStream implements Stream, PollHandler {
     return undefined;
   }
 
-  /** Ends a read that waits: it gives 0. */
+  /** Ends a waiting read, which returns 0. */
   cancelRead(): void {
     if (this.#reader !== undefined) this.poller.turn();
     this.#reader?.resolve(0);
@@ -215,7 +215,7 @@ export class LibcStream implements Stream, PollHandler {
   }
 
   unsent(): number {
-    // What was written to a Unix socket is with its peer at once.
+    // Data written to a Unix socket is at its peer immediately.
     if (this.closed || this.broken || this.remote === NOWHERE) return 0;
     return unsentBytes(this.fd);
   }
@@ -250,8 +250,8 @@ export class LibcStream implements Stream, PollHandler {
  * @param poller The thread's loop
  * @param to IP literal and port, or path of a Unix socket
  * @param attempt Lets the caller give up
- * @returns The connection, at once where it stands at once
- * @throws {LibcError} when it fails; the promise may reject likewise
+ * @returns The connection, without a promise if it is established immediately
+ * @throws {LibcError} if it fails; the promise may reject likewise
  */
 export function connectLibc(
   poller: Poller,
@@ -277,7 +277,7 @@ function connectOnce(
   const name = unix ? encodeUnix(to.path) : encodeInet(to.host, to.port);
   const fd = openSocket(name[0]!, abi.SOCK_STREAM);
   let code = libc.connect(fd, name, name.length) === 0 ? 0 : errno[0]!;
-  // A connection within this host stands by now. Asking again costs 0.3 µs and spares it a round
+  // A connection within this host is established by now. A second call costs 0.3 µs and saves a round
   // through epoll.
   if (code === abi.EINPROGRESS) {
     code = libc.connect(fd, name, name.length) === 0 ? 0 : errno[0]!;
@@ -288,7 +288,7 @@ function connectOnce(
   }
   const remote = unix ? NOWHERE : to;
   const stream = new LibcStream(poller, fd, { remote, connecting: code !== 0 });
-  // What comes from a target comes with an event: it can hardly have answered yet.
+  // The target can hardly have answered yet; its first bytes come with an event.
   stream.readable = false;
   return code === 0 ? stream : stream.connected(attempt);
 }

@@ -24,7 +24,7 @@ const SYMBOLS = {
   // Variadic, which changes nothing for integers in either ABI.
   open: { parameters: ["buffer", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  // Its request is an unsigned long, of which shunt's fit 32 bits.
+  // The request is an unsigned long, but shunt's values fit 32 bits.
   ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
@@ -43,14 +43,10 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The functions, as Deno makes them. */
+/** The functions, as Deno provides them. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/**
- * Reports why libc sockets cannot be had here.
- *
- * @returns What is missing, or `undefined` where nothing is
- */
+/** Returns why libc sockets are not available here, or `undefined` if they are. */
 export function missingForLibc(): string | undefined {
   const { os, arch, target } = Deno.build;
   if (os !== "linux") return `they need Linux, and this is ${os}`;
@@ -69,7 +65,7 @@ let opened: { readonly libc: Libc; readonly errno: Int32Array } | undefined;
  * Opens libc for this thread.
  *
  * @returns The functions, and a view of the thread's `errno`
- * @throws {Error} when the library cannot be opened; see {@linkcode missingForLibc}
+ * @throws {Error} if the library cannot be opened; see {@linkcode missingForLibc}
  */
 export function openLibc(): { readonly libc: Libc; readonly errno: Int32Array } {
   if (opened !== undefined) return opened;

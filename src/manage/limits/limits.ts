@@ -20,13 +20,13 @@ export type LimitReason =
   | SourceReason;
 
 const MESSAGES: Readonly<Record<LimitReason, string>> = {
-  limit_sessions: "The listener has limits.sessions sessions",
-  limit_flows: "The listener has limits.flows flows",
-  limit_source: "The source has limits.per_source sessions and flows",
-  limit_rate: "The source opens more than limits.new_per_source",
+  limit_sessions: "The listener is at its limits.sessions",
+  limit_flows: "The listener is at its limits.flows",
+  limit_source: "The source is at limits.per_source sessions and flows",
+  limit_rate: "The source opens sessions and flows faster than limits.new_per_source",
   no_descriptors: "The process has no descriptors left for sessions and flows; raise its limit " +
     "(ulimit -n, LimitNOFILE=)",
-  no_memory: "The process nears limits.memory, or a thread the limit of its heap",
+  no_memory: "The process is close to limits.memory, or a thread to the limit of its heap",
 };
 
 /**

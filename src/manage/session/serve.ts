@@ -11,7 +11,6 @@ import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
 import type { Stream } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import type { Seen } from "../../resolve/router.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { parseProxyHeader } from "../../wire/proxy_protocol.ts";
 import type { Budget } from "../limits/budget.ts";
@@ -21,8 +20,9 @@ import { type Arrival, Head } from "./head.ts";
 import { limitError } from "../limits/limits.ts";
 import { sessionPreface } from "./preface.ts";
 import { startRelay } from "./relay.ts";
-import { closesUnreadable, UNREADABLE } from "../unreadable.ts";
-import type { ListenerState, Session } from "./session.ts";
+import type { ListenerState } from "../listener_state.ts";
+import { UNREADABLE } from "../unreadable.ts";
+import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Idle time of a session whose upstream sets none: 1 h. */
@@ -66,7 +66,6 @@ export async function serve(
   const session = sessions.open(listener, client);
   if (session === undefined) return;
   const { detect: limits, proxy_protocol } = listener.config;
-  const counters = listener.counters.sessions;
   let head: Head | undefined;
   try {
     const { proxied } = session;
@@ -82,10 +81,8 @@ export async function serve(
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
       }
-      session.detectMs = performance.now() - session.started;
-      counters.detectSeconds.observe(session.detectMs / 1000);
+      session.endDetection();
     }
-    counters.detect(session.detected?.protocol);
     const connecting = connect(session, parts);
     const connected = connecting instanceof Promise ? await connecting : connecting;
     if (session.ended) {
@@ -95,9 +92,7 @@ export async function serve(
     const server = withFaults(session, connected, parts);
     session.server = server;
     session.idleMs = session.upstream?.config.idle_timeout ?? IDLE_MS;
-    session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
-    session.upstream?.times.tcp.observe(session.connectMs / 1000);
-    session.target?.totals.addSession();
+    session.connected();
     const relayed = head;
     head = undefined;
     startRelay(session, server, {
@@ -122,8 +117,8 @@ export async function serve(
 
 const DETECT_MESSAGES = {
   proxy_header: "The PROXY header is missing or malformed",
-  detect_memory: "All sessions and flows together hold limits.detect_memory",
-  detect_timeout: "The client's protocol was not clear within detect.timeout",
+  detect_memory: "Sessions and flows together hold all of limits.detect_memory",
+  detect_timeout: "The client's protocol was not known within detect.timeout",
   unreadable: UNREADABLE,
 } as const;
 
@@ -137,7 +132,7 @@ function detectError(reason: keyof typeof DETECT_MESSAGES): DetectError {
 
 /** Why a peer ends here that may send no PROXY header: none of its bytes need be read for that. */
 function untrusted({ source }: Session): Stop {
-  const message = `Only peers that proxy_protocol.trusted names may send a PROXY header; ` +
+  const message = `Only peers in proxy_protocol.trusted may send a PROXY header; ` +
     `${source.host} is not among them`;
   return new Stop("proxy_untrusted", new DetectError(message, { code: "proxy_untrusted" }));
 }
@@ -257,22 +252,10 @@ function judge(
 
 /** Routes a session and connects it to a target. */
 function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> {
-  const { listener, detected, source } = session;
-  const seen: Seen = {
-    transport: "tcp",
-    protocol: detected?.protocol ?? "",
-    source: source.host,
-    ...detected?.facts,
-  };
-  if (detected?.end !== undefined) {
-    listener.counters.sessions.endDetection(detected.end);
-    if (closesUnreadable(listener, detected, seen)) throw detectStop("unreadable");
-  }
-  const route = listener.router.match(seen);
-  if (route === undefined) throw new Stop("no_route");
-  session.route = route;
-  listener.counters.sessions.match(route.index);
-  const upstream = listener.upstreams.get(route.upstream);
+  const stop = session.findRoute(session.seen);
+  if (stop === "unreadable") throw detectStop(stop);
+  if (stop !== undefined) throw new Stop(stop);
+  const upstream = session.listener.upstreams.get(session.route!.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
   return connectUpstream(session, upstream, parts);

@@ -11,16 +11,16 @@ import { type AddSample, type Metric, metric } from "./metric.ts";
 import { CLOSE_REASONS, DROP_REASONS } from "../reasons.ts";
 
 function each(
-  tell: (listener: ListenerMeasures, add: AddSample) => void,
+  report: (listener: ListenerMeasures, add: AddSample) => void,
 ): (measures: Measures, add: AddSample) => void {
   return ({ listeners }, add) => {
-    for (const listener of listeners) tell(listener, add);
+    for (const listener of listeners) report(listener, add);
   };
 }
 
-/** Tells of the sessions of listeners that have TCP, and of the flows of those that have UDP. */
+/** Collects samples for the sessions of listeners with TCP, and for the flows of those with UDP. */
 function lives(
-  tell: (
+  report: (
     add: AddSample,
     life: LifeCounters,
     names: readonly [listener: string, transport: string],
@@ -31,24 +31,24 @@ function lives(
     const { name, counters, transports } = listener;
     for (const transport of transports) {
       const life = transport === "tcp" ? counters.sessions : counters.flows;
-      tell(add, life, [name, transport], listener);
+      report(add, life, [name, transport], listener);
     }
   });
 }
 
 function only(
   transport: "tcp" | "udp",
-  tell: (listener: ListenerMeasures, add: AddSample) => void,
+  report: (listener: ListenerMeasures, add: AddSample) => void,
 ): (measures: Measures, add: AddSample) => void {
   return each((listener, add) => {
-    if (listener.transports.includes(transport)) tell(listener, add);
+    if (listener.transports.includes(transport)) report(listener, add);
   });
 }
 
 /** Metrics by listener. */
 export const LISTENER_METRICS: readonly Metric[] = [
   metric("counter", "shunt_sessions_total{listener}", {
-    help: "TCP sessions begun, refused ones included",
+    help: "TCP sessions started, including refused ones",
     collect: only("tcp", ({ name, counters }, add) => add(counters.sessions.total, name)),
   }),
   metric("gauge", "shunt_sessions_active{listener}", {
@@ -56,13 +56,13 @@ export const LISTENER_METRICS: readonly Metric[] = [
     collect: only("tcp", ({ name, counters }, add) => add(counters.sessions.active, name)),
   }),
   metric("gauge", "shunt_sessions_limit{listener}", {
-    help: "TCP sessions at the most: limits.sessions",
+    help: "Most TCP sessions at once: limits.sessions",
     collect: only("tcp", ({ name, limits }, add) => {
       if (limits !== undefined) add(limits.sessions, name);
     }),
   }),
   metric("counter", "shunt_flows_total{listener}", {
-    help: "UDP flows begun",
+    help: "UDP flows started",
     collect: only("udp", ({ name, counters }, add) => add(counters.flows.total, name)),
   }),
   metric("gauge", "shunt_flows_active{listener}", {
@@ -70,15 +70,14 @@ export const LISTENER_METRICS: readonly Metric[] = [
     collect: only("udp", ({ name, counters }, add) => add(counters.flows.active, name)),
   }),
   metric("gauge", "shunt_flows_limit{listener}", {
-    help: "UDP flows at the most: limits.flows",
+    help: "Most UDP flows at once: limits.flows",
     collect: only("udp", ({ name, limits }, add) => {
       if (limits !== undefined) add(limits.flows, name);
     }),
   }),
   metric("counter", "shunt_bytes_total{listener,transport,direction}", {
-    help:
-      "Payload bytes carried, up from clients to targets and down; running sessions and flows " +
-      "are counted within a second",
+    help: "Payload bytes, up (to targets) and down (to clients); bytes of running sessions and " +
+      "flows are counted within a second",
     collect: lives((add, { bytesUp, bytesDown }, names) => {
       add(bytesUp, ...names, "up");
       add(bytesDown, ...names, "down");
@@ -97,39 +96,39 @@ export const LISTENER_METRICS: readonly Metric[] = [
     }),
   }),
   metric("counter", "shunt_accept_errors_total{listener}", {
-    help: "Errors of accepting connections, such as having no descriptor left",
+    help: "Failures to accept a connection, such as too many open files",
     collect: only("tcp", ({ name, counters }, add) => add(counters.acceptErrors, name)),
   }),
   metric("counter", "shunt_detected_total{listener,transport,protocol}", {
-    help: "Sessions and flows by protocol; unknown: nothing knew the bytes, silent: none came, " +
-      "none: no route asked for any",
+    help: "Sessions and flows by protocol; unknown: no detector knew the bytes, silent: no bytes " +
+      "came, none: no route needed any",
     collect: lives((add, { detected }, names) =>
       COUNTED_PROTOCOLS.forEach((protocol, i) => add(detected[i]!, ...names, protocol))
     ),
   }),
   metric("counter", "shunt_detect_ends_total{listener,transport,cause}", {
-    help: "Detections that ended before all was read that the first bytes say, by cause",
+    help: "Detections that ended before everything in the first bytes was read, by cause",
     collect: lives((add, { detectEnds }, names) =>
       DETECT_ENDS.forEach((cause, i) => add(detectEnds[i]!, ...names, cause))
     ),
   }),
   metric("counter", "shunt_route_matches_total{listener,transport,route,upstream}", {
-    help: "Sessions and flows by the route they took; counted anew where a reload changes the " +
-      "listener's routes",
+    help: "Sessions and flows by the route they took; starts again from 0 if a reload changes " +
+      "the listener's routes",
     collect: lives((add, { matches }, names, { routes }) =>
       routes.forEach((upstream, i) => add(matches[i]!, ...names, `routes[${i}]`, upstream))
     ),
   }),
   metric("histogram", "shunt_detect_seconds{listener,transport}", {
-    help: "Time to detect the protocol, where a route asks for it",
+    help: "Time to detect the protocol, if a route asks for it",
     collect: lives((add, { detectSeconds }, names) => add(detectSeconds, ...names)),
   }),
   metric("histogram", "shunt_session_seconds{listener}", {
-    help: "How long TCP sessions lasted that have ended, refused ones left out",
+    help: "Duration of TCP sessions that have ended, without refused ones",
     collect: only("tcp", ({ name, counters }, add) => add(counters.sessions.seconds, name)),
   }),
   metric("histogram", "shunt_flow_seconds{listener}", {
-    help: "How long UDP flows lasted that have ended",
+    help: "Duration of UDP flows that have ended",
     collect: only("udp", ({ name, counters }, add) => add(counters.flows.seconds, name)),
   }),
 ];

@@ -11,7 +11,7 @@ import { type Metric, metric } from "./metric.ts";
 /** Metrics of the process. */
 export const PROCESS_METRICS: readonly Metric[] = [
   metric("gauge", "shunt_build_info{version,io}", {
-    help: "1; the version of shunt, and whose sockets carry the data",
+    help: "Always 1; labels: the version of shunt and the sockets in use",
     collect: ({ process }, add) => add(1, process.version, process.io),
   }),
   metric("gauge", "shunt_ready", {
@@ -19,7 +19,7 @@ export const PROCESS_METRICS: readonly Metric[] = [
     collect: ({ process }, add) => add(Number(process.ready)),
   }),
   metric("gauge", "shunt_worker_up{worker}", {
-    help: "1 while the worker's clock ticks, 0 where it has died or hangs",
+    help: "1 while the worker's clock ticks, 0 if it has died or hangs",
     collect: ({ process }, add) =>
       process.workersUp.forEach((up, worker) => add(Number(up), String(worker))),
   }),
@@ -28,64 +28,65 @@ export const PROCESS_METRICS: readonly Metric[] = [
     collect: ({ ticks }, add) => ticks.forEach((count, worker) => add(count, String(worker))),
   }),
   metric("counter", "shunt_reloads_total{result}", {
-    help: "Reloads of the configuration: applied, unchanged where nothing differed, or refused",
+    help: "Reloads of the configuration: applied, unchanged (no difference) or refused",
     collect: ({ process }, add) => {
       for (const result of RELOAD_RESULTS) add(process.reloads[result], result);
     },
   }),
   metric("gauge", "shunt_last_reload_ok", {
-    help: "0 where the last reload was refused, so that the file differs from what runs",
+    help: "0 if the last reload was refused, so that the file differs from the running " +
+      "configuration",
     collect: ({ process }, add) => add(Number(process.lastReloadOk)),
   }),
   metric("gauge", "shunt_config_timestamp_seconds", {
-    help: "When the configuration that runs was taken, in seconds of the Unix epoch",
+    help: "When the running configuration was loaded, in seconds since the Unix epoch",
     collect: ({ process }, add) => add(process.configuredAt),
   }),
   metric("gauge", "shunt_detect_memory_bytes", {
-    help: "Bytes that sessions and flows hold while detecting",
+    help: "Bytes held for protocol detection",
     collect: ({ detectMemory }, add) => add(detectMemory.used),
   }),
   metric("gauge", "shunt_detect_memory_limit_bytes", {
-    help: "Bytes that they may hold together: limits.detect_memory",
+    help: "Most bytes held for protocol detection: limits.detect_memory",
     collect: ({ detectMemory }, add) => add(detectMemory.limit),
   }),
   metric("gauge", "shunt_memory_limit_bytes", {
-    help: "Resident memory near which nothing new is taken: limits.memory",
+    help: "Resident memory near which shunt takes nothing new: limits.memory",
     collect: ({ memoryLimit }, add) => {
       if (memoryLimit !== Infinity) add(memoryLimit);
     },
   }),
   metric("gauge", "shunt_heap_bytes{worker}", {
-    help: "What the worker's heap holds, garbage included: V8's old generation",
+    help: "Bytes on the worker's heap (V8's old generation), including garbage",
     collect: ({ heaps }, add) => heaps.forEach(({ used }, worker) => add(used, String(worker))),
   }),
   metric("gauge", "shunt_heap_limit_bytes{worker}", {
-    help: "What it may hold; the worker takes nothing new at 70 % of it",
+    help: "Limit of the worker's heap; at 70 % of it the worker takes nothing new",
     collect: ({ heaps }, add) => heaps.forEach(({ limit }, worker) => add(limit, String(worker))),
   }),
   metric("gauge", "shunt_memory_short{worker}", {
-    help: "1 while the worker takes nothing new for want of memory (reason no_memory)",
+    help: "1 while the worker takes nothing new because memory is short (reason no_memory)",
     collect: ({ heaps }, add) =>
       heaps.forEach(({ refuses }, worker) => add(Number(refuses), String(worker))),
   }),
   metric("gauge", "shunt_descriptors", {
-    help: "Descriptors that sessions and flows have now",
+    help: "File descriptors in use by sessions and flows",
     collect: ({ descriptors }, add) => add(descriptors.used),
   }),
   metric("gauge", "shunt_descriptors_limit", {
-    help: "Descriptors that sessions and flows may have: what the process may have, less a reserve",
+    help: "File descriptors for sessions and flows: the limit of the process, less a reserve",
     collect: ({ descriptors }, add) => add(descriptors.limit),
   }),
   metric("gauge", "shunt_lingering_connections", {
-    help: "Connections whose sessions have ended while the kernel still delivers their last bytes",
+    help: "Connections whose session has ended while the kernel still delivers their last bytes",
     collect: ({ lingering }, add) => add(lingering.connections),
   }),
   metric("gauge", "shunt_lingering_bytes", {
-    help: "Bytes that the kernel still has to deliver for them, as of a second ago at the most",
+    help: "Bytes that the kernel still has to deliver for them, at most a second old",
     collect: ({ lingering }, add) => add(lingering.bytes),
   }),
   metric("counter", "shunt_unsent_resets_total{cause}", {
-    help: "Connections that were reset with bytes that had not arrived",
+    help: "Connections reset before their last bytes had arrived",
     collect: ({ lingering: { resets } }, add) => {
       for (const cause of RESET_CAUSES) add(resets[cause], cause);
     },
@@ -95,26 +96,26 @@ export const PROCESS_METRICS: readonly Metric[] = [
     collect: ({ process }, add) => add(process.admin.connections),
   }),
   metric("counter", "shunt_admin_displaced_total{what}", {
-    help: "Clients of the admin address that lost their place to others: with a request that had " +
-      "not arrived, an answer that they did not read, or without a turn when too many had asked",
+    help: "Clients of the admin address that lost their place to others; request: it had not " +
+      "arrived, answer: it was not read, turn: too many were waiting",
     collect: ({ process }, add) => {
       for (const what of DISPLACEMENTS) add(process.admin.displaced[what], what);
     },
   }),
   metric("gauge", "process_start_time_seconds", {
-    help: "When the process began, in seconds of the Unix epoch",
+    help: "When the process started, in seconds since the Unix epoch",
     collect: ({ process }, add) => add(process.startedAt),
   }),
   metric("counter", "process_cpu_seconds_total", {
-    help: "Processor time, of all threads",
+    help: "CPU time of all threads",
     collect: ({ process }, add) => add(process.cpuSeconds),
   }),
   metric("gauge", "process_resident_memory_bytes", {
-    help: "Memory that the process has",
+    help: "Resident memory of the process",
     collect: ({ process }, add) => add(process.memoryBytes),
   }),
   metric("gauge", "process_max_fds", {
-    help: "Descriptors that the process may have",
+    help: "Limit of open file descriptors",
     collect: ({ process: { maxDescriptors } }, add) => {
       if (maxDescriptors !== undefined) add(maxDescriptors);
     },

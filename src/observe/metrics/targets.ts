@@ -1,6 +1,6 @@
 /**
- * The metrics of upstreams, targets and the names they are reached by. Knows their names, not how they
- * are written.
+ * The metrics of upstreams, targets and their names' resolution. Knows their names, not how they are
+ * written.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { Measures, TargetMeasures } from "./measures.ts";
 import { type AddSample, type Metric, metric } from "./metric.ts";
 
 function targets(
-  tell: (add: AddSample, target: TargetMeasures, names: readonly [string, string]) => void,
+  report: (add: AddSample, target: TargetMeasures, names: readonly [string, string]) => void,
 ): (measures: Measures, add: AddSample) => void {
   return ({ upstreams }, add) => {
     for (const { name, targets } of upstreams) {
-      for (const target of targets) tell(add, target, [name, target.name]);
+      for (const target of targets) report(add, target, [name, target.name]);
     }
   };
 }
@@ -21,7 +21,8 @@ function targets(
 /** Metrics by upstream and target. */
 export const TARGET_METRICS: readonly Metric[] = [
   metric("histogram", "shunt_connect_seconds{upstream,transport}", {
-    help: "Time from knowing the route to a connected target, names and retries included",
+    help: "Time from the choice of the route to a connected target, including name lookups and " +
+      "retries",
     collect: ({ upstreams }, add) => {
       for (const { name, times } of upstreams) {
         add(times.tcp, name, "tcp");
@@ -38,7 +39,7 @@ export const TARGET_METRICS: readonly Metric[] = [
     collect: targets((add, { draining }, names) => add(Number(draining), ...names)),
   }),
   metric("gauge", "shunt_target_share{upstream,target}", {
-    help: "Share of its weight that counts, 0 to 1; less than 1 while it starts slowly",
+    help: "Share of the target's weight in use, 0 to 1; less than 1 during slow_start",
     collect: targets((add, { share }, names) => add(share, ...names)),
   }),
   metric("gauge", "shunt_target_sessions{upstream,target}", {
@@ -65,8 +66,7 @@ export const TARGET_METRICS: readonly Metric[] = [
     }),
   }),
   metric("counter", "shunt_target_failures_total{upstream,target}", {
-    help:
-      "How often real traffic could not connect to the target, or was broken off by it before " +
+    help: "How often real traffic could not connect to the target, or the target closed before " +
       "its first byte",
     collect: targets((add, { totals }, names) => add(totals.failures, ...names)),
   }),
@@ -75,16 +75,15 @@ export const TARGET_METRICS: readonly Metric[] = [
     collect: targets((add, { ejections }, names) => add(ejections, ...names)),
   }),
   metric("counter", "shunt_target_checks_total{upstream,target,result}", {
-    help: "Active health checks of the target that have ended",
+    help: "Completed health checks of the target",
     collect: targets((add, { checks }, names) => {
       add(checks.ok, ...names, "ok");
       add(checks.failed, ...names, "failed");
     }),
   }),
   metric("counter", "shunt_dns_lookups_total{answer}", {
-    help:
-      "Questions for target names; cached: answered by the cache, stale: by what had expired, " +
-      "asked: name servers had to be asked, or had just failed",
+    help: "Lookups of target names; cached: answered from the cache, stale: from an expired " +
+      "entry, asked: by asking name servers, or not at all as they had just failed",
     collect: ({ dns }, add) => {
       add(dns.hits, "cached");
       add(dns.stale, "stale");
@@ -92,7 +91,7 @@ export const TARGET_METRICS: readonly Metric[] = [
     },
   }),
   metric("counter", "shunt_dns_failures_total", {
-    help: "Resolutions of target names that gave no address",
+    help: "Lookups of target names that found no address",
     collect: ({ dns }, add) => add(dns.failures),
   }),
   metric("gauge", "shunt_dns_names", {

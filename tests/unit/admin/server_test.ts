@@ -112,7 +112,7 @@ Deno.test("admin server: an address in use is told with what to do", async () =>
   await assertRejects(
     () => startTestAdmin({ bind }),
     ShuntError,
-    `Cannot bind the admin address ${bind}: the address is in use; stop who listens there`,
+    `Cannot bind the admin address ${bind}: the address is in use; stop what listens there`,
   );
   holder.close();
   await assertRejects(() => startTestAdmin({ bind: "198.51.100.1:0" }), ShuntError, "none of this");
@@ -166,8 +166,8 @@ Deno.test("admin server: a reload by the address that it moves is answered", asy
   assertEquals([answer.status, answer.text], [200, '{"changed":["admin"]}']);
   assertStringIncludes(shunt.admin.address!, "[::1]:");
   await assertRejects(() => ask(before, "GET", "/healthz"));
-  const abandoned = await shunt.admin.prepare({ bind: "127.0.0.1:0", token_file: null });
-  await abandoned.abandon();
+  const aborted = await shunt.admin.prepare({ bind: "127.0.0.1:0", token_file: null });
+  await aborted.abort();
   assertStringIncludes(shunt.admin.address!, "[::1]:");
 });
 

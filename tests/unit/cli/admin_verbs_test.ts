@@ -131,7 +131,7 @@ Deno.test("admin verbs: configurations without an address are told", async () =>
     const file = `${dir}/c.yaml`;
     const table = [
       ["admin: null\n", "The admin address is off"],
-      ['admin: { bind: "127.0.0.1:0" }\n', "leaves the admin address's port open"],
+      ['admin: { bind: "127.0.0.1:0" }\n', "has port 0 in"],
       ["admin: 7\n", "Cannot read the admin address from"],
       ["a: [\n", "Cannot read the admin address from"],
     ] as const;
@@ -163,7 +163,7 @@ Deno.test("admin verbs: nobody there, or somebody else, is told apart", async ()
   const port = typeof at === "object" ? at?.port : 0;
   const { code, err } = await shunt("drain", "--admin", `127.0.0.1:${port}`);
   assertEquals(code, 1);
-  assertStringIncludes(err, "Somebody else than shunt answers");
+  assertStringIncludes(err, "Something other than shunt answers");
   await new Promise((resolve) => other.close(resolve));
 
   const echo = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -28,7 +28,7 @@ Deno.test("convert: prints YAML, and on standard error what it was read as and w
   assertEquals(code, 0);
   assertStringIncludes(out, "listeners:\n");
   assertEquals(err, [
-    "FILE: read as rpxy-l4; --from says otherwise",
+    "FILE: read as rpxy-l4; --from FORMAT overrides this",
     "FILE: directives that were not converted: 1; comments name them",
   ]);
 });

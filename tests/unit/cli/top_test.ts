@@ -177,7 +177,7 @@ Deno.test("top: where there is no terminal, it says so and shows it once", async
     err: (line) => err.push(line),
   });
   assertEquals([code, err], [0, [
-    "Standard input or output is no terminal: this is how it is now",
+    "Standard input or output is not a terminal: showing the status once",
   ]]);
   assertStringIncludes(out.join("\n"), "LISTENER");
 });

@@ -1,3 +1,4 @@
+import { PROTOCOLS } from "../../../src/detect/mod.ts";
 import { testCases, withMatches, withRoutes, withUpstream } from "./_table.ts";
 
 testCases([
@@ -78,7 +79,7 @@ testCases([
   {
     name: "a route after all protocols",
     yaml: withMatches(
-      "{ protocol: [tls, http, ssh, socks5, socks4, quic, wireguard] }",
+      `{ protocol: [${PROTOCOLS.map(({ name }) => name).join(", ")}] }`,
       "{ protocol: [unknown, silent] }",
     ).replace("\nupstreams", "\n      - { upstream: web }\nupstreams"),
     lines: [

@@ -1,3 +1,4 @@
+import { PROTOCOLS } from "../../../src/detect/mod.ts";
 import {
   testCases,
   UPSTREAMS,
@@ -54,7 +55,9 @@ testCases([
     name: "a protocol like no other",
     yaml: withMatches("{ protocol: [tls, ftp] }"),
     lines: [
-      'c.yaml:5:36: error: listeners.edge.routes[0].match.protocol[1]: Unknown protocol "ftp"; there are "tls", "ssh", "http", "socks5", "socks4", "quic", "wireguard", "unknown" and "silent"',
+      `c.yaml:5:36: error: listeners.edge.routes[0].match.protocol[1]: Unknown protocol "ftp"; there are ${
+        PROTOCOLS.map(({ name }) => `"${name}"`).join(", ")
+      }, "unknown" and "silent"`,
     ],
   },
   {
@@ -184,7 +187,7 @@ testCases([
       "    targets: [10.0.0.5:443]\n    health: { eject_after: 0, slow_start: 1m }",
     ),
     lines: [
-      "c.yaml:6:43: warning: upstreams.web.health.slow_start: No target goes out and comes back without checks or ejection; remove it",
+      "c.yaml:6:43: warning: upstreams.web.health.slow_start: Without checks or ejection, no target ever comes back; remove it",
     ],
   },
   {
@@ -193,7 +196,7 @@ testCases([
       "    targets: [10.0.0.5:443]\n    health: { slow_start: 1m }\n    balance: maglev",
     ),
     lines: [
-      'c.yaml:6:27: warning: upstreams.web.health.slow_start: It is nothing to the balance "maglev"; remove it',
+      'c.yaml:6:27: warning: upstreams.web.health.slow_start: It has no effect with balance "maglev"; remove it',
     ],
   },
   {
@@ -217,14 +220,14 @@ testCases([
     name: "a target that is its own listener by a wildcard",
     yaml: withUpstream('    targets: ["0.0.0.0:80", "[::]:80"]'),
     lines: [
-      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "0.0.0.0:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or see that its routes lead elsewhere',
+      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "0.0.0.0:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or make its routes lead elsewhere',
     ],
   },
   {
     name: "a target that is its own listener",
     yaml: withUpstream('    targets: ["127.0.0.1:80"]'),
     lines: [
-      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "127.0.0.1:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or see that its routes lead elsewhere',
+      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "127.0.0.1:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or make its routes lead elsewhere',
     ],
   },
 ]);

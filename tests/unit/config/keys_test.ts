@@ -246,7 +246,7 @@ testCases([
     name: "a file of YAML 1.1",
     yaml: `%YAML 1.1\n---\nlisteners: {}\n`,
     lines: [
-      'c.yaml:1:1: error: Remove the line "%YAML": shunt reads YAML 1.2, in which 010 is ten and off a word',
+      'c.yaml:1:1: error: Remove the line "%YAML": shunt reads YAML 1.2, where 010 is ten and off a string',
     ],
   },
   {

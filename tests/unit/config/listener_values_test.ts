@@ -205,7 +205,7 @@ testCases([
     name: "a template with an open brace",
     yaml: withTop('log: { template: "{time} {sni" }'),
     lines: [
-      'c.yaml:1:18: error: log.template: Cannot use template "{time} {sni": "{" stands alone; "{{" writes one',
+      'c.yaml:1:18: error: log.template: Cannot use template "{time} {sni": "{" is alone; write "{{" for a "{"',
     ],
   },
   {

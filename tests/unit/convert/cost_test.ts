@@ -64,6 +64,12 @@ const KINDS: Readonly<Record<string, (n: number) => string>> = {
         `[protocols."p${i}"]\nprotocol = "tls"\ntarget = ["10.0.0.1:${i + 1}"]\n` +
         `server_names = ["h${i}.test"]`)
     }\n`,
+  "tables of rpxy-l4 without an equal": (n) =>
+    `listen_port = 8448\ntcp_target = "10.0.0.1:1"\n${
+      lines(n, (i) => `[[list.a]]\n[list.a.b${i}]\nc.d${i}.e = { f = [ 1 ] }`)
+    }`,
+  "targets of rpxy-l4 on one line": (n) =>
+    `listen_port = 8448\ntcp_target = [${lines(n, (i) => `"10.0.0.1:${i + 1}",`)}]`,
 };
 
 for (const [name, write] of Object.entries(KINDS)) {

@@ -6,7 +6,27 @@ import { readLibconfig } from "../../../src/convert/libconfig.ts";
 import { readDirectives } from "../../../src/convert/nginx_syntax.ts";
 import { readKey } from "../../../src/convert/nginx_keys.ts";
 import { sizeOf, timeOf } from "../../../src/convert/nginx_scope.ts";
-import { TomlLines } from "../../../src/convert/toml_lines.ts";
+import type { Entry, Value } from "../../../src/convert/group.ts";
+import { readToml } from "../../../src/convert/toml.ts";
+
+/** The line of a key, or of the nearest one around it; of a list of tables the last one is meant. */
+function lineOf(entries: readonly Entry[], [name, ...rest]: readonly string[], around = 1): number {
+  const entry = entries.find((entry) => entry.name === name);
+  if (entry === undefined) return around;
+  const last = entry.value.kind === "list" ? entry.value.items.at(-1) : entry.value;
+  return lineOf(last?.kind === "group" ? last.settings : [], rest, entry.line);
+}
+
+/** A value as another parser of TOML gives it. */
+function plain(value: Value): unknown {
+  if (value.kind === "scalar") return value.value;
+  if (value.kind === "list") return value.items.map(plain);
+  return plainTable(value.settings);
+}
+
+function plainTable(entries: readonly Entry[]): unknown {
+  return Object.fromEntries(entries.map(({ name, value }) => [name, plain(value)]));
+}
 
 Deno.test("toml lines: finds keys behind strings, lists and tables that look like others", () => {
   const text = [
@@ -23,8 +43,8 @@ Deno.test("toml lines: finds keys behind strings, lists and tables that look lik
     "[[list]]",
     "z = 1",
   ].join("\n");
-  parse(text);
-  const lines = new TomlLines(text);
+  const lines = readToml(text);
+  assertEquals(plainTable(lines), parse(text));
   const table: readonly [readonly string[], number][] = [
     [["a"], 1],
     [["protocols"], 3],
@@ -36,16 +56,43 @@ Deno.test("toml lines: finds keys behind strings, lists and tables that look lik
     [["list", "z"], 12],
     [["a", "absent"], 1],
   ];
-  for (const [path, line] of table) assertEquals(lines.of(path), line, path.join("."));
+  for (const [path, line] of table) assertEquals(lineOf(lines, path), line, path.join("."));
 });
 
 Deno.test("toml lines: finds every top-level key of any text", () => {
   const scalar = fc.oneof(fc.string(), fc.integer(), fc.array(fc.string()));
   fc.assert(fc.property(fc.dictionary(fc.string({ minLength: 1 }), scalar), (value) => {
     const text = stringify(value);
-    const lines = new TomlLines(text);
-    Object.keys(value).forEach((key, i) => assertEquals(lines.of([key]), i + 1, text));
+    const lines = readToml(text);
+    Object.keys(value).forEach((key, i) => assertEquals(lineOf(lines, [key]), i + 1, text));
   }));
+});
+
+Deno.test("toml: reads what another parser reads", () => {
+  const scalar = fc.oneof(fc.string({ unit: "grapheme" }), fc.integer(), fc.boolean());
+  const { tree } = fc.letrec<{ tree: unknown; value: unknown }>((tie) => ({
+    tree: fc.dictionary(fc.string(), tie("value"), { maxKeys: 5, noNullPrototype: true }),
+    value: fc.oneof(
+      { maxDepth: 4 },
+      scalar,
+      fc.array(scalar),
+      fc.array(tie("tree"), { minLength: 1, maxLength: 3 }),
+      tie("tree"),
+    ),
+  }));
+  fc.assert(fc.property(tree, (value) => {
+    const text = stringify(value);
+    assertEquals(plainTable(readToml(text)), parse(text), text);
+  }));
+});
+
+Deno.test("toml: keys that objects have of their own are keys like others", () => {
+  const entries = readToml("[__proto__]\nx = 1\n[constructor.prototype]\nx = 1\n");
+  assertEquals(entries.map(({ name, line }) => [name, line]), [["__proto__", 1], [
+    "constructor",
+    3,
+  ]]);
+  assertEquals(Object.hasOwn(Object.prototype, "x"), false);
 });
 
 Deno.test("libconfig: reads values, comments and lines", () => {
@@ -81,6 +128,17 @@ const WRONG: readonly [read: (text: string) => unknown, text: string, line: numb
   [readLibconfig, "a = 1;\n}", 2],
   [readLibconfig, `a = ${"(".repeat(1000)}`, 1],
   [readLibconfig, `a = ${"{ a = ".repeat(1000)}`, 1],
+  [readToml, "a = 1\nb", 2],
+  [readToml, "a = 1\nb = [\n1 2]", 3],
+  [readToml, "a = 1\na.b = 2", 2],
+  [readToml, "[a]\n[b]\n[a]", 3],
+  [readToml, "a = 1979-02-30", 1],
+  [readToml, 'a = 1\nb = "x', 2],
+  [readToml, `a = 1\nb = ${"[".repeat(100)}${"]".repeat(100)}`, 2],
+  [readToml, `a = ${"{ a = ".repeat(100)}1${" }".repeat(100)}`, 1],
+  [readToml, `a = ${"[".repeat(100_000)}${"]".repeat(100_000)}`, 0],
+  [readToml, `a = ${"[".repeat(1000)}`, 1],
+  [readToml, `a = "${"x".repeat(1_000_000)}"`, 0],
   [readDirectives, "a b", 1],
   [readDirectives, "a {\nb c;\n", 1],
   [readDirectives, "a b;\n}", 2],

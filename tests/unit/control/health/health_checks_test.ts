@@ -267,7 +267,7 @@ Deno.test("resolve health checks: log one line for each change, and each hindran
       [
         [
           "error",
-          "Checks are not permitted, so they tell nothing; allow them by --allow-net",
+          "Checks are not permitted, so they do not count; allow them with --allow-net",
           { ...where(A), because: "Requires net access" },
         ],
         ["warning", "Target is down", { ...where(A), because: "connection refused" }],

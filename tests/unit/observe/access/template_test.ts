@@ -42,9 +42,9 @@ Deno.test("access template: every field may be named", () => {
 });
 
 const FAULTS: readonly [template: string, fault: string][] = [
-  ["{sni", '"{" stands alone; "{{" writes one'],
-  ["sni}", '"}" stands alone; "}}" writes one'],
-  ["{sn{i}", '"{" stands alone; "{{" writes one'],
+  ["{sni", '"{" is alone; write "{{" for a "{"'],
+  ["sni}", '"}" is alone; write "}}" for a "}"'],
+  ["{sn{i}", '"{" is alone; write "{{" for a "{"'],
   ["{sni}\n{host}", "it has a control character"],
 ];
 
