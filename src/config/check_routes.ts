@@ -12,7 +12,7 @@ import { CONDITIONS, FACT_NAMES, type ProtocolInfo, PSEUDO_PROTOCOLS } from "../
 import type { DraftListener, DraftRoute } from "./draft.ts";
 import type { Path } from "./problem.ts";
 import type { Report } from "./report.ts";
-import { elementsOf, RouteIndex, type Taker } from "./route_index.ts";
+import { keysOf, RouteIndex, type Taker } from "./route_index.ts";
 import type { MatchConfig, Transport } from "./schema.ts";
 import { listWords, quote, thereAre } from "../wording.ts";
 
@@ -135,7 +135,7 @@ function toTaker(
   const key = cellsKey(match);
   let cells = known.get(key);
   if (cells === undefined) known.set(key, cells = cellsOf(match, world));
-  return { path, cells, elements: elementsOf(match) };
+  return { path, cells, keys: keysOf(match) };
 }
 
 /** All that the cells of a route depend on: which facts it asks for, not which values of them. */

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
-import { elementsOf, RouteIndex } from "../../../src/config/route_index.ts";
+import { keysOf, RouteIndex } from "../../../src/config/route_index.ts";
 import type { MatchConfig } from "../../../src/config/schema.ts";
 
 interface Route {
@@ -77,7 +77,7 @@ function plainly(routes: readonly Route[]): (readonly number[] | undefined)[] {
 function byIndex(routes: readonly Route[]): (readonly number[] | undefined)[] {
   const takers = routes.map(({ cells, match }, number) => ({
     cells: new Set(cells),
-    elements: elementsOf(match),
+    keys: keysOf(match),
     number,
   }));
   const index = new RouteIndex(takers);
