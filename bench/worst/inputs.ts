@@ -182,8 +182,18 @@ const SMALL: readonly Worst[] = [
   ...streams("socks5", { "many methods": repeated("\x05\xff\0", "\0") }),
 ].map((one) => ({ ...one, cap: 512 }));
 
+/** A startup message whose parameters are as short as can be. */
+function startup(size: number): Uint8Array {
+  const length = Math.min(size, 10_004);
+  const bytes = new Uint8Array(length);
+  bytes.set([0, 0, length >> 8, length & 255, 0, 3]);
+  for (let at = 8; at < length - 4; at += 3) bytes[at] = 0x61;
+  return bytes;
+}
+
 const OTHERS: readonly Worst[] = [
   ...SMALL,
+  ...streams("postgres", { "many parameters": startup }).map((one) => ({ ...one, cap: 10_004 })),
   ...streams("ssh", {
     "a long version": repeated("SSH-2.0-", "x"),
     "digits": repeated("SSH-1.9", "9"),

@@ -46,7 +46,10 @@ export function checkRoutes(
   const world: World = {
     transports,
     closes: detect?.on_timeout === "close",
-    protocols: [...protocols, ...PSEUDO_PROTOCOLS],
+    protocols: [
+      ...protocols.map((known) => isHeld(known, listener) ? known : { ...known, facts: [] }),
+      ...PSEUDO_PROTOCOLS,
+    ],
   };
   const cells = new Map<string, ReadonlySet<string>>();
   const routes = listener.routes.map((route) => {
@@ -73,6 +76,14 @@ export function checkRoutes(
     else reportHidden(route, { report, hiders });
     return new Set([...taker.cells].map((cell) => cell.split("/")[0] as Transport));
   });
+}
+
+/** Whether a protocol has its facts here: some lie behind a dialogue, which a route has to ask for by name. */
+function isHeld({ name, behind, facts }: ProtocolInfo, { routes }: DraftListener): boolean {
+  return !behind ||
+    routes.some(({ match = {} }) =>
+      match.protocol?.includes(name) && facts.some((fact) => match[fact] !== undefined)
+    );
 }
 
 function isEmptyMatch({ match }: DraftRoute): boolean {

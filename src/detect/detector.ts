@@ -26,6 +26,7 @@
  * @module
  */
 
+import type { Exchange } from "../opening/mod.ts";
 import type { AlpnSet } from "../wire/alpn.ts";
 import type { FactName, Facts } from "../facts/mod.ts";
 import type { DetectEnd } from "./ends.ts";
@@ -42,6 +43,8 @@ export type Verdict =
      * `bad_name` only the name is in doubt, else all of {@linkcode Detector.facts} are.
      */
     readonly end?: DetectEnd;
+    /** Set if more can be learnt by a dialogue; see {@linkcode Step}. */
+    readonly step?: Step;
   }
   | {
     readonly kind: "need_more";
@@ -59,6 +62,24 @@ export type Verdict =
 
 /** The answer "this is not my protocol", shared so that saying no costs nothing. */
 export const NO_MATCH: Verdict = Object.freeze({ kind: "no_match" });
+
+/**
+ * One step of an opening: what has to be said before what decides comes. A step that is not worth it (no route
+ * names the protocol and asks for a fact that lies behind) is not taken, and the match stands as it is.
+ * `opening/mod.ts` has the whole contract.
+ */
+export interface Step {
+  /** What it answers, as people call it: `SSLRequest`. */
+  readonly name: string;
+  /** Bytes, from the first on, that it takes: what the target has to hear of them is in {@linkcode target}. */
+  readonly consumed: number;
+  /** What the client must hear. If it is not empty, nothing may have come after the bytes taken. */
+  readonly says: Uint8Array;
+  /** The detectors that judge what follows; the protocol stays. If none knows it, the session ends. */
+  readonly then: readonly Detector[];
+  /** What each target has to hear and answer for it. */
+  readonly target: readonly Exchange[];
+}
 
 /** Judges the first bytes of one session, and remembers what it has looked at. */
 export interface StreamJudge {
@@ -78,7 +99,7 @@ export interface StreamJudge {
  * - `more`: it begins nothing, but a {@linkcode Watch} has to see it
  * - `nothing`: neither
  */
-export type Opening = "connection" | "more" | "nothing";
+export type Opens = "connection" | "more" | "nothing";
 
 /** Holds what a client sends later against what its first datagrams told. */
 export interface Watch {
@@ -110,6 +131,8 @@ export interface Detector {
   readonly name: string;
   /** What it can learn for a route to ask for; nothing unless given. */
   readonly facts?: readonly FactName[];
+  /** Set if those lie behind a {@linkcode Step}: only a route that names the protocol has them learnt. */
+  readonly behind?: true;
   /**
    * Judges the first bytes of a TCP session.
    *
@@ -135,7 +158,7 @@ export interface Detector {
    *
    * @param datagram A datagram of a client's
    */
-  readonly opens?: (datagram: Uint8Array) => Opening;
+  readonly opens?: (datagram: Uint8Array) => Opens;
   /**
    * Hands out what later datagrams of a flow are held against, once; `undefined` if there is nothing.
    *

@@ -13,16 +13,18 @@ import {
   type ProtocolInfo,
 } from "../facts/mod.ts";
 import { NO_WANTS, type Wants } from "../facts/wants.ts";
-import type { Detector, Opening, StreamJudge, Verdict, Watch } from "./detector.ts";
+import type { Detector, Opens, Step, StreamJudge, Verdict, Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
+import type { Exchange } from "../opening/mod.ts";
 import { http } from "./http.ts";
+import { postgres } from "./postgres.ts";
 import { quic } from "./quic.ts";
 import { socks4, socks5 } from "./socks.ts";
 import { ssh } from "./ssh.ts";
 import { tls } from "./tls.ts";
 import { wireguard } from "./wireguard.ts";
 
-export type { Opening, Watch } from "./detector.ts";
+export type { Opens, Watch } from "./detector.ts";
 
 /**
  * Every protocol that shunt recognises: a new one is one line here.
@@ -30,18 +32,26 @@ export type { Opening, Watch } from "./detector.ts";
  * The first that matches wins, so the order decides where two take the same bytes. Only SSH and HTTP do:
  * `SSH-2.0-x / HTTP/1.1` begins a session of each. SSH comes first, as no browser's method is `SSH-2.0-x`;
  * where a route asks for the host it waits for HTTP ({@linkcode Detection}). All others differ in their
- * first byte: TLS 20 to 22, HTTP a visible one or a line end, SOCKS 5 and 4; QUIC's first bit, WireGuard 1 to 4.
- * TLS and HTTP come early because most sessions are theirs.
+ * first byte: TLS 20 to 22, HTTP a visible one or a line end, PostgreSQL 0, SOCKS 5 and 4; QUIC's first bit,
+ * WireGuard 1 to 4. TLS and HTTP come early because most sessions are theirs.
  */
-export const DETECTORS: readonly Detector[] = [tls, ssh, http, socks5, socks4, quic, wireguard];
+export const DETECTORS: readonly Detector[] = [
+  tls,
+  ssh,
+  http,
+  postgres,
+  socks5,
+  socks4,
+  quic,
+  wireguard,
+];
 
 /** The protocols of {@linkcode DETECTORS}, in their order. */
-export const PROTOCOLS: readonly ProtocolInfo[] = DETECTORS.map((
-  { name, tcp, udp, facts = [] },
-) => ({
+export const PROTOCOLS: readonly ProtocolInfo[] = DETECTORS.map(({ name, tcp, udp, ...rest }) => ({
   name,
   transports: [...(tcp ? ["tcp" as const] : []), ...(udp ? ["udp" as const] : [])],
-  facts,
+  facts: rest.facts ?? [],
+  behind: rest.behind ?? false,
 }));
 
 /** What detection found out. */
@@ -56,6 +66,10 @@ export interface Detected {
    * {@linkcode end} cut them short: what follows is read by the target alone.
    */
   readonly maybe?: readonly string[];
+  /** Set if detection goes on: what has to be done before it judges the bytes that follow. */
+  readonly step?: Step;
+  /** What each target has to hear and answer first; unset if no step was taken. */
+  readonly opening?: readonly Exchange[];
 }
 
 const NO_FACTS: readonly FactName[] = [];
@@ -74,6 +88,15 @@ export function inDoubt({ protocol, end }: Detected): readonly FactName[] {
   return end === "bad_name" ? facts.filter((fact) => CONDITIONS[fact].kind.isName) : facts;
 }
 
+/**
+ * Reports whether a protocol has its facts only if a route names it and asks for one of them.
+ *
+ * @param protocol Its name
+ */
+export function liesBehind(protocol: string): boolean {
+  return PROTOCOLS.some(({ name, behind }) => behind && name === protocol);
+}
+
 const STREAM = DETECTORS.filter((detector) => detector.tcp !== undefined);
 const DATAGRAM = DETECTORS.filter((detector) => detector.udp !== undefined);
 
@@ -83,7 +106,7 @@ const DATAGRAM = DETECTORS.filter((detector) => detector.udp !== undefined);
  * @param datagram A datagram of a client's
  * @returns What the first detector says that knows something of it
  */
-export function opens(datagram: Uint8Array): Opening {
+export function opens(datagram: Uint8Array): Opens {
   for (const detector of DATAGRAM) {
     const opening = detector.opens?.(datagram) ?? "nothing";
     if (opening !== "nothing") return opening;
@@ -104,11 +127,13 @@ export const SILENT: Detected = { protocol: "silent", facts: NOTHING };
  */
 export class Detection {
   /** Per detector, the total bytes below which asking again is useless; `Infinity` = it said no. */
-  readonly #wait: number[];
-  readonly #detectors: readonly Detector[];
+  #wait: number[];
+  #detectors: readonly Detector[];
   /** What a detector remembers of this session, in the place of the detector. */
-  readonly #judges: (StreamJudge | undefined)[] = [];
+  #judges: (StreamJudge | undefined)[] = [];
   readonly #wants: Wants;
+  /** What the steps that were taken have found out. */
+  #outer: Detected | undefined;
   #certain: Detected | undefined;
   /** What matched while it could still be a protocol whose facts are wanted. */
   #held: Detected | undefined;
@@ -125,7 +150,8 @@ export class Detection {
   }
 
   /**
-   * Judges a session's first bytes.
+   * Judges a session's first bytes. If what they are has a {@linkcode Detected.step}, the next call judges
+   * the bytes that follow those of the step.
    *
    * @param bytes All that came so far, at least one
    * @returns What they are, or `undefined` while more is needed
@@ -173,14 +199,40 @@ export class Detection {
     if (this.#certain === undefined) {
       const first = this.#held ?? UNKNOWN;
       // The target gets no more than was looked at.
-      if (end === "client_end") return { ...first, end };
+      if (end === "client_end") return this.#within({ ...first, end });
       const maybe = this.#detectors.filter((_, i) => this.#wait[i] !== Infinity)
         .map(({ name }) => name);
-      return { ...first, end, maybe };
+      return this.#within({ ...first, end, maybe });
     }
     const { protocol, facts } = this.#certain;
     const kept = Object.entries(facts).filter(([name]) => !ASKED.has(name));
-    return { protocol, facts: Object.fromEntries(kept), end };
+    return this.#within({ protocol, facts: Object.fromEntries(kept), end });
+  }
+
+  /** Goes on with those who may know what lies behind a step. */
+  #take(step: Step, found: Detected): Detected {
+    this.#outer = {
+      ...this.#within(found),
+      opening: [...this.#outer?.opening ?? [], ...step.target],
+    };
+    this.#detectors = step.then;
+    this.#wait = step.then.map(() => 0);
+    this.#judges = [];
+    this.#certain = this.#held = undefined;
+    return { ...this.#outer, step };
+  }
+
+  /** Puts what was found behind a step together with what was found before it. */
+  #within(found: Detected): Detected {
+    const outer = this.#outer;
+    if (outer === undefined || found.protocol === UNKNOWN.protocol) return found;
+    return { ...found, ...outer, facts: { ...outer.facts, ...found.facts } };
+  }
+
+  /** Reports whether a route names a detector's protocol and asks for what lies behind a step. */
+  #isWorth({ then }: Step, { name }: Detector): boolean {
+    const wanted = this.#wants.named(name);
+    return then.some(({ facts }) => facts?.some((fact) => wanted.has(fact)));
   }
 
   #ask(
@@ -199,7 +251,7 @@ export class Detection {
       }
       switch (verdict.kind) {
         case "match": {
-          const { facts, end } = verdict;
+          const { facts, end, step } = verdict;
           const detected = { protocol: detector.name, facts, ...(end !== undefined && { end }) };
           if (detector.facts === undefined && this.#held === undefined && this.#isWanted(i)) {
             // `SSH-2.0-x / HTTP/1.1` begins a request, too: Go takes any token as its method.
@@ -208,7 +260,10 @@ export class Detection {
             break;
           }
           this.#matched = detector;
-          return detected;
+          if (step !== undefined && this.#isWorth(step, detector)) {
+            return this.#take(step, detected);
+          }
+          return this.#within(detected);
         }
         case "no_match":
           this.#wait[i] = Infinity;
@@ -223,7 +278,7 @@ export class Detection {
           }
           this.#certain = { protocol: detector.name, facts: verdict.certain };
           if (!(verdict.lacks?.some((fact) => this.#wants.of(detector.name).has(fact)) ?? true)) {
-            return this.#certain;
+            return this.#within(this.#certain);
           }
       }
     }

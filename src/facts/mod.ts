@@ -140,6 +140,8 @@ export interface ProtocolInfo {
   readonly transports: readonly ("tcp" | "udp")[];
   /** The facts that it can tell. */
   readonly facts: readonly FactName[];
+  /** Whether it tells them only if a route names it and asks for one of them. */
+  readonly behind?: boolean;
 }
 
 /** What `match: { protocol }` may be beside the protocols that shunt detects. */

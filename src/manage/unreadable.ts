@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Detected, inDoubt } from "../detect/mod.ts";
+import { type Detected, inDoubt, liesBehind } from "../detect/mod.ts";
 import type { Seen } from "../resolve/router.ts";
 import type { ListenerState } from "./listener_state.ts";
 
@@ -34,6 +34,8 @@ export function closesUnreadable(
   if (doubtful.length > 0) return policy === "close" || router.hinges(seen, doubtful);
   // Half a hello of two bytes is as good a way past a route as one of two hundred.
   return detected.maybe?.some((protocol) =>
+    // Nothing is in doubt that shunt would not have asked for.
+    (!liesBehind(protocol) || router.wants.named(protocol).size > 0) &&
     router.hinges({ ...seen, protocol }, inDoubt({ ...detected, protocol }))
   ) ?? false;
 }

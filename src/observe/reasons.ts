@@ -20,6 +20,13 @@ export const CLOSE_TEXTS = {
   proxy_header: "A PROXY header is missing although required, or is broken",
   proxy_untrusted: "`proxy_protocol.trusted` does not list the sender, and the listener requires " +
     "a PROXY header or no route takes the one that was sent",
+  opening_refused:
+    "No target agreed to what shunt must ask before the client's first bytes, such as " +
+    "PostgreSQL's SSLRequest",
+  opening_timeout: "In the dialogue before the client's first bytes, the client was silent for " +
+    "`detect.timeout`, or the target for `connect_timeout`",
+  opening_violation: "In the dialogue before the client's first bytes, the client or the target " +
+    "spoke too early or broke the rules",
   no_route: "No route matched",
   no_target: "The upstream has no usable target",
   dns_failed: "A target's name could not be resolved",

@@ -24,6 +24,7 @@ const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: 
   tls: { keys: "sni alpn ja4 tls_version hello_bytes" },
   http: { keys: "host version", version: /^(?:[0-9]\.[0-9]{1,6}|2|)$/ },
   ssh: { keys: "version", version: /^(?:2\.0|1\.[0-9]{1,2})$/ },
+  postgres: { keys: "" },
   socks5: { keys: "" },
   socks4: { keys: "" },
   quic: { keys: "sni alpn ja4 tls_version hello_bytes version", version: /^[12]$/ },

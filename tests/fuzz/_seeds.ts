@@ -8,9 +8,11 @@
 import { buildClientHello, bytesOf, concat, prefixed, recordize } from "../unit/_hello.ts";
 import { headerChecksum } from "../../src/wire/proxy_tlvs.ts";
 import connect from "../testdata/http1_curl_connect.hex" with { type: "text" };
+
 import get from "../testdata/http1_curl_get.hex" with { type: "text" };
 import absolute from "../testdata/http1_curl_proxy_absolute.hex" with { type: "text" };
 import http2 from "../testdata/http2_curl_prior_knowledge.hex" with { type: "text" };
+import postgres from "../testdata/postgres_psql_startup.hex" with { type: "text" };
 import quicDeno from "../testdata/quic_v1_initial_deno.hex" with { type: "text" };
 import quic1 from "../testdata/quic_v1_initial_rfc9001_a2.hex" with { type: "text" };
 import quic2 from "../testdata/quic_v2_initial_rfc9369_a2.hex" with { type: "text" };
@@ -84,6 +86,17 @@ export const SSH: Kin = kin(
   ["SSH-", "2.0-", "1.99-", "-"],
 );
 
+/** PostgreSQL's first packets: a startup message, and requests for TLS, GSSAPI and to cancel. */
+export const POSTGRES: Kin = kin(
+  [
+    hex(postgres),
+    ...["0804d2162f", "0804d21630", "1004d2162e0000000100000002"].map((rest) =>
+      hex(`000000${rest}`)
+    ),
+  ],
+  [hex("00030000"), hex("04d2162f"), hex("04d21630"), "user\0", "\0\0"],
+);
+
 /** SOCKS 5 sessions. */
 export const SOCKS5: Kin = kin([hex(socks5), Uint8Array.of(5, 3, 0, 1, 0x80)], [hex("0501")]);
 
@@ -146,6 +159,6 @@ export const PROXY: Kin = kin([
 
 /** What any client may open a session with. */
 export const ANY_STREAM: Kin = {
-  seeds: [TLS, HTTP1, HTTP2, SSH, SOCKS5, SOCKS4, PROXY].flatMap(({ seeds }) => seeds),
-  tokens: [TLS, HTTP1, SSH, SOCKS5, SOCKS4].flatMap(({ tokens }) => tokens),
+  seeds: [TLS, HTTP1, HTTP2, SSH, POSTGRES, SOCKS5, SOCKS4, PROXY].flatMap(({ seeds }) => seeds),
+  tokens: [TLS, HTTP1, SSH, POSTGRES, SOCKS5, SOCKS4].flatMap(({ tokens }) => tokens),
 };

@@ -11,7 +11,8 @@ import { ADMIN_REQUESTS } from "./_admin.ts";
 import { FLOW_REGISTRY, flowDetector, sealedFlights, shortHeaders } from "./_flows.ts";
 import { FILE_EVENTS } from "./_kernel.ts";
 import { HELLO_RESPONDER } from "./_replies.ts";
-import { ANY_STREAM, HTTP1, HTTP2, SOCKS4, SOCKS5, SSH, TLS } from "./_seeds.ts";
+import { ANY_STREAM, HTTP1, HTTP2, POSTGRES, SOCKS4, SOCKS5, SSH, TLS } from "./_seeds.ts";
+import { OPENING_ANSWERS, OPENINGS } from "./_openings.ts";
 import { DRIP, http2Blocks, STREAM_REGISTRY, streamDetector } from "./_streams.ts";
 import type { Target } from "./_target.ts";
 import { ADDRESS, AUTHORITY, CONFIG } from "./_texts.ts";
@@ -26,6 +27,7 @@ const FOOD: Readonly<Record<string, { readonly kin: Kin; readonly share: number 
     share: 140,
   },
   ssh: { kin: SSH, share: 40 },
+  postgres: { kin: POSTGRES, share: 40 },
   socks5: { kin: SOCKS5, share: 40 },
   socks4: { kin: SOCKS4, share: 40 },
 };
@@ -41,6 +43,8 @@ export const TARGETS: readonly Target[] = [
   STREAM_REGISTRY,
   DRIP,
   FLOW_REGISTRY,
+  OPENINGS,
+  OPENING_ANSWERS,
   ...DETECTORS.filter(({ tcp }) => tcp !== undefined).map((detector) =>
     streamDetector(detector, FOOD[detector.name] ?? { kin: ANY_STREAM, share: 40 })
   ),

@@ -6,6 +6,7 @@
 
 import type { Detection, Watch } from "../../detect/mod.ts";
 import type { DatagramAddress, Endpoint, Pin, TargetSocket } from "../../io/mod.ts";
+import { NO_HEADER } from "../../opening/proxy.ts";
 import type { LifeKind } from "../../resolve/upstream.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { Life } from "../life.ts";
@@ -13,9 +14,6 @@ import type { Holder } from "../limits/budget.ts";
 import type { ListenerState } from "../listener_state.ts";
 import type { Flow } from "./flow.ts";
 import type { ConnectionIds, LaneData, QuicLanes } from "./quic_lanes.ts";
-
-/** No preface. */
-export const NOTHING: Uint8Array = new Uint8Array();
 
 const NO_WATCHES: readonly Watch[] = [];
 
@@ -29,7 +27,7 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
   /** Datagrams that may have opened a connection since the target answered. */
   openings = 0;
   /** What the first datagram that can be sent is to carry before it: a PROXY header. */
-  preface: Uint8Array = NOTHING;
+  header: Uint8Array = NO_HEADER;
   server: TargetSocket | undefined;
   /** Settles once what was held is sent; unset if nothing is being sent. */
   flushing: Promise<void> | undefined;

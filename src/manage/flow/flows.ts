@@ -6,7 +6,7 @@
  */
 
 import { monotonicUlid } from "@std/ulid";
-import { type Detected, Detection, type Opening, opens } from "../../detect/mod.ts";
+import { type Detected, Detection, type Opens, opens } from "../../detect/mod.ts";
 import type { DatagramAddress, DatagramSocket } from "../../io/mod.ts";
 import type { CloseReason, DropReason } from "../../observe/metrics/counters.ts";
 import { unmapHost } from "../../wire/address.ts";
@@ -191,7 +191,7 @@ export class Flows {
   }
 
   /** Whether strangers open so many connections that one more has to wait. */
-  #isTooMany(opening: Opening, slot: number, { hostname, port }: DatagramAddress): boolean {
+  #isTooMany(opening: Opens, slot: number, { hostname, port }: DatagramAddress): boolean {
     if (this.#listener.router.needs("udp", unmapHost(hostname)) === "nothing") return false;
     let costs = opening === "connection";
     for (let lane = 0; lane < LANES; lane++) {
@@ -217,7 +217,7 @@ export class Flows {
     slot: number,
     bytes: Uint8Array,
     from: DatagramAddress,
-    opening: Opening,
+    opening: Opens,
   ): Promise<void> | undefined {
     const { now } = this.#parts.clock;
     if (opening !== "nothing" && this.#contradicts(slot, bytes, from)) return;

@@ -12,7 +12,7 @@ import type { Endpoint } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
 import type { Route } from "../../resolve/router.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
-import { unmapHost } from "../../wire/address.ts";
+import { isWildcard, unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";
 import { type DialParts, dialUpstream } from "./dial.ts";
 import type { Flow } from "./flow.ts";
@@ -20,7 +20,7 @@ import type { FlowData } from "./data.ts";
 import { isGone } from "./moves.ts";
 import type { FlowTable } from "./table.ts";
 import type { FlowTraffic } from "./traffic.ts";
-import { flowPreface } from "../session/preface.ts";
+import { proxyHeader } from "../../opening/proxy.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
 import { seenOf } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
@@ -126,7 +126,7 @@ export class FlowSteps {
     if (!this.#parts.table.opened(flow, idleMs)) return server.close();
     data.server = server;
     data.connected();
-    data.preface = flowPreface(flow, upstream, this.#parts.local);
+    data.header = headerOf(flow, upstream, this.#parts.local);
     data.flushing = this.#parts.traffic.flush(flow);
     if (data.flushing !== undefined) await data.flushing;
     data.flushing = undefined;
@@ -163,4 +163,16 @@ export class FlowSteps {
     }
     return this.#parts.listener().router.match(seen);
   }
+}
+
+/** Makes the PROXY header that goes before a flow's first datagram, if its upstream asks for one. */
+function headerOf(flow: Flow<FlowData>, upstream: Upstream, local: Endpoint): Uint8Array {
+  // The address written to, if a wildcard socket knows it. What it is bound to is nobody's address.
+  const written = flow.data.client?.local;
+  const host = written === undefined || written === "" ? local.host : written;
+  return proxyHeader(upstream.config.send_proxy_protocol, {
+    source: { host: unmapHost(flow.host), port: flow.port },
+    destination: isWildcard(host) ? undefined : { host, port: local.port },
+    transport: "udp",
+  });
 }

@@ -7,10 +7,11 @@
 
 import type { DatagramSocket, Io, IoFailure } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
+import { NO_HEADER } from "../../opening/proxy.ts";
 import { concatenate } from "../../wire/bytes.ts";
 import { LONG_HEADER } from "../../wire/quic_packet.ts";
 import type { Flow } from "./flow.ts";
-import { type FlowData, NOTHING } from "./data.ts";
+import type { FlowData } from "./data.ts";
 import type { FlowTable } from "./table.ts";
 
 /** What carrying datagrams needs. */
@@ -61,14 +62,14 @@ export class FlowTraffic {
    */
   send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     const { data } = flow;
-    const { preface } = data;
+    const { header } = data;
     // It goes with the first datagram that can be sent.
-    data.preface = NOTHING;
+    data.header = NO_HEADER;
     try {
-      const sent = data.server?.send(preface === NOTHING ? bytes : concatenate(preface, bytes));
-      return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset", preface);
+      const sent = data.server?.send(header === NO_HEADER ? bytes : concatenate(header, bytes));
+      return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset", header);
     } catch (error) {
-      data.preface = preface;
+      data.header = header;
       this.failed(flow, "target_reset", error);
     }
   }
@@ -135,12 +136,12 @@ export class FlowTraffic {
     flow: Flow<FlowData>,
     sent: Promise<unknown>,
     reason: CloseReason,
-    preface = NOTHING,
+    header = NO_HEADER,
   ): Promise<void> {
     try {
       await sent;
     } catch (error) {
-      if (preface !== NOTHING) flow.data.preface = preface;
+      if (header !== NO_HEADER) flow.data.header = header;
       this.failed(flow, reason, error);
     }
   }

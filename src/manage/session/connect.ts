@@ -14,6 +14,7 @@ import type { Addresses, NameResolver } from "../../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../../resolve/upstream.ts";
 import type { BuiltinName } from "../../wire/address.ts";
 import { resolveFor, tryTargets } from "../dial.ts";
+import { openTarget } from "./opening.ts";
 import { clearDeadline, type Session } from "./session.ts";
 
 /**
@@ -71,7 +72,9 @@ function connectTarget(
   parts: ConnectParts,
 ): Stream | Promise<Stream> {
   const { address } = target;
-  if (address.kind === "builtin") return parts.builtin(session, address.name);
+  if (address.kind === "builtin") {
+    return openTarget(session, parts.builtin(session, address.name));
+  }
   const attempt = new Attempt();
   const explain = (error: unknown) => {
     if (error instanceof ResolveError) return error;
@@ -91,13 +94,14 @@ function connectTarget(
     const server = address.kind === "unix" || target.isLiteral
       ? parts.io.connect(address, attempt)
       : connectName(session, upstream, target, { ...parts, attempt });
-    if (!(server instanceof Promise)) return server;
+    if (!(server instanceof Promise)) return openTarget(session, server);
     session.cancel = () => attempt.giveUp();
     session.onDeadline = session.cancel;
-    session.deadline = performance.now() + upstream.config.connect_timeout;
+    const at = performance.now() + upstream.config.connect_timeout;
+    session.deadline = at;
     return server.then((stream) => {
       stopWaiting(session);
-      return stream;
+      return openTarget(session, stream, at);
     }, (error: unknown) => {
       stopWaiting(session);
       throw explain(error);

@@ -22,6 +22,9 @@ import { DEADLINE, type Session, untilDeadline } from "./session.ts";
  */
 const FIRST_BYTES = 4096;
 
+/** Room before the client's bytes, for what shunt says itself: a PROXY header has 107 at most. */
+const LEAD_BYTES = 128;
+
 /** In the place of a buffer that was given back. */
 const NOTHING = new Uint8Array();
 
@@ -31,15 +34,19 @@ export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
 /** Holds what a client sent before its target was known, in the buffer that the relay goes on with. */
 export class Head extends Holder {
   buffer: Uint8Array = takeSmallBuffer();
-  /** Number of bytes held, from the start of the buffer. */
+  /** Number of bytes of the client's that are held. */
   length = 0;
   /** Whether the client has ended its sending direction. */
   ended = false;
-  /** A read that was under way when the deadline came; it fills the buffer from `length` on. */
+  /** A read that was under way when the deadline came; it fills the buffer from {@linkcode end} on. */
   pending: Promise<number | null> | undefined;
   /** What the pending read has brought by now; unset while it waits. */
   #late: number | null | undefined;
   #failure: unknown;
+  /** Where the client's bytes begin in the buffer. They stay in place, as a read may be under way behind them. */
+  #start = LEAD_BYTES;
+  /** Bytes before them that are shunt's own. */
+  #lead = 0;
   readonly #client: Stream;
   readonly #limit: number;
   readonly #budget: Budget;
@@ -63,9 +70,14 @@ export class Head extends Holder {
     this.#budget = budget;
   }
 
-  /** The bytes held. */
+  /** The bytes held, and before them what shunt says itself. */
   get bytes(): Uint8Array {
-    return this.buffer.subarray(0, this.length);
+    return this.buffer.subarray(this.#start - this.#lead, this.end);
+  }
+
+  /** Where the bytes held end in the buffer. */
+  get end(): number {
+    return this.#start + this.length;
   }
 
   /**
@@ -115,19 +127,24 @@ export class Head extends Holder {
 
   /** Where the next bytes go: never empty, for reading nothing looks like the end. */
   #room(): Uint8Array {
-    if (this.length === (this.#isFirst ? FIRST_BYTES : this.buffer.length)) this.#grow();
-    const end = this.#isFirst ? Math.min(this.#limit, FIRST_BYTES) : this.#limit;
-    return this.buffer.subarray(this.length, end);
+    if (this.end === (this.#isFirst ? FIRST_BYTES : this.buffer.length)) this.#grow();
+    const last = this.#start + this.#limit;
+    return this.buffer.subarray(this.end, this.#isFirst ? Math.min(last, FIRST_BYTES) : last);
   }
 
   /** Twice as large, so that many clients that send a little more than others take little more. */
   #grow(): void {
     this.#isFirst = false;
-    if (this.length < this.buffer.length && this.#limit <= this.buffer.length) return;
-    const larger = takeGrownBuffer(Math.min(this.#limit, this.buffer.length * 2));
-    larger.set(this.bytes);
-    this.#giveBack();
-    this.buffer = larger;
+    const most = LEAD_BYTES + this.#limit;
+    if (this.#start > LEAD_BYTES) {
+      this.buffer.copyWithin(LEAD_BYTES, this.#start, this.end);
+      this.#start = LEAD_BYTES;
+    } else if (this.end === this.buffer.length || most > this.buffer.length) {
+      const larger = takeGrownBuffer(Math.min(most, this.buffer.length * 2 + LEAD_BYTES));
+      larger.set(this.buffer.subarray(0, this.end));
+      this.#giveBack();
+      this.buffer = larger;
+    }
   }
 
   #giveBack(): void {
@@ -137,15 +154,25 @@ export class Head extends Holder {
   }
 
   /**
-   * Drops bytes from the front: a PROXY header, which is not the target's.
+   * Drops bytes from the front: what the target is not to get. A read may be under way.
    *
    * @param count How many
    */
   skip(count: number): void {
-    this.buffer.copyWithin(0, count, this.length);
+    this.#start += count;
     this.length -= count;
     this.#budget.give(count);
     this.#budget.note(this, this.length);
+  }
+
+  /**
+   * Puts bytes of shunt's own before those held, which leave with them. A read may be under way.
+   *
+   * @param bytes What the target hears first: 128 bytes at most, and as many as were skipped
+   */
+  prepend(bytes: Uint8Array): void {
+    this.#lead += bytes.length;
+    this.buffer.set(bytes, this.#start - this.#lead);
   }
 
   /**
@@ -158,8 +185,9 @@ export class Head extends Holder {
     // A read that detection has taken up again after its deadline is in `length` already.
     if (this.pending === undefined) return { bytes: this.bytes, ended: this.ended };
     if (this.#failure !== undefined) throw this.#failure;
-    const length = this.length + (this.#late ?? 0);
-    return { bytes: this.buffer.subarray(0, length), ended: this.ended || this.#late === null };
+    const end = this.end + (this.#late ?? 0);
+    const bytes = this.buffer.subarray(this.#start - this.#lead, end);
+    return { bytes, ended: this.ended || this.#late === null };
   }
 
   /** Ends the holding: the buffer now belongs to the relay. */

@@ -16,10 +16,11 @@ import {
 import { messageOf, RelayError } from "../../errors.ts";
 import type { Io, Stream } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import { concatenate } from "../../wire/bytes.ts";
 import type { Clock } from "../clock.ts";
 import type { Head } from "./head.ts";
 import type { Session } from "./session.ts";
+
+const NOTHING = new Uint8Array();
 
 /** Full reads in a row after which a buffer of 8, 64, 256 KiB grows: bulk gains 1.3 times. */
 const GROW_AFTER = [1, 1, 4] as const;
@@ -30,9 +31,7 @@ const SHRINK_AFTER = 16;
 export interface RelayOptions {
   readonly io: Io;
   readonly clock: Clock;
-  /** Goes to the target before anything of the client's: a PROXY header, or nothing. */
-  readonly preface: Uint8Array;
-  /** What was read of the client before; belongs to the relay from now on. */
+  /** What goes to the target first: what was read of the client before. Belongs to the relay from now on. */
   readonly head?: Head | undefined;
   /** Ends the session. */
   readonly end: (session: Session, reason: CloseReason, error?: unknown) => void;
@@ -56,12 +55,12 @@ interface Direction {
  */
 export function startRelay(session: Session, server: Stream, options: RelayOptions): void {
   session.lastActive = options.clock.now;
-  const { head, preface, io } = options;
+  const { head, io } = options;
   const { client } = session;
   if (io.relay !== undefined && takeOver(session, server, options)) return;
   const up = { name: "up", from: client, to: server, writes: 0 } as const;
-  if (head === undefined && preface.length === 0) pump(session, up, options);
-  else deliverFirst(session, up, options);
+  if (head === undefined) pump(session, up, options);
+  else deliverFirst(session, up, head, options);
   pump(session, { name: "down", from: server, to: client, writes: 0 }, options);
 }
 
@@ -73,13 +72,13 @@ function relayError(code: "client_reset" | "target_reset", cause: unknown): Rela
 
 /** Lets the sockets' own relay take over, where it can. */
 function takeOver(session: Session, server: Stream, options: RelayOptions): boolean {
-  const { head, preface, io, clock, end } = options;
+  const { head, io, clock, end } = options;
   try {
     const first = head?.gather();
     const taken = io.relay?.(session.client, server, {
       progress: session,
       clock,
-      first: first === undefined ? preface : concatenate(preface, first.bytes),
+      first: first?.bytes ?? NOTHING,
       ended: first?.ended ?? false,
       onEnd: (outcome, error) =>
         end(session, outcome, outcome === "done" ? undefined : relayError(outcome, error)),
@@ -109,29 +108,26 @@ async function writeAll(
   }
 }
 
-/** Delivers what goes first, what detection read, and what a read that outlived its deadline brings. */
+/** Delivers what goes first, and what a read that outlived its deadline brings. */
 async function deliverFirst(
   session: Session,
   direction: Direction,
+  head: Head,
   options: RelayOptions,
 ): Promise<void> {
-  const { head, preface, clock } = options;
-  const pending = head?.pending;
+  const { clock } = options;
+  const { buffer, bytes, end, pending } = head;
   let side: "from" | "to" = "to";
-  let ended = head?.ended ?? false;
+  let { ended } = head;
   try {
-    await writeAll(session, direction, preface, clock);
-    if (head !== undefined) {
-      const { buffer, length } = head;
-      head.release();
-      await writeAll(session, direction, buffer.subarray(0, length), clock);
-      if (pending !== undefined) {
-        side = "from";
-        const read = await pending;
-        side = "to";
-        if (read === null) ended = true;
-        else await writeAll(session, direction, buffer.subarray(length, length + read), clock);
-      }
+    head.release();
+    await writeAll(session, direction, bytes, clock);
+    if (pending !== undefined) {
+      side = "from";
+      const read = await pending;
+      side = "to";
+      if (read === null) ended = true;
+      else await writeAll(session, direction, buffer.subarray(end, end + read), clock);
     }
     if (ended) await endDirection(session, direction, options);
   } catch (error) {
@@ -139,7 +135,7 @@ async function deliverFirst(
     breakDirection(session, direction, side, error, options);
   }
   // A write that failed may leave the late read under way, and the buffer in use.
-  head?.discard();
+  head.discard();
   if (!ended) pump(session, { ...direction, writes: 1 }, options);
 }
 

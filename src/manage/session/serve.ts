@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Detected, Detection, SILENT } from "../../detect/mod.ts";
+import { type Detected, Detection, SILENT, UNKNOWN } from "../../detect/mod.ts";
+import type { Step } from "../../detect/detector.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
@@ -18,7 +19,7 @@ import type { Clock } from "../clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
 import { limitError } from "../limits/limits.ts";
-import { sessionPreface } from "./preface.ts";
+import { openingOf, takeStep } from "./opening.ts";
 import { startRelay } from "./relay.ts";
 import type { ListenerState } from "../listener_state.ts";
 import { UNREADABLE } from "../unreadable.ts";
@@ -80,6 +81,12 @@ export async function serve(
         // The first bytes are mostly there with the connection: no promise then, here and below.
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
+        while (session.detected.step !== undefined) {
+          await answer(session, head, session.detected.step, deadline);
+          session.detected = detectNow(session, head, detection) ??
+            await detect(session, { head, detection, deadline });
+          if (session.detected.protocol === UNKNOWN.protocol) throw detectStop("opening_violation");
+        }
       }
       session.endDetection();
     }
@@ -93,11 +100,14 @@ export async function serve(
     session.server = server;
     session.idleMs = session.upstream?.config.idle_timeout ?? IDLE_MS;
     session.connected();
+    if (session.unsaid.length > 0) {
+      head ??= new Head(client, limits.max_bytes, parts.budget);
+      head.prepend(session.unsaid);
+    }
     const relayed = head;
     head = undefined;
     startRelay(session, server, {
       io: parts.io,
-      preface: sessionPreface(session),
       head: relayed,
       clock,
       end: parts.end,
@@ -120,6 +130,8 @@ const DETECT_MESSAGES = {
   detect_memory: "Sessions and flows together hold all of limits.detect_memory",
   detect_timeout: "The client's protocol was not known within detect.timeout",
   unreadable: UNREADABLE,
+  opening_timeout: "The client was silent in the dialogue that its protocol begins with",
+  opening_violation: "The client broke the rules of the dialogue that its protocol begins with",
 } as const;
 
 function detectStop(reason: keyof typeof DETECT_MESSAGES): Stop {
@@ -200,6 +212,17 @@ function charge(session: Session): void {
   session.chargedTo = session.source.host;
 }
 
+/** Takes a step of the client's, and says what it waits for. */
+async function answer(session: Session, head: Head, step: Step, deadline: number): Promise<void> {
+  let failure: "opening_violation" | "opening_timeout" | undefined;
+  try {
+    failure = await takeStep(session, head, step, deadline);
+  } catch (error) {
+    throw new Stop("client_reset", error);
+  }
+  if (failure !== undefined) throw detectStop(failure);
+}
+
 /** Detects by what is there already. */
 function detectNow(session: Session, head: Head, detection: Detection): Detected | undefined {
   // Behind a PROXY header there may be bytes.
@@ -229,7 +252,7 @@ async function detect(
 
 /** Reports what is detected after an arrival; `undefined` where it takes more. */
 function judge(
-  { listener: { config } }: Session,
+  { listener: { config }, detected }: Session,
   head: Head,
   { detection, arrival }: { readonly detection: Detection; readonly arrival: Arrival },
 ): Detected | undefined {
@@ -245,6 +268,8 @@ function judge(
     case "full":
       return detection.conclude("max_bytes");
     case "deadline":
+      // Something was said to the client, and it has not gone on.
+      if (detected !== undefined) throw detectStop("opening_timeout");
       if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
       return head.length === 0 ? SILENT : detection.conclude("deadline");
   }
@@ -258,6 +283,7 @@ function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> 
   const upstream = session.listener.upstreams.get(session.route!.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
+  session.opening = openingOf(session);
   return connectUpstream(session, upstream, parts);
 }
 

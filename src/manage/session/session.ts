@@ -6,9 +6,12 @@
  */
 
 import type { Endpoint, Stream } from "../../io/mod.ts";
+import { type Exchange, NO_OPENING } from "../../opening/mod.ts";
 import type { LifeKind } from "../../resolve/upstream.ts";
 import { Life } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
+
+const NOTHING = new Uint8Array();
 
 /** One TCP session. Its fields are written by the step that knows them. */
 export class Session extends Life {
@@ -17,6 +20,10 @@ export class Session extends Life {
   source: Endpoint;
   /** What a PROXY header says that the client wrote to; else the connection's own end counts. */
   destination: Endpoint | undefined;
+  /** What each target that is tried has to hear and answer before anything of the client's. */
+  opening: readonly Exchange[] = NO_OPENING;
+  /** What the target still has to hear of it; leaves with the client's first bytes. */
+  unsaid: Uint8Array = NOTHING;
   /** The connection to the target. */
   server: Stream | undefined;
   up = 0;

@@ -28,6 +28,10 @@ const KINDS: Readonly<Record<CloseReason, Kind>> = {
   unreadable: "refused",
   proxy_header: "refused",
   proxy_untrusted: "refused",
+  opening_refused: "failed",
+  // Mostly clients, of whom there may be many.
+  opening_timeout: "refused",
+  opening_violation: "refused",
   no_route: "refused",
   no_target: "failed",
   dns_failed: "failed",

@@ -87,6 +87,52 @@ testCases([
     ],
   },
   {
+    name:
+      "a server name after all protocols that always have one, though another could be asked for it",
+    yaml: withMatches("{ protocol: [tls, quic] }", "{ sni: a.example }"),
+    lines: [
+      "c.yaml:6:9: error: listeners.edge.routes[1]: Route can never match: listeners.edge.routes[0] (line 5) takes all of it; move it up, narrow the earlier one or remove it",
+    ],
+  },
+  {
+    name: "facts behind a dialogue that a route asks for by the protocol's name",
+    yaml: withMatches(
+      "{ protocol: postgres, sni: a.example, alpn: postgresql }",
+      "{ protocol: postgres }",
+    ),
+    lines: [],
+  },
+  {
+    name: "a server name of any protocol, which an earlier route has asked another protocol for",
+    yaml: withMatches(
+      "{ protocol: [tls, quic] }",
+      "{ protocol: postgres, sni: a.example }",
+      "{ sni: b.example }",
+    ),
+    lines: [],
+  },
+  {
+    name: "a server name asked for behind a dialogue after a route that takes it from any protocol",
+    yaml: withMatches("{ sni: a.example }", "{ protocol: postgres, sni: a.example }"),
+    lines: [
+      "c.yaml:6:9: error: listeners.edge.routes[1]: Route can never match: listeners.edge.routes[0] (line 5) takes all of it; move it up, narrow the earlier one or remove it",
+    ],
+  },
+  {
+    name: "a host of a protocol that has none behind its dialogue either",
+    yaml: withMatches("{ protocol: postgres, host: a.example }"),
+    lines: [
+      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: "postgres" has no "host", which is for "http"',
+    ],
+  },
+  {
+    name: "a fingerprint of QUIC behind a dialogue by TCP",
+    yaml: withMatches('{ protocol: postgres, ja4: "q*" }'),
+    lines: [
+      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: a "ja4" of "postgres" begins with "t"',
+    ],
+  },
+  {
     name: "a server name of a protocol without",
     yaml: withMatches("{ protocol: ssh, sni: a.example }"),
     lines: [
