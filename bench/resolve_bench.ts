@@ -7,10 +7,10 @@
 
 import { type Balance, type RouteConfig, UpstreamSchema } from "../src/config/schema.ts";
 import { Limits } from "../src/manage/limits/limits.ts";
-import { AddressSet } from "../src/resolve/cidr.ts";
+import { AddressSet } from "../src/facts/networks.ts";
 import { hashClient } from "../src/resolve/hash.ts";
 import { maglevTable } from "../src/resolve/maglev.ts";
-import { NameSet } from "../src/resolve/names.ts";
+import { NameSet } from "../src/facts/host_names.ts";
 import { Router } from "../src/resolve/router.ts";
 import { Upstream } from "../src/resolve/upstream.ts";
 

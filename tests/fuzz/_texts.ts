@@ -9,7 +9,7 @@ import example from "../../config.example.yaml" with { type: "text" };
 import { formatProblem, loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
-import { AddressSet } from "../../src/resolve/cidr.ts";
+import { AddressSet } from "../../src/facts/networks.ts";
 import { Router } from "../../src/resolve/router.ts";
 import { Upstream } from "../../src/resolve/upstream.ts";
 import {

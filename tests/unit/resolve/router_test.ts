@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { MatchConfig, RouteConfig } from "../../../src/config/schema.ts";
+import { FACTS } from "../../../src/facts/mod.ts";
 import { Router, type Seen } from "../../../src/resolve/router.ts";
+import { isFault } from "../../../src/wording.ts";
 
 const PROTOCOLS = [
   { name: "tls", transports: ["tcp"] },
@@ -210,7 +212,9 @@ function oracle(match: MatchConfig, facts: Seen): boolean {
 }
 
 Deno.test("resolve router: explains names in any letter case", () => {
-  const explained = router({ sni: ["*.Example.com"] }).explain(seen({ sni: "WWW.example.COM." }));
+  const read = FACTS.sni.kind.read("WWW.example.COM.");
+  assert(!isFault(read) && read.value !== undefined);
+  const explained = router({ sni: ["*.Example.com"] }).explain(seen({ sni: read.value }));
   assertEquals(explained[0]?.matched, true);
 });
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { isIP } from "node:net";
-import { readIp } from "../../../src/resolve/ip.ts";
+import { readIp } from "../../../src/wire/ip.ts";
 
 function read(text: string): { family: number; words: number[] } {
   const words = new Uint16Array(8).fill(0xaaaa);

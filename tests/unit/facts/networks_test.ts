@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
-import { AddressSet } from "../../../src/resolve/cidr.ts";
+import { AddressSet } from "../../../src/facts/networks.ts";
 
 const CASES: readonly [string[], string, boolean][] = [
   [["10.0.0.0/8"], "10.255.0.1", true],
