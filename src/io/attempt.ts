@@ -25,3 +25,30 @@ export class Attempt {
 export function givenUp(): Error {
   return new DOMException("The attempt was given up", "AbortError");
 }
+
+/**
+ * Waits for something that cannot be cancelled, until the attempt is given up.
+ *
+ * @param work What to wait for; if it is late, its result is dropped
+ * @param attempt The attempt; its `onGiveUp` is taken until then
+ * @param error Makes the error of giving up
+ * @returns What `work` gives
+ * @throws {unknown} what `work` rejects with, or the error of giving up
+ */
+export function unlessGivenUp<T>(
+  work: Promise<T>,
+  attempt: Attempt,
+  error: () => Error = givenUp,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(error());
+    attempt.onGiveUp = giveUp;
+    if (attempt.givenUp) attempt.giveUp();
+    // What comes late must not take away what the next step has set.
+    const settle = () => {
+      if (attempt.onGiveUp === giveUp) attempt.onGiveUp = undefined;
+    };
+    work.then(settle, settle);
+    work.then(resolve, reject);
+  });
+}

@@ -6,97 +6,51 @@
 
 import type { HelloInfo } from "../builtin/hello.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
-import { formatAddress, unmapHost } from "../wire/address.ts";
-import type { Flow } from "./flow/flow.ts";
-import type { FlowData } from "./flow/data.ts";
-import type { Session } from "./session/session.ts";
+import { formatAddress } from "../wire/address.ts";
+import type { Life } from "./life.ts";
 
 /**
- * Describes a session.
+ * Describes a session or flow.
  *
- * @param session The session
+ * @param life The session, or the flow's data
  * @returns What is known of it so far
  */
-export function sessionRecord(session: Session): LiveRecord {
+export function recordOf(life: Life): LiveRecord {
+  const { source } = life;
   return {
-    id: session.id,
-    transport: "tcp",
-    listener: session.listener.name,
-    source: formatAddress(session.source.host, session.source.port),
-    detected: session.detected,
-    route: session.route?.name,
-    upstream: session.upstream?.name,
-    target: session.target?.name,
-    up: session.up,
-    down: session.down,
-    detectMs: session.detectMs,
-    resolveMs: session.resolveMs,
-    connectMs: session.connectMs,
-    durationMs: performance.now() - session.started,
+    id: life.id,
+    transport: life.kind === "session" ? "tcp" : "udp",
+    listener: life.listener.name,
+    source: formatAddress(source.host, source.port),
+    detected: life.detected,
+    route: life.route?.name,
+    upstream: life.upstream?.name,
+    target: life.target?.name,
+    up: life.up,
+    down: life.down,
+    detectMs: life.detectMs,
+    resolveMs: life.resolveMs,
+    connectMs: life.connectMs,
+    durationMs: performance.now() - life.started,
   };
 }
 
 /**
- * Describes a flow.
+ * Describes a session or flow to `builtin:hello`.
  *
- * @param flow The flow
- * @returns What is known of it so far
- */
-export function flowRecord(flow: Flow<FlowData>): LiveRecord {
-  const { data } = flow;
-  return {
-    id: flow.id,
-    transport: "udp",
-    listener: data.listener.name,
-    source: formatAddress(unmapHost(flow.host), flow.port),
-    detected: data.detected,
-    route: data.route?.name,
-    upstream: data.upstream?.name,
-    target: data.target?.name,
-    up: flow.upBytes,
-    down: flow.downBytes,
-    detectMs: data.detectMs,
-    resolveMs: data.resolveMs,
-    connectMs: data.connectMs,
-    durationMs: performance.now() - data.started,
-  };
-}
-
-/**
- * Describes a session to `builtin:hello`.
- *
- * @param session The session
+ * @param life The session, or the flow's data
  * @returns What hello tells its client
  */
-export function sessionInfo(session: Session): HelloInfo {
+export function helloInfo(life: Life): HelloInfo {
+  const { id, transport, source, listener, detected, route, upstream } = recordOf(life);
   return {
-    id: session.id,
-    transport: "tcp",
-    protocol: session.detected?.protocol ?? "undetected",
-    ...session.detected?.facts,
-    source: formatAddress(session.source.host, session.source.port),
-    listener: session.listener.name,
-    route: session.route?.name ?? "",
-    upstream: session.upstream?.name ?? "",
-  };
-}
-
-/**
- * Describes a flow to `builtin:hello`.
- *
- * @param flow The flow
- * @returns What hello tells its client
- */
-export function flowInfo(flow: Flow<FlowData>): HelloInfo {
-  const { data } = flow;
-  return {
-    id: flow.id,
-    transport: "udp",
-    protocol: data.detected?.protocol ?? "undetected",
-    ...data.detected?.facts,
-    source: formatAddress(unmapHost(flow.host), flow.port),
-    listener: data.listener.name,
-    route: data.route?.name ?? "",
-    upstream: data.upstream?.name ?? "",
+    id,
+    transport,
+    protocol: detected?.protocol ?? "undetected",
+    ...detected?.facts,
+    source,
+    listener,
+    route: route ?? "",
+    upstream: upstream ?? "",
   };
 }

@@ -8,7 +8,7 @@
 
 import { type Detected, inDoubt, liesBehind } from "../detect/mod.ts";
 import type { Seen } from "../resolve/router.ts";
-import type { ListenerState } from "./session/session.ts";
+import type { ListenerState } from "./listener_state.ts";
 
 /** The error's message, for the log. */
 export const UNREADABLE =

@@ -8,7 +8,7 @@
 import type { DatagramSocket, StreamListener } from "../io/mod.ts";
 import { bindKey, type Known } from "../listen/bind.ts";
 import type { Flows } from "../manage/flow/flows.ts";
-import type { ListenerState } from "../manage/session/session.ts";
+import type { ListenerState } from "../manage/listener_state.ts";
 
 /** A listening TCP socket. */
 export interface TcpBinding {

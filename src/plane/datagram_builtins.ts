@@ -5,7 +5,7 @@
  */
 
 import { answerDatagram, ANSWERS_PER_FLOW, ANSWERS_PER_THREAD } from "../builtin/mod.ts";
-import { flowInfo } from "../manage/describe.ts";
+import { helloInfo } from "../manage/describe.ts";
 import type { DialParts } from "../manage/flow/dial.ts";
 import { Rate } from "../manage/limits/rate.ts";
 
@@ -17,16 +17,16 @@ import { Rate } from "../manage/limits/rate.ts";
  */
 export function datagramBuiltins(clock: { readonly now: number }): DialParts["builtin"] {
   const all = new Rate(ANSWERS_PER_THREAD, clock);
-  return (flow, name, options) => {
+  return (data, name, options) => {
     const rate = new Rate(ANSWERS_PER_FLOW, clock);
     return {
       send(bytes) {
-        const answer = answerDatagram(name, bytes, flowInfo(flow));
+        const answer = answerDatagram(name, bytes, helloInfo(data));
         if (answer === "reset") {
           options.onError(new Error("The built-in target reset the flow"));
         } else if (answer !== undefined) {
           if (rate.take() && all.take()) return options.onReply(answer);
-          flow.data.listener.counters.drops.builtin_rate++;
+          data.listener.counters.drops.builtin_rate++;
         }
         return undefined;
       },

@@ -27,12 +27,13 @@ import type { Budget } from "../manage/limits/budget.ts";
 import { Clock } from "../manage/clock.ts";
 import { Crowd } from "../manage/flow/crowd.ts";
 import { HeapGuard } from "../manage/limits/memory_guard.ts";
-import { flowRecord, sessionInfo, sessionRecord } from "../manage/describe.ts";
+import { helloInfo, recordOf } from "../manage/describe.ts";
 import { type FlowParts, Flows, OPENINGS_PER_SECOND } from "../manage/flow/flows.ts";
 import { OwnEndpoints } from "../manage/flow/own_endpoints.ts";
 import { Rate } from "../manage/limits/rate.ts";
 import { serve, type ServeParts } from "../manage/session/serve.ts";
-import type { ListenerState } from "../manage/session/session.ts";
+import type { LifeEnd } from "../manage/life.ts";
+import type { ListenerState } from "../manage/listener_state.ts";
 import { Sessions } from "../manage/session/sessions.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
@@ -132,22 +133,21 @@ export class Plane {
       limits: lingerLimits(shared.memory),
       sockets: shared.sockets().count,
     });
-    this.#sessions = new Sessions((session, reason, error) => {
-      if (options.records()) this.#tell({ ...sessionRecord(session), reason, error });
-    }, lingering);
+    const onEnd: LifeEnd = (life, reason, error) => {
+      if (options.records()) this.#tell({ ...recordOf(life), reason, error });
+    };
+    this.#sessions = new Sessions(onEnd, lingering);
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
     this.#serveParts = {
       ...common,
       sessions: this.#sessions,
       lingering: this.#sessions.lingering,
       end: (session, reason, error) => this.#sessions.end(session, reason, error),
-      builtin: (session, name) => connectBuiltin(name, sessionInfo(session)),
+      builtin: (session, name) => connectBuiltin(name, helloInfo(session)),
     };
     this.#flowParts = {
       ...common,
-      onEnd: (flow, reason, error) => {
-        if (options.records()) this.#tell({ ...flowRecord(flow), reason, error });
-      },
+      onEnd,
       builtin: datagramBuiltins(this.clock),
       crowd: this.#crowd,
       own: this.#own,
@@ -260,12 +260,12 @@ export class Plane {
   }
 
   *#liveSessions(): Generator<LiveRecord> {
-    for (const session of this.#sessions.live) yield sessionRecord(session);
+    for (const session of this.#sessions.live) yield recordOf(session);
   }
 
   *#liveFlows(): Generator<LiveRecord> {
     for (const flows of this.#bindings.flows()) {
-      for (const flow of flows.live) yield flowRecord(flow);
+      for (const flow of flows.live) yield recordOf(flow.data);
     }
   }
 

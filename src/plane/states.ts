@@ -10,7 +10,7 @@ import { listenerLimits } from "../config/per_source.ts";
 import type { Config, ListenerConfig } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { Limits } from "../manage/limits/limits.ts";
-import type { ListenerState } from "../manage/session/session.ts";
+import type { ListenerState } from "../manage/listener_state.ts";
 import { AddressSet } from "../resolve/cidr.ts";
 import { Router } from "../resolve/router.ts";
 import { Target, Upstream } from "../resolve/upstream.ts";

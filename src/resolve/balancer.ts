@@ -9,40 +9,44 @@ import type { Balance } from "../config/schema.ts";
 import type { SocketAddress } from "../wire/address.ts";
 import { hashClient, mix32 } from "./hash.ts";
 import { MAGLEV_SLOTS, maglevTable } from "./maglev.ts";
-import type { Target } from "./target.ts";
+import type { LifeKind, Target } from "./target.ts";
 
 /** Chooses a target for a client, or none where none is free. */
-export type Policy = (client: SocketAddress, tried: readonly Target[]) => Target | undefined;
+export type Policy = (
+  client: SocketAddress,
+  tried: readonly Target[],
+  kind: LifeKind,
+) => Target | undefined;
 
 /** What a policy is made from. */
 export interface PolicyInput {
   /** The targets to choose from, each with a weight above 0. */
   readonly targets: readonly Target[];
-  /** Reports whether a target may be chosen for a client that has tried some already. */
-  readonly free: (target: Target, tried: readonly Target[]) => boolean;
+  /** Reports whether a target may be chosen for a session or flow that has tried some already. */
+  readonly free: (target: Target, tried: readonly Target[], kind: LifeKind) => boolean;
   /** Gives numbers from 0 up to, but not, 1. */
   readonly random: () => number;
 }
 
 function first({ targets, free }: PolicyInput): Policy {
-  return (_client, tried) => {
+  return (_client, tried, kind) => {
     for (const target of targets) {
-      if (free(target, tried)) return target;
+      if (free(target, tried, kind)) return target;
     }
     return undefined;
   };
 }
 
 function random({ targets, free, random }: PolicyInput): Policy {
-  return (_client, tried) => {
+  return (_client, tried, kind) => {
     let total = 0;
     for (const target of targets) {
-      if (free(target, tried)) total += target.weightNow;
+      if (free(target, tried, kind)) total += target.weightNow;
     }
     let left = random() * total;
     let chosen: Target | undefined;
     for (const target of targets) {
-      if (!free(target, tried)) continue;
+      if (!free(target, tried, kind)) continue;
       chosen = target;
       left -= target.weightNow;
       if (left < 0) break;
@@ -54,11 +58,11 @@ function random({ targets, free, random }: PolicyInput): Policy {
 /** Smooth weighted round robin: weights 5, 1, 1 give `a a b a c a a`, not five of `a` in a row. */
 function roundRobin({ targets, free }: PolicyInput): Policy {
   const credit = targets.map(() => 0);
-  return (_client, tried) => {
+  return (_client, tried, kind) => {
     let best = -1;
     let total = 0;
     for (let i = 0; i < targets.length; i++) {
-      if (!free(targets[i]!, tried)) continue;
+      if (!free(targets[i]!, tried, kind)) continue;
       const weight = targets[i]!.weightNow;
       total += weight;
       credit[i]! += weight;
@@ -73,13 +77,13 @@ function roundRobin({ targets, free }: PolicyInput): Policy {
 /** Fewest sessions and flows for its weight, as it would be with one more; ties go round. */
 function leastSessions({ targets, free }: PolicyInput): Policy {
   let last = targets.length - 1;
-  return (_client, tried) => {
+  return (_client, tried, kind) => {
     let best = -1;
     let least = Infinity;
     for (let step = 1; step <= targets.length; step++) {
       const i = (last + step) % targets.length;
       const target = targets[i]!;
-      if (!free(target, tried)) continue;
+      if (!free(target, tried, kind)) continue;
       const load = (target.sessions.total + target.flows.total + 1) / target.weightNow;
       if (load < least) {
         best = i;
@@ -96,11 +100,16 @@ function leastSessions({ targets, free }: PolicyInput): Policy {
  * Weighted rendezvous hashing: the highest score wins, so a target that goes takes only its own
  * clients with it, and they spread over all that are left.
  */
-function highestScore(key: number, tried: readonly Target[], input: PolicyInput) {
+function highestScore(
+  key: number,
+  tried: readonly Target[],
+  kind: LifeKind,
+  input: PolicyInput,
+): Target | undefined {
   let best: Target | undefined;
   let highest = -1;
   for (const target of input.targets) {
-    if (!input.free(target, tried)) continue;
+    if (!input.free(target, tried, kind)) continue;
     const uniform = (mix32(key ^ target.hash) + 0.5) / 0x1_0000_0000;
     const score = target.weight / -Math.log(uniform);
     if (score > highest) {
@@ -112,22 +121,23 @@ function highestScore(key: number, tried: readonly Target[], input: PolicyInput)
 }
 
 function sourceIp(input: PolicyInput): Policy {
-  return (client, tried) => highestScore(hashClient(client.host), tried, input);
+  return (client, tried, kind) => highestScore(hashClient(client.host), tried, kind, input);
 }
 
 function sourceSocket(input: PolicyInput): Policy {
-  return (client, tried) => highestScore(hashClient(client.host, client.port), tried, input);
+  return (client, tried, kind) =>
+    highestScore(hashClient(client.host, client.port), tried, kind, input);
 }
 
 /** By the client's address; where its target is not free, the next is found by rendezvous. */
 function maglev(input: PolicyInput): Policy {
   const { targets, free } = input;
   const table = maglevTable(targets);
-  return (client, tried) => {
+  return (client, tried, kind) => {
     const key = hashClient(client.host);
     const target = targets[table[key % MAGLEV_SLOTS]!];
-    if (target !== undefined && free(target, tried)) return target;
-    return highestScore(key, tried, input);
+    if (target !== undefined && free(target, tried, kind)) return target;
+    return highestScore(key, tried, kind, input);
   };
 }
 

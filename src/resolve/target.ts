@@ -20,6 +20,9 @@ export interface TargetCells {
   readonly totals: TargetCounters;
 }
 
+/** The two kinds of lives. */
+export type LifeKind = "session" | "flow";
+
 /** One target of an upstream. */
 export class Target {
   /** The address as the configuration spells it. */
@@ -34,9 +37,9 @@ export class Target {
   readonly backup: boolean;
   /** The hash of its name: what hashing policies know it by, so that order in the file is nothing. */
   readonly hash: number;
-  /** Sessions that it has now, of all workers; kept by who opens and closes them. */
+  /** Sessions that it has now, of all workers. */
   readonly sessions: SharedCount;
-  /** Flows that it has now, of all workers; kept by who opens and closes them. */
+  /** Flows that it has now, of all workers. */
   readonly flows: SharedCount;
   /** Whether it is used, and how it fares. */
   readonly standing: Standing;
@@ -62,18 +65,34 @@ export class Target {
     this.hash = hashText(this.name);
   }
 
-  /** Reports that it could not be connected to, or broke before its first byte. */
-  failed(): void {
-    this.standing.failed();
-    this.totals.addFailure();
+  /**
+   * Reports which places sessions or flows take.
+   *
+   * @param kind Which of them
+   * @returns How many are taken, of all workers
+   */
+  placesOf(kind: LifeKind): SharedCount {
+    return kind === "session" ? this.sessions : this.flows;
   }
 
   /**
-   * Reports that a flow's first datagram was refused. A target that has had sessions is judged by those:
-   * that it serves no UDP says nothing against them, and any client could have it ejected.
+   * Gives back a place that was taken with `Upstream.take`.
+   *
+   * @param kind What has left
    */
-  flowFailed(): void {
-    if (this.totals.sessions === 0) this.standing.failed();
+  leave(kind: LifeKind): void {
+    this.placesOf(kind).add(-1);
+  }
+
+  /**
+   * Reports that it could not be connected to, broke before its first byte, or refused a flow's first
+   * datagram. A target that has had sessions is judged by those: that it serves no UDP says nothing against
+   * them, and any client could have it ejected.
+   *
+   * @param kind What it failed
+   */
+  failed(kind: LifeKind): void {
+    if (kind === "session" || this.totals.sessions === 0) this.standing.failed();
     this.totals.addFailure();
   }
 

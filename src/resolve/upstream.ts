@@ -1,6 +1,6 @@
 /**
  * An upstream as it runs: its targets and which of them takes the next session or flow. Knows no
- * name server and no socket; who connects asks for one target after the other.
+ * name server and no socket.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { UpstreamConfig } from "../config/schema.ts";
 import { ConnectTimes } from "../observe/metrics/target_counters.ts";
 import type { SocketAddress } from "../wire/address.ts";
 import { POLICIES, type Policy } from "./balancer.ts";
-import { Target, type TargetCells } from "./target.ts";
+import { type LifeKind, Target, type TargetCells } from "./target.ts";
 
 export { orderAddresses } from "./addresses.ts";
-export { Target, type TargetCells } from "./target.ts";
+export { type LifeKind, Target, type TargetCells } from "./target.ts";
 
 /** What an upstream may be given from outside. */
 export interface UpstreamOptions {
@@ -40,8 +40,6 @@ export class Upstream {
   readonly times: ConnectTimes;
   /** Sessions that a target may have; 0 for any number, which then need not be summed. */
   readonly #mostSessions: number;
-  /** Whether a flow's target is being chosen. */
-  #forFlow = false;
   readonly #primary: Policy | undefined;
   readonly #backup: Policy | undefined;
 
@@ -64,52 +62,45 @@ export class Upstream {
   #policy(backup: boolean, random: () => number): Policy | undefined {
     const targets = this.targets.filter((target) => target.backup === backup);
     if (targets.length === 0) return undefined;
-    const free = (target: Target, tried: readonly Target[]): boolean =>
-      this.#usable(target) && !tried.includes(target);
+    const free = (target: Target, tried: readonly Target[], kind: LifeKind): boolean =>
+      this.#usable(target, kind) && !tried.includes(target);
     return POLICIES[this.config.balance]({ targets, free, random });
   }
 
-  /** Whether a target is neither drained, down nor ejected, and may have another session. */
-  #usable(target: Target): boolean {
+  /** Whether a target is neither drained, down nor ejected, and may have one more. */
+  #usable(target: Target, kind: LifeKind): boolean {
     return target.standing.usable &&
-      (this.#forFlow || this.#mostSessions === 0 || target.sessions.total < this.#mostSessions);
+      (kind === "flow" || this.#mostSessions === 0 || target.sessions.total < this.#mostSessions);
   }
 
   /**
-   * Takes a session's place at a target.
+   * Takes a place at a target. It has to be given back once, by {@linkcode Target.leave}.
    *
    * @param target One of this upstream's targets
-   * @returns Whether there was one; `limits.sessions_per_target` bounds them
+   * @param kind What takes it
+   * @returns Whether there was one; `limits.sessions_per_target` bounds those of sessions
    */
-  take(target: Target): boolean {
-    if (this.#mostSessions > 0) return target.sessions.take(this.#mostSessions);
-    target.sessions.add(1);
+  take(target: Target, kind: LifeKind): boolean {
+    if (kind === "session" && this.#mostSessions > 0) {
+      return target.sessions.take(this.#mostSessions);
+    }
+    target.placesOf(kind).add(1);
     return true;
   }
 
   /**
-   * Chooses the target of a session to try next. Backups come only where no other target is usable and untried.
+   * Chooses the target to try next. Backups come only if no other target is usable and untried.
    *
    * @param client The client's address
    * @param tried The targets that this session or flow has tried already
-   * @returns The target, or `undefined` where none is left
+   * @param kind What the target is for: `limits.sessions_per_target` does not apply to flows
+   * @returns The target, or `undefined` if none is left
    */
-  pick(client: SocketAddress, tried: readonly Target[] = NONE): Target | undefined {
-    return this.#primary?.(client, tried) ?? this.#backup?.(client, tried);
-  }
-
-  /**
-   * Chooses the target of a flow: like {@linkcode pick}, but ignores `sessions_per_target`,
-   * which does not apply to flows.
-   *
-   * @param client The client's address
-   * @param tried The targets that this flow has tried already
-   * @returns The target, or `undefined` where none is left
-   */
-  pickForFlow(client: SocketAddress, tried: readonly Target[] = NONE): Target | undefined {
-    this.#forFlow = true;
-    const target = this.pick(client, tried);
-    this.#forFlow = false;
-    return target;
+  pick(
+    client: SocketAddress,
+    tried: readonly Target[] = NONE,
+    kind: LifeKind = "session",
+  ): Target | undefined {
+    return this.#primary?.(client, tried, kind) ?? this.#backup?.(client, tried, kind);
   }
 }

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { Attempt } from "../../io/attempt.ts";
+import { Attempt, unlessGivenUp } from "../../io/attempt.ts";
 import { denoIo } from "../../io/deno.ts";
 import type { Stream, StreamAddress } from "../../io/mod.ts";
+import { ATTEMPT_DELAY_MS, race } from "../../io/race.ts";
 import { messageOf } from "../../errors.ts";
 import { formatAddress, isIpLiteral, type TargetAddress } from "../../wire/address.ts";
 import type { NameResolver } from "../../resolve/dns.ts";
@@ -48,8 +49,6 @@ export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
 export type Probe = (address: ProbeAddress, options: ProbeOptions) => Promise<ProbeOutcome>;
 
 const NO_HEADER = new Uint8Array();
-/** Milliseconds at most between attempts on the addresses of one name (RFC 8305 §5). */
-const ATTEMPT_DELAY_MS = 250;
 /** A timer that is later than this tells of shunt's own load, or of a machine that was suspended. */
 const LATE_MS = 250;
 /** A reason phrase may have any length, and nothing after the status is needed. */
@@ -61,8 +60,8 @@ const STATUS_BYTES = 13;
 export const probeTarget: Probe = async (address, options) => {
   const { timeout, signal } = options;
   const started = performance.now();
-  const controller = new AbortController();
-  const stop = () => controller.abort(new Error("given up"));
+  const attempt = new Attempt();
+  const stop = () => attempt.giveUp();
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -71,7 +70,7 @@ export const probeTarget: Probe = async (address, options) => {
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {
-    await orAbort(probe(address, options, controller.signal), controller.signal);
+    await probe(address, options, attempt);
     return { kind: "ok" };
   } catch (error) {
     if (!timedOut) return judge(error);
@@ -81,7 +80,6 @@ export const probeTarget: Probe = async (address, options) => {
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
-    stop();
   }
 };
 
@@ -106,49 +104,43 @@ function judge(error: unknown): ProbeOutcome {
 async function probe(
   address: ProbeAddress,
   { probe, resolver, timeout, header = NO_HEADER }: ProbeOptions,
-  signal: AbortSignal,
+  attempt: Attempt,
 ): Promise<void> {
-  if (address.kind === "unix") return await probeAddress(address, { probe, header, signal });
+  if (address.kind === "unix") return await probeAddress(address, { probe, header, attempt });
   const { host, port } = address;
-  const { list } = isIpLiteral(host) ? { list: [host] } : await resolver.resolve(host);
-  const attempt = (ip: string, signal: AbortSignal) =>
-    probeAddress({ kind: "inet", host: ip, port }, { probe, header, host, signal });
-  // However many the addresses are, the last one still has half of the time to answer.
-  const delay = Math.min(ATTEMPT_DELAY_MS, timeout / 2 / list.length);
-  await anyOf(list, attempt, { delay, signal });
+  const found = isIpLiteral(host) ? { list: [host] } : resolver.resolve(host);
+  const { list } = found instanceof Promise ? await unlessGivenUp(found, attempt) : found;
+  await race(list, {
+    start: (ip, attempt) =>
+      probeAddress({ kind: "inet", host: ip, port }, { probe, header, host, attempt }),
+    onLate: () => {},
+    attempt,
+    // However many the addresses are, the last one still has half of the time to answer.
+    delay: Math.min(ATTEMPT_DELAY_MS, timeout / 2 / list.length),
+  });
 }
 
-interface AttemptOptions extends Pick<HealthConfig, "probe"> {
+interface AddressOptions extends Pick<HealthConfig, "probe"> {
   /** The target's name; a Unix socket has none. */
   readonly host?: string;
   readonly header: Uint8Array;
-  readonly signal: AbortSignal;
+  readonly attempt: Attempt;
 }
 
-async function probeAddress(address: StreamAddress, options: AttemptOptions): Promise<void> {
-  const { probe, header, host, signal } = options;
-  if (probe === "tls") return await tlsHandshake(address, { header, host, signal });
-  const attempt = new Attempt();
-  const giveUp = () => attempt.giveUp();
-  signal.addEventListener("abort", giveUp, { once: true });
-  let stream: Stream;
-  try {
-    signal.throwIfAborted();
-    stream = await denoIo.connect(address, attempt);
-  } finally {
-    signal.removeEventListener("abort", giveUp);
-  }
-  const close = () => stream.close();
-  signal.addEventListener("abort", close, { once: true });
-  try {
-    signal.throwIfAborted();
+async function probeAddress(address: StreamAddress, options: AddressOptions): Promise<void> {
+  const { probe, header, host, attempt } = options;
+  if (probe === "tls") return await tlsHandshake(address, { header, host, attempt });
+  const stream = await denoIo.connect(address, attempt);
+  const ask = async () => {
     // A target that expects a header of all traffic may refuse a check that sends none.
     await writeAll(stream, header);
     if (probe === "tcp") return;
     const port = address.kind === "inet" ? address.port : 80;
     await getStatus(stream, port === 80 ? host ?? "localhost" : formatAddress(host ?? "", port));
+  };
+  try {
+    await unlessGivenUp(ask(), attempt);
   } finally {
-    signal.removeEventListener("abort", close);
     stream.close();
   }
 }
@@ -173,41 +165,4 @@ async function getStatus(stream: Stream, host: string): Promise<void> {
   const status = STATUS.exec(new TextDecoder().decode(bytes.subarray(0, length)))?.[1];
   if (status === undefined) throw new Error("the answer is not HTTP/1");
   if (status < "200" || status > "399") throw new Error(`status ${status}`);
-}
-
-/** Rejects as soon as the signal says so; what loses the race closes its sockets by the signal. */
-function orAbort(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener("abort", giveUp, { once: true });
-    if (signal.aborted) giveUp();
-    work.then(resolve, reject);
-  });
-}
-
-/** Tries addresses until one passes, the next one early where one is slow. */
-function anyOf(
-  list: readonly string[],
-  attempt: (address: string, signal: AbortSignal) => Promise<void>,
-  { delay, signal }: { readonly delay: number; readonly signal: AbortSignal },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let next = 0;
-    let running = 0;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const start = () => {
-      clearTimeout(timer);
-      const address = list[next++];
-      if (address === undefined || signal.aborted) return;
-      running++;
-      attempt(address, signal).then(resolve, (error: unknown) => {
-        running--;
-        if (next < list.length && !signal.aborted) start();
-        else if (running === 0) reject(error);
-      });
-      if (next < list.length) timer = setTimeout(start, delay);
-    };
-    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
-    start();
-  });
 }

@@ -7,6 +7,7 @@
 
 import { connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
+import { type Attempt, givenUp } from "../../io/attempt.ts";
 import type { StreamAddress } from "../../io/mod.ts";
 import { isIpLiteral } from "../../wire/address.ts";
 
@@ -30,14 +31,14 @@ const WORDS: Readonly<Record<string, string>> = {
  */
 export function tlsHandshake(
   address: StreamAddress,
-  { host, header, signal }: {
+  { host, header, attempt }: {
     readonly host: string | undefined;
     readonly header: Uint8Array;
-    readonly signal: AbortSignal;
+    readonly attempt: Attempt;
   },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
+    if (attempt.givenUp) throw givenUp();
     const to = address.kind === "unix"
       ? { path: address.path }
       : { host: address.host, port: address.port };
@@ -50,11 +51,14 @@ export function tlsHandshake(
       rejectUnauthorized: false,
     });
     const stop = () => {
-      signal.removeEventListener("abort", stop);
+      attempt.onGiveUp = undefined;
       socket.destroy();
       plain?.destroy();
     };
-    signal.addEventListener("abort", stop, { once: true });
+    attempt.onGiveUp = () => {
+      stop();
+      reject(givenUp());
+    };
     socket.once("secureConnect", () => {
       resolve();
       stop();

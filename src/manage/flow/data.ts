@@ -4,32 +4,28 @@
  * @module
  */
 
-import type { Detected, Detection, Watch } from "../../detect/mod.ts";
-import type { DatagramAddress, Pin, TargetSocket } from "../../io/mod.ts";
+import type { Detection, Watch } from "../../detect/mod.ts";
+import type { DatagramAddress, Endpoint, Pin, TargetSocket } from "../../io/mod.ts";
 import { NO_HEADER } from "../../opening/proxy.ts";
-import type { Route } from "../../resolve/router.ts";
-import type { Target, Upstream } from "../../resolve/upstream.ts";
-import { Holder } from "../limits/budget.ts";
+import type { LifeKind } from "../../resolve/upstream.ts";
+import { unmapHost } from "../../wire/address.ts";
+import { Life } from "../life.ts";
+import type { Holder } from "../limits/budget.ts";
+import type { ListenerState } from "../listener_state.ts";
 import type { Flow } from "./flow.ts";
 import type { ConnectionIds, LaneData, QuicLanes } from "./quic_lanes.ts";
-import type { ListenerState } from "../session/session.ts";
 
 const NO_WATCHES: readonly Watch[] = [];
 
 /** What the steps of a flow's life leave behind. */
-export class FlowData extends Holder implements LaneData<FlowData> {
-  /** Whose flow it is, as it was when the flow began. */
-  readonly listener: ListenerState;
+export class FlowData extends Life implements Holder, LaneData<FlowData> {
+  readonly flow: Flow<FlowData>;
   client: DatagramAddress | undefined;
   detection: Detection | undefined;
-  detected: Detected | undefined;
   /** What later datagrams are held against, one for each connection that its target may not have read yet. */
   watches: readonly Watch[] = NO_WATCHES;
   /** Datagrams that may have opened a connection since the target answered. */
   openings = 0;
-  route: Route | undefined;
-  upstream: Upstream | undefined;
-  target: Target | undefined;
   /** What the first datagram that can be sent is to carry before it: a PROXY header. */
   header: Uint8Array = NO_HEADER;
   server: TargetSocket | undefined;
@@ -41,46 +37,61 @@ export class FlowData extends Holder implements LaneData<FlowData> {
   lanes: QuicLanes<FlowData> | undefined;
   /** What keeps hearing the client after the listener's socket was handed over. */
   pin: Pin | undefined;
-  detectMs: number | undefined;
-  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset if none had to be. */
-  resolveMs: number | undefined;
-  connectMs: number | undefined;
-  /** How much of what the flow has carried is in the counters. */
-  countedUp = 0;
-  countedDown = 0;
-  /** Whether the target has answered. */
-  answered = false;
-
-  /** Set once it holds something. */
-  flow: Flow<FlowData> | undefined;
+  held = 0;
+  shelf = -1;
+  earlier: Holder | undefined;
+  later: Holder | undefined;
   readonly #onShed: (flow: Flow<FlowData>) => void;
 
   /**
+   * @param flow The flow
    * @param listener Whose flow it is
    * @param onShed Ends the flow, whose memory others need more
    */
-  constructor(listener: ListenerState, onShed: (flow: Flow<FlowData>) => void) {
-    super();
-    this.listener = listener;
+  constructor(
+    flow: Flow<FlowData>,
+    listener: ListenerState,
+    onShed: (flow: Flow<FlowData>) => void,
+  ) {
+    super(listener);
+    this.flow = flow;
     this.#onShed = onShed;
   }
 
-  /** Gives what it holds up to others, and ends. */
-  override shed(): void {
-    if (this.flow !== undefined) this.#onShed(this.flow);
+  get kind(): LifeKind {
+    return "flow";
   }
-}
 
-/**
- * Counts what went through a flow since the last time.
- *
- * @param flow The flow
- */
-export function countBytes({ upBytes, downBytes, data }: Flow<FlowData>): void {
-  const [up, down] = [upBytes - data.countedUp, downBytes - data.countedDown];
-  if (up === 0 && down === 0) return;
-  data.listener.counters.flows.carry(up, down);
-  data.target?.totals.carry(up, down);
-  data.countedUp = upBytes;
-  data.countedDown = downBytes;
+  get id(): string {
+    return this.flow.id;
+  }
+
+  get source(): Endpoint {
+    return { host: unmapHost(this.flow.host), port: this.flow.port };
+  }
+
+  get up(): number {
+    return this.flow.upBytes;
+  }
+
+  get down(): number {
+    return this.flow.downBytes;
+  }
+
+  get ended(): boolean {
+    return this.flow.state === "closed";
+  }
+
+  get admitted(): boolean {
+    return true;
+  }
+
+  get chargedTo(): string {
+    return unmapHost(this.flow.host);
+  }
+
+  /** Gives what it holds up to others, and ends. */
+  shed(): void {
+    this.#onShed(this.flow);
+  }
 }

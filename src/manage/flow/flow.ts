@@ -120,7 +120,7 @@ export interface FlowOrigin<D> {
   readonly slot: number;
   readonly host: string;
   readonly port: number;
-  readonly data: D;
+  readonly newData: (flow: Flow<D>) => D;
   readonly now: number;
   readonly deadline: number;
   readonly unansweredMs: number;
@@ -161,10 +161,10 @@ export class FlowRecord<D> implements Flow<D>, Listed<FlowRecord<D>> {
     this.slot = origin.slot;
     this.host = origin.host;
     this.port = origin.port;
-    this.data = origin.data;
     this.started = origin.now;
     this.lastSeen = origin.now;
     this.deadline = origin.deadline;
     this.unansweredMs = origin.unansweredMs;
+    this.data = origin.newData(this);
   }
 }

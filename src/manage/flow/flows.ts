@@ -16,8 +16,8 @@ import { type Clock, TICK_MS } from "../clock.ts";
 import type { Crowd } from "./crowd.ts";
 import type { DialParts } from "./dial.ts";
 import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
-import { countBytes, FlowData } from "./data.ts";
-import { FlowSteps, seenOf } from "./steps.ts";
+import { FlowData } from "./data.ts";
+import { FlowSteps } from "./steps.ts";
 import { FlowTable, type Shortage } from "./table.ts";
 import { FlowTraffic } from "./traffic.ts";
 import { hasDeadTargets, isGone } from "./moves.ts";
@@ -27,7 +27,8 @@ import { QuicClients } from "./quic_clients.ts";
 import type { Judged } from "./quic_initial.ts";
 import { ConnectionIds, LANES } from "./quic_lanes.ts";
 import type { Rate } from "../limits/rate.ts";
-import type { ListenerState } from "../session/session.ts";
+import { type LifeEnd, seenOf } from "../life.ts";
+import type { ListenerState } from "../listener_state.ts";
 import { needsWatch } from "../unreadable.ts";
 
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
@@ -48,9 +49,6 @@ const DRAIN_IDLE_MS = 2000;
 const MANY_FLOWS = 10_000;
 const SLOW_SWEEP_MS = 1000;
 
-/** Is told of each flow once, at its end. */
-export type FlowEnd = (flow: Flow<FlowData>, reason: CloseReason, error: unknown) => void;
-
 /** What flows need. */
 export interface FlowParts extends DialParts {
   readonly clock: Clock;
@@ -61,7 +59,7 @@ export interface FlowParts extends DialParts {
   readonly own: OwnEndpoints;
   /** How many connections of clients without an answer may be opened. */
   readonly openings: Rate;
-  readonly onEnd: FlowEnd;
+  readonly onEnd: LifeEnd;
 }
 
 /** All flows of one socket. */
@@ -95,10 +93,10 @@ export class Flows {
       budget: memoryOf(parts.budget),
       drops: listener.counters.drops,
       newId: () => monotonicUlid(),
-      newData: () => new FlowData(this.#listener, this.#shed),
+      newData: (flow) => new FlowData(flow, this.#listener, this.#shed),
       admit: (host, port) => this.#admit(host, port),
       makeRoom: (shortage, host) => this.#makeRoom(shortage, host),
-      release: ({ host, data }) => data.listener.limits.release("flow", unmapHost(host)),
+      release: ({ data, reason }) => data.finish(reason as CloseReason),
     });
     this.#traffic = new FlowTraffic(this.#table, socket, {
       ...parts,
@@ -210,7 +208,7 @@ export class Flows {
     const datagrams = [datagram];
     const detected = detection.datagrams(datagrams);
     if (detected === undefined) return { detected, watch: undefined };
-    const needed = needsWatch(this.#listener, detected, seenOf(host, detected));
+    const needed = needsWatch(this.#listener, detected, seenOf("flow", unmapHost(host), detected));
     return { detected, watch: needed ? detection.watch(datagrams) : undefined };
   }
 
@@ -325,7 +323,7 @@ export class Flows {
         this.end(flow, "detect_timeout");
       } else this.#steps.conclude(flow, "deadline");
     });
-    for (const flow of this.#table) countBytes(flow);
+    for (const { data } of this.#table) data.count();
     this.#expireDead();
   }
 
@@ -356,17 +354,11 @@ export class Flows {
    */
   end(flow: Flow<FlowData>, reason: CloseReason, error?: unknown): void {
     if (!this.#table.close(flow, reason)) return;
-    const { server, target, pin } = flow.data;
+    const { server, pin } = flow.data;
     this.#clients.ended(flow);
     server?.close();
     pin?.close();
-    target?.flows.add(-1);
-    if (reason === "target_reset" && !flow.data.answered) target?.flowFailed();
-    countBytes(flow);
-    const counters = flow.data.listener.counters.flows;
-    counters.seconds.observe((performance.now() - flow.data.started) / 1000);
-    counters.end(reason);
-    this.#parts.onEnd(flow, reason, error);
+    this.#parts.onEnd(flow.data, reason, error);
     if (this.#table.size === 0) this.#onIdle.splice(0).forEach((tell) => tell());
   }
 
@@ -412,10 +404,7 @@ function memoryOf(budget: Budget): MemoryBudget<FlowData> {
   return {
     take: (bytes, flow) => budget.claim(bytes, flow?.data),
     give: (bytes) => budget.give(bytes),
-    note: (flow, bytes) => {
-      flow.data.flow = flow;
-      budget.note(flow.data, bytes);
-    },
+    note: (flow, bytes) => budget.note(flow.data, bytes),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { FlowData } from "./data.ts";
-import type { ListenerState } from "../session/session.ts";
+import type { ListenerState } from "../listener_state.ts";
 
 /**
  * Reports whether a reload has taken a flow's target away.

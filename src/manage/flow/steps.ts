@@ -10,7 +10,7 @@ import type { Detected } from "../../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import type { Endpoint } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import type { Route, Seen } from "../../resolve/router.ts";
+import type { Route } from "../../resolve/router.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { isWildcard, unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";
@@ -22,7 +22,8 @@ import type { FlowTable } from "./table.ts";
 import type { FlowTraffic } from "./traffic.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
-import type { ListenerState } from "../session/session.ts";
+import { seenOf } from "../life.ts";
+import type { ListenerState } from "../listener_state.ts";
 import { closesUnreadable, needsWatch, UNREADABLE } from "../unreadable.ts";
 
 /** Idle time of a flow whose upstream sets none: 30 s. */
@@ -77,31 +78,21 @@ export class FlowSteps {
    */
   route(flow: Flow<FlowData>, detected?: Detected): void {
     const { data } = flow;
-    const counters = data.listener.counters.flows;
     const watch = data.detection?.watch(flow.held);
     if (detected !== undefined) {
       data.detected = detected;
       data.detection = undefined;
-      data.detectMs = performance.now() - data.started;
-      counters.detectSeconds.observe(data.detectMs / 1000);
+      data.endDetection();
     }
-    counters.detect(detected?.protocol);
-    const seen = seenOf(flow.host, detected);
-    if (detected?.end !== undefined) {
-      counters.endDetection(detected.end);
-      if (closesUnreadable(data.listener, detected, seen)) {
-        return this.#parts.end(
-          flow,
-          "unreadable",
-          new DetectError(UNREADABLE, { code: "unreadable" }),
-        );
-      }
+    const { seen } = data;
+    const stop = data.findRoute(seen);
+    if (stop !== undefined) {
+      const isUnreadable = stop === "unreadable";
+      const error = isUnreadable ? new DetectError(UNREADABLE, { code: stop }) : undefined;
+      return this.#parts.end(flow, stop, error);
     }
     if (detected && watch && needsWatch(data.listener, detected, seen)) data.watches = [watch];
-    const route = data.listener.router.match(seen);
-    if (route === undefined) return this.#parts.end(flow, "no_route");
-    data.route = route;
-    counters.match(route.index);
+    const route = data.route!;
     const others = data.lanes?.flows.filter((one) => one !== flow);
     const twin = others && goingTo(route, others);
     if (twin?.data.server !== undefined) return this.#join(flow, twin);
@@ -121,7 +112,7 @@ export class FlowSteps {
   /** Finds a target that can be sent to, and sends what is held. */
   async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
     const { data } = flow;
-    const dialed = dialUpstream(flow, upstream, {
+    const dialed = dialUpstream(data, upstream, {
       ...this.#parts,
       onReply: (bytes) => this.#parts.traffic.reply(flow, bytes),
       onStranger: () => {
@@ -131,13 +122,10 @@ export class FlowSteps {
     });
     // No await if there is nothing to wait for: the rest of a batch is not held, but forwarded.
     const server = dialed instanceof Promise ? await dialed : dialed;
-    if (server === undefined) return;
     const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
     if (!this.#parts.table.opened(flow, idleMs)) return server.close();
     data.server = server;
-    data.connectMs = performance.now() - data.started - (data.detectMs ?? 0);
-    upstream.times.udp.observe(data.connectMs / 1000);
-    data.target?.totals.addFlow();
+    data.connected();
     data.header = headerOf(flow, upstream, this.#parts.local);
     data.flushing = this.#parts.traffic.flush(flow);
     if (data.flushing !== undefined) await data.flushing;
@@ -169,7 +157,7 @@ export class FlowSteps {
    * @returns The route, or `undefined` if the flow would end
    */
   routeOf(detected: Detected, host: string): Route | undefined {
-    const seen = seenOf(host, detected);
+    const seen = seenOf("flow", unmapHost(host), detected);
     if (detected.end !== undefined && closesUnreadable(this.#parts.listener(), detected, seen)) {
       return;
     }
@@ -187,20 +175,4 @@ function headerOf(flow: Flow<FlowData>, upstream: Upstream, local: Endpoint): Ui
     destination: isWildcard(host) ? undefined : { host, port: local.port },
     transport: "udp",
   });
-}
-
-/**
- * Says what the router is asked about a flow.
- *
- * @param host Its client's address
- * @param detected What it is; unset if no route needs to know
- * @returns What is known of it
- */
-export function seenOf(host: string, detected: Detected | undefined): Seen {
-  return {
-    transport: "udp",
-    protocol: detected?.protocol ?? "",
-    source: unmapHost(host),
-    ...detected?.facts,
-  };
 }

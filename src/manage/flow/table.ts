@@ -313,7 +313,7 @@ export class FlowTable<D> {
       slot,
       host,
       port,
-      data: this.#options.newData(),
+      newData: this.#options.newData,
       now: this.#now,
       deadline: this.#now + this.limits.detectMs,
       unansweredMs: this.limits.unansweredMs ?? Infinity,

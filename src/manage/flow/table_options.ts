@@ -31,7 +31,7 @@ export interface FlowTableOptions<D> {
   /** Makes the id of a new flow. */
   readonly newId: () => string;
   /** Makes what the shell attaches to a new flow. */
-  readonly newData: () => D;
+  readonly newData: (flow: Flow<D>) => D;
   /** Asked once per new flow: a drop reason refuses it, `undefined` admits it. */
   readonly admit: (host: string, port: number) => DropReason | undefined;
   /**

@@ -85,10 +85,7 @@ export class FlowTraffic {
     const { data } = flow;
     const { client } = data;
     if (client === undefined) return;
-    if (!data.answered) {
-      data.answered = true;
-      data.target?.standing.answered();
-    }
+    data.hear();
     // Only while a target says in the clear by which ID it wants to be addressed.
     if (data.ids !== undefined && bytes[0]! >= LONG_HEADER) data.ids.learn(bytes);
     if (data.watches.length > 0 && bytes[0]! >= LONG_HEADER) {

@@ -1,22 +1,22 @@
 /**
- * Finds a target that answers: picks, resolves, connects, and tries others when one fails. Knows
- * nothing of protocols and routes.
+ * Connects a session to a target: by its name's addresses, of which several race, and within the upstream's
+ * time. Knows nothing of protocols and routes.
  *
  * @module
  */
 
 import { ConnectError, messageOf, ResolveError } from "../../errors.ts";
-import { Attempt, givenUp } from "../../io/attempt.ts";
-import type { Io, IoFailure, Stream, StreamAddress } from "../../io/mod.ts";
+import { Attempt, unlessGivenUp } from "../../io/attempt.ts";
+import type { Io, IoFailure, Stream } from "../../io/mod.ts";
+import { race } from "../../io/race.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
 import type { Addresses, NameResolver } from "../../resolve/dns.ts";
-import type { BuiltinName } from "../../wire/address.ts";
 import { orderAddresses, type Target, type Upstream } from "../../resolve/upstream.ts";
+import type { BuiltinName } from "../../wire/address.ts";
+import { resolveFor, tryTargets } from "../dial.ts";
 import { openTarget } from "./opening.ts";
 import { clearDeadline, type Session } from "./session.ts";
 
-/** RFC 8305 §5 recommends 250 ms between attempts on the addresses of one name. */
-const ATTEMPT_DELAY_MS = 250;
 /**
  * Attempts of one session at once. Starting a fifth cancels the oldest, which has had one second by
  * then: each attempt holds a descriptor that no limit accounts for, and a name may have many dead addresses.
@@ -52,7 +52,7 @@ const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
  * @param session The session; its `target` and `server` are set
  * @param upstream Where its route leads
  * @param parts Sockets, resolver and clock
- * @returns The connection, at once where nothing has to be waited for
+ * @returns The connection, at once if nothing has to be waited for
  * @throws {ResolveError} when no target is usable or a name cannot be resolved
  * @throws {ConnectError} when no target answered; the last failure is its cause. A promise may reject
  * likewise
@@ -62,40 +62,7 @@ export function connectUpstream(
   upstream: Upstream,
   parts: ConnectParts,
 ): Stream | Promise<Stream> {
-  const tried: Target[] = [];
-  let failure: unknown;
-  const next = (): Stream | Promise<Stream> => {
-    while (tried.length <= upstream.config.retries && !session.ended) {
-      const target = upstream.pick(session.source, tried);
-      if (target === undefined) break;
-      tried.push(target);
-      // Another worker's session may have been faster.
-      if (!upstream.take(target)) continue;
-      session.target = target;
-      try {
-        const server = connectTarget(session, upstream, target, parts);
-        if (!(server instanceof Promise)) return server;
-        return server.catch((error: unknown) => {
-          failed(target, error);
-          return next();
-        });
-      } catch (error) {
-        failed(target, error);
-      }
-    }
-    throw failure ?? new ResolveError(
-      `No target of upstream "${upstream.name}" is usable; check their limits and states`,
-      { code: "no_target", context: { session: session.id, upstream: upstream.name } },
-    );
-  };
-  const failed = (target: Target, error: unknown) => {
-    failure = error;
-    // Ending the session gives its target's place back itself.
-    if (session.ended) return;
-    target.sessions.add(-1);
-    session.target = undefined;
-  };
-  return next();
+  return tryTargets(session, upstream, (target) => connectTarget(session, upstream, target, parts));
 }
 
 function connectTarget(
@@ -113,7 +80,7 @@ function connectTarget(
     if (error instanceof ResolveError) return error;
     const kind = parts.io.classify(error);
     // Want of descriptors or permission says nothing of the target, nor does a session that ended.
-    if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed();
+    if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed("session");
     const why = address.kind === "unix" && kind === "refused"
       ? "nothing listens at that path"
       : describe(kind, error);
@@ -175,84 +142,16 @@ function connectName(
   const { address } = target;
   if (address.kind !== "inet") throw new TypeError("Only an address with a host has a name");
   const { host, port } = address;
-  const choose = ({ list }: Addresses) => {
-    const ordered = orderAddresses(upstream, target, list, session.source);
-    return connectAny(ordered.map((ip) => ({ kind: "inet", host: ip, port })), io, attempt);
-  };
-  const found = resolver.resolve(host);
+  const choose = ({ list }: Addresses) =>
+    race(orderAddresses(upstream, target, list, session.source), {
+      start: (ip, attempt) => io.connect({ kind: "inet", host: ip, port }, attempt),
+      onLate: (stream) => stream.close(),
+      attempt,
+      atOnce: MAX_ATTEMPTS,
+    });
+  const found = resolveFor(session, host, resolver);
   if (!(found instanceof Promise)) return choose(found);
-  const asked = performance.now();
-  const answered = () => {
-    session.resolveMs = (session.resolveMs ?? 0) + performance.now() - asked;
-  };
-  found.then(answered, answered);
-  return new Promise((resolve, reject) => {
-    attempt.onGiveUp = () =>
-      reject(
-        new ResolveError("No name server answered within connect_timeout", { code: "dns_failed" }),
-      );
-    found.then((addresses) => {
-      attempt.onGiveUp = undefined;
-      if (attempt.givenUp) return;
-      return choose(addresses);
-    }).then((stream) => stream === undefined ? undefined : resolve(stream), reject);
-  });
-}
-
-/** Tries addresses of one name in turn, the next one early where one is slow (RFC 8305 §5). */
-function connectAny(
-  addresses: readonly StreamAddress[],
-  io: Io,
-  attempt: Attempt,
-): Stream | Promise<Stream> {
-  const only = addresses[0];
-  if (only !== undefined && addresses.length === 1) return io.connect(only, attempt);
-  return new Promise((resolve, reject) => {
-    const attempts = new Set<Attempt>();
-    let next = 0;
-    let settled = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const settle = () => {
-      settled = true;
-      clearTimeout(timer);
-      attempt.onGiveUp = undefined;
-      for (const other of attempts) other.giveUp();
-    };
-    const connected = (stream: Stream) => {
-      if (settled) return stream.close();
-      settle();
-      resolve(stream);
-    };
-    const failed = (own: Attempt, error: unknown) => {
-      // One that had to make room is not followed by another at once.
-      if (!attempts.delete(own) || settled) return;
-      if (next < addresses.length) return start();
-      if (attempts.size > 0) return;
-      settle();
-      reject(error);
-    };
-    const start = () => {
-      clearTimeout(timer);
-      const address = addresses[next++];
-      if (address === undefined) return;
-      const [oldest] = attempts;
-      if (oldest !== undefined && attempts.size >= MAX_ATTEMPTS) {
-        attempts.delete(oldest);
-        oldest.giveUp();
-      }
-      const own = new Attempt();
-      attempts.add(own);
-      // A promise of its own: what fails at once must not start the next within this call.
-      Promise.resolve().then(() => io.connect(address, own)).then(
-        connected,
-        (error: unknown) => failed(own, error),
-      );
-      if (next < addresses.length) timer = setTimeout(start, ATTEMPT_DELAY_MS);
-    };
-    attempt.onGiveUp = () => {
-      settle();
-      reject(givenUp());
-    };
-    start();
-  });
+  const late = () =>
+    new ResolveError("No name server answered within connect_timeout", { code: "dns_failed" });
+  return unlessGivenUp(found, attempt, late).then(choose);
 }

@@ -73,6 +73,8 @@ export function openTarget(
 ): Stream | Promise<Stream> {
   let unsaid: Uint8Array = NOTHING;
   const { opening } = session;
+  // Nothing would end a dialogue of a session that has ended.
+  if (session.ended) return server;
   for (let i = 0; i < opening.length; i++) {
     const { says, judge } = opening[i]!;
     unsaid = concatenate(unsaid, says);
@@ -121,7 +123,7 @@ const FAILURES = {
 /** Makes the error of a target that cannot be used; unless the session has ended, that counts against it. */
 function failed(session: Session, code: keyof typeof FAILURES, cause?: unknown): ConnectError {
   const { id, ended, target, upstream } = session;
-  if (!ended) target?.failed();
+  if (!ended) target?.failed("session");
   return new ConnectError(
     `Cannot hold the opening with target "${target?.name}": ${FAILURES[code]}`,
     {

@@ -12,7 +12,6 @@ import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
 import type { Stream } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import type { Seen } from "../../resolve/router.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { parseProxyHeader } from "../../wire/proxy_protocol.ts";
 import type { Budget } from "../limits/budget.ts";
@@ -22,8 +21,9 @@ import { type Arrival, Head } from "./head.ts";
 import { limitError } from "../limits/limits.ts";
 import { openingOf, takeStep } from "./opening.ts";
 import { startRelay } from "./relay.ts";
-import { closesUnreadable, UNREADABLE } from "../unreadable.ts";
-import type { ListenerState, Session } from "./session.ts";
+import type { ListenerState } from "../listener_state.ts";
+import { UNREADABLE } from "../unreadable.ts";
+import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** Idle time of a session whose upstream sets none: 1 h. */
@@ -67,7 +67,6 @@ export async function serve(
   const session = sessions.open(listener, client);
   if (session === undefined) return;
   const { detect: limits, proxy_protocol } = listener.config;
-  const counters = listener.counters.sessions;
   let head: Head | undefined;
   try {
     const { proxied } = session;
@@ -89,10 +88,8 @@ export async function serve(
           if (session.detected.protocol === UNKNOWN.protocol) throw detectStop("opening_violation");
         }
       }
-      session.detectMs = performance.now() - session.started;
-      counters.detectSeconds.observe(session.detectMs / 1000);
+      session.endDetection();
     }
-    counters.detect(session.detected?.protocol);
     const connecting = connect(session, parts);
     const connected = connecting instanceof Promise ? await connecting : connecting;
     if (session.ended) {
@@ -102,9 +99,7 @@ export async function serve(
     const server = withFaults(session, connected, parts);
     session.server = server;
     session.idleMs = session.upstream?.config.idle_timeout ?? IDLE_MS;
-    session.connectMs = performance.now() - session.started - (session.detectMs ?? 0);
-    session.upstream?.times.tcp.observe(session.connectMs / 1000);
-    session.target?.totals.addSession();
+    session.connected();
     if (session.unsaid.length > 0) {
       head ??= new Head(client, limits.max_bytes, parts.budget);
       head.prepend(session.unsaid);
@@ -282,22 +277,10 @@ function judge(
 
 /** Routes a session and connects it to a target. */
 function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> {
-  const { listener, detected, source } = session;
-  const seen: Seen = {
-    transport: "tcp",
-    protocol: detected?.protocol ?? "",
-    source: source.host,
-    ...detected?.facts,
-  };
-  if (detected?.end !== undefined) {
-    listener.counters.sessions.endDetection(detected.end);
-    if (closesUnreadable(listener, detected, seen)) throw detectStop("unreadable");
-  }
-  const route = listener.router.match(seen);
-  if (route === undefined) throw new Stop("no_route");
-  session.route = route;
-  listener.counters.sessions.match(route.index);
-  const upstream = listener.upstreams.get(route.upstream);
+  const stop = session.findRoute(session.seen);
+  if (stop === "unreadable") throw detectStop(stop);
+  if (stop !== undefined) throw new Stop(stop);
+  const upstream = session.listener.upstreams.get(session.route!.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
   session.opening = openingOf(session);

@@ -1,69 +1,33 @@
 /**
- * The record of one TCP session and the listener it belongs to. Knows no step of its life: those
- * are in serve.ts, its beginning and end in sessions.ts.
+ * The record of one TCP session. Knows no step of its life: those are in serve.ts, its beginning and end
+ * in sessions.ts.
  *
  * @module
  */
 
-import type { ListenerConfig } from "../../config/schema.ts";
-import type { Detected } from "../../detect/mod.ts";
 import type { Endpoint, Stream } from "../../io/mod.ts";
 import { type Exchange, NO_OPENING } from "../../opening/mod.ts";
-import type { Counters } from "../../observe/metrics/counters.ts";
-import type { Route, Router } from "../../resolve/router.ts";
-import type { Target, Upstream } from "../../resolve/upstream.ts";
-import type { Limits } from "../limits/limits.ts";
+import type { LifeKind } from "../../resolve/upstream.ts";
+import { Life } from "../life.ts";
+import type { ListenerState } from "../listener_state.ts";
 
 const NOTHING = new Uint8Array();
 
-/**
- * What the sessions and flows of one listener share. A reload makes a new one; whoever began before
- * keeps the old.
- */
-export interface ListenerState {
-  readonly name: string;
-  readonly config: ListenerConfig;
-  readonly router: Router;
-  /** The upstreams that its routes lead to. */
-  readonly upstreams: ReadonlyMap<string, Upstream>;
-  readonly limits: Limits;
-  readonly counters: Counters;
-  /** Reports whether a peer may send a PROXY header. */
-  readonly trusts: (host: string) => boolean;
-}
-
 /** One TCP session. Its fields are written by the step that knows them. */
-export class Session {
+export class Session extends Life {
   readonly id: string;
-  readonly listener: ListenerState;
   readonly client: Stream;
-  /** Who the client is: its peer address, or what a trusted PROXY header says. */
   source: Endpoint;
   /** What a PROXY header says that the client wrote to; else the connection's own end counts. */
   destination: Endpoint | undefined;
-  detected: Detected | undefined;
-  route: Route | undefined;
-  upstream: Upstream | undefined;
-  target: Target | undefined;
   /** What each target that is tried has to hear and answer before anything of the client's. */
   opening: readonly Exchange[] = NO_OPENING;
   /** What the target still has to hear of it; leaves with the client's first bytes. */
   unsaid: Uint8Array = NOTHING;
   /** The connection to the target. */
   server: Stream | undefined;
-  /** Bytes delivered to the target. */
   up = 0;
-  /** Bytes delivered to the client. */
   down = 0;
-  /** How much of {@linkcode up} and {@linkcode down} is in the counters. */
-  countedUp = 0;
-  countedDown = 0;
-  /** Milliseconds, precise. */
-  readonly started: number = performance.now();
-  detectMs: number | undefined;
-  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset if none had to be. */
-  resolveMs: number | undefined;
-  connectMs: number | undefined;
   /** Coarse time at which bytes moved last. */
   lastActive = 0;
   /** Bytes that the kernel had to deliver at half of the idle time, and {@linkcode lastActive} then. */
@@ -76,8 +40,6 @@ export class Session {
   onDeadline: (() => void) | undefined;
   /** Gives up what the session waits for; called when it is ended from outside. */
   cancel: (() => void) | undefined;
-  /** Whether the target has sent something. */
-  answered = false;
   /** Directions that have ended. */
   endedDirections = 0;
   /** A failure that lets the other direction go on: the reason to give when that ends. */
@@ -85,9 +47,7 @@ export class Session {
   ended = false;
   /** Whether the peer is a trusted proxy that may begin with a PROXY header. */
   proxied = false;
-  /** Whether it holds a place of its listener's limits. */
   admitted = false;
-  /** The source whose limits it counts against; unset while a PROXY header has to tell. */
   chargedTo: string | undefined;
 
   /**
@@ -97,10 +57,14 @@ export class Session {
    * @param source The client's address, IPv4-mapped prefix stripped
    */
   constructor(id: string, listener: ListenerState, client: Stream, source: Endpoint) {
+    super(listener);
     this.id = id;
-    this.listener = listener;
     this.client = client;
     this.source = source;
+  }
+
+  get kind(): LifeKind {
+    return "session";
   }
 }
 

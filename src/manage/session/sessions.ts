@@ -13,10 +13,9 @@ import { LingerCounters } from "../../observe/metrics/linger_counters.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";
 import { limitError } from "../limits/limits.ts";
-import { type ListenerState, Session } from "./session.ts";
-
-/** Is told of each session once, at its end. */
-export type SessionEnd = (session: Session, reason: CloseReason, error: unknown) => void;
+import type { LifeEnd } from "../life.ts";
+import type { ListenerState } from "../listener_state.ts";
+import { Session } from "./session.ts";
 
 /** Reasons for which what has not arrived is dropped: a limit was reached, so nothing may outlast it. */
 const DROPS_UNSENT: ReadonlySet<CloseReason> = new Set<CloseReason>([
@@ -29,7 +28,7 @@ const DROPS_UNSENT: ReadonlySet<CloseReason> = new Set<CloseReason>([
 /** All TCP sessions of a process. */
 export class Sessions {
   readonly #live = new Set<Session>();
-  readonly #onEnd: SessionEnd;
+  readonly #onEnd: LifeEnd;
   /** Connections of ended sessions whose last bytes are on their way. */
   readonly lingering: Lingering;
   #onIdle: (() => void) | undefined;
@@ -37,10 +36,10 @@ export class Sessions {
   draining = false;
 
   /**
-   * @param onEnd Is told of each session at its end
+   * @param onEnd Is called for each session at its end
    * @param lingering Takes connections whose last bytes are on their way; its own unless given
    */
-  constructor(onEnd: SessionEnd, lingering: Lingering = new Lingering(new LingerCounters())) {
+  constructor(onEnd: LifeEnd, lingering: Lingering = new Lingering(new LingerCounters())) {
     this.#onEnd = onEnd;
     this.lingering = lingering;
   }
@@ -98,16 +97,8 @@ export class Sessions {
     if (target?.address.kind === "builtin" && target.address.name === "reset") client.reset?.();
     this.#close(session, reason);
     this.#live.delete(session);
-    const { counters, limits } = session.listener;
-    target?.sessions.add(-1);
-    this.#notice(session);
-    if (reason === "target_reset" && !session.answered) target?.failed();
-    if (session.admitted) {
-      limits.release("session", session.chargedTo);
-      counters.sessions.seconds.observe((performance.now() - session.started) / 1000);
-    }
-    this.#count(session);
-    counters.sessions.end(reason);
+    if (session.down > 0) session.hear();
+    session.finish(reason);
     this.#onEnd(session, reason, error);
     if (this.#live.size === 0) this.#onIdle?.();
   }
@@ -132,8 +123,8 @@ export class Sessions {
    */
   sweep(now: number): void {
     for (const session of this.#live) {
-      if (!session.answered) this.#notice(session);
-      this.#count(session);
+      if (session.down > 0) session.hear();
+      session.count();
       if (now >= session.deadline) {
         session.deadline = Infinity;
         session.onDeadline?.();
@@ -152,23 +143,6 @@ export class Sessions {
     if (now - session.lastActive < session.idleMs + TICK_MS) return;
     if (session.queued > 0 && queuedBytes(session) < session.queued) session.lastActive = now;
     else this.end(session, "idle_timeout");
-  }
-
-  /** Reports how the session's target stands, once it has sent something. */
-  #notice(session: Session): void {
-    if (session.answered || session.down === 0) return;
-    session.answered = true;
-    session.target?.standing.answered();
-  }
-
-  /** Counts what went through since the last time: a long download is no jump at its end. */
-  #count(session: Session): void {
-    const { up, down, countedUp, countedDown } = session;
-    if (up === countedUp && down === countedDown) return;
-    session.listener.counters.sessions.carry(up - countedUp, down - countedDown);
-    session.target?.totals.carry(up - countedUp, down - countedDown);
-    session.countedUp = up;
-    session.countedDown = down;
   }
 
   /** Waits until no session lives, and what those that ended had sent has arrived. */

@@ -28,17 +28,17 @@ Deno.test("resolve upstream: has no limit where sessions_per_target is 0", () =>
   const web = upstream("first", hosts(1));
   web.targets[0]!.sessions.add(1_000_000);
   assertEquals(web.pick(client(1)), web.targets[0]);
-  assert(web.take(web.targets[0]!));
+  assert(web.take(web.targets[0]!, "session"));
 });
 
 Deno.test("resolve upstream: a place for a session is taken once, and flows need none", () => {
   const web = upstream("first", hosts(2), { sessionsPerTarget: 1 });
   const [a, b] = web.targets;
-  assert(web.take(a!));
-  assert(!web.take(a!));
+  assert(web.take(a!, "session"));
+  assert(!web.take(a!, "session"));
   assertEquals(a!.sessions.total, 1);
   assertEquals(web.pick(client(1)), b);
-  assertEquals(web.pickForFlow(client(1)), a);
+  assertEquals(web.pick(client(1), [], "flow"), a);
   assertEquals(web.pick(client(1)), b);
 });
 
@@ -62,12 +62,12 @@ Deno.test("resolve upstream: balances among backups, and works with nothing but 
 
 Deno.test("resolve upstream: refused flows count against a target only where it has had no session", () => {
   const [target] = upstream("first", hosts(1)).targets;
-  target!.flowFailed();
+  target!.failed("flow");
   assertEquals([target!.standing.failures, target!.totals.failures], [1, 1]);
   target!.standing.answered();
   target!.totals.addSession();
-  target!.flowFailed();
+  target!.failed("flow");
   assertEquals([target!.standing.failures, target!.totals.failures], [0, 2]);
-  target!.failed();
+  target!.failed("session");
   assertEquals(target!.standing.failures, 1);
 });

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { Stream } from "../../../../src/io/mod.ts";
 import { Budget } from "../../../../src/manage/limits/budget.ts";
 import { Head } from "../../../../src/manage/session/head.ts";
-import { type ListenerState, Session } from "../../../../src/manage/session/session.ts";
+import type { ListenerState } from "../../../../src/manage/listener_state.ts";
+import { Session } from "../../../../src/manage/session/session.ts";
 
 /** A head whose client's reads are settled by the test. */
 function pendingHead(): { head: Head; session: Session; arrive: (text: string | null) => void } {
