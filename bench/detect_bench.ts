@@ -10,7 +10,7 @@ import { socks4, socks5 } from "../src/detect/socks.ts";
 import { ssh } from "../src/detect/ssh.ts";
 import { tls } from "../src/detect/tls.ts";
 import { buildClientHello, bytesOf, concat, prefixed, recordize } from "../tests/unit/_hello.ts";
-import { capture } from "../tests/unit/detect/_stream.ts";
+import { capture } from "../tests/unit/detect/_vectors.ts";
 
 const HELLO = { sni: "www.example.com", alpn: ["h2", "http/1.1"] };
 const PREFACE_TO_REQUEST = capture("http2_curl_prior_knowledge");

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Balance, RouteConfig } from "../src/config/schema.ts";
+import { type Balance, type RouteConfig, UpstreamSchema } from "../src/config/schema.ts";
 import { Limits } from "../src/manage/limits/limits.ts";
 import { AddressSet } from "../src/resolve/cidr.ts";
 import { hashClient } from "../src/resolve/hash.ts";
@@ -65,27 +65,17 @@ Deno.bench("source: IPv6 in three networks", () => {
 });
 
 function upstream(balance: Balance, count: number): Upstream {
+  const defaults = UpstreamSchema.parse({ targets: ["builtin:echo"] });
   return new Upstream("web", {
+    ...defaults,
     targets: Array.from({ length: count }, (_, i) => ({
       address: { kind: "inet", host: `10.0.0.${i + 1}`, port: 80 },
       weight: 1 + i % 3,
       backup: false,
     })),
     balance,
-    connect_timeout: 5_000,
-    retries: 2,
-    send_proxy_protocol: "off",
     limits: { sessions_per_target: 1_000 },
-    health: {
-      interval: 0,
-      timeout: 2_000,
-      probe: "tcp",
-      rise: 2,
-      fall: 3,
-      eject_after: 0,
-      eject_for: 10_000,
-      slow_start: 0,
-    },
+    health: { ...defaults.health, eject_after: 0 },
   });
 }
 

@@ -11,13 +11,10 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deno, ROOT } from "./_command.ts";
 
-/** Where the module is that holds them. */
-export const PAGE_FILES: string = `${ROOT}src/admin/page_files.ts`;
-
 const SOURCE = `${ROOT}src/admin/page/`;
 
 const HEADER = `/**
- * The files of the page, made by "deno task page" from src/admin/page/ and npm's uplot.
+ * The files of the page, made by "deno task update" from src/admin/page/ and npm's uplot.
  *
  * @module
  */

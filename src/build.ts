@@ -20,3 +20,13 @@ export const BUILD: Build | undefined = typeof SHUNT_BUILD === "undefined"
 
 /** The name of a worker that checks a configuration; the bundle knows by it what to run. */
 export const CHECK_WORKER = "shunt check";
+
+/**
+ * Finds the module of a worker. In a build the one file is the worker's too.
+ *
+ * @param path Where it is, seen from here
+ * @returns Its URL
+ */
+export function workerModule(path: string): string {
+  return new URL(BUILD === undefined ? path : "", import.meta.url).href;
+}

@@ -4,24 +4,28 @@
  * @module
  */
 
+import { abortable } from "@std/async/abortable";
+
+const LATE = new Error("It takes too long");
+
 /**
  * Waits for something, but no longer than some time.
  *
  * @param ms Milliseconds
- * @param work What to wait for; it goes on where it is late
+ * @param work What to wait for; it goes on if it is late
  * @throws {unknown} what `work` rejects with in time
  */
 export async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    await Promise.race([work, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
-  } finally {
-    clearTimeout(timer);
+    await inTime(work, ms, LATE);
+  } catch (error) {
+    if (error !== LATE) throw error;
   }
 }
 
 /**
- * Waits for a result, which has to come in some time.
+ * Waits for a result, which has to come in some time. Unlike std's `deadline` it leaves no timer behind
+ * once the result is there, so that it can be called often with a long time.
  *
  * @param work What to wait for; it goes on if it is late
  * @param ms Milliseconds
@@ -36,18 +40,12 @@ export async function inTime<T>(
   late: Error,
   onLate: (result: T) => void = () => {},
 ): Promise<T> {
-  let isLate = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      reject(late);
-    }, ms);
-  });
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(late), ms);
   try {
-    return await Promise.race([work, over]);
+    return await abortable(work, over.signal);
   } finally {
     clearTimeout(timer);
-    if (isLate) work.then(onLate, () => {});
+    if (over.signal.aborted) work.then(onLate, () => {});
   }
 }

@@ -37,6 +37,10 @@ declare module "@std/assert" {
   export function fail(msg?: string): never;
 }
 
+declare module "@std/async/abortable" {
+  export function abortable<T>(p: Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
 declare module "@std/cli/parse-args" {
   /** The subset of parse options that shunt uses. */
   export interface ParseOptions {
@@ -52,6 +56,10 @@ declare module "@std/cli/parse-args" {
     args: readonly string[],
     options?: ParseOptions,
   ): Record<string, unknown> & { _: (string | number)[] };
+}
+
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(str1: string, str2: string): number;
 }
 
 declare module "@std/ulid" {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DETECTORS } from "../../src/detect/mod.ts";
 import { hostName } from "../../src/wire/host_name.ts";
 import { hostOf } from "../../src/wire/authority.ts";
 import { parseProxyHeader } from "../../src/wire/proxy_protocol.ts";
@@ -16,6 +17,7 @@ import {
   prefixed,
   recordize,
 } from "../../tests/unit/_hello.ts";
+import { vectorsOf } from "../../tests/unit/detect/_vectors.ts";
 import { buildInitial, encodeVarint, MIN_DATAGRAM } from "../../tests/unit/_quic.ts";
 import { type Feed, flow, needing, stream, type Worst } from "./feed.ts";
 
@@ -345,12 +347,22 @@ const PARSERS: readonly Worst[] = [
     ),
 ];
 
+const NAMED: readonly Worst[] = [...HELLOS, ...HTTP1, ...HTTP2, ...OTHERS, ...FLOWS, ...PARSERS];
+
+/** Of protocols that are not named above: what their clients send, over and over. */
+const UNNAMED: readonly Worst[] = DETECTORS
+  .filter((detector) => NAMED.every(({ parser }) => parser !== detector.name))
+  .flatMap((detector) =>
+    vectorsOf(detector).map((vector) => ({ ...vector, parser: detector.name }))
+  )
+  .flatMap(({ parser, name, transport, parts: [first] }) =>
+    transport === "tcp"
+      ? streams(parser, {
+        [name]: repeated(first!, first!),
+        [`${name} that ends in zeros`]: repeated(first!.subarray(0, -1), "\0"),
+      })
+      : flows(parser, { [name]: (size) => datagrams(size, () => first!) })
+  );
+
 /** All of them. */
-export const WORST: readonly Worst[] = [
-  ...HELLOS,
-  ...HTTP1,
-  ...HTTP2,
-  ...OTHERS,
-  ...FLOWS,
-  ...PARSERS,
-];
+export const WORST: readonly Worst[] = [...NAMED, ...UNNAMED];

@@ -12,7 +12,7 @@ job "shunt" {
 
   group "shunt" {
     network {
-      # One number for TCP and UDP.
+      # The same number for TCP and UDP.
       port "edge" {
         static = 443
         to     = 8443
@@ -69,7 +69,7 @@ job "shunt" {
         cap_drop        = ["ALL"]
       }
 
-      # First whatever leads here forgets it, then SIGTERM drains: more than drain_timeout.
+      # Time for clients to be sent elsewhere; then SIGTERM drains, for longer than drain_timeout.
       shutdown_delay = "10s"
       kill_signal    = "SIGTERM"
       kill_timeout   = "45s"
@@ -87,7 +87,7 @@ listeners:
         upstream: web
 upstreams:
   web:
-    # With maglev a client meets the same target whichever shunt it meets: nothing is shared.
+    # With maglev, every shunt sends a client to the same target, although they share nothing.
     balance: maglev
     targets:
     {{- range nomadService "web" }}
@@ -96,7 +96,7 @@ upstreams:
       - "builtin:reset" # until one is registered
     {{- end }}
 drain_timeout: 30s
-# As many as the resources below are for; "auto" takes one for each of the machine's cores but one.
+# As many as the resources below allow for; "auto" takes one for each of the machine's cores but one.
 workers: 2
 log: { format: json }
 admin:

@@ -1,8 +1,8 @@
 /**
- * What the admin API answers and takes, as zod schemas: types, checks and the OpenAPI document come
- * from here. Knows no route.
+ * The requests and answers of the admin API as zod schemas, from which types, checks and the OpenAPI
+ * document are made. Knows no route.
  *
- * Answers are not strict, so that a verb goes on understanding a shunt of a later version.
+ * Answers are not strict, so that a verb understands a shunt of a later version.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const CountersSchema = z.object({
   drops: z.record(z.string(), count).meta({ description: "Dropped datagrams by reason" }),
 });
 
-/** The counters of a listener, or of all. */
+/** The counters of one listener, or of all. */
 export type CountersAnswer = z.output<typeof CountersSchema>;
 
 /** `GET /api/status`. */
@@ -52,7 +52,7 @@ export const StatusSchema = z.object({
   ),
 });
 
-/** What a session or flow that lives is told as: the fields of its access line to come. */
+/** A running session or flow, with the fields that its access line will have. */
 export const LiveSchema = z.object({
   id: z.string(),
   transport: z.enum(["tcp", "udp"]),
@@ -74,7 +74,7 @@ export const LiveSchema = z.object({
   age_ms: number,
 });
 
-/** A session or flow that lives. */
+/** A running session or flow. */
 export type LiveAnswer = z.output<typeof LiveSchema>;
 
 /** A page of sessions or flows. */
@@ -86,7 +86,7 @@ export const LivePageSchema = z.object({
   }),
 });
 
-/** The most sessions or flows of one page. */
+/** Maximum sessions or flows per page. */
 export const MAX_PAGE = 1000;
 
 /** The query of `GET /api/sessions` and `/api/flows`. */
@@ -106,7 +106,7 @@ export const LiveQuerySchema = z.strictObject({
   }),
 });
 
-/** An upstream and how its targets stand. */
+/** An upstream and the state of its targets. */
 export const UpstreamSchema = z.object({
   name: z.string(),
   balance: z.string(),
@@ -126,18 +126,21 @@ export const UpstreamSchema = z.object({
   })),
 });
 
+/** An upstream and how its targets stand. */
+export type UpstreamAnswer = z.output<typeof UpstreamSchema>;
+
 /** `GET /api/upstreams`. */
 export const UpstreamsSchema = z.object({ upstreams: z.array(UpstreamSchema) });
 
-/** `GET /api/config`: what it holds, the configuration's reference tells. */
+/** `GET /api/config`. The configuration's reference describes the content. */
 export const RunningConfigSchema = z.record(z.string(), z.unknown());
 
-/** `POST /api/reload` that was done. */
+/** `POST /api/reload` if it succeeded. */
 export const ReloadedSchema = z.object({
   changed: z.array(z.string()).meta({ description: "What is different now; empty for nothing" }),
 });
 
-/** `POST /api/reload` of a configuration that cannot be used. */
+/** `POST /api/reload` if the configuration cannot be used. */
 export const RefusedSchema = z.object({
   error: z.object({ code: z.literal("bad_config"), message: z.string() }),
   problems: z.array(z.string()).meta({ description: 'Lines as "shunt check" prints them' }),
@@ -168,7 +171,7 @@ export const UpstreamPatchSchema = z.strictObject({
   }),
 });
 
-/** Its answer. */
+/** The answer to it. */
 export const UpstreamPatchedSchema = z.object({
   upstream: z.string(),
   faults: z.record(z.string(), z.unknown()).nullable(),
@@ -177,7 +180,7 @@ export const UpstreamPatchedSchema = z.object({
 /** The body of `PATCH /api/upstreams/NAME/targets/ADDRESS`. */
 export const TargetPatchSchema = z.strictObject({ state: z.enum(["ready", "drain"]) });
 
-/** Its answer. */
+/** The answer to it. */
 export const TargetPatchedSchema = z.object({
   upstream: z.string(),
   target: z.string(),

@@ -1,6 +1,6 @@
 /**
- * The admin API as a function from request to answer: routes, refusals, headers. Knows no socket and
- * no operation.
+ * The admin API as a function from request to answer: routes, refusals, headers. Knows no socket and no
+ * operation.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { OPERATIONS } from "./operations.ts";
 
 const logger = getLogger(["shunt", "admin"]);
 
-/** What every answer carries: nothing is kept, guessed, framed or loaded from elsewhere. */
+/** Headers of every answer: it must not be cached, sniffed, framed, or load anything from elsewhere. */
 const HEADERS: Readonly<Record<string, string>> = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -26,16 +26,16 @@ const HEADERS: Readonly<Record<string, string>> = {
   "X-Content-Type-Options": "nosniff",
 };
 
-/** Characters of a request's path that are repeated: it may have 16 KiB. */
+/** Characters of a request's path that are repeated in answers and the log; a path may have 16 KiB. */
 const MAX_PATH = 255;
 
-/** What a request comes with beside itself. */
+/** The context of a request. */
 export interface ApiEnv {
-  /** Where it came from. */
+  /** The client's address. */
   readonly source: string;
-  /** What guards the address that it came by. */
+  /** The protection of the admin address. */
   readonly guard: Guard;
-  /** The address itself, with the real number of a port that was 0. */
+  /** The admin address, with the real number of a port that was 0. */
   readonly address: string;
 }
 
@@ -45,19 +45,14 @@ export interface Api {
    * Answers a request. Never rejects.
    *
    * @param request The request
-   * @param env What it comes with
+   * @param env Its context
    */
   fetch(request: Request, env: ApiEnv): Response | Promise<Response>;
 }
 
 type AppContext = Context<{ Bindings: ApiEnv }>;
 
-/**
- * Makes the API.
- *
- * @param control What runs
- * @returns The API
- */
+/** Makes the API of a running shunt. */
 export function makeApi(control: Control): Api {
   const app = new Hono<{ Bindings: ApiEnv }>();
   app.use(async (c, next) => {
@@ -99,7 +94,7 @@ export function makeApi(control: Control): Api {
     async fetch(request, env) {
       const response = await app.fetch(request, env);
       for (const [name, value] of Object.entries(HEADERS)) {
-        // A page has a policy of its own.
+        // The page has its own policy.
         if (!response.headers.has(name)) response.headers.set(name, value);
       }
       return response;
@@ -107,12 +102,12 @@ export function makeApi(control: Control): Api {
   };
 }
 
-/** As much of a path as answers and the log repeat. */
+/** Cuts a path to the part that answers and the log repeat. */
 function shown(path: string): string {
   return path.length <= MAX_PATH ? path : `${path.slice(0, MAX_PATH)}…`;
 }
 
-/** Writes a path with parameters as hono does; a target takes slashes too. */
+/** Writes a path with parameters in hono's syntax. A target may contain slashes. */
 function toPattern(path: string): string {
   return path.replace("{target}", ":target{.+}").replaceAll(/\{(\w+)\}(?=\/|$)/g, ":$1");
 }

@@ -1,6 +1,6 @@
 /**
- * Who may do what at the admin address: tokens, and what keeps web pages of others out. Knows
- * requests, no route and no socket.
+ * Decides which requests the admin address allows: by tokens, and by rules that keep other sites' web pages
+ * out. Knows requests, no route and no socket.
  *
  * @module
  */
@@ -10,24 +10,24 @@ import { isLocalBind, isLoopbackHost } from "../config/check_admin.ts";
 import { parseSocketAddress } from "../wire/address.ts";
 import { Refusal } from "./errors.ts";
 
-/** What a request shows of itself. */
+/** The parts of a request that decide. */
 export interface Credentials {
   readonly method: string;
   readonly path: string;
   header(name: string): string | undefined;
 }
 
-/** What guards an address. */
+/** The protection of an admin address. */
 export interface Guard {
   /** Where the admin address is bound. */
   readonly bind: string;
-  /** The secret, where there is one. */
+  /** The secret, if there is one. */
   readonly token: string | undefined;
 }
 
 /**
- * Answered to anyone: load balancers and service managers have no token, and a browser has none before
- * the page, which holds no secret, has asked for it.
+ * Allowed without a token: load balancers and service managers have none, and a browser has none before the
+ * page has asked for it. The page holds no secret.
  */
 const OPEN_PATHS: ReadonlySet<string> = new Set([
   "/healthz",
@@ -41,16 +41,16 @@ const OPEN_PATHS: ReadonlySet<string> = new Set([
 const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * Judges a request.
+ * Checks whether a request is allowed.
  *
- * An address that others reach needs the token for everything. A local one is open for reading; a
- * change needs the token where there is one, and else must come from no other site's page: from a
- * program, or with JSON or a header of its own, which a browser sends to no other site without asking
- * it first, which is never granted here.
+ * An address that other machines reach needs the token for everything. A local one may be read without. A
+ * change needs the token if there is one. Otherwise it must not come from another site's page: it has to
+ * come from a program, or carry JSON or a header of its own. A browser sends those to another site only
+ * after asking it first, which is never granted here.
  *
- * @param request What it shows of itself
- * @param guard What guards the address
- * @throws {Refusal} if it may not
+ * @param request The request
+ * @param guard The protection of the address
+ * @throws {Refusal} if it is not allowed
  */
 export function authorize(request: Credentials, { bind, token }: Guard): void {
   const local = isLocalBind(bind);
@@ -66,9 +66,9 @@ export function authorize(request: Credentials, { bind, token }: Guard): void {
   }
 }
 
-/** A page whose name was made to point at 127.0.0.1 shows its own name in Host. */
+/** Refuses other names: a page whose name was made to point at 127.0.0.1 has its own name in Host. */
 function checkHost(host: string | undefined, bind: string): void {
-  // HTTP/1.0 probes have none, and no browser sends requests without.
+  // HTTP/1.0 probes have no Host, and no browser omits it.
   if (host === undefined || host === bind) return;
   const name = parseSocketAddress(/:\d+$/.test(host) ? host : `${host}:0`);
   if (typeof name !== "string" && isLoopbackHost(name.host.toLowerCase())) return;
@@ -88,7 +88,7 @@ function checkToken(authorization: string | undefined, token: string): void {
       'This needs the token of "admin.token_file": send "Authorization: Bearer TOKEN"',
     );
   }
-  // Digests have one length, so that time tells neither the token nor how long it is.
+  // Digests have the same length, so the time reveals neither the token nor its length.
   if (!timingSafeEqual(digest(given), digest(token))) {
     throw new Refusal(401, "unauthorized", 'The token is not the one of "admin.token_file"');
   }
@@ -118,7 +118,10 @@ function checkSite(request: Credentials): void {
   );
 }
 
-/** Every browser shows at least its name, and where a request comes from unless that is kept quiet. */
+/**
+ * Reports whether a browser sent the request: all of them send their name, and the request's origin unless
+ * that is hidden.
+ */
 function isBrowser(request: Credentials): boolean {
   return /^mozilla\//i.test(request.header("user-agent") ?? "") ||
     ["origin", "referer", "sec-fetch-site", "cookie"].some((name) =>
@@ -131,7 +134,7 @@ function isOwnOrigin(origin: string, host: string | undefined): boolean {
     new URL(origin).origin === `http://${host.toLowerCase()}`.replace(/:80$/, "");
 }
 
-/** The media type of a Content-Type, in lower case; empty where there is none. */
+/** Returns the media type of a Content-Type in lower case; empty if there is none. */
 function mediaType(value: string | undefined): string {
   return (value ?? "").split(";", 1)[0]!.trim().toLowerCase();
 }

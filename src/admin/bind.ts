@@ -1,6 +1,6 @@
 /**
- * Binds the admin address: a TCP address, or a Unix socket that only its owner may use. Knows nothing
- * of what is served.
+ * Binds the admin address: a TCP address, or a Unix socket that only its owner may use. Knows nothing of
+ * what is served.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { basename, dirname, join } from "node:path";
 import { messageOf, ShuntError } from "../errors.ts";
 import { boundHost, formatAddress, overlaps, parseSocketAddress } from "../wire/address.ts";
 
-/** A connection that finds the queue full is heard a second later: too late for health checks. */
+/** A connection that finds the queue full is retried a second later, too late for health checks. */
 const BACKLOG = 4096;
 
-/** Who may have the address already. */
+/** Who may already have bound the address. */
 export interface BindOptions {
-  /** Whether somebody else may: a shunt that this one takes over from. */
+  /** Whether another shunt may have bound it, which this one takes over from. */
   readonly takeOver: boolean;
-  /** `IP:PORT` or `unix:PATH` that this process has. */
+  /** `IP:PORT` or `unix:PATH` that this process has bound. */
   readonly own?: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface BoundAdmin {
   readonly listener: Deno.Listener;
   /** `IP:PORT` with the real port, or `unix:PATH`. */
   readonly address: string;
-  /** Removes what is left of it in the file system, unless it is somebody else's by now. */
+  /** Removes its file, unless another process has replaced it. */
   release(): Promise<void>;
 }
 
@@ -33,8 +33,8 @@ export interface BoundAdmin {
  * Binds the admin address.
  *
  * @param bind `IP:PORT` or `unix:PATH`
- * @param options Who may have it already
- * @returns Where it is
+ * @param options Who may already have bound it
+ * @returns The bound address
  * @throws {ShuntError} with code `bind_failed`
  */
 export async function bindAdmin(bind: string, options: BindOptions): Promise<BoundAdmin> {
@@ -51,12 +51,7 @@ export async function bindAdmin(bind: string, options: BindOptions): Promise<Bou
   }
 }
 
-/**
- * Reports whether two texts name one admin address.
- *
- * @param one `IP:PORT` or `unix:PATH`
- * @param other The same
- */
+/** Reports whether two texts, `IP:PORT` or `unix:PATH`, mean the same admin address. */
 export function isSameBind(one: string, other: string): boolean {
   if (one === other) return true;
   const [a, b] = [parseSocketAddress(one), parseSocketAddress(other)];
@@ -79,8 +74,8 @@ function bindTcp(bind: string, { takeOver, own }: BindOptions): BoundAdmin {
   const { port } = parsed;
   const hostname = boundHost(parsed.host);
   const isOwn = own !== undefined && overlaps(parsed, [own]);
-  // The port is shared so that another shunt can take over; without this look it would be shared
-  // with anybody's, and nobody would notice.
+  // The port is shared so that another shunt can take over. Without this check it could silently be shared
+  // with any process.
   if (!takeOver && !isOwn && port !== 0) Deno.listen({ hostname, port }).close();
   const reusePort = Deno.build.os === "linux";
   const listener = Deno.listen({ hostname, port, reusePort, tcpBacklog: BACKLOG });
@@ -95,8 +90,8 @@ async function bindUnix(path: string, { takeOver }: BindOptions): Promise<BoundA
   if (!takeOver && await isAnswered(path)) throw new Deno.errors.AddrInUse();
   const old = await statOf(path);
   if (old !== undefined && !old.isSocket) throw new Error("there is a file that is no socket");
-  // Bound where only this user gets, and moved once its mode is right: nobody slips in between, and
-  // whoever connects finds the old socket or the new one.
+  // Bound in a folder that only this user can enter, and moved once its mode is right. So no other user can
+  // connect in between, and a client finds either the old socket or the new one.
   const privately = await Deno.makeTempDir({ dir: dirname(path), prefix: `.${basename(path)}-` });
   const bound = join(privately, "s");
   let listener: Deno.UnixListener | undefined;
@@ -128,7 +123,7 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-/** Tells a socket that somebody serves from what is left of one. */
+/** Reports whether a process serves a socket, or it is only a leftover file. */
 async function isAnswered(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();

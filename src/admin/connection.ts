@@ -1,6 +1,6 @@
 /**
  * A connection of the admin address, which carries one request and its answer. Knows its socket and its
- * deadlines, nothing of what is asked.
+ * deadlines, nothing of the request's meaning.
  *
  * @module
  */
@@ -8,24 +8,24 @@
 import { type Arrived, type BadRequest, Incoming } from "./incoming.ts";
 import { type Held, type Phase, sourceOf } from "./places.ts";
 
-/** Milliseconds that a request may take to arrive. */
+/** Milliseconds in which a request must arrive. */
 const REQUEST_MS = 10_000;
-/** Bytes that are read, and thrown away, behind a request. */
+/** Bytes after a request that are read and discarded. */
 const MAX_EXCESS = 65_536;
 
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
-/** Takes what is read to be thrown away, of all connections. */
+/** Takes the bytes that are discarded, for all connections. */
 const scrap = new Uint8Array(4096);
 
 /** A connection of one request. */
 export class Connection implements Held {
   phase: Phase = "request";
-  /** Bytes of its answer that are held until the socket takes them. */
+  /** Bytes of its answer that are kept until the socket takes them. */
   size = 0;
   readonly source: string;
-  /** Where it comes from, as the log has it. */
+  /** The client's address for the log. */
   readonly remote: string;
-  /** Settles once it is closed. */
+  /** Settles when it is closed. */
   readonly closed: Promise<void>;
   readonly #conn: Deno.Conn;
   readonly #onClose: () => void;
@@ -36,7 +36,7 @@ export class Connection implements Held {
 
   /**
    * @param conn The connection
-   * @param onClose Is called once it is closed
+   * @param onClose Called when it is closed
    */
   constructor(conn: Deno.Conn, onClose: (connection: Connection) => void) {
     this.#conn = conn;
@@ -52,7 +52,7 @@ export class Connection implements Held {
     };
   }
 
-  /** Milliseconds since it came. */
+  /** Milliseconds since it was accepted. */
   get age(): number {
     return performance.now() - this.#came;
   }
@@ -67,19 +67,15 @@ export class Connection implements Held {
     return this.#isSent;
   }
 
-  /**
-   * Gives it some time from now.
-   *
-   * @param ms Milliseconds
-   */
+  /** Sets its deadline, in milliseconds from now. */
   limit(ms: number): void {
     this.#deadline = performance.now() + ms;
   }
 
   /**
-   * Closes it if its time is over.
+   * Closes it if its deadline has passed.
    *
-   * @param now What `performance.now()` says
+   * @param now The `performance.now()` time
    */
   tick(now: number): void {
     if (now >= this.#deadline) this.close();
@@ -88,7 +84,7 @@ export class Connection implements Held {
   /**
    * Reads its request.
    *
-   * @returns The request, the status to refuse it with, or nothing if the client has left
+   * @returns The request, the status to refuse it with, or `undefined` if the client has left
    * @throws {Error} if the connection broke or was closed
    */
   async receive(): Promise<Arrived | BadRequest | undefined> {
@@ -114,10 +110,10 @@ export class Connection implements Held {
   }
 
   /**
-   * Sends the rest of its answer and waits until the client has closed: one that is closed before is reset
-   * if anything came behind the request, and the answer is lost with it.
+   * Sends the rest of its answer and waits until the client has closed. Closing earlier would send a reset
+   * if any bytes came after the request, and the client would lose the answer.
    *
-   * @param rest What {@linkcode begin} left
+   * @param rest The result of {@linkcode begin}
    * @throws {Error} if the connection broke or was closed
    */
   async finish(rest: Uint8Array): Promise<void> {

@@ -1,107 +1,60 @@
 /**
- * What the admin address may see and do of a running shunt. Knows neither HTTP nor how any of it is
- * done.
+ * What the admin address may see and do of a running shunt. Knows neither HTTP nor how anything is done.
  *
  * @module
  */
 
-import type { Config, FaultsConfig } from "../config/schema.ts";
-import type { LiveRecord } from "../observe/access/record.ts";
-import type { Counters } from "../observe/metrics/counters.ts";
-import type { LiveQuery } from "../observe/access/live.ts";
+import type { FaultsConfig } from "../config/schema.ts";
+import type { Proxy } from "../control/proxy.ts";
 import type { Measures } from "../observe/metrics/measures.ts";
+import type { UpstreamAnswer } from "./answers.ts";
 
 /** Where shunt is in its life. */
 export type RunState = "starting" | "ready" | "draining";
 
-/** What an operator wants of a target: `drain` takes nothing new. */
-export type WantedState = "ready" | "drain";
-
-/** How a target fares: `unchecked` where nothing looks after it. */
-export type TargetHealth = "up" | "down" | "ejected" | "unchecked";
-
-/** One target as it stands. */
-export interface TargetStatus {
-  /** The address as the configuration spells it. */
-  readonly target: string;
-  readonly weight: number;
-  readonly backup: boolean;
-  readonly state: WantedState;
-  readonly health: TargetHealth;
-  /** When its health last changed, as in RFC 3339. */
-  readonly since?: string | undefined;
-  readonly last_error?: string | undefined;
-  readonly sessions: number;
-  readonly flows: number;
-  /** From 0 to 1: less than 1 while it starts slowly. */
-  readonly share: number;
-}
-
-/** One upstream as it stands. */
-export interface UpstreamStatus {
-  readonly name: string;
-  readonly balance: string;
-  readonly targets: readonly TargetStatus[];
-}
-
-/** What came of a reload. */
+/** The result of a reload. */
 export type ReloadResult =
   | { readonly ok: true; readonly changed: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-/** A running shunt, for whoever administers it. */
+/** What the admin address may see of the proxy. */
+export type SeenProxy = Pick<
+  Proxy,
+  "config" | "addresses" | "io" | "workers" | "stats" | "totals" | "active" | "live"
+>;
+
+/** A running shunt, as the admin address sees it. */
 export interface Control {
+  readonly proxy: SeenProxy;
   readonly state: RunState;
   readonly startedAt: Date;
-  /** Milliseconds since then, whatever has been done to the clock. */
+  /** Milliseconds since the start, unaffected by changes of the system clock. */
   readonly uptime: number;
-  /** What runs. */
-  readonly config: Config;
-  /** What each listener is bound to. */
-  readonly addresses: Readonly<
-    Record<string, { readonly tcp: readonly string[]; readonly udp: readonly string[] }>
-  >;
-  /** Whose sockets carry the data. */
-  readonly io: string;
-  /** Threads that carry it. */
-  readonly workers: number;
-  /** The counters of each listener, as of now. */
-  stats(): Readonly<Record<string, Counters>>;
-  /** The counters of all listeners, those that reloads have removed too. */
-  totals(): Counters;
-  /** What lives, and the bytes that detection holds. */
-  active(): { readonly sessions: number; readonly flows: number; readonly detectMemory: number };
-  /** The upstreams, with their targets as they stand. */
-  upstreams(): readonly UpstreamStatus[];
-  /** At most `limit` of the sessions or flows that live, by id. */
-  live(query: LiveQuery): Promise<readonly LiveRecord[]>;
-  /**
-   * Drains a target, or takes it back.
-   *
-   * @returns `false` where there is no such upstream or target
-   */
-  setTarget(upstream: string, target: string, state: WantedState): boolean;
+  /** The upstreams, with the state of their targets. */
+  upstreams(): readonly UpstreamAnswer[];
+  /** Drains a target, or takes it back. Returns `false` if there is no such upstream or target. */
+  setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean;
   /**
    * Sets the faults of an upstream for as long as this process runs, reloads included.
    *
    * @param upstream The upstream's name
-   * @param faults What to do to its sessions and flows; null goes back to what the configuration says
-   * @returns `false` where there is no such upstream
+   * @param faults The faults of its sessions and flows; null restores those of the configuration
+   * @returns `false` if there is no such upstream
    */
   setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean>;
-  /** Reads the configuration again and goes on with it, whole or not at all. */
+  /** Reads the configuration again and applies it, completely or not at all. */
   reload(): Promise<ReloadResult>;
-  /** Why it cannot hand over to another shunt now; `undefined` where it can. */
+  /** Why it cannot hand over to another shunt now; `undefined` if it can. */
   handOverRefusal(): string | undefined;
-  /** Sees to it that another shunt that binds the same addresses gets nothing before it takes over. */
+  /** Ensures that another shunt that binds the same addresses gets no clients before it takes over. */
   prepareHandOver(): Promise<void>;
   /**
-   * Begins to drain; the process ends when that is done.
+   * Begins to drain. The process ends when the drain is complete.
    *
-   * @param handOver Whether another shunt has bound the same addresses and takes what is new
+   * @param handOver Whether another shunt has bound the same addresses and takes new clients
    */
   drain(handOver: boolean): void;
-  /** What was counted, as of now. */
+  /** The measures as of now. */
   measures(): Measures;
   /** The metrics in Prometheus' text format. */
   metrics(): Promise<Blob>;

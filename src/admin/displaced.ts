@@ -1,5 +1,5 @@
 /**
- * Counts clients that lost their place at the admin address, and says so once a minute at most. Knows no
+ * Counts clients that lost their place at the admin address, and logs it once a minute at most. Knows no
  * connection.
  *
  * @module
@@ -15,7 +15,7 @@ const logger = getLogger(["shunt", "admin"]);
 /** Milliseconds between two lines of the log. */
 const LOG_MS = 60_000;
 
-/** Keeps the counts. */
+/** The counts of lost places. */
 export class Displaced {
   readonly #counts: Record<Displacement, number> = { request: 0, answer: 0, turn: 0 };
   #loggedAt = -Infinity;
@@ -26,7 +26,7 @@ export class Displaced {
   }
 
   /**
-   * Counts one.
+   * Counts one client.
    *
    * @param what What the place was for
    * @param now The time in milliseconds

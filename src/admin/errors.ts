@@ -1,5 +1,5 @@
 /**
- * What the admin address answers when it refuses: one shape for all. Knows no route.
+ * The refusals of the admin address, which all have one form. Knows no route.
  *
  * @module
  */

@@ -1,15 +1,15 @@
 /**
- * The head of an HTTP/1 request (RFC 9112): finds its end and reads it strictly. Knows bytes, no socket.
+ * Finds the end of an HTTP/1 request's head (RFC 9112) and reads it strictly. Knows bytes, no socket.
  *
  * @module
  */
 
 import { latin1 } from "../wire/reader.ts";
 
-/** How long a body is, as its head announces it. */
+/** The length of a body, as the head announces it. */
 export type BodyLength = number | "chunked";
 
-/** A head that was read. */
+/** A parsed head. */
 export interface Head {
   readonly method: string;
   /** The request's target, as it was sent. */
@@ -23,23 +23,23 @@ export interface Head {
 /** The status of a head that cannot be used. */
 export type BadHead = 400 | 417 | 431 | 501;
 
-/** Fields that a head may have: each costs far more than its bytes, and 4,000 fit into 16 KiB. */
+/** Fields that a head may have. Each costs far more than its bytes, and 4,000 would fit into 16 KiB. */
 export const MAX_FIELDS = 100;
 
 const REQUEST_LINE = /^([A-Z]{1,32}) ([\x21-\x7e]+) HTTP\/1\.([01])$/;
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)$/;
-/** What a field's value is made of: tabs, blanks, visible ASCII and bytes above it. */
+/** Finds what a field's value may not have: all but tabs, blanks, visible ASCII and bytes above it. */
 // deno-lint-ignore no-control-regex
 const BAD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
 const [CR, LF] = [0x0d, 0x0a];
 
 /**
- * Finds where a head ends.
+ * Finds the end of a head.
  *
- * @param bytes What has come
- * @param from How many of them were looked at before
- * @returns The first byte behind the empty line, -1 if there is none yet, or "bare" if a line ends
- * without CR: who ends all lines so would wait for an answer
+ * @param bytes The bytes so far
+ * @param from How many of them were searched before
+ * @returns Index after the empty line; -1 if there is none yet; "bare" if a line ends without CR, since a
+ * client that ends all lines like this would wait for an answer
  */
 export function headEnd(bytes: Uint8Array, from: number): number | "bare" {
   for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
@@ -88,7 +88,7 @@ export function readHead(bytes: Uint8Array): Head | BadHead {
     }
   }
   if (host > 1 || (host === 0 && minor === "1")) return 400;
-  // Two lengths are how requests are smuggled (RFC 9112 §6.3).
+  // Requests with two lengths are used for smuggling (RFC 9112 §6.3).
   if (coding !== undefined && (length !== undefined || minor === "0")) return 400;
   if (coding !== undefined && coding !== "chunked") return 501;
   if (length !== undefined && !/^[0-9]{1,15}$/.test(length)) return 400;

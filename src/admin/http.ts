@@ -1,11 +1,11 @@
 /**
  * An HTTP server that slow or hostile clients cannot hurt, for a function from request to answer. Knows
- * connections and limits, nothing of what is asked.
+ * connections and limits, nothing of the requests' meaning.
  *
- * Neither `Deno.serve` nor Node's server distinguishes connections by what they cost. Here each
- * connection has one request and a place. When the places are taken, the oldest request that has not
- * arrived or answer that is not read goes, of the source that has most of them. What is urgent is answered
- * as soon as it has arrived; the rest takes turns, source by source, and gets half of the time at most.
+ * Neither `Deno.serve` nor Node's server distinguishes connections by what they cost. Here each connection
+ * has one request and a place. If all places are taken, the source that holds most of them loses its oldest
+ * request that has not arrived, or its oldest answer that is not read. Urgent requests are answered as soon
+ * as they have arrived. The others take turns, source by source, and get half of the time at most.
  *
  * @module
  */
@@ -20,42 +20,42 @@ import { type Arrived, type BadRequest, MAX_BODY, MAX_HEAD } from "./incoming.ts
 import { type Phase, Places, Turns } from "./places.ts";
 import { writeAnswer } from "./response.ts";
 
-/** Bytes of answers that are held for those who read them late. */
+/** Bytes of unread answers that are kept. */
 const MAX_UNSENT = 16 * 1024 * 1024;
-/** Answers that may wait for being read. */
+/** Unread answers that are kept. */
 const MAX_ANSWERS = 64;
-/** Requests that may wait for their turn; more are answered with 503. */
+/** Requests that may wait for their turn; further ones are answered with 503. */
 const MAX_TURNS = 64;
-/** Requests worked on at once. */
+/** Requests processed at once. */
 const MAX_WORK = 16;
-/** Milliseconds that working on a request may take. */
+/** Milliseconds that processing a request may take. */
 const WORK_MS = 60_000;
-/** Milliseconds that the next one waits for it. */
+/** Milliseconds that the next request waits for it. */
 const TURN_MS = 50;
-/** Milliseconds that an answer may take to be read. */
+/** Milliseconds in which an answer must be read. */
 const ANSWER_MS = 60_000;
-/** Milliseconds for the refusal of what is no request. */
+/** Milliseconds for the refusal of a malformed request. */
 const REFUSAL_MS = 2000;
-/** Milliseconds that answers under way get when the server is closed. */
+/** Milliseconds for pending answers when the server is closed. */
 const CLOSE_MS = 1000;
-/** Milliseconds between two looks at whose time is over. */
+/** Milliseconds between two checks of the deadlines. */
 const TICK_MS = 100;
-/** Milliseconds of rest after an error of accepting, such as having no descriptor left. */
+/** Milliseconds of rest after an error of accepting, such as running out of descriptors. */
 const BACKOFF_MS = 200;
-/** Of the places, as many as may be given between two turns of the event loop: half, and 64 at most. */
+/** Connections accepted between two turns of the event loop; half of the places if that is less. */
 const MAX_BATCH = 64;
-/** Milliseconds in which nobody loses a place, and of them as many for each: 2000 connections a second. */
+/** Milliseconds during which no connection loses its place: at most, and per place (2000 connections/s). */
 const [MAX_GRACE_MS, GRACE_MS_PER_PLACE] = [100, 0.5] as const;
-/** Who may lose a place. */
-const LOSERS: readonly Phase[] = ["request", "answer"];
-/** Connections at once, and at least. */
+/** Phases in which a connection may lose its place. */
+const DISPLACEABLE: readonly Phase[] = ["request", "answer"];
+/** Limits for the number of connections at once. */
 const [MOST, LEAST] = [1024, 64] as const;
-/** Of the descriptors that the process may have, one in so many is the admin address's. */
+/** The admin address gets one of this many descriptors of the process. */
 const SHARE = 16;
-/** For systems that do not say how many those are. */
+/** For systems that do not report the number of descriptors. */
 const DESCRIPTORS = 4096;
 
-/** Reports how many connections there may be at once: what fits into what is kept beside sessions. */
+/** Returns how many connections there may be at once: as many as the descriptors besides sessions allow. */
 export function maxConnections(): number {
   const share = Math.floor((descriptorLimit() ?? DESCRIPTORS) / SHARE);
   return Math.min(MOST, Math.max(LEAST, share));
@@ -64,23 +64,19 @@ export function maxConnections(): number {
 /** Answers a request. Must not reject. */
 export type Handler = (request: Request, source: string) => Response | Promise<Response>;
 
-/** What a server is told and tells. */
+/** The options of a server. */
 export interface HttpOptions {
   readonly handler: Handler;
-  /**
-   * Reports what is answered before all else.
-   *
-   * @param path The request's path, without its query
-   */
+  /** Reports whether a path, without its query, is answered before all others. */
   readonly isUrgent?: (path: string) => boolean;
-  /** Is told of errors of accepting, once until it works again. */
+  /** Called for an error of accepting, and not again until accepting has worked. */
   readonly onError: (error: unknown) => void;
-  /** Is told of each client that lost its place. */
+  /** Called for each client that lost its place. */
   readonly onDisplaced?: (what: Displacement) => void;
 }
 
 /** A request that waits for its turn. */
-class Asked {
+class WaitingRequest {
   readonly phase: Phase = "turn";
   readonly source: string;
 
@@ -94,26 +90,26 @@ export class HttpServer {
   readonly #listener: Deno.Listener;
   readonly #options: HttpOptions;
   readonly #places = new Places<Connection>();
-  readonly #turns = new Turns<Asked>(MAX_TURNS);
-  /** What is worked on. */
+  readonly #turns = new Turns<WaitingRequest>(MAX_TURNS);
+  /** Requests that are processed now. */
   readonly #work = new Set<Promise<void>>();
   #working: Promise<void> | undefined;
   readonly #most = maxConnections();
   readonly #graceMs = Math.min(MAX_GRACE_MS, this.#most * GRACE_MS_PER_PLACE);
   readonly #batch = Math.min(MAX_BATCH, this.#most / 2);
-  /** Connections whose requests wait for their turn or are worked on. */
+  /** Connections whose requests wait for their turn or are processed. */
   #inHand = 0;
   #answers = 0;
   #unsent = 0;
   readonly #accepting: Promise<void>;
-  /** The same for all: there are many when it is needed. */
+  /** One answer for all, since many are needed at the same time. */
   readonly #busy = refuse(503);
   #ticks: ReturnType<typeof setInterval> | undefined;
   #closing = false;
 
   /**
-   * @param listener A listening socket, which is the server's from now on
-   * @param options What answers
+   * @param listener A listening socket, which the server owns from now on
+   * @param options The handler and what to call
    */
   constructor(listener: Deno.Listener, options: HttpOptions) {
     this.#listener = listener;
@@ -121,20 +117,20 @@ export class HttpServer {
     this.#accepting = this.#accept();
   }
 
-  /** Connections that there are. */
+  /** Number of connections. */
   get size(): number {
     return this.#places.size;
   }
 
   async #accept(): Promise<void> {
-    let told = false;
+    let reported = false;
     let batch = 0;
     for (;;) {
       try {
         const conn = await this.#listener.accept();
-        told = false;
-        // Connections that are there at once come without a turn of the event loop, in which alone what
-        // they have sent is read.
+        reported = false;
+        // Connections that are already queued are accepted without a turn of the event loop, but their
+        // bytes are only read in one.
         if (++batch % this.#batch === 0) await pause(0);
         if (this.#isFull) await this.#makeRoom();
         const connection = new Connection(conn, (closed) => this.#onClosed(closed));
@@ -146,24 +142,24 @@ export class HttpServer {
         if (failure === "closed") return;
         // A client that left before it was accepted says nothing about the next one.
         if (failure === "reset") continue;
-        if (failure === "no_descriptors" && this.#displace(LOSERS)) continue;
-        if (!told) this.#options.onError(error);
-        told = true;
+        if (failure === "no_descriptors" && this.#displace(DISPLACEABLE)) continue;
+        if (!reported) this.#options.onError(error);
+        reported = true;
         await pause(BACKOFF_MS);
       }
     }
   }
 
-  /** Those whose turn it is to wait for shunt have limits of their own. */
+  /** Connections that wait for shunt have limits of their own. */
   get #isFull(): boolean {
     return this.#places.size - this.#inHand >= this.#most;
   }
 
-  /** Gives whoever came last the time to have sent a request, as all do who mean to. */
+  /** Gives the newest connections time to send their request, as all honest clients do. */
   async #makeRoom(): Promise<void> {
-    const age = this.#places.oldest(LOSERS)?.age ?? Infinity;
+    const age = this.#places.oldest(DISPLACEABLE)?.age ?? Infinity;
     if (age < this.#graceMs) await pause(this.#graceMs - age);
-    if (this.#isFull) this.#displace(LOSERS);
+    if (this.#isFull) this.#displace(DISPLACEABLE);
   }
 
   #tick(): void {
@@ -183,7 +179,10 @@ export class HttpServer {
     } else if (connection.phase !== "request") this.#inHand--;
   }
 
-  /** Closes the oldest in some phases, of the source that has most: none keeps the others out. */
+  /**
+   * Closes the oldest connection in some phases, of the source that has most of them, so that no source can
+   * keep others out.
+   */
   #displace(phases: readonly Phase[], spared?: Connection): boolean {
     const oldest = this.#places.oldest(phases, spared);
     if (oldest === undefined) return false;
@@ -197,22 +196,22 @@ export class HttpServer {
       const arrived = await connection.receive();
       if (connection.isClosed) return;
       if (arrived === undefined) return connection.close();
-      // From here until a part of the answer is sent it is not the client who is waited for.
+      // From here until a part of the answer is sent, the client is not the one that is waited for.
       connection.phase = "turn";
       this.#inHand++;
       connection.limit(WORK_MS);
       if (typeof arrived === "number") {
         return await this.#send(connection, await refuse(arrived), REFUSAL_MS);
       }
-      const asked = new Asked(connection, arrived);
-      if (this.#isUrgent(arrived)) return await this.#answer(asked, { brief: true });
-      const gone = this.#turns.push(asked);
+      const waiting = new WaitingRequest(connection, arrived);
+      if (this.#isUrgent(arrived)) return await this.#answer(waiting, { brief: true });
+      const gone = this.#turns.push(waiting);
       this.#working ??= this.#takeTurns();
       if (gone === undefined) return;
       this.#options.onDisplaced?.("turn");
-      this.#leave(gone.connection, await this.#busy);
+      this.#sendShort(gone.connection, await this.#busy);
     } catch {
-      // Whatever broke, closing is all that is to be done.
+      // Whatever broke, closing is all that can be done.
       connection.close();
     }
   }
@@ -227,7 +226,7 @@ export class HttpServer {
       const work = this.#answer(next).finally(() => this.#work.delete(work));
       this.#work.add(work);
       await within(TURN_MS, work);
-      // As long again is for traffic, and for what is urgent.
+      // The same time again is left for traffic and for urgent requests.
       const used = Math.min(TURN_MS, performance.now() - began);
       await pause(used);
       if (this.#work.size >= MAX_WORK) await Promise.race(this.#work);
@@ -235,8 +234,8 @@ export class HttpServer {
     this.#working = undefined;
   }
 
-  /** Answers a request; settles once there is an answer, or nobody waits for it. Never rejects. */
-  async #answer({ connection, arrived }: Asked, { brief = false } = {}): Promise<void> {
+  /** Answers a request. Settles once there is an answer, or the client has left. Never rejects. */
+  async #answer({ connection, arrived }: WaitingRequest, { brief = false } = {}): Promise<void> {
     connection.phase = "work";
     try {
       const request = toRequest(arrived);
@@ -246,15 +245,15 @@ export class HttpServer {
       ]);
       if (response === undefined || connection.isClosed) return;
       const bytes = await writeAnswer(response, arrived.head.method === "HEAD");
-      if (brief) this.#leave(connection, bytes);
+      if (brief) this.#sendShort(connection, bytes);
       else this.#send(connection, bytes, ANSWER_MS).catch(() => {});
     } catch {
       connection.close();
     }
   }
 
-  /** Sends a short answer, which a fresh socket takes whole, and leaves the rest to the kernel. */
-  #leave(connection: Connection, answer: Uint8Array): void {
+  /** Sends a short answer, which a fresh socket takes completely, and closes. The kernel delivers it. */
+  #sendShort(connection: Connection, answer: Uint8Array): void {
     connection.begin(answer).catch(() => {}).finally(() => connection.close());
   }
 
@@ -278,7 +277,7 @@ export class HttpServer {
     }
   }
 
-  /** Closes the server; answers under way get a second. */
+  /** Closes the server. Pending answers get a second. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#listener.close();

@@ -1,6 +1,6 @@
 /**
- * One HTTP/1 request as it arrives, read within limits: whatever comes, each byte is looked at once. Knows
- * bytes, no socket.
+ * One HTTP/1 request as it arrives, read within limits. Each byte is looked at once, whatever arrives.
+ * Knows bytes, no socket.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { type Head, headEnd, readHead } from "./head.ts";
 export const MAX_BODY = 4096;
 /** Bytes of a request's head. */
 export const MAX_HEAD = 16_384;
-/** Bytes that a chunked body's sizes, extensions and trailers may take beside what they frame. */
+/** Bytes of a chunked body's sizes, extensions and trailers. */
 const MAX_FRAMING = 4096;
-/** Bytes that a connection begins with: the requests of programs, and of most browsers, fit. */
+/** Initial bytes of the buffer: requests of programs, and of most browsers, fit. */
 const FIRST_BYTES = 1024;
 const LF = 0x0a;
 
-/** A request that has arrived whole. */
+/** A request that has arrived completely. */
 export interface Arrived {
   readonly head: Head;
   readonly body: Uint8Array<ArrayBuffer>;
@@ -26,7 +26,7 @@ export interface Arrived {
 /** The status of a request that cannot be used. */
 export type BadRequest = 400 | 413 | 417 | 431 | 501;
 
-/** A request that arrives. */
+/** A request that is arriving. */
 export class Incoming {
   #bytes = new Uint8Array(FIRST_BYTES);
   #length = 0;
@@ -34,10 +34,10 @@ export class Incoming {
   #seen = 0;
   #head: Head | undefined;
   #body: Body | undefined;
-  /** Whether the client has to be told to go on, which is to be done once. */
+  /** Whether "100 Continue" still has to be sent. */
   #continues = false;
 
-  /** Where what comes next goes; never empty. */
+  /** Where the next bytes go; never empty. */
   get room(): Uint8Array {
     if (this.#length === this.#bytes.length) {
       const more = new Uint8Array(this.#bytes.length * 2);
@@ -47,7 +47,7 @@ export class Incoming {
     return this.#bytes.subarray(this.#length);
   }
 
-  /** Tells once that the client waits for "100 Continue". */
+  /** Returns `true` once if the client waits for "100 Continue". */
   takeContinue(): boolean {
     const continues = this.#continues;
     this.#continues = false;
@@ -55,10 +55,10 @@ export class Incoming {
   }
 
   /**
-   * Takes what has come into {@linkcode room}.
+   * Takes bytes that were read into {@linkcode room}.
    *
    * @param count Number of bytes
-   * @returns The request, the status to refuse it with, or nothing if more has to come
+   * @returns The request, the status to refuse it with, or `undefined` if more bytes have to come
    */
   take(count: number): Arrived | BadRequest | undefined {
     this.#length += count;
@@ -77,7 +77,7 @@ export class Incoming {
   }
 
   #takeHead(): BadRequest | undefined {
-    // No method begins like this: a TLS client, or somebody who is lost.
+    // No method starts like this: a TLS client, or one that is at the wrong address.
     const [first = 0] = this.#bytes;
     if (first < 0x41 || first > 0x5a) return 400;
     const bytes = this.#bytes.subarray(0, this.#length);
@@ -97,7 +97,7 @@ export class Incoming {
   }
 }
 
-/** A body that arrives. */
+/** A body that is arriving. */
 interface Body {
   readonly bytes: Uint8Array<ArrayBuffer>;
   take(bytes: Uint8Array): "more" | "whole" | "long" | "bad";
@@ -123,13 +123,13 @@ class KnownBody implements Body {
 
 const SIZE_LINE = /^([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?$/;
 
-/** A body in chunks (RFC 9112 §7.1); trailers are passed over. */
+/** A body in chunks (RFC 9112 §7.1). Trailers are skipped. */
 class ChunkedBody implements Body {
   readonly #whole = new Uint8Array(MAX_BODY);
   #length = 0;
   #framing = 0;
   #line = "";
-  /** What comes next: a line with a size, bytes of a chunk, the end of its line, or trailers. */
+  /** The expected part: a line with a size, bytes of a chunk, the end of its line, or trailers. */
   #next: "size" | "data" | "end" | "trailer" = "size";
   #left = 0;
 

@@ -1,5 +1,5 @@
 /**
- * Pages of the sessions and flows that live. Knows fields; which records there are, it is told.
+ * Pages of the running sessions and flows. Knows their fields, not where the records come from.
  *
  * @module
  */
@@ -39,11 +39,11 @@ function answerOf(record: LiveRecord): LiveAnswer {
 }
 
 /**
- * Takes a page of what lives.
+ * Returns a page of the running sessions or flows.
  *
- * @param control What runs
+ * @param control The running shunt
  * @param kind Sessions or flows
- * @param query Which are wanted
+ * @param query Limit, start and filters
  * @returns The page
  */
 export async function livePage(
@@ -55,16 +55,16 @@ export async function livePage(
   const given = Object.entries(filters).filter(([, value]) => value !== undefined);
   const wanted: LiveQuery = {
     kind,
-    // One more tells whether there is another page.
+    // The additional record shows whether there is another page.
     limit: limit + 1,
     after,
     text,
     filters: Object.fromEntries(given),
   };
-  const records = await control.live(wanted);
+  const records = await control.proxy.live(wanted);
   const items = records.slice(0, limit).map(answerOf);
   return {
-    total: control.active()[kind],
+    total: control.proxy.active()[kind],
     items,
     next: records.length > limit ? items.at(-1)?.id ?? null : null,
   };

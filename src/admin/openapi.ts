@@ -1,5 +1,5 @@
 /**
- * The admin API as an OpenAPI 3.1 document. Knows how operations are described, and none of them.
+ * Writes the admin API as an OpenAPI 3.1 document. Knows how operations are described, but no operation.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import project from "../../deno.json" with { type: "json" };
 import { ErrorSchema } from "./errors.ts";
 import type { Answer, Operation } from "./operation.ts";
 
-/** Refusals that any operation may give. */
+/** Refusals that any operation may return. */
 const REFUSALS: Readonly<Record<number, string>> = {
   400: "The request does not fit",
   401: "A token is needed, or another one",
@@ -79,12 +79,7 @@ function describe(operation: Operation): Json {
   };
 }
 
-/**
- * Writes the document.
- *
- * @param operations Every operation
- * @returns The document, as plain JSON
- */
+/** Returns the OpenAPI document of the operations, as plain JSON. */
 export function openapiDocument(operations: readonly Operation[]): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const operation of operations) {

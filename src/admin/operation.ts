@@ -1,6 +1,5 @@
 /**
- * What an operation of the admin API is: where it is, what it takes and what it answers. Knows no
- * operation.
+ * The description of an operation of the admin API: path, input and answers. Knows no operation.
  *
  * @module
  */
@@ -27,7 +26,7 @@ export interface Call {
   param(name: string): string;
   /** The parameters after `?`. */
   readonly query: Readonly<Record<string, string>>;
-  /** The body as JSON; refuses what is none. */
+  /** The body as JSON. Throws a refusal if it is not JSON. */
   json(): Promise<unknown>;
 }
 
@@ -39,19 +38,19 @@ export interface Operation {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
-  /** The answers by status; refusals that any operation may give are not listed. */
+  /** The answers by status, without the refusals that any operation may return. */
   readonly answers: Readonly<Record<number, Answer>>;
   readonly run: (call: Call) => Response | Promise<Response>;
 }
 
 /**
- * Checks what came with a request.
+ * Checks input of a request.
  *
- * @param schema What it has to be
- * @param value What came
+ * @param schema The expected form
+ * @param value The input
  * @param what What to call it in a message
- * @returns What the schema makes of it
- * @throws {Refusal} with 400 where it does not fit
+ * @returns The parsed input
+ * @throws {Refusal} with 400 if it does not match
  */
 export function checked<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
   const parsed = schema.safeParse(value);

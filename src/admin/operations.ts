@@ -1,5 +1,5 @@
 /**
- * THE TABLE of the admin API: every operation, from which routes and the OpenAPI document are made.
+ * THE TABLE of the admin API: every operation. Routes and the OpenAPI document are made from it.
  *
  * @module
  */
@@ -36,8 +36,8 @@ function text(body: string, status = 200): Response {
   return new Response(body, { status, headers: { "Content-Type": TEXT } });
 }
 
-/** What runs, with targets as the configuration spells them. */
-function runningConfig({ config }: Control): Record<string, unknown> {
+/** The running configuration, with targets written as in the file. */
+function runningConfig({ proxy: { config } }: Control): Record<string, unknown> {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => {
     const targets = upstream.targets.map((target) => ({
       ...target,
@@ -162,7 +162,7 @@ export const OPERATIONS: readonly Operation[] = [
       const asked = handover === "ask";
       if (asked) await control.prepareHandOver();
       else control.drain(handover === "true");
-      const { sessions, flows } = control.active();
+      const { sessions, flows } = control.proxy.active();
       return Response.json({ state: control.state, sessions, flows }, {
         status: asked ? 200 : 202,
       });

@@ -1,6 +1,6 @@
 /**
- * Serves the page for people. Knows its files and what a browser may do with them, nothing of what the
- * page shows.
+ * Serves the page for people. Knows its files and what a browser may do with them, nothing of what the page
+ * shows.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { Operation } from "./operation.ts";
 import { CODE, HTML, ICON, STYLE } from "./page_files.ts";
 
 /**
- * The page loads its own files and asks its own address: nothing inline, nothing from elsewhere, no
- * form that goes anywhere, no HTML made of text.
+ * The page loads its own files and calls its own address. It may use nothing inline, nothing from
+ * elsewhere, no form that is sent, and no HTML made from text.
  */
 const POLICY = [
   "default-src 'none'",
@@ -31,21 +31,12 @@ function serve(body: string, type: string): Response {
   });
 }
 
-/**
- * Reports whether a page is wanted rather than plain text: browsers ask for HTML by its name.
- *
- * @param accept The request's `Accept`
- * @returns Whether it is
- */
+/** Reports whether a request's `Accept` asks for HTML, as browsers do, and not for plain text. */
 export function wantsPage(accept: string | undefined): boolean {
   return accept !== undefined && /(?:^|[\s,])text\/html(?:$|[\s,;])/i.test(accept);
 }
 
-/**
- * Serves the page.
- *
- * @returns The answer to a browser at `/`
- */
+/** Returns the answer to a browser at `/`. */
 export function servePage(): Response {
   return serve(HTML, "text/html; charset=utf-8");
 }

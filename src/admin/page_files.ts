@@ -1,5 +1,5 @@
 /**
- * The files of the page, made by "deno task page" from src/admin/page/ and npm's uplot.
+ * The files of the page, made by "deno task update" from src/admin/page/ and npm's uplot.
  *
  * @module
  */

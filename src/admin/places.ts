@@ -1,21 +1,18 @@
 /**
- * The places that an admin address has for connections, and who loses one when they are taken: the
- * oldest of the source that has most. Knows sources and ages, no socket.
+ * The places of an admin address for its connections. If all are taken, the source that has most of them
+ * loses its oldest. Knows sources and ages, no socket.
  *
  * @module
  */
 
 import { readIp } from "../resolve/ip.ts";
 
-/**
- * Where a connection is in its life: its request arrives, it waits for its turn, it is worked on, or its
- * answer is being read.
- */
+/** The phase of a connection: its request arrives, waits, is processed, or its answer is being read. */
 export type Phase = "request" | "turn" | "work" | "answer";
 
-/** What has a place. */
+/** A holder of a place. */
 export interface Held {
-  /** Whose it is: see {@linkcode sourceOf}. */
+  /** The source that the place counts for; see {@linkcode sourceOf}. */
   readonly source: string;
   readonly phase: Phase;
 }
@@ -23,8 +20,8 @@ export interface Held {
 const words = new Uint16Array(8);
 
 /**
- * Tells by what a client is counted: IPv6 by its /64, for a host has all of it to choose addresses from
- * (RFC 4291 §2.5.4). Clients of a Unix socket have no source and count as one.
+ * Returns the source that a client counts for. IPv6 clients count by their /64, since a host may choose its
+ * addresses from all of it (RFC 4291 §2.5.4). All clients of a Unix socket count as one.
  *
  * @param host IP literal; empty for a Unix socket
  * @returns The source
@@ -40,27 +37,23 @@ export function sourceOf(host: string): string {
   }
 }
 
-/** Everything that has a place. */
+/** All holders of places. */
 export class Places<T extends Held> {
-  /** By source, each in the order of coming. */
+  /** By source, each in order of arrival. */
   readonly #sources = new Map<string, Set<T>>();
   #size = 0;
 
-  /** How many there are. */
+  /** Number of holders. */
   get size(): number {
     return this.#size;
   }
 
-  /** All of them. */
+  /** All holders. */
   *[Symbol.iterator](): Generator<T> {
     for (const held of this.#sources.values()) yield* held;
   }
 
-  /**
-   * Gives a place.
-   *
-   * @param one What gets it
-   */
+  /** Gives a place to a holder. */
   add(one: T): void {
     const known = this.#sources.get(one.source);
     if (known === undefined) this.#sources.set(one.source, new Set([one]));
@@ -68,11 +61,7 @@ export class Places<T extends Held> {
     this.#size++;
   }
 
-  /**
-   * Takes a place back; may be called again.
-   *
-   * @param one What had it
-   */
+  /** Takes a place back; may be called again. */
   remove(one: T): void {
     const held = this.#sources.get(one.source);
     if (!held?.delete(one)) return;
@@ -81,11 +70,12 @@ export class Places<T extends Held> {
   }
 
   /**
-   * Finds what has to go: the oldest in some phase, of the source that has most in it.
+   * Finds the holder that has to lose its place: the oldest in some phases, of the source that has most in
+   * them.
    *
-   * @param phases The phases of those that may go
-   * @param spared What may not
-   * @returns What has to go, or `undefined` if there is none
+   * @param phases The phases of holders that may lose their place
+   * @param spared A holder that may not
+   * @returns The holder, or `undefined` if there is none
    */
   oldest(phases: readonly Phase[], spared?: T): T | undefined {
     let most = 0;
@@ -107,7 +97,7 @@ export class Places<T extends Held> {
   }
 }
 
-/** Who waits for a turn: sources take turns, however much each has asked. */
+/** Requests that wait for their turn. Sources take turns, however many requests each has sent. */
 export class Turns<T extends Held> {
   readonly #waiting = new Map<string, T[]>();
   readonly #most: number;
@@ -119,10 +109,10 @@ export class Turns<T extends Held> {
   }
 
   /**
-   * Lets one wait. If too many do, the source that has most loses its newest.
+   * Adds a request. If too many wait, the source that has most loses its newest.
    *
-   * @param one Who is to wait
-   * @returns Who waits no longer: `one` itself, another or nobody
+   * @param one The request
+   * @returns The request that no longer waits: `one` itself, another, or `undefined`
    */
   push(one: T): T | undefined {
     const queue = this.#waiting.get(one.source);
@@ -139,11 +129,11 @@ export class Turns<T extends Held> {
     return gone;
   }
 
-  /** Takes the next one. */
+  /** Takes the next request. */
   next(): T | undefined {
     for (const [source, queue] of this.#waiting) {
       const one = queue.shift();
-      // Behind all others.
+      // Moves the source behind all others.
       this.#waiting.delete(source);
       if (queue.length > 0) this.#waiting.set(source, queue);
       if (one === undefined) continue;

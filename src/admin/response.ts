@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What statuses are called; others have no name, which RFC 9112 §4 allows. */
+/** Names of statuses. Others have no name, which RFC 9112 §4 allows. */
 const NAMES: Readonly<Record<number, string>> = {
   200: "OK",
   202: "Accepted",
@@ -26,10 +26,10 @@ const NAMES: Readonly<Record<number, string>> = {
 const encoder = new TextEncoder();
 
 /**
- * Writes an answer that is the last of its connection.
+ * Writes an answer, the last one of its connection.
  *
  * @param response The answer
- * @param headOnly Whether its body is left out, as HEAD asks for
+ * @param headOnly Whether to leave out its body, as for HEAD
  * @returns Its bytes
  */
 export async function writeAnswer(response: Response, headOnly: boolean): Promise<Uint8Array> {

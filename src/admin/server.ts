@@ -1,6 +1,6 @@
 /**
- * The admin address: binds it, guards it, changes it at a reload. Knows addresses and the life of a
- * server, nothing of what is asked.
+ * The admin address: binds it, protects it, changes it at a reload. Knows addresses and the life of a
+ * server, nothing of the requests' meaning.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { AdminConfig } from "../config/check_admin.ts";
 import { messageOf } from "../errors.ts";
+import type { Prepared } from "../prepared.ts";
 import type { Api } from "./api.ts";
 import { makeApi } from "./api.ts";
 import type { Guard } from "./auth.ts";
@@ -19,34 +20,26 @@ import { readToken } from "./token.ts";
 
 const logger = getLogger(["shunt", "admin"]);
 
-/** Answered before all else: what says "no" too late has shunt restarted or taken out. */
+/** Answered before all others: a late "no" gets shunt restarted or taken out of service. */
 const URGENT_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
-
-/** Another configuration of the admin address, ready to be taken. */
-export interface AdminChange {
-  /** Goes on with it. The connections of an address that is left may finish what they asked. */
-  commit(): void;
-  /** Gives it up. */
-  abandon(): Promise<void>;
-}
 
 /** A running admin address. */
 export interface Admin extends AsyncDisposable {
-  /** `IP:PORT` with the real port, `unix:PATH`, or null where the admin address is off. */
+  /** `IP:PORT` with the real port, `unix:PATH`, or null if the admin address is off. */
   readonly address: string | null;
   /** Clients that lost their place, by what it was for. */
   readonly displaced: DisplacedCounts;
-  /** Connections that there are. */
+  /** Number of connections. */
   readonly connections: number;
   /**
-   * Makes another configuration ready: reads its token, binds its address where that is another.
+   * Prepares a new configuration: reads its token, and binds its address if it has changed.
    *
    * @param config The configuration's admin part
-   * @returns What takes it or gives it up
+   * @returns The prepared change. Connections of an address that is given up may finish their requests
    * @throws {ShuntError} with code `bad_token_file` or `bind_failed`; nothing has changed
    */
-  prepare(config: AdminConfig | null): Promise<AdminChange>;
-  /** Closes the address; answers under way get a second. */
+  prepare(config: AdminConfig | null): Promise<Prepared<void, Promise<void>>>;
+  /** Closes the address. Pending answers get a second. */
   close(): Promise<void>;
 }
 
@@ -61,9 +54,9 @@ interface Running {
 /**
  * Starts the admin address.
  *
- * @param config The configuration's admin part; null starts nothing, until a reload asks for it
- * @param control What runs
- * @param options Whether the address may be another shunt's still, which this one takes over from
+ * @param config The configuration's admin part; null starts nothing until a reload sets it
+ * @param control The running shunt
+ * @param options Whether another shunt may still have the address, which this one takes over from
  * @returns The admin address
  * @throws {ShuntError} with code `bad_token_file` or `bind_failed`
  */
@@ -79,7 +72,7 @@ export async function startAdmin(
 
 class RunningAdmin implements Admin {
   readonly #api: Api;
-  /** Of the first address; those of later ones are nobody's. */
+  /** Holds for the first address only; no other shunt has later ones. */
   #takeOver: boolean;
   #running: Running | undefined;
   readonly #closing = new Set<Promise<void>>();
@@ -102,13 +95,13 @@ class RunningAdmin implements Admin {
     return this.#running?.server.size ?? 0;
   }
 
-  async prepare(config: AdminConfig | null): Promise<AdminChange> {
+  async prepare(config: AdminConfig | null): Promise<Prepared<void, Promise<void>>> {
     const before = this.#running;
     const token = await readToken(config?.token_file);
     if (config !== null && before !== undefined && isSameBind(config.bind, before.config.bind)) {
       return {
         commit: () => before.guard = { bind: config.bind, token },
-        abandon: () => Promise.resolve(),
+        abort: () => Promise.resolve(),
       };
     }
     const next = config === null ? undefined : await this.#start(config, token);
@@ -117,7 +110,7 @@ class RunningAdmin implements Admin {
         this.#running = next;
         if (before !== undefined) this.#leave(before);
       },
-      abandon: () => next === undefined ? Promise.resolve() : stop(next),
+      abort: () => next === undefined ? Promise.resolve() : stop(next),
     };
   }
 

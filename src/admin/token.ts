@@ -1,5 +1,5 @@
 /**
- * Reads the admin address's secret. Knows a file, not what it opens.
+ * Reads the secret of the admin address. Knows a file, not what the secret allows.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { readTextFile } from "../text_file.ts";
 
 const logger = getLogger(["shunt", "admin"]);
 
-/** Fewer could be guessed over a network. */
+/** A shorter token could be guessed over a network. */
 const MIN_LENGTH = 16;
-/** More does not fit into a request's head beside everything else. */
+/** A longer token does not fit into a request's head together with everything else. */
 const MAX_LENGTH = 1024;
 
 /**
  * Reads a token.
  *
- * @param path The file, where there is one
- * @returns What it holds, without space around it; `undefined` without a file
- * @throws {ShuntError} with code `bad_token_file` when it cannot be read or holds no usable token
+ * @param path The file, if there is one
+ * @returns Its content, without space around it; `undefined` without a file
+ * @throws {ShuntError} with code `bad_token_file` if it cannot be read or holds no usable token
  */
 export async function readToken(path: string | null | undefined): Promise<string | undefined> {
   if (path === null || path === undefined) return undefined;
@@ -32,7 +32,7 @@ export async function readToken(path: string | null | undefined): Promise<string
   let text: string;
   try {
     const { isFile, size, mode } = await Deno.stat(path);
-    // Anything else may never end: reading would wait for a writer.
+    // Reading anything else may never end, for example while waiting for the writer of a pipe.
     if (!isFile) throw fail("it is not a file");
     if (size > MAX_LENGTH + 2) throw fail(`it is longer than ${MAX_LENGTH} characters`);
     if (mode !== null && (mode & 0o004) !== 0) {

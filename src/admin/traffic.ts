@@ -1,6 +1,6 @@
 /**
- * What `GET /api/traffic` answers: counters by listener, protocol and target, which become rates where
- * they are asked for again and again. Zeros are left out, so that asking every second costs little.
+ * The answer of `GET /api/traffic`: counters by listener, protocol and target, from which a client that
+ * asks repeatedly computes rates. Zeros are left out, so that asking every second costs little.
  *
  * @module
  */
@@ -102,12 +102,7 @@ function totalsOf(target: TargetMeasures | undefined): z.output<typeof TotalsSch
   return { sessions, flows, bytes_up: bytesUp, bytes_down: bytesDown, failures };
 }
 
-/**
- * Reports what was counted so far.
- *
- * @param control What runs
- * @returns The answer of `GET /api/traffic`
- */
+/** Returns the answer of `GET /api/traffic`: the traffic of a running shunt so far. */
 export function trafficOf(control: Control): TrafficAnswer {
   const measures = control.measures();
   const counted = new Map(measures.upstreams.map(({ name, targets }) => [
@@ -115,7 +110,7 @@ export function trafficOf(control: Control): TrafficAnswer {
     new Map(targets.map((target) => [target.name, target])),
   ]));
   const listeners = measures.listeners.map((listener) => {
-    const { tcp = [], udp = [] } = control.addresses[listener.name] ?? {};
+    const { tcp = [], udp = [] } = control.proxy.addresses[listener.name] ?? {};
     const addresses = [...tcp.map((at) => `tcp ${at}`), ...udp.map((at) => `udp ${at}`)];
     return [listener.name, listenerOf(listener, addresses)] as const;
   });

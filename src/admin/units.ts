@@ -4,12 +4,7 @@
  * @module
  */
 
-/**
- * Writes a number of bytes.
- *
- * @param bytes The number
- * @returns Such as `3.2 MiB`
- */
+/** Writes a number of bytes, such as `3.2 MiB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let value = bytes;
@@ -21,12 +16,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/**
- * Writes how long something has lasted.
- *
- * @param seconds The time
- * @returns Its two greatest units, such as `3d 4h`
- */
+/** Writes a time in seconds as its two greatest units, such as `3d 4h`. */
 export function formatAge(seconds: number): string {
   const parts = [
     [Math.floor(seconds / 86_400), "d"],
@@ -40,23 +30,13 @@ export function formatAge(seconds: number): string {
     .map(([count, unit]) => `${count}${unit}`).join(" ");
 }
 
-/**
- * Writes how often something happens.
- *
- * @param rate Times a second; unset if nothing tells yet
- * @returns Such as `12.3/s`; a dash where nothing tells yet
- */
+/** Writes a frequency in times a second, such as `12.3/s`; a dash if it is not known yet. */
 export function formatRate(rate: number | undefined): string {
   if (rate === undefined) return "–";
   return `${rate > 0 && rate < 99.95 ? rate.toFixed(1) : Math.round(rate)}/s`;
 }
 
-/**
- * Writes how many bytes come in a second.
- *
- * @param rate Bytes a second; unset if nothing tells yet
- * @returns Such as `3.2 MiB/s`; a dash where nothing tells yet
- */
+/** Writes bytes a second, such as `3.2 MiB/s`; a dash if they are not known yet. */
 export function formatByteRate(rate: number | undefined): string {
   return rate === undefined ? "–" : `${formatBytes(rate)}/s`;
 }

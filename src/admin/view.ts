@@ -1,13 +1,13 @@
 /**
- * What two looks at a shunt's traffic come to: rows with rates, for the page and for `shunt top`. Pure:
- * knows neither network nor clock.
+ * Compares two states of shunt's traffic: rows with rates, for the page and for `shunt top`. Pure: knows
+ * neither network nor clock.
  *
  * @module
  */
 
 import type { TrafficAnswer } from "./traffic.ts";
 
-/** How much something moves. All unset if there is nothing to compare with. */
+/** Rates. All are unset if there is nothing to compare with. */
 export interface Rates {
   /** Sessions and flows begun a second. */
   readonly begun: number | undefined;
@@ -17,7 +17,7 @@ export interface Rates {
   readonly down: number | undefined;
 }
 
-/** All of it, or a listener. */
+/** The total, or a listener. */
 export interface LifeRow extends Rates {
   readonly name: string;
   readonly addresses: readonly string[];
@@ -45,11 +45,11 @@ export interface TargetRow extends Rates {
 export interface CountRow {
   readonly name: string;
   readonly total: number;
-  /** A second; unset if there is nothing to compare with. */
+  /** Times a second; unset if there is nothing to compare with. */
   readonly rate: number | undefined;
 }
 
-/** What there is to see. */
+/** All rows. */
 export interface View {
   readonly all: LifeRow;
   readonly listeners: readonly LifeRow[];
@@ -65,7 +65,7 @@ export interface View {
 type Listener = TrafficAnswer["listeners"][string];
 type Counts = Readonly<Record<string, number>>;
 
-/** What one moment has counted of something that can be compared with another moment. */
+/** Counters of one moment that can be compared with another moment's. */
 interface Counted {
   readonly begun: number;
   readonly up: number;
@@ -97,7 +97,7 @@ function countedOf(listeners: readonly Listener[]): Counted {
   return counted;
 }
 
-/** Compares one moment with one before, of the same process. */
+/** Compares one moment with an earlier one of the same process. */
 class Comparison {
   readonly #seconds: number;
 
@@ -108,7 +108,8 @@ class Comparison {
 
   rate(now: number, before: number | undefined): number | undefined {
     if (this.#seconds <= 0) return undefined;
-    // What a reload brought was not there before; what it took out and back in counts anew.
+    // A listener or target that a reload brought was not there before. One that was removed and brought
+    // back counts anew.
     return Math.max(0, now - (before ?? 0)) / this.#seconds;
   }
 
@@ -171,11 +172,11 @@ function targetRows(now: Upstreams, before: Upstreams, comparison: Comparison): 
 }
 
 /**
- * Makes what there is to see.
+ * Makes the rows.
  *
- * @param now The traffic as counted so far
- * @param before The traffic as counted some time before; nothing has rates without
- * @returns Rows
+ * @param now The traffic so far
+ * @param before The traffic at an earlier moment; without it there are no rates
+ * @returns The rows
  */
 export function viewOf(now: TrafficAnswer, before?: TrafficAnswer): View {
   const comparison = new Comparison(now, before);

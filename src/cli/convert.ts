@@ -8,7 +8,8 @@ import { messageOf } from "../errors.ts";
 import { convertConfig, type Format, FORMATS, formatUnreadable } from "../convert/mod.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { readTextFile } from "../text_file.ts";
-import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { InputError, type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 function formatOf(options: Options): Format | undefined {
   const given = options.get("from");

@@ -8,7 +8,8 @@ import { messageOf } from "../errors.ts";
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { readFile } from "../text_file.ts";
 import { type Wants, wantsAll } from "../facts/wants.ts";
-import { InputError, type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { InputError, type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 /** What captured bytes are. */
 export interface Finding {

@@ -6,7 +6,8 @@
 
 import { DrainingSchema } from "../admin/answers.ts";
 import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt drain [-c FILE | --admin ADDRESS]
 

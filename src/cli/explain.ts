@@ -15,7 +15,8 @@ import { hostName } from "../wire/host_name.ts";
 import { isJa4 } from "../wire/ja4.ts";
 import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
 import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
-import { type Options, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { type Options, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const DEFAULT_SOURCE = "127.0.0.1:50000";
 

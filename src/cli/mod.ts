@@ -17,7 +17,8 @@ import { runVerb } from "./run.ts";
 import { schemaVerb } from "./schema.ts";
 import { statusVerb } from "./status.ts";
 import { topVerb } from "./top.ts";
-import { InputError, parseOptions, type Terminal, UsageError, type Verb } from "./verb.ts";
+import { InputError, parseOptions, type Terminal, UsageError } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 import { versionVerb } from "./version.ts";
 
 /** Every verb. */

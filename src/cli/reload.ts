@@ -7,7 +7,8 @@
 import { RefusedSchema, ReloadedSchema } from "../admin/answers.ts";
 import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
 import { harmless } from "./table.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt reload [-c FILE | --admin ADDRESS]
 

@@ -20,7 +20,8 @@ import { openNotifier } from "../service/notify.ts";
 import { removeReadyFile, tryReadyFile, writeReadyFile } from "../service/ready_file.ts";
 import { Supervisor } from "../service/supervisor.ts";
 import { findPredecessor, type Predecessor } from "../service/upgrade.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -126,8 +127,8 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   signals.supervisor = supervisor;
   try {
     if (readyFile !== undefined) {
-      const { adminAddress: admin, addresses: listeners } = supervisor;
-      await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners });
+      const { adminAddress: admin } = supervisor;
+      await writeReadyFile(readyFile, { pid: Deno.pid, admin, listeners: proxy.addresses });
     }
   } catch (error) {
     if (predecessor === undefined) {
@@ -205,7 +206,7 @@ async function shareOnceEnded(
 }
 
 function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
-  for (const [name, { tcp, udp }] of Object.entries(supervisor.addresses)) {
+  for (const [name, { tcp, udp }] of Object.entries(supervisor.proxy.addresses)) {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
   }
@@ -295,8 +296,8 @@ async function keepRunning(
     over.abort();
     await source[Symbol.asyncDispose]();
   }
-  const { sessions, flows } = supervisor.active();
-  const { drain_timeout } = supervisor.config;
+  const { sessions, flows } = supervisor.proxy.active();
+  const { drain_timeout } = supervisor.proxy.config;
   logger.info("Draining", { sessions, flows, drain_timeout_ms: drain_timeout });
   return await supervisor.stop();
 }

@@ -9,7 +9,8 @@ import { StatusSchema, UpstreamsSchema } from "../admin/answers.ts";
 import { formatAge, formatBytes } from "../admin/units.ts";
 import { ADMIN_HELP, ADMIN_OPTIONS, expectBody, openAdmin } from "../service/admin_client.ts";
 import { formatTable, harmless } from "./table.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt status [-c FILE | --admin ADDRESS] [--json]
 

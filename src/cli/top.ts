@@ -18,7 +18,8 @@ import {
 import { statusVerb } from "./status.ts";
 import { draw, TOP_COLUMNS, type TopFacts } from "./top_screen.ts";
 import { keysOf, press, TOP_START, type TopShown, type TopState } from "./top_state.ts";
-import type { Options, Terminal, Verb } from "./verb.ts";
+import type { Options, Terminal } from "../service/options.ts";
+import type { Verb } from "./verb.ts";
 
 const HELP = `Usage: shunt top [-c FILE | --admin ADDRESS]
 

@@ -1,32 +1,32 @@
 /**
- * The configuration that `shunt init` prints: short, commented and ready to be changed. Kept legal
- * by a test.
+ * The configuration that `shunt init` prints: short, commented and ready to be changed. A test keeps
+ * it legal.
  *
  * @module
  */
 
 const STARTING_CONFIG =
-  `# A starting configuration for shunt. Put your own names and addresses in, then:
+  `# A starting configuration for shunt. Fill in your names and addresses, then:
 #   shunt check -c config.yaml     every error and warning, with its line
 #   shunt run -c config.yaml
 
 listeners:
-  # A listener is a set of addresses with routes. The name is yours; logs carry it.
+  # A listener is a set of addresses with routes. You choose the name; it appears in logs.
   edge:
-    bind: "0.0.0.0:8448" # or a list: ["0.0.0.0:8448", "192.0.2.1:443"]; port 0 takes any free one
+    bind: "0.0.0.0:8448" # or a list: ["0.0.0.0:8448", "192.0.2.1:443"]; port 0 is any free one
     # transports: [tcp, udp]
     # detect:
-    #   timeout: 3s # how long a silent or slow client may take
+    #   timeout: 3s # how long to wait for a client's first bytes
     #   on_timeout: fallthrough # or close
     # limits:
     #   sessions: 10000 # TCP
     #   flows: 20000 # UDP
-    #   unanswered_flow_timeout: 5s # of flows of one datagram without an answer
+    #   unanswered_flow_timeout: 5s # for flows of a single, unanswered datagram
     #   per_source: auto # sessions and flows of one source address: 2000 here; 0 = no limit
     #   new_per_source: 0/s
 
-    # The first route that matches wins. Within "match" all conditions are needed, and of each list
-    # any element is enough. Conditions: protocol, sni, alpn, ja4, host, source.
+    # The first route that matches wins. All conditions of "match" must hold; a list holds if any of
+    # its elements does. Conditions: protocol, sni, alpn, ja4, host, source.
     routes:
       - match: { protocol: tls, sni: [example.com, "*.example.com"] }
         upstream: web
@@ -38,7 +38,7 @@ listeners:
         upstream: bastion
       - match: { protocol: wireguard }
         upstream: vpn
-      # Without "match" a route takes the rest. Without such a route the rest is closed or dropped.
+      # A route without "match" takes everything left; without one, the rest is closed or dropped.
       # - upstream: fallback
 
 upstreams:
@@ -50,8 +50,8 @@ upstreams:
       - { address: web.internal:443, weight: 3 }
     # balance: round_robin # first, random, least_sessions, source_ip, source_socket, maglev
     # connect_timeout: 5s
-    # retries: 2 # other targets tried when connecting fails
-    # send_proxy_protocol: off # v1 or v2 tell the target where the client comes from
+    # retries: 2 # how many other targets to try if connecting fails
+    # send_proxy_protocol: off # v1 or v2 send the client's address to the target
     # idle_timeout: 1h # unset: 1h for sessions, 30s for flows
     # health:
     #   interval: 0s # active checks; 0s = none

@@ -6,41 +6,45 @@
 
 import type { Config } from "../config/schema.ts";
 import type { SocketShare } from "../io/mod.ts";
-import type { BoundAddresses } from "../listen/bind.ts";
+import type { BoundAddresses, ListenerAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import { Plane, type PlaneOptions, type Prepared } from "../plane/plane.ts";
-import { inSlices } from "../slices.ts";
+import { Plane } from "../plane/plane.ts";
 import { type SharedMemory, SharedView } from "../plane/shared.ts";
+import type { Prepared } from "../prepared.ts";
+import { inSlices } from "../slices.ts";
 
 /** All data planes of a process. */
 export interface Planes {
-  readonly addresses: Readonly<Record<string, BoundAddresses>>;
+  readonly addresses: ListenerAddresses;
   /**
    * Binds what a new configuration asks for; nothing of what runs changes.
    *
    * @param config A checked configuration, with the numbers of ports that are bound already
    * @param memory Its memory
    * @param own What this process has bound already: nobody else may have bound the rest
+   * @returns What makes it the configuration that new sessions and flows meet
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void>;
-  /** Makes what was prepared the configuration that new sessions and flows meet. */
-  commit(): Promise<void>;
+  prepare(
+    config: Config,
+    memory: SharedMemory,
+    own: BoundAddresses,
+  ): Promise<Prepared<Promise<void>>>;
   /**
    * Lists what lives.
    *
    * @param query Which sessions or flows are wanted
    */
-  live(query: LiveQuery): Promise<LiveRecord[]>;
+  live(query: LiveQuery): readonly LiveRecord[] | Promise<readonly LiveRecord[]>;
   /**
    * Has some of the sockets that share the addresses get all that is new.
    *
    * @param share Which; `undefined` lets all have their share again
    * @returns Why not all of it could be done
    */
-  steer(share: SocketShare | undefined): Promise<string | undefined>;
+  steer(share: SocketShare | undefined): string | undefined | Promise<string | undefined>;
   /**
    * Takes nothing new, lets what runs finish, and ends.
    *
@@ -53,48 +57,15 @@ export interface Planes {
 }
 
 /** A single plane in this thread. */
-export class LocalPlane implements Planes {
-  readonly #plane: Plane;
-  #prepared: Prepared | undefined;
-
-  /**
-   * @param config A checked configuration
-   * @param options Sockets, resolver and memory
-   * @throws {ShuntError} with code `bind_failed`; nothing is left bound
-   */
-  constructor(config: Config, options: PlaneOptions) {
-    this.#plane = new Plane(config, options);
-  }
-
-  get addresses(): Readonly<Record<string, BoundAddresses>> {
-    return this.#plane.addresses;
-  }
-
-  async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
-    const shared = new SharedView(memory, 0);
-    const steps = this.#plane.prepare(config, shared, { exclusive: true, own });
-    this.#prepared = await inSlices(steps, () => this.#plane.ending);
-  }
-
-  async commit(): Promise<void> {
-    const prepared = this.#prepared;
-    this.#prepared = undefined;
-    if (prepared !== undefined) await inSlices(this.#plane.commit(prepared));
-  }
-
-  live(query: LiveQuery): Promise<LiveRecord[]> {
-    return Promise.resolve(this.#plane.live(query));
-  }
-
-  steer(share: SocketShare | undefined): Promise<string | undefined> {
-    return Promise.resolve(this.#plane.steer(share));
-  }
-
-  drain(options: DrainOptions): Promise<number> {
-    return this.#plane.drain(options);
-  }
-
-  close(): Promise<void> {
-    return this.#plane.close();
+export class LocalPlane extends Plane implements Planes {
+  async prepare(
+    config: Config,
+    memory: SharedMemory,
+    own: BoundAddresses,
+  ): Promise<Prepared<Promise<void>>> {
+    const look = { exclusive: true, own };
+    const steps = this.prepareInSteps(config, new SharedView(memory, 0), look);
+    const prepared = await inSlices(steps, () => this.ending);
+    return { commit: () => inSlices(prepared.commit()), abort: () => prepared.abort() };
   }
 }

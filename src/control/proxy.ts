@@ -1,22 +1,45 @@
 /**
- * The public API: what a proxy is to whoever starts one. What is behind it is running_proxy.ts's matter.
+ * A running proxy: the control plane, which puts resolver, health, shared memory and data planes together
+ * and leads them through reloads to their end.
  *
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
+import { describeChanges } from "../config/changes.ts";
 import type { Config } from "../config/schema.ts";
+import { ShuntError } from "../errors.ts";
+import { denoIo } from "../io/deno.ts";
+import { socketAllowance } from "../io/descriptors.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
+import { machineMemory } from "../io/machine_memory.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
-import type { BoundAddresses } from "../listen/bind.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
-import type { Counters } from "../observe/metrics/counters.ts";
+import { bindKey, type BoundAddresses, type ListenerAddresses } from "../listen/bind.ts";
+import { Clock } from "../manage/clock.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
+import { AccessLog } from "../observe/access/log.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import { LeftOutTeller } from "../observe/log/left_out.ts";
+import type { Counters } from "../observe/metrics/counters.ts";
 import type { ProxyMeasures } from "../observe/metrics/measures.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import type { ResolverOptions } from "../resolve/dns.ts";
-import type { HealthReport } from "./health/health.ts";
+import { makeMemory, makeSharedMemory, SharedView } from "../plane/shared.ts";
+import { makeUpstreams } from "../plane/states.ts";
+import { Resolver, type ResolverOptions } from "../resolve/dns.ts";
 import type { Upstream } from "../resolve/upstream.ts";
-import { chooseIo, chooseWorkers, RunningProxy } from "./running_proxy.ts";
+import { atOnce, inSlices } from "../slices.ts";
+import { keepPorts, OwnAddresses } from "./addresses.ts";
+import { DescriptorWatch } from "./descriptor_watch.ts";
+import { HealthChecks } from "./health/checks.ts";
+import type { HealthReport } from "./health/health.ts";
+import { ListenerCounts } from "./listener_counts.ts";
+import { measureProxy } from "./measure.ts";
+import { memoryLimit, MemoryWatch } from "./memory_watch.ts";
+import { LocalPlane, type Planes } from "./planes.ts";
+import { chooseThreads, refuseRestart, type Threads } from "./threads.ts";
+import { Workers } from "./workers.ts";
+
+const logger = getLogger(["shunt", "proxy"]);
 
 /** Options of {@linkcode startProxy}. */
 export interface ProxyOptions {
@@ -45,26 +68,182 @@ export interface Active {
   readonly detectMemory: number;
 }
 
-/** A running proxy. */
-export interface Proxy extends AsyncDisposable {
-  /** What runs. */
-  readonly config: Config;
-  /** Whether it takes new sessions and flows. */
-  readonly state: "ready" | "draining";
-  /** What each listener is bound to, with the real numbers of ports that were 0. */
-  readonly addresses: Readonly<Record<string, BoundAddresses>>;
+/** A running proxy; {@linkcode startProxy} starts one. */
+export class Proxy implements AsyncDisposable {
   /** Whose sockets carry the data. */
   readonly io: Io["name"];
   /** Threads that carry it. */
   readonly workers: number;
+  #state: "ready" | "draining" = "ready";
+  readonly #options: ProxyOptions;
+  readonly #resolver: Resolver;
+  readonly #clock = new Clock();
+  readonly #leftOut = new LeftOutTeller();
+  /** Set where the plane is in this thread. */
+  #access: AccessLog | undefined;
+  readonly #health: HealthChecks;
+  readonly #descriptors: DescriptorWatch;
+  readonly #memory: MemoryWatch;
+  /** Bytes that the process may have at all. */
+  readonly #machine = machineMemory();
+  #planes: Planes | undefined;
+  #config: Config;
+  #shared: SharedView;
+  #upstreams: ReadonlyMap<string, Upstream>;
+  readonly #counts: ListenerCounts;
+  readonly #own = new OwnAddresses();
+  /** Reloads come one after the other. */
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param config A checked configuration
+   * @param options Sockets and what to tell of ended sessions
+   * @param threads What carries the data
+   */
+  constructor(config: Config, options: ProxyOptions, threads: Threads) {
+    this.#config = config;
+    this.#options = options;
+    this.io = threads.io;
+    this.workers = threads.workers;
+    const current = () => this.#config.dns;
+    const clock = this.#clock;
+    this.#resolver = new Resolver({
+      ...options.dns,
+      get minTtl() {
+        return current().min_ttl;
+      },
+      get maxTtl() {
+        return current().max_ttl;
+      },
+      now: () => clock.now,
+    });
+    this.#health = new HealthChecks({ resolver: this.#resolver, now: () => clock.now });
+    const maxSockets = socketAllowance();
+    this.#descriptors = new DescriptorWatch(maxSockets, () => this.totals());
+    const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
+    this.#shared = new SharedView(memory, 0);
+    this.#counts = new ListenerCounts(config, this.#shared);
+    this.#upstreams = atOnce(makeUpstreams(config, this.#shared));
+    const sockets = this.#shared.sockets();
+    this.#memory = new MemoryWatch({
+      pressure: this.#shared.pressure,
+      totals: () => this.totals(),
+      lives: () => sockets.count.total,
+      shared: this.#isLocal,
+    });
+  }
+
+  /** Sockets of Deno's need no thread of their own; a libc worker blocks in its wait. */
+  get #isLocal(): boolean {
+    return this.workers === 1 && this.io === "deno" || this.#options.io !== undefined;
+  }
+
+  /** Binds and begins to serve. */
+  async start(): Promise<void> {
+    const { io, takeOver, inherited = [], onEnd, onAccess } = this.#options;
+    if (inherited.length > 0 && this.io === "deno") {
+      logger.warn(
+        "Deno's sockets cannot use sockets from the service manager; libc's can",
+        {
+          sockets: inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`),
+        },
+      );
+    }
+    const common = {
+      resolver: this.#resolver,
+      // So that a newer shunt can bind the same addresses while this one drains.
+      reusePort: Deno.build.os === "linux" && io === undefined,
+      look: { exclusive: true, own: takeOver },
+    };
+    this.#planes = this.#isLocal
+      ? new LocalPlane(this.#config, {
+        ...common,
+        io: io ?? denoIo,
+        shared: this.#shared,
+        onEnd: this.#localListener(),
+        records: () => onEnd !== undefined || onAccess !== undefined && this.#config.log.access,
+      })
+      : await Workers.start(this.#config, {
+        ...common,
+        io: this.io,
+        memory: this.#shared.memory,
+        inherited: this.io === "libc" ? inherited : [],
+        onEnd,
+        onAccess,
+        onLeftOut: (lines) => this.#leftOut.add(lines),
+        onDeath: (worker) => this.#counts.clear(worker),
+      });
+    if (this.io === "libc") this.#tellUnused(inherited);
+    this.#health.watch(this.upstreams());
+    this.#clock.onTick((now) => this.#health.tick(now));
+    this.#descriptors.check(this.#config);
+    this.#clock.onTick((now) => this.#descriptors.tick(now));
+    this.#memory.change(memoryLimit(this.#config.limits, this.#machine));
+    this.#clock.onTick((now) => this.#memory.tick(now));
+    this.#clock.onTick((now) => this.#leftOut.tick(now));
+  }
+
+  #tellUnused(inherited: readonly InheritedSocket[]): void {
+    const bound = Object.values(this.addresses);
+    for (const { transport, local } of inherited) {
+      const address = bindKey(local);
+      if (bound.some((addresses) => addresses[transport].includes(address))) continue;
+      logger.warn("No listener uses this socket from the service manager", { transport, address });
+    }
+  }
+
+  #localListener(): ((record: AccessRecord) => void) | undefined {
+    const { onEnd, onAccess } = this.#options;
+    if (onAccess === undefined) return onEnd;
+    const access = new AccessLog(this.#config.log, {
+      workers: 1,
+      write: onAccess,
+      onLeftOut: (lines) => this.#leftOut.add(lines),
+    });
+    this.#access = access;
+    this.#clock.onTick((now) => access.tick(now));
+    return (record) => {
+      access.take(record);
+      onEnd?.(record);
+    };
+  }
+
+  /** What runs. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Whether it takes new sessions and flows. */
+  get state(): "ready" | "draining" {
+    return this.#state;
+  }
+
+  /** What each listener is bound to, with the real numbers of ports that were 0. */
+  get addresses(): ListenerAddresses {
+    return this.#planes?.addresses ?? {};
+  }
+
   /** The counters of each listener, as of now. */
-  stats(): Readonly<Record<string, Counters>>;
+  stats(): Readonly<Record<string, Counters>> {
+    return this.#counts.stats();
+  }
+
   /** The sum of all counters, of listeners that a reload has removed too. */
-  totals(): Counters;
+  totals(): Counters {
+    return this.#counts.totals();
+  }
+
   /** What lives and what it holds now. */
-  active(): Active;
+  active(): Active {
+    const { sessionsActive: sessions, flowsActive: flows } = this.totals();
+    return { sessions, flows, detectMemory: this.#shared.budget(0).used };
+  }
+
   /** The upstreams, with their targets as they are now. */
-  upstreams(): readonly Upstream[];
+  upstreams(): readonly Upstream[] {
+    return [...this.#upstreams.values()];
+  }
+
   /**
    * What checks and traffic have told of a target.
    *
@@ -72,17 +251,37 @@ export interface Proxy extends AsyncDisposable {
    * @param target The target's address as the configuration spells it
    * @returns The report, whose times are as `performance.now()` gives them
    */
-  health(upstream: string, target: string): HealthReport | undefined;
+  health(upstream: string, target: string): HealthReport | undefined {
+    return this.#health.state(upstream, target);
+  }
+
   /** What was counted, for metrics. */
-  measures(): ProxyMeasures;
+  measures(): ProxyMeasures {
+    return measureProxy({
+      config: this.#config,
+      shared: this.#shared,
+      listeners: this.#counts,
+      upstreams: this.upstreams(),
+      health: (upstream, target) => this.health(upstream, target),
+      dns: this.#resolver,
+      memoryLimit: this.#memory.limit,
+    });
+  }
+
   /** Ticks of each worker's clock: those of one that hangs stand still. */
-  ticks(): readonly number[];
+  ticks(): readonly number[] {
+    return this.#shared.ticks();
+  }
+
   /**
    * Lists sessions or flows that live.
    *
    * @param query Which are wanted
    */
-  live(query: LiveQuery): Promise<LiveRecord[]>;
+  async live(query: LiveQuery): Promise<readonly LiveRecord[]> {
+    return await this.#planes?.live(query) ?? [];
+  }
+
   /**
    * Goes on with another configuration: all of it, or where an address cannot be bound nothing. What
    * runs lives on under the old rules, sockets that stay are not bound again, counters go on.
@@ -92,7 +291,40 @@ export interface Proxy extends AsyncDisposable {
    * @throws {ConfigError} with code `restart_needed` if `io` or `workers` differ
    * @throws {ShuntError} with code `bind_failed` if an address cannot be bound
    */
-  reload(config: Config): Promise<readonly string[]>;
+  reload(config: Config): Promise<readonly string[]> {
+    const reloaded = this.#reloading.then(() => this.#reload(config));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(config: Config): Promise<readonly string[]> {
+    const planes = this.#planes;
+    if (planes === undefined || this.#state === "draining") {
+      throw new ShuntError("Cannot reload while draining", { code: "draining" });
+    }
+    if (this.#options.io === undefined) refuseRestart(config, this);
+    const changes = await inSlices(describeChanges(this.#config, config));
+    if (changes.length === 0) return changes;
+    const memory = await inSlices(makeMemory(config, this.#shared.memory));
+    const shared = new SharedView(memory, 0);
+    const upstreams = await inSlices(makeUpstreams(config, shared, this.#upstreams));
+    const running = { config: this.#config, addresses: planes.addresses };
+    const own = this.#own.list(planes.addresses);
+    const kept = await inSlices(keepPorts(config, running));
+    const prepared = await planes.prepare(kept, memory, own);
+    this.#own.leave(planes.addresses, performance.now() + config.drain_timeout);
+    await prepared.commit();
+    this.#counts.change(config, shared);
+    this.#shared = shared;
+    this.#upstreams = upstreams;
+    this.#config = config;
+    this.#access?.change(config.log);
+    await inSlices(this.#health.watchInSteps(this.upstreams()));
+    this.#descriptors.check(config);
+    this.#memory.change(memoryLimit(config.limits, this.#machine));
+    return changes;
+  }
+
   /**
    * Takes a target out of use, or back.
    *
@@ -101,7 +333,12 @@ export interface Proxy extends AsyncDisposable {
    * @param state `drain` gives it nothing new
    * @returns Whether there is such a target
    */
-  setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean;
+  setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean {
+    const found = this.#upstreams.get(upstream)?.targets.find(({ name }) => name === target);
+    found?.standing.set("drain", state === "drain");
+    return found !== undefined;
+  }
+
   /**
    * Has some of the sockets that share the addresses get all that is new: this proxy's own, where it
    * takes over from another.
@@ -109,7 +346,10 @@ export interface Proxy extends AsyncDisposable {
    * @param share Which, in the order in which they were bound; `undefined` lets all have their share
    * @returns Why not all of it could be done; `undefined` where it was
    */
-  steer(share: SocketShare | undefined): Promise<string | undefined>;
+  async steer(share: SocketShare | undefined): Promise<string | undefined> {
+    return await this.#planes?.steer(share);
+  }
+
   /**
    * Takes nothing new and lets what runs finish.
    *
@@ -117,9 +357,34 @@ export interface Proxy extends AsyncDisposable {
    * bound the same addresses and gets what is new
    * @returns How many sessions and flows had to be closed
    */
-  drain(options?: Partial<DrainOptions>): Promise<number>;
+  async drain(options: Partial<DrainOptions> = {}): Promise<number> {
+    this.#state = "draining";
+    await this.#reloading;
+    const { timeoutMs = this.#config.drain_timeout, handOver = false } = options;
+    const rest = await this.#planes?.drain({ timeoutMs, handOver }) ?? 0;
+    this.stop();
+    return rest;
+  }
+
   /** Closes everything at once. */
-  close(): Promise<void>;
+  async close(): Promise<void> {
+    this.#state = "draining";
+    await this.#planes?.close();
+    this.stop();
+  }
+
+  /** Stops what belongs to the control plane. */
+  stop(): void {
+    this.#access?.flush();
+    this.#leftOut.flush();
+    this.#health[Symbol.dispose]();
+    this.#resolver.close();
+    this.#clock[Symbol.dispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
 /**
@@ -133,7 +398,7 @@ export interface Proxy extends AsyncDisposable {
  *
  * @example
  * ```ts
- * import { parseConfig } from "../config/mod.ts";
+ * import { parseConfig } from "../config/load.ts";
  * import { PROTOCOLS } from "../detect/mod.ts";
  * import { startProxy } from "./proxy.ts";
  *
@@ -144,9 +409,9 @@ export interface Proxy extends AsyncDisposable {
  * ```
  */
 export async function startProxy(config: Config, options: ProxyOptions = {}): Promise<Proxy> {
-  const io = options.io?.name ?? chooseIo(config);
-  const workers = options.io === undefined ? chooseWorkers(config) : 1;
-  const proxy = new RunningProxy(config, { ...options, chosen: { io, workers } });
+  const { io } = options;
+  const threads = io === undefined ? chooseThreads(config) : { io: io.name, workers: 1 };
+  const proxy = new Proxy(config, options, threads);
   try {
     await proxy.start();
     return proxy;

@@ -5,36 +5,34 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BUILD } from "../build.ts";
+import { workerModule } from "../build.ts";
 import type { PackedConfig } from "../config/packed.ts";
-import { messageOf, ShuntError } from "../errors.ts";
+import { ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
-import type { SocketShare } from "../io/mod.ts";
-import type { BoundAddresses } from "../listen/bind.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { ListenerAddresses } from "../listen/bind.ts";
+import type { AccessRecord } from "../observe/access/record.ts";
 import type { LeftOut } from "../observe/access/sampler.ts";
-import type { LiveQuery } from "../observe/access/live.ts";
+import { type Answers, answerTo, Asker } from "../plane/ask.ts";
+import type {
+  Assignment,
+  ControlQuestions,
+  DrainOptions,
+  FromWorker,
+  Start,
+  ToWorker,
+  WorkerQuestions,
+} from "../plane/messages.ts";
+import type { Batch } from "../plane/record_queue.ts";
+import type { Prepared } from "../prepared.ts";
 import type { NameResolver } from "../resolve/dns.ts";
-import type { Assignment, FromWorker, StartMessage, ToWorker } from "../plane/messages.ts";
-import type { DrainOptions } from "../plane/messages.ts";
 
 const logger = getLogger(["shunt", "workers"]);
-
-/**
- * Finds the module of a worker. In a build the one file is the worker's too.
- *
- * @param path Where it is, seen from here
- * @returns Its URL
- */
-export function workerModule(path: string): string {
-  return new URL(BUILD === undefined ? path : "", import.meta.url).href;
-}
 
 /** One bit each: as many descriptors as a process may have by the usual hard limit of Linux. */
 const MAX_DESCRIPTORS = 1_048_576;
 
 /** What a worker's owner provides and is told. */
-export interface RemoteOptions {
+export interface WorkerOwner {
   readonly resolver: NameResolver;
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   /** Takes access lines, many at once. */
@@ -45,124 +43,79 @@ export interface RemoteOptions {
   readonly onDeath: (error: string) => void;
 }
 
-type Addresses = Readonly<Record<string, BoundAddresses>>;
+/** A configuration that a worker prepares; it may be aborted before it is ready, too. */
+export interface Preparing extends Prepared<Promise<void>> {
+  /**
+   * What the worker would be bound to, once it is ready. Rejects with a ShuntError with code
+   * `bind_failed`, or `worker_died`.
+   */
+  readonly addresses: Promise<ListenerAddresses>;
+}
 
 /** A worker. */
-export class RemotePlane {
-  /** What it is bound to, once {@linkcode RemotePlane.start} has settled. */
-  addresses: Addresses = {};
+export class WorkerPlane {
+  /** What it is bound to, once {@linkcode WorkerPlane.start} has settled. */
+  addresses: ListenerAddresses = {};
   readonly #worker: Worker;
-  readonly #options: RemoteOptions;
-  readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS / 8);
-  readonly #libc: boolean;
+  readonly #start: Start;
+  readonly #owner: WorkerOwner;
+  readonly #asker = new Asker<WorkerQuestions>((question) => this.#send(question));
+  readonly #answers: Answers<ControlQuestions> = {
+    resolve: async (name) => (await this.#owner.resolver.resolve(name)).list,
+    take: (batch) => this.#take(batch),
+  };
   #wakeFd: number | undefined;
-  readonly #started = Promise.withResolvers<void>();
-  #preparing: PromiseWithResolvers<Addresses> | undefined;
-  #committing: PromiseWithResolvers<void> | undefined;
-  #holding: PromiseWithResolvers<void> | undefined;
-  #steering: PromiseWithResolvers<string | undefined> | undefined;
-  /** Configurations to prepare that it has not answered for. */
-  #unanswered = 0;
-  readonly #questions = new Map<number, (records: readonly LiveRecord[]) => void>();
-  #asked = 0;
-  readonly #ended = Promise.withResolvers<number>();
+  #drained: Promise<number> | undefined;
   #over = false;
   #ready = false;
 
   /**
-   * @param message What the worker is to run
-   * @param options What it may ask for and whom to tell
+   * @param start What the worker is to run
+   * @param owner What it may ask for, and what is told of it
    */
-  constructor(message: Omit<StartMessage, "type" | "descriptors">, options: RemoteOptions) {
-    this.#options = options;
-    this.#libc = message.io === "libc";
-    this.#worker = new Worker(workerModule("../plane/worker.ts"), {
+  constructor(start: Omit<Start, "descriptors">, owner: WorkerOwner) {
+    this.#owner = owner;
+    this.#start = { ...start, descriptors: new SharedArrayBuffer(MAX_DESCRIPTORS / 8) };
+    this.#worker = new Worker(workerModule("./plane/worker.ts"), {
       type: "module",
-      name: `shunt worker ${message.worker}`,
+      name: `shunt worker ${start.worker}`,
     });
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#die(event.message);
     };
-    this.#worker.postMessage({ type: "start", descriptors: this.#descriptors, ...message });
   }
 
   /**
-   * Waits until the worker has bound its addresses.
+   * Has the worker bind its addresses and begin.
    *
    * @throws {ShuntError} with code `bind_failed` and the like, when it cannot
    */
-  start(): Promise<void> {
-    return this.#started.promise;
+  async start(): Promise<void> {
+    try {
+      const { addresses, wakeFd } = await this.#asker.ask("start", this.#start);
+      this.addresses = addresses;
+      this.#wakeFd = wakeFd;
+      this.#ready = true;
+    } catch (error) {
+      this.#end("it has ended");
+      throw error;
+    }
   }
 
   /**
-   * Lets the worker bind what a new configuration asks for.
+   * Has the worker bind what a new configuration asks for.
    *
    * @param assignment The configuration
-   * @returns What the worker would be bound to
-   * @throws {ShuntError} with code `bind_failed`, or `worker_died`
+   * @returns What commits or aborts it. A worker that dies before it has committed is no failure.
    */
-  prepare(assignment: Assignment<PackedConfig>): Promise<Addresses> {
-    if (this.#over) return Promise.reject(workerDied("it has ended"));
-    this.#preparing = Promise.withResolvers<Addresses>();
-    this.#tell({ type: "prepare", ...assignment });
-    this.#unanswered++;
-    return this.#preparing.promise;
-  }
-
-  /** Makes what was prepared the worker's configuration. A worker that dies meanwhile is no failure. */
-  commit(): Promise<void> {
-    if (this.#over) return Promise.resolve();
-    this.#committing = Promise.withResolvers<void>();
-    this.#tell({ type: "commit" });
-    return this.#committing.promise;
-  }
-
-  /** Forgets what was prepared. */
-  abort(): void {
-    this.#tell({ type: "abort" });
-  }
-
-  /**
-   * Lists what lives in the worker.
-   *
-   * @param query Which sessions or flows are wanted
-   * @returns The records; none if the worker has ended
-   */
-  live(query: LiveQuery): Promise<readonly LiveRecord[]> {
-    if (this.#over) return Promise.resolve([]);
-    const question = this.#asked++;
-    return new Promise((resolve) => {
-      this.#questions.set(question, resolve);
-      this.#tell({ type: "live", question, query });
-    });
-  }
-
-  /**
-   * Has each flow keep its client, whoever gets what is new.
-   *
-   * @param on Whether flows that begin from now on do so too
-   */
-  async hold(on: boolean): Promise<void> {
-    if (this.#over) return;
-    this.#holding = Promise.withResolvers<void>();
-    this.#tell({ type: "hold", on });
-    await this.#holding.promise;
-  }
-
-  /**
-   * Has some of the sockets that share the worker's addresses get all that is new.
-   *
-   * @param share Which; `undefined` lets all have their share again
-   * @returns Why not all of it could be done
-   */
-  steer(share: SocketShare | undefined): Promise<string | undefined> {
-    if (this.#over) return Promise.resolve("the worker has ended");
-    this.#steering = Promise.withResolvers<string | undefined>();
-    this.#tell({ type: "steer", share });
-    return this.#steering.promise;
+  prepare(assignment: Assignment<PackedConfig>): Preparing {
+    return {
+      addresses: this.#asker.ask("prepare", assignment),
+      commit: () => this.ask("commit", undefined, undefined),
+      abort: () => this.ask("abort", undefined, undefined),
+    };
   }
 
   /**
@@ -172,109 +125,95 @@ export class RemotePlane {
    * @returns How many sessions and flows had to be closed
    */
   drain(options: DrainOptions): Promise<number> {
-    this.#tell({ type: "drain", ...options });
-    return this.#ended.promise;
+    return this.#drained ??= this.#leave(this.ask("drain", options, 0));
   }
 
   /** Ends the worker at once. */
   async close(): Promise<void> {
-    this.#tell({ type: "close" });
-    await this.#ended.promise;
+    await this.#leave(this.ask("close", undefined, 0));
   }
 
-  #tell(message: ToWorker): void {
+  /**
+   * Asks the worker.
+   *
+   * @param name Which question
+   * @param about What it is about
+   * @param ifEnded The answer if it has ended, or ends meanwhile
+   * @returns The answer
+   */
+  async ask<K extends keyof WorkerQuestions>(
+    name: K,
+    about: WorkerQuestions[K]["about"],
+    ifEnded: WorkerQuestions[K]["answer"],
+  ): Promise<WorkerQuestions[K]["answer"]> {
+    try {
+      return await this.#asker.ask(name, about);
+    } catch (error) {
+      if (this.#over) return ifEnded;
+      throw error;
+    }
+  }
+
+  async #leave(drained: Promise<number>): Promise<number> {
+    const rest = await drained;
+    this.#end("it has ended");
+    return rest;
+  }
+
+  #send(message: ToWorker): void {
     if (this.#over) return;
     this.#worker.postMessage(message);
     // A worker that blocks in epoll_wait hears of messages when this descriptor becomes readable.
     if (this.#wakeFd !== undefined) openLibc().libc.write(this.#wakeFd, WAKE, 8);
   }
 
-  /** Whether an answer is that to the last {@linkcode prepare}: an earlier one may have been given up. */
-  #isLast(): boolean {
-    return --this.#unanswered === 0;
-  }
-
   #hear(message: FromWorker): void {
     switch (message.type) {
-      case "ready":
-        this.addresses = message.addresses;
-        this.#wakeFd = message.wakeFd;
-        this.#ready = true;
-        return this.#started.resolve();
-      case "failed": {
-        const error = new ShuntError(message.message, { code: message.code });
-        if (this.#ready) return this.#isLast() ? this.#preparing?.reject(error) : undefined;
-        this.#finish(0);
-        return this.#started.reject(error);
-      }
-      case "prepared":
-        return this.#isLast() ? this.#preparing?.resolve(message.addresses) : undefined;
-      case "committed":
-        return this.#committing?.resolve();
-      case "held":
-        return this.#holding?.resolve();
-      case "steered":
-        return this.#steering?.resolve(message.failure);
-      case "live":
-        this.#questions.get(message.question)?.(message.records);
-        this.#questions.delete(message.question);
+      case "ask":
+        void answerTo(message, this.#answers).then((answer) => this.#send(answer));
         return;
-      case "resolve":
-        this.#resolve(message.name);
-        return;
-      case "ended":
-        for (const record of message.records) this.#options.onEnd?.(record);
-        if (message.lines !== "") this.#options.onAccess?.(message.lines);
-        if (message.lost > 0) {
-          logger.warn("Access lines were lost: the log is too slow", { lines: message.lost });
-        }
-        return this.#tell({ type: "ended_taken" });
+      case "answer":
+      case "failed":
+        return this.#asker.hear(message);
       case "left_out":
-        return this.#options.onLeftOut(message.lines);
+        return this.#owner.onLeftOut(message.lines);
       case "log":
         getLogger([...message.category])[message.level](message.message, message.properties);
         return;
-      case "drained":
-        return this.#finish(message.rest);
     }
   }
 
-  async #resolve(name: string): Promise<void> {
+  #take({ records, lines, lost }: Batch): void {
     try {
-      const { list } = await this.#options.resolver.resolve(name);
-      this.#tell({ type: "resolved", name, list });
+      for (const record of records) this.#owner.onEnd?.(record);
     } catch (error) {
-      const text = messageOf(error);
-      this.#tell({ type: "resolved", name, error: text });
+      logger.error("A listener for ended sessions failed", { error: String(error) });
     }
+    if (lines !== "") this.#owner.onAccess?.(lines);
+    if (lost > 0) logger.warn("Access lines were lost: the log is too slow", { lines: lost });
   }
 
-  #finish(rest: number): void {
+  #end(why: string): void {
+    if (this.#over) return;
     this.#over = true;
     // A worker that closes itself still has to be let go of here.
     this.#worker.terminate();
     this.#closeDescriptors();
-    this.#preparing?.reject(workerDied("it has ended"));
-    this.#committing?.resolve();
-    this.#steering?.resolve("the worker has ended");
-    this.#holding?.resolve();
-    for (const answer of this.#questions.values()) answer([]);
-    this.#questions.clear();
-    this.#ended.resolve(rest);
+    this.#asker.end(new ShuntError(`Worker died: ${why}`, { code: "worker_died" }));
   }
 
   #die(error: string): void {
     if (this.#over) return;
-    this.#finish(0);
-    if (this.#ready) this.#options.onDeath(error);
-    else this.#started.reject(workerDied(error));
+    this.#end(error);
+    // While it starts, whoever starts it hears of it.
+    if (this.#ready) this.#owner.onDeath(error);
   }
 
   /** Closes what a libc worker has left: descriptors are the process's, not the thread's. */
   #closeDescriptors(): void {
-    if (!this.#libc) return;
+    if (this.#start.io !== "libc") return;
     const { libc } = openLibc();
-    const words = new Int32Array(this.#descriptors);
+    const words = new Int32Array(this.#start.descriptors);
     for (let i = 0; i < words.length; i++) {
       for (let bit = 0; words[i] !== 0 && bit < 32; bit++) {
         if ((words[i]! & 1 << bit) === 0) continue;
@@ -283,10 +222,6 @@ export class RemotePlane {
       }
     }
   }
-}
-
-function workerDied(why: string): ShuntError {
-  return new ShuntError(`Worker died: ${why}`, { code: "worker_died" });
 }
 
 const WAKE = new Uint8Array(new BigUint64Array([1n]).buffer);

@@ -11,16 +11,17 @@ import { packConfig } from "../config/packed.ts";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
-import { bindKey, type BoundAddresses, type Look } from "../listen/bind.ts";
+import { bindKey, type BoundAddresses, type ListenerAddresses, type Look } from "../listen/bind.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
 import type { LeftOut } from "../observe/access/sampler.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import type { DrainOptions } from "../plane/messages.ts";
 import type { Planes } from "./planes.ts";
-import { RemotePlane } from "./worker_plane.ts";
+import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
 import type { SharedMemory } from "../plane/shared.ts";
+import { type Preparing, WorkerPlane } from "./worker_plane.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
@@ -45,24 +46,21 @@ export interface WorkersOptions {
   readonly onDeath: (worker: number) => void;
 }
 
-type Addresses = Readonly<Record<string, BoundAddresses>>;
-
 /** What the workers run, or are to run. */
 interface Running {
   readonly config: Config;
   readonly memory: SharedMemory;
-  readonly addresses: Addresses;
+  readonly addresses: ListenerAddresses;
 }
 
 /** All workers. */
 export class Workers implements Planes {
   readonly #options: WorkersOptions;
-  readonly #planes: RemotePlane[] = [];
+  readonly #planes: WorkerPlane[] = [];
   readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   #running: Running;
-  #prepared: Running & { readonly planes: ReadonlySet<RemotePlane> } | undefined;
   /** What each was given last. */
-  readonly #given = new WeakMap<RemotePlane, Running>();
+  readonly #given = new WeakMap<WorkerPlane, Running>();
   #ending = false;
 
   private constructor(config: Config, options: WorkersOptions) {
@@ -71,7 +69,7 @@ export class Workers implements Planes {
   }
 
   /** What the first worker is bound to, and so all are. */
-  get addresses(): Addresses {
+  get addresses(): ListenerAddresses {
     return this.#running.addresses;
   }
 
@@ -100,55 +98,59 @@ export class Workers implements Planes {
     return workers;
   }
 
-  async prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<void> {
-    const first = this.#planes[0]!;
+  async prepare(
+    config: Config,
+    memory: SharedMemory,
+    own: BoundAddresses,
+  ): Promise<Prepared<Promise<void>>> {
+    const preparing = new Map<WorkerPlane, Preparing>();
+    let isOver = false;
+    const abort = () => {
+      isOver = true;
+      for (const one of preparing.values()) one.abort();
+    };
+    const prepare = async (plane: WorkerPlane, assigned: Config, look: Look) => {
+      const packed = await inSlices(packConfig(assigned), () => isOver);
+      const one = plane.prepare({ config: packed, memory, look });
+      preparing.set(plane, one);
+      return await one.addresses;
+    };
     try {
-      const packed = await inSlices(packConfig(config));
-      const look = { exclusive: true, own };
-      const addresses = await first.prepare({ config: packed, memory, look });
-      const prepared = { config, memory, addresses };
-      const planes = new Set([first]);
+      const addresses = await prepare(this.#planes[0]!, config, { exclusive: true, own });
+      const next = { config, memory, addresses };
       // More than one round only where a worker was replaced meanwhile.
-      while (this.#planes.some((plane) => !planes.has(plane))) {
+      while (this.#planes.some((plane) => !preparing.has(plane))) {
         await Promise.all(this.#planes.map(async (plane, worker) => {
-          if (planes.has(plane)) return;
-          planes.add(plane);
-          const assigned = await inSlices(packConfig(this.#configFor(worker, prepared)));
-          await plane.prepare({ config: assigned, memory, look: {} });
+          if (!preparing.has(plane)) await prepare(plane, this.#configFor(worker, next), {});
         }));
       }
-      this.#prepared = { ...prepared, planes };
+      return {
+        commit: async () => {
+          this.#running = next;
+          for (const plane of preparing.keys()) this.#given.set(plane, next);
+          await Promise.all([...preparing.values()].map((one) => one.commit()));
+        },
+        abort,
+      };
     } catch (error) {
-      this.abort();
+      abort();
       throw error;
     }
   }
 
-  abort(): void {
-    this.#prepared = undefined;
-    for (const plane of this.#planes) plane.abort();
-  }
-
-  async commit(): Promise<void> {
-    if (this.#prepared === undefined) return;
-    const { planes, ...running } = this.#prepared;
-    this.#running = running;
-    this.#prepared = undefined;
-    for (const plane of planes) this.#given.set(plane, running);
-    await Promise.all(this.#planes.map((plane) => plane.commit()));
-  }
-
-  async live(query: LiveQuery): Promise<LiveRecord[]> {
-    const lists = await Promise.all(this.#planes.map((plane) => plane.live(query)));
+  async live(query: LiveQuery): Promise<readonly LiveRecord[]> {
+    const lists = await Promise.all(this.#planes.map((plane) => plane.ask("live", query, [])));
     return selectLive(lists.flat(), query);
   }
 
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
     // By another rule flows' datagrams would come to other workers.
     if (this.#planes.length > 1) {
-      await Promise.all(this.#planes.map((plane) => plane.hold(share !== undefined)));
+      await Promise.all(
+        this.#planes.map((plane) => plane.ask("hold", share !== undefined, undefined)),
+      );
     }
-    return await this.#planes[0]?.steer(share);
+    return await this.#planes[0]?.ask("steer", share, "the worker has ended");
   }
 
   async drain(options: DrainOptions): Promise<number> {
@@ -168,9 +170,9 @@ export class Workers implements Planes {
     this.#respawns.clear();
   }
 
-  #spawn(worker: number, look: Look = {}): RemotePlane {
+  #spawn(worker: number, look: Look = {}): WorkerPlane {
     const { io, reusePort, inherited, resolver, onEnd, onAccess, onLeftOut } = this.#options;
-    const plane = new RemotePlane({
+    const plane = new WorkerPlane({
       config: this.#configFor(worker, this.#running),
       memory: this.#running.memory,
       look,

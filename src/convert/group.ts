@@ -1,13 +1,13 @@
 /**
- * A group of settings that is read name by name: each value with its line, and at the end the names
- * that nobody asked for. Knows no setting and no syntax.
+ * A group of settings that is read by name. It keeps the line of each value, and records which names were
+ * read. Knows no setting and no syntax.
  *
  * @module
  */
 
 import { type Origin, unreadable } from "./plan.ts";
 
-/** A value that holds no others. */
+/** A value that contains no others. */
 export type Scalar = string | number | boolean | Date;
 
 /** One value. */
@@ -23,19 +23,19 @@ export interface Entry {
   readonly line: number;
 }
 
-/** Real files nest four levels. */
+/** Limits recursion. Real files nest four levels. */
 export const MAX_DEPTH = 32;
 
-/** A group of settings; of several with one name, the first counts. */
+/** A group of settings. If several have the same name, the first counts. */
 export abstract class Group {
   /** Where the group begins. */
   readonly own: Origin;
   readonly #entries: readonly Entry[];
   readonly #byName: ReadonlyMap<string, Entry>;
-  readonly #asked = new Set<string>();
+  readonly #read = new Set<string>();
 
   /**
-   * @param entries What it holds
+   * @param entries Its settings
    * @param own Where it begins
    */
   constructor(entries: readonly Entry[], own: Origin) {
@@ -44,44 +44,30 @@ export abstract class Group {
     this.own = own;
   }
 
-  /**
-   * Writes a setting as those who know its format would.
-   *
-   * @param name Its name
-   * @param value Its value, unless it is absent
-   */
+  /** Writes a setting in the style of its format, without a value if it is absent. */
   protected abstract directive(name: string, value?: Value): string;
 
-  /**
-   * Lists the names.
-   *
-   * @returns All names, in the order of the text
-   */
+  /** Returns all names, in the order of the text. */
   names(): readonly string[] {
     return this.#entries.map(({ name }) => name);
   }
 
-  /**
-   * Reports where a setting stands.
-   *
-   * @param name Its name
-   * @returns Its line and text; the line of the group if it is absent
-   */
+  /** Returns a setting's line and text; the group's line if it is absent. */
   origin(name: string): Origin {
     const entry = this.#byName.get(name);
     return { line: entry?.line ?? this.own.line, directive: this.directive(name, entry?.value) };
   }
 
   /**
-   * Lists the settings that were never asked for.
+   * Lists the settings that were not read.
    *
-   * @param idle Reports whether a setting of a value asks for nothing
-   * @returns Where they stand
+   * @param idle Reports whether a setting has no effect with a value
+   * @returns Their lines and texts
    */
   rest(idle: (name: string, value: Scalar) => boolean = () => false): Origin[] {
     return this.#entries
       .filter(({ name, value }) =>
-        !this.#asked.has(name) && !(value.kind === "scalar" && idle(name, value.value))
+        !this.#read.has(name) && !(value.kind === "scalar" && idle(name, value.value))
       )
       .map(({ name, value, line }) => ({ line, directive: this.directive(name, value) }));
   }
@@ -90,8 +76,8 @@ export abstract class Group {
    * Reads a text.
    *
    * @param name Its name
-   * @returns The text, unless it is absent
-   * @throws {ConfigError} when it is something else
+   * @returns The text; `undefined` if it is absent
+   * @throws {ConfigError} if it is something else
    */
   text(name: string): string | undefined {
     const value = this.scalar(name);
@@ -103,8 +89,8 @@ export abstract class Group {
    * Reads a whole number.
    *
    * @param name Its name
-   * @returns The number, unless it is absent
-   * @throws {ConfigError} when it is something else
+   * @returns The number; `undefined` if it is absent
+   * @throws {ConfigError} if it is something else
    */
   number(name: string): number | undefined {
     const value = this.scalar(name);
@@ -114,11 +100,11 @@ export abstract class Group {
   }
 
   /**
-   * Reads a yes or no.
+   * Reads a boolean.
    *
    * @param name Its name
-   * @returns The value, unless it is absent
-   * @throws {ConfigError} when it is something else
+   * @returns The value; `undefined` if it is absent
+   * @throws {ConfigError} if it is something else
    */
   flag(name: string): boolean | undefined {
     const value = this.scalar(name);
@@ -126,23 +112,18 @@ export abstract class Group {
     throw this.wrong(name, "true or false");
   }
 
-  /**
-   * Reads a value of any kind.
-   *
-   * @param name Its name
-   * @returns The value, unless it is absent
-   */
+  /** Reads a value of any kind; `undefined` if it is absent. */
   protected ask(name: string): Value | undefined {
-    this.#asked.add(name);
+    this.#read.add(name);
     return this.#byName.get(name)?.value;
   }
 
   /**
-   * Reads a value that holds no others.
+   * Reads a value that contains no others.
    *
    * @param name Its name
-   * @returns The value, unless it is absent
-   * @throws {ConfigError} when it is something else
+   * @returns The value; `undefined` if it is absent
+   * @throws {ConfigError} if it is something else
    */
   protected scalar(name: string): Scalar | undefined {
     const value = this.ask(name);
@@ -151,13 +132,7 @@ export abstract class Group {
     return value.value;
   }
 
-  /**
-   * Says that a value is of another kind.
-   *
-   * @param name Its name
-   * @param what What was expected
-   * @returns The error
-   */
+  /** Makes the error of a value of another kind than the expected one. */
   protected wrong(name: string, what: string): Error {
     return unreadable(
       this.origin(name).line,

@@ -1,21 +1,16 @@
 /**
- * Tells by its look which format a text is in. Parses nothing.
+ * Guesses the format of a text. Parses nothing.
  *
  * @module
  */
 
-/** The formats that are read. */
+/** The formats that can be converted. */
 export const FORMATS = ["rpxy-l4", "sslh", "nginx"] as const;
 
 /** The name of a format. */
 export type Format = typeof FORMATS[number];
 
-/**
- * Guesses the format of a text.
- *
- * @param text The text
- * @returns The format, or `undefined` where it looks like none of them
- */
+/** Guesses the format of a text; `undefined` if it looks like none of them. */
 export function guessFormat(text: string): Format | undefined {
   if (
     /^[ \t]*(stream|events|http|upstream[ \t]+\S+|map[ \t]+\S+[ \t]+\S+|server)\s*\{/m.test(text)

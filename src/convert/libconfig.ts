@@ -13,8 +13,8 @@ import { Scanner } from "./scanner.ts";
  * Reads a text.
  *
  * @param text The text
- * @returns Its settings; an `@include` is one of the name `@include`
- * @throws {ConfigError} with code `unreadable` when the syntax is wrong
+ * @returns Its settings; an `@include` becomes a setting of that name
+ * @throws {ConfigError} with code `unreadable` if the syntax is wrong
  */
 export function readLibconfig(text: string): readonly Entry[] {
   const scanner = new Scanner(text);
@@ -94,7 +94,7 @@ function readItems(scanner: Scanner, end: string, depth: number): Value[] {
   }
 }
 
-/** Strings that follow each other are one. */
+/** Reads a string. Adjacent strings are joined. */
 function readString(scanner: Scanner): Value {
   const { line } = scanner;
   const parts: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Converts configurations of rpxy-l4, sslh and nginx into shunt's. Knows their formats and which of
- * their settings have an equal; must never know sockets, sessions or how shunt runs.
+ * Converts configurations of rpxy-l4, sslh and nginx into shunt's. Knows their formats and which of their
+ * settings shunt also has; must never know sockets, sessions or how shunt runs.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { writePlan } from "./write.ts";
 
 export { type Format, FORMATS } from "./guess.ts";
 
-/** Real files have a few KiB; what shunt reads has at most 2 MiB. */
+/** Real files have a few KiB; shunt reads at most 2 MiB. */
 const MAX_LENGTH = 1024 * 1024;
 
 /** How to convert. */
@@ -30,13 +30,13 @@ export interface ConvertOptions {
   readonly protocols: readonly ProtocolInfo[];
 }
 
-/** What came of converting. */
+/** The result of converting. */
 export interface Converted {
-  /** A configuration of shunt's, as YAML text that loads. */
+  /** A configuration for shunt, as YAML text that loads. */
   readonly yaml: string;
   /** The format that was read. */
   readonly format: Format;
-  /** The number of directives that were not converted; comments name them. */
+  /** The number of directives that were not converted. Comments in the YAML name them. */
   readonly unconverted: number;
 }
 
@@ -46,8 +46,8 @@ export interface Converted {
  * @param text The configuration
  * @param options Its name and format, and the protocols that shunt detects
  * @returns YAML text that loads
- * @throws {ConfigError} with code `unreadable` and the line as `context.line` (0 for the whole file)
- * when it cannot be converted
+ * @throws {ConfigError} with code `unreadable` and the line as `context.line` (0 for the whole file) if it
+ * cannot be converted
  */
 export function convertConfig(text: string, options: ConvertOptions): Converted {
   const { file, protocols } = options;
@@ -97,11 +97,11 @@ function notesOf({ notes, listeners, upstreams }: Plan): readonly Note[] {
 }
 
 /**
- * Reports where and why a configuration could not be converted.
+ * Formats the error of a configuration that could not be converted.
  *
  * @param error What was thrown
  * @param file The file's name
- * @returns A line that starts with the file, or `undefined` where the error is about something else
+ * @returns A line that starts with the file, or `undefined` if the error has another cause
  */
 export function formatUnreadable(error: unknown, file: string): string | undefined {
   if (!(error instanceof ConfigError) || error.code !== "unreadable") return undefined;

@@ -1,17 +1,17 @@
 /**
- * Reads the stream block of an nginx configuration, or the text of one. Knows where its parts are;
- * what a server becomes is nginx_server.ts's matter.
+ * Reads the stream block of an nginx configuration, or its text alone. Knows where the parts are;
+ * nginx_server.ts converts a server.
  *
  * @module
  */
 
 import { byNames, Scope } from "./nginx_scope.ts";
-import { readServer, sayUnconverted } from "./nginx_server.ts";
+import { noteUnconverted, readServer } from "./nginx_server.ts";
 import { type Directive, originOf, readDirectives } from "./nginx_syntax.ts";
 import { Upstreams } from "./nginx_upstream.ts";
 import { emptyPlan, Names, type Plan, unconverted, unreadable } from "./plan.ts";
 
-/** Why directives outside of the stream block are not converted. */
+/** Why directives outside the stream block are not converted. */
 const REASONS: Readonly<Record<string, string>> = {
   http: "shunt reads no requests; that part stays with nginx",
   mail: "shunt has no equal; that part stays with nginx",
@@ -25,9 +25,9 @@ const REASONS: Readonly<Record<string, string>> = {
 /**
  * Reads an nginx configuration.
  *
- * @param text The whole file, or what stands in its stream block
- * @returns What its stream block says
- * @throws {ConfigError} with code `unreadable` when it cannot be read
+ * @param text The whole file, or the content of its stream block
+ * @returns The plan of its stream block
+ * @throws {ConfigError} with code `unreadable` if it cannot be read
  */
 export function readNginx(text: string): Plan {
   const top = readDirectives(text);
@@ -81,7 +81,7 @@ function readStream(directives: readonly Directive[], plan: Plan): void {
   for (const server of directives) {
     if (server.name !== "server" || server.block === undefined) continue;
     used.add(server);
-    const scope = new Scope(server.block, { around, asked: used });
+    const scope = new Scope(server.block, { around, used });
     readServer(server, { plan, maps: watched, upstreams, scope, names });
   }
   const unused = new Set(upstreams.unused());
@@ -90,11 +90,11 @@ function readStream(directives: readonly Directive[], plan: Plan): void {
     if (blocks.get(directive.args[0] ?? "") === directive && !unused.has(directive)) continue;
     if (directive.name === "map" || directive.name === "upstream") {
       plan.notes.push(unconverted(originOf(directive), "no server that is converted uses it"));
-    } else plan.notes.push(...sayUnconverted(directive));
+    } else plan.notes.push(...noteUnconverted(directive));
   }
 }
 
-/** Maps that remember which were looked up. */
+/** Maps, which records in a set which of them were looked up. */
 class WatchedMap extends Map<string, Directive> {
   readonly #used: Set<Directive>;
 

@@ -1,6 +1,6 @@
 /**
- * `allow` and `deny` of nginx as routes: the first rule that holds for a client decides, so routes
- * are repeated per rule with its networks as source. Knows no other directive.
+ * Converts nginx's `allow` and `deny` into routes. The first rule that matches a client decides, so routes
+ * are repeated for each rule, with its networks as source. Knows no other directive.
  *
  * @module
  */
@@ -8,23 +8,22 @@
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Item, type Note, type Origin, type PlannedRoute, unconverted } from "./plan.ts";
 
-/** What is done with clients of some networks, or of any. */
+/** A rule for clients of some networks, or for any client. */
 interface Rule {
   readonly allow: boolean;
-  /** Absent for any client. */
+  /** Unset for any client. */
   readonly source?: Item<string>[];
   readonly from: Origin;
 }
 
-/** More copies of all routes than that are no help to anyone. */
+/** A larger number of copies of all routes would help no user. */
 const MAX_RULES = 64;
 
 /**
- * Applies rules of access to routes.
+ * Applies access rules to routes.
  *
  * @param routes The routes
- * @param options The `allow` and `deny` directives, what takes notes, and the upstream of clients
- * that are denied
+ * @param options The `allow` and `deny` directives, the list for notes, and the upstream for denied clients
  * @returns The routes under the rules
  */
 export function restrict(
@@ -41,7 +40,7 @@ export function restrict(
   for (const { allow, source, from } of rules) {
     const match = source === undefined ? {} : { source };
     if (allow) {
-      // Notes are said with the first copy only.
+      // Notes appear with the first copy only.
       const first = !result.some((route) => route.upstream === routes[0]?.upstream);
       for (const route of routes) {
         const own = copy(route.match);
@@ -56,7 +55,7 @@ export function restrict(
   return result;
 }
 
-/** Each route has lists of its own, because what is refused is taken out of one of them. */
+/** Copies the lists of conditions, since conditions that are refused are removed from one route only. */
 function copy(match: PlannedRoute["match"]): PlannedRoute["match"] {
   return Object.fromEntries(
     Object.entries(match).map(([key, items]) => [key, items.map((item) => ({ ...item }))]),
@@ -82,7 +81,7 @@ function readRules(directives: readonly Directive[], notes: Note[]): readonly Ru
     else if (rules.length >= MAX_RULES) notes.push(unconverted(from, "there are too many rules"));
     else rules.push({ allow, source: [{ value: network, from }], from });
   }
-  // Whom no rule names is allowed.
+  // A client that no rule matches is allowed.
   if (rules.length > 0) {
     rules.push({ allow: true, from: rules[0]?.from ?? { line: 0, directive: "" } });
   }

@@ -1,6 +1,6 @@
 /**
- * The entries of a `map` of nginx by what it prereads, as conditions in the order in which nginx
- * decides. Knows one map at a time.
+ * Converts the entries of an nginx `map` over what nginx prereads into conditions, in the order in which
+ * nginx decides. Knows one map at a time.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { readKey } from "./nginx_keys.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Note, type Origin, type PlannedMatch, remark, unconverted } from "./plan.ts";
 
-/** Where a session goes under conditions. */
+/** The value of a map under conditions. */
 export interface Outcome {
   readonly match: PlannedMatch;
-  /** What comes out; `undefined` where nginx would find nothing and close. */
+  /** The map's value; `undefined` if nginx would find none and close. */
   readonly value: string | undefined;
   readonly from: Origin;
   readonly notes: Note[];
@@ -20,7 +20,7 @@ export interface Outcome {
 
 const TLS = (from: Origin): PlannedMatch => ({ protocol: [{ value: "tls", from }] });
 
-/** The entries of a map, with what is no entry as notes. */
+/** The entries of a map, with notes on lines that are no entries. */
 export interface Entries {
   readonly entries: readonly {
     readonly key: string;
@@ -29,18 +29,13 @@ export interface Entries {
   }[];
   readonly hostnames: boolean;
   readonly notes: Note[];
-  /** For any value that no other entry takes. */
+  /** For any value without an entry of its own. */
   readonly fallback: { readonly value: string | undefined; readonly from: Origin };
   /** For the empty value: no name, no ALPN, no TLS. */
   readonly empty: { readonly value: string; readonly from: Origin } | undefined;
 }
 
-/**
- * Reads the entries of a map.
- *
- * @param map The block
- * @returns Its entries
- */
+/** Reads the entries of a map block. */
 export function readEntries(map: Directive): Entries {
   const notes: Note[] = [];
   const entries: { key: string; value: string; from: Origin }[] = [];
@@ -63,8 +58,8 @@ export function readEntries(map: Directive): Entries {
 }
 
 /**
- * Reads a map by server name: nginx looks for the exact name, the longest wildcard, then the
- * patterns in their order.
+ * Reads a map by server name: nginx looks for the exact name, then the longest wildcard, then the patterns
+ * in their order.
  *
  * @param map The block
  * @returns Its outcomes
@@ -84,7 +79,7 @@ export function byName(map: Directive): Outcome[] {
       continue;
     }
     const sni = read.patterns.map((pattern) => ({ value: pattern, from }));
-    // Exact names exclude each other, so they may be told by value; the rest keeps its order.
+    // Exact names exclude each other, so they may be grouped by value. The others keep their order.
     const last = outcomes.at(-1);
     const same = rank === 0 ? exact.get(value) : last?.value === value ? last : undefined;
     if (same === undefined) {
@@ -106,8 +101,8 @@ export function byName(map: Directive): Outcome[] {
 }
 
 /**
- * Reads a map by ALPN: its keys are all that a client offers, with commas; shunt asks whether one is
- * among them.
+ * Reads a map by ALPN. Its keys are complete lists of what a client offers, with commas; shunt asks whether
+ * one protocol is among them.
  *
  * @param map The block
  * @returns Its outcomes
@@ -142,7 +137,7 @@ export function byAlpn(map: Directive): Outcome[] {
 }
 
 /**
- * Reads a map by version of TLS: most clients offer TLS 1.3, so all go where those go.
+ * Reads a map by TLS version. Most clients offer TLS 1.3, so all clients get the value for TLS 1.3.
  *
  * @param map The block
  * @returns Its outcomes
@@ -156,7 +151,7 @@ export function byVersion(map: Directive): Outcome[] {
   });
   const newest = named.find(({ key }) => key === "TLSv1.3") ??
     named.find(({ key }) => key.startsWith("~"));
-  // Where the empty value has an entry, the default is for versions of TLS that have none.
+  // If there is an entry for the empty value, the default is for TLS versions without an entry.
   const tls = newest ?? (empty === undefined ? named[0] ?? fallback : fallback);
   const others = empty === undefined || fallback.value === undefined ? named : [...named, fallback];
   for (const { value, from } of others) {

@@ -1,23 +1,23 @@
 /**
- * Keys of nginx maps by server name, as name patterns of shunt's. Knows one key at a time.
+ * Converts keys of nginx maps by server name into shunt's name patterns. Knows one key at a time.
  *
  * @module
  */
 
-/** What a key stands for. */
+/** The meaning of a key. */
 export type Key =
   | { readonly kind: "exact" | "wildcard" | "pattern"; readonly patterns: readonly string[] }
   | { readonly kind: "none"; readonly why: string };
 
-/** A name in a regular expression, its dots escaped. */
+/** A name in a regular expression, with its dots escaped. */
 const NAME = String.raw`[\w-]+(?:\\\.[\w-]+)*`;
 /** Any labels, at least one, before the suffix. */
 const ANY = new RegExp(String.raw`^(?:\^\(?\.[*+]\)?)?\\\.(${NAME})\$$`);
-/** The suffix itself too. */
+/** The same, or the suffix itself. */
 const OPTIONAL = new RegExp(
   String.raw`^(?:\^\((?:\?:)?\.[*+]\\\.\)\?|\(\^\|\\\.\)|\(\?:\^\|\\\.\))(${NAME})\$$`,
 );
-/** A whole name, or several of which the ends may be the same. */
+/** A whole name, or several that may share their end. */
 const WHOLE = new RegExp(
   String.raw`^\^(?:\((?:\?:)?(${NAME}(?:\|${NAME})*)\)((?:\\\.${NAME})?)|(${NAME}))\$$`,
 );
@@ -27,7 +27,7 @@ const WHOLE = new RegExp(
  *
  * @param key The key
  * @param options Whether the map has `hostnames`
- * @returns What it stands for
+ * @returns Its meaning
  */
 export function readKey(key: string, { hostnames }: { readonly hostnames: boolean }): Key {
   const read = readAsWritten(key, hostnames);

@@ -1,5 +1,5 @@
 /**
- * Where a server of nginx listens. Knows the `listen` directive only.
+ * Reads the addresses of an nginx server. Knows the `listen` directive only.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Item, type Note, unconverted } from "./plan.ts";
 import { bindableHost, hostAndPort, joinWildcards, unbracket } from "./shared.ts";
 
-/** Addresses that are treated the same. */
+/** Addresses with the same transport and PROXY protocol. */
 export interface Listen {
   readonly transport: Transport;
   /** Whether sessions begin with a PROXY header. */
@@ -18,17 +18,17 @@ export interface Listen {
   readonly notes: Note[];
 }
 
-/** A range of ports becomes so many addresses at most. */
+/** Limit for the addresses of a port range. */
 const MAX_RANGE = 100;
 
-/** What shunt does anyway or needs not. */
+/** Parameters that shunt does not need. */
 const NEEDLESS = new Set(["udp", "proxy_protocol", "reuseport", "bind", "default_server"]);
 
 /**
  * Reads where a server listens.
  *
  * @param directives Its `listen` directives
- * @param notes What takes notes on those that are not converted
+ * @param notes List for notes on directives that are not converted
  * @returns The addresses by transport and PROXY protocol
  */
 export function readListen(directives: readonly Directive[], notes: Note[]): Listen[] {

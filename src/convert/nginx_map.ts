@@ -1,6 +1,6 @@
 /**
- * What a value with variables can become: `map` blocks by what nginx prereads, as conditions in the
- * order in which nginx decides. Knows no server and no upstream.
+ * Finds all values of an expression with variables: `map` blocks over what nginx prereads, as conditions in
+ * the order in which nginx decides. Knows no server and no upstream.
  *
  * @module
  */
@@ -10,31 +10,30 @@ import { byAlpn, byName, byVersion, type Outcome, readEntries } from "./nginx_en
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Item, type Origin, type PlannedMatch, unconverted, unreadable } from "./plan.ts";
 
-/** Maps that lead to maps. */
+/** Limit for maps of maps. */
 const MAX_DEPTH = 8;
-/** Entries looked at, those of maps of maps each time; shunt reads files of 2 MiB at most. */
+/** Limit for the entries that are read, those of nested maps each time. Files have 2 MiB at most. */
 const MAX_STEPS = 20_000;
 
-/** What stands around a value. */
+/** The context of a value. */
 interface Around {
   readonly maps: ReadonlyMap<string, Directive>;
-  /** The maps that lead here. */
+  /** The maps that lead to it. */
   readonly within: readonly Directive[];
-  /** Shared by everything that one value leads to, because maps of maps multiply. */
+  /** Shared by everything that one value leads to, since nested maps multiply. */
   readonly steps: { left: number };
 }
 
-/** A value has a variable that shunt cannot decide by. */
+/** Thrown if a value has a variable that shunt cannot decide by. */
 export class Undecidable extends Error {}
 
 /**
- * Lists what a value with variables can become.
+ * Lists all values of an expression with variables.
  *
- * @param value The value, such as `$backend` or `$backend:443`
- * @param options The `map` blocks by their variables, the directive, and what leads here in maps of
- * maps
+ * @param value The expression, such as `$backend` or `$backend:443`
+ * @param options The `map` blocks by their variables, the directive, and the outer maps
  * @returns The outcomes; the first whose conditions are met counts
- * @throws {Undecidable} when a variable is not one of a known map
+ * @throws {Undecidable} if a variable does not come from a known map
  */
 export function expand(
   value: string,
@@ -48,7 +47,7 @@ export function expand(
   const name = found[1] ?? found[2] ?? "";
   const map = maps.get(name);
   if (map === undefined) throw new Undecidable(`shunt has no variables, and $${name} is one`);
-  // nginx finds no value either where a map asks for itself.
+  // nginx does not find a value either if a map refers to itself.
   if (within.includes(map)) throw new Undecidable(`$${name} leads back to itself`);
   if (within.length >= MAX_DEPTH) {
     throw new Undecidable(`its maps are nested deeper than ${MAX_DEPTH}`);
@@ -59,7 +58,7 @@ export function expand(
       const message = `The maps lead to more than ${MAX_STEPS} cases; convert a part`;
       throw unreadable(map.line, message);
     }
-    // An empty value is no target there, so what it takes is closed.
+    // nginx closes on an empty value, which is no target.
     if (outcome.value === undefined || outcome.value === "") {
       outcomes.push({ ...outcome, value: undefined });
       continue;
@@ -77,11 +76,11 @@ function nested(
   const { match, from, notes } = outcome;
   const joined: Outcome[] = [];
   let pending = [...notes];
-  for (const each of expandOrSay(value, { outcome, ...around })) {
+  for (const each of expandOrNote(value, { outcome, ...around })) {
     pending.push(...each.notes);
     const both = conjunction(match, each.match);
     if (both === "impossible") continue;
-    if (both === "unsayable") {
+    if (both === "inexpressible") {
       pending.push(unconverted(each.from, "shunt cannot ask for two protocols of ALPN at once"));
       continue;
     }
@@ -89,13 +88,13 @@ function nested(
     joined.push({ match: both, value: each.value, from: origin, notes: pending });
     pending = [];
   }
-  // The last outcome has no condition, so there is one.
+  // The last outcome has no condition, so there is at least one.
   joined.at(-1)?.notes.push(...pending);
   return joined;
 }
 
-/** An entry that cannot be decided is left out with a note; what it took is closed. */
-function expandOrSay(
+/** Expands a value. If it cannot be decided, it becomes a closing outcome with a note. */
+function expandOrNote(
   value: string,
   { outcome: { from }, ...around }: Around & { readonly outcome: Outcome },
 ): Outcome[] {
@@ -111,11 +110,11 @@ function expandOrSay(
 function conjunction(
   outer: PlannedMatch,
   inner: PlannedMatch,
-): PlannedMatch | "impossible" | "unsayable" {
-  if (inner.alpn !== undefined && outer.alpn !== undefined) return "unsayable";
+): PlannedMatch | "impossible" | "inexpressible" {
+  if (inner.alpn !== undefined && outer.alpn !== undefined) return "inexpressible";
   const both = { ...outer, ...inner };
   if (inner.sni === undefined || outer.sni === undefined) return both;
-  // Of two patterns, one lies within the other or they have no name in common.
+  // Of two patterns, one contains the other or they have no name in common.
   const within = (narrow: Item<string>[], wide: Item<string>[]) => {
     const patterns = new Set(wide.map(({ value }) => value));
     return narrow.filter(({ value }) => patternCoverers(value).some((one) => patterns.has(one)));
@@ -141,7 +140,7 @@ function readMap(map: Directive, around: Around): Outcome[] {
   }
 }
 
-/** A map by what another map gives: each outcome of that one has its entry here. */
+/** Reads a map over another map's values: each outcome of that map is looked up here. */
 function byValue(
   map: Directive,
   { source, ...around }: Around & { readonly source: string },
@@ -154,13 +153,13 @@ function byValue(
   const name = source.replaceAll(/\W/g, "");
   const own = new RegExp(`\\$(?:\\{${name}\\}|${name}\\b)`, "g");
   const outcomes = expand(source, { from: originOf(map), ...around });
-  // The first of a key counts.
+  // The first entry of a key counts.
   const byKey = new Map(entries.toReversed().map((entry) => [entry.key, entry]));
   return outcomes.map((outcome, index): Outcome => {
     const { value = "" } = outcome;
     const entry = value === "" ? empty : byKey.get(value);
     const pending = index === 0 ? [...notes, ...outcome.notes] : outcome.notes;
-    // The other map's variable has the value that was looked up.
+    // The other map's variable has the looked-up value.
     const found = (entry ?? fallback).value?.replaceAll(own, () => value);
     return { ...outcome, value: found, notes: pending };
   });

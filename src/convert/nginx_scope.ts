@@ -1,6 +1,6 @@
 /**
- * The directives that hold for a server: its own, else those of the stream around it. Remembers
- * which were asked for. Knows no directive.
+ * The directives in force for a server: its own, else those of the stream around it. Records which of them
+ * were used. Knows no directive.
  *
  * @module
  */
@@ -9,18 +9,13 @@ import { formatDuration, formatSize } from "../config/scalars.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import type { Origin, Setting } from "./plan.ts";
 
-/** Directives by their names, each with its place. */
+/** Directives by name, each with its position. */
 export type ByName = ReadonlyMap<
   string,
   readonly { readonly at: number; readonly is: Directive }[]
 >;
 
-/**
- * Sorts directives by their names.
- *
- * @param directives The directives of a block
- * @returns The same by name
- */
+/** Groups the directives of a block by name. */
 export function byNames(directives: readonly Directive[]): ByName {
   const found = new Map<string, { at: number; is: Directive }[]>();
   for (const [at, is] of directives.entries()) {
@@ -31,29 +26,29 @@ export function byNames(directives: readonly Directive[]): ByName {
   return found;
 }
 
-/** What holds for a server. */
+/** The directives in force for a server. */
 export class Scope {
   readonly #own: readonly Directive[];
   readonly #named: ByName;
   readonly #around: ByName;
-  readonly #asked: Set<Directive>;
+  readonly #used: Set<Directive>;
 
   /**
    * @param own The directives of the server
-   * @param options The directives around it, and what takes those that were asked for
+   * @param options The directives around it, and the set that records used directives
    */
   constructor(
     own: readonly Directive[],
-    { around, asked }: { readonly around: ByName; readonly asked: Set<Directive> },
+    { around, used }: { readonly around: ByName; readonly used: Set<Directive> },
   ) {
     this.#own = own;
     this.#named = byNames(own);
     this.#around = around;
-    this.#asked = asked;
+    this.#used = used;
   }
 
   /**
-   * Finds directives.
+   * Finds directives by their names, and records them as used.
    *
    * @param names Their names
    * @returns Those of the server, else those around it, in their order
@@ -64,41 +59,27 @@ export class Scope {
         .map(({ is }) => is);
     const own = named(this.#named);
     const found = own.length > 0 ? own : named(this.#around);
-    for (const directive of found) this.#asked.add(directive);
+    for (const directive of found) this.#used.add(directive);
     return found;
   }
 
-  /**
-   * Finds a directive.
-   *
-   * @param name Its name
-   * @returns The last one
-   */
+  /** Finds the last directive of a name. */
   one(name: string): Directive | undefined {
     return this.all(name).at(-1);
   }
 
-  /**
-   * Reports whether a directive is `on`.
-   *
-   * @param name Its name
-   * @returns `false` where it is absent
-   */
+  /** Reports whether a directive is `on`; `false` if it is absent. */
   on(name: string): boolean {
     return this.one(name)?.args[0] === "on";
   }
 
-  /**
-   * Lists what nobody asked for.
-   *
-   * @returns The server's own directives
-   */
+  /** Returns the server's own directives that were not used. */
   rest(): readonly Directive[] {
-    return this.#own.filter((directive) => !this.#asked.has(directive));
+    return this.#own.filter((directive) => !this.#used.has(directive));
   }
 }
 
-/** Milliseconds of nginx's units. A month has 30 days there, a year 365. */
+/** Milliseconds in nginx's units, where a month has 30 days and a year 365. */
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
@@ -110,12 +91,7 @@ const UNITS: Readonly<Record<string, number>> = {
   y: 31_536_000_000,
 };
 
-/**
- * Reads a time such as `60`, `10m` or `1h 30m`.
- *
- * @param text The time
- * @returns A duration of shunt's, or the text itself where it is none
- */
+/** Converts a time such as `60`, `10m` or `1h 30m` to a duration; other text is returned as it is. */
 export function timeOf(text: string): string {
   if (!/^\s*([0-9]{1,9}(ms|[smhdwMy])?\s*)+$/.test(text) || text.length > 64) return text;
   let ms = 0;
@@ -125,12 +101,7 @@ export function timeOf(text: string): string {
   return formatDuration(ms);
 }
 
-/**
- * Reads a size such as `16k`.
- *
- * @param text The size
- * @returns A size of shunt's, or the text itself where it is none
- */
+/** Converts a size such as `16k`; other text is returned as it is. */
 export function sizeOf(text: string): string {
   const [, digits, unit = ""] = /^([0-9]{1,9})([kKmM])?$/.exec(text) ?? [];
   if (digits === undefined) return text;
@@ -139,11 +110,11 @@ export function sizeOf(text: string): string {
 }
 
 /**
- * Makes a setting of a directive that holds for a server.
+ * Converts a directive to a setting.
  *
  * @param directive The directive, or `undefined`
- * @param options The setting's key and how its value is read
- * @returns The setting in a list, or an empty list
+ * @param options The setting's key, and how its value is read
+ * @returns The setting in a list; empty without a directive
  */
 export function settingOf(
   directive: Directive | undefined,

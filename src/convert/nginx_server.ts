@@ -1,6 +1,6 @@
 /**
- * A `server` of nginx's stream module as listeners with routes. Knows which of its directives have
- * an equal.
+ * Converts a `server` of nginx's stream module into listeners with routes. Knows which of its directives
+ * shunt also has.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import {
 } from "./plan.ts";
 import { LOOPBACK } from "./shared.ts";
 
-/** What shunt does anyway or needs not, by value; `undefined` for any value. */
+/** Directives that shunt does not need if they have this value; `undefined` for any value. */
 const ANYWAY: Readonly<Record<string, string | undefined>> = {
   tcp_nodelay: "on",
   proxy_ssl: "off",
@@ -54,12 +54,12 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Says why a directive of the stream module is not converted.
+ * Notes why a directive of the stream module is not converted.
  *
  * @param directive The directive
- * @returns A note, or an empty list where shunt does the same anyway
+ * @returns A note, or an empty list if shunt behaves the same anyway
  */
-export function sayUnconverted(directive: Directive): Note[] {
+export function noteUnconverted(directive: Directive): Note[] {
   const { name, args } = directive;
   if (Object.hasOwn(ANYWAY, name)) {
     const value = ANYWAY[name];
@@ -69,12 +69,12 @@ export function sayUnconverted(directive: Directive): Note[] {
   return [unconverted(originOf(directive), known ?? "shunt has no equal")];
 }
 
-/** What servers share. */
+/** The context that servers share. */
 export interface Shared {
   readonly plan: Plan;
   readonly maps: ReadonlyMap<string, Directive>;
   readonly upstreams: Upstreams;
-  /** What holds for the server. */
+  /** The directives in force for the server. */
   readonly scope: Scope;
   /** Names of listeners. */
   readonly names: Names;
@@ -84,7 +84,7 @@ export interface Shared {
  * Reads a server.
  *
  * @param server The block
- * @param shared The plan that takes its listeners, and what stands around it
+ * @param shared The plan for its listeners, and its context
  */
 export function readServer(
   server: Directive,
@@ -132,7 +132,7 @@ export function readServer(
       reject: (from) => upstreams.reject(builtin, from),
     });
     const port = /[0-9]+$/.exec(group.bind[0]?.value ?? "")?.[0] ?? "";
-    // Before the notes are put together, because it adds to them.
+    // Done before the notes are joined, since it adds some.
     const own = listenerSettings(scope, { group, detects: decided.some(detects) });
     plan.listeners.push({
       name: names.free(`${group.transport}-${port}`),
@@ -147,7 +147,7 @@ export function readServer(
   }
   const listener = plan.listeners.at(-1);
   for (const directive of scope.rest()) {
-    (listener?.notes ?? plan.notes).push(...sayUnconverted(directive));
+    (listener?.notes ?? plan.notes).push(...noteUnconverted(directive));
   }
 }
 
@@ -168,7 +168,8 @@ function routesOf(
   },
 ): PlannedRoute[] {
   const routes: PlannedRoute[] = [];
-  // What nginx finds no target for is closed: at the end no route does that, before it a built-in.
+  // nginx closes if it finds no target. At the end the lack of a route does that, before the end a built-in
+  // target.
   const end = outcomes.findLastIndex(({ value }) => value !== undefined);
   let pending: Note[] = [];
   for (const [index, { match, value, from, notes }] of outcomes.entries()) {
@@ -202,7 +203,7 @@ function listenerSettings(
   const size = scope.one("preread_buffer_size");
   if (detects) {
     const from = group.bind[0]?.from ?? { line: 0, directive: "listen" };
-    // nginx closes what does not speak first within 30 s.
+    // nginx closes clients that do not speak within 30 s.
     const timeouts = settingOf(timeout, { path: ["detect", "timeout"], read: timeOf });
     const otherwise = { path: ["detect", "timeout"], value: "30s", from };
     settings.push(...(timeouts.length > 0 ? timeouts : [otherwise]));

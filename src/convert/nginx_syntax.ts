@@ -12,20 +12,20 @@ import { Scanner } from "./scanner.ts";
 export interface Directive {
   readonly name: string;
   readonly args: readonly string[];
-  /** What stands in its braces, where it has any. */
+  /** The directives in its braces, if it has any. */
   readonly block?: readonly Directive[];
   readonly line: number;
 }
 
-/** Real files nest five levels. */
+/** Limits recursion. Real files nest five levels. */
 const MAX_DEPTH = 32;
 
 /**
- * Reads a text.
+ * Reads the directives of a text.
  *
  * @param text The text
  * @returns Its directives
- * @throws {ConfigError} with code `unreadable` when the syntax is wrong
+ * @throws {ConfigError} with code `unreadable` if the syntax is wrong
  */
 export function readDirectives(text: string): readonly Directive[] {
   const scanner = new Scanner(text);
@@ -34,12 +34,7 @@ export function readDirectives(text: string): readonly Directive[] {
   return directives;
 }
 
-/**
- * Reports where a directive stands.
- *
- * @param directive The directive
- * @returns Its line and text
- */
+/** Returns a directive's line and text. */
 export function originOf({ name, args, line, block }: Directive): Origin {
   const words = [name, ...args.map((arg) => arg === "" ? '""' : arg)].join(" ");
   return { line, directive: block === undefined ? words : `${words} { … }` };
@@ -84,7 +79,7 @@ function readWords(scanner: Scanner): string[] {
       words.push(unescape(quoted.slice(1, -1)));
       continue;
     }
-    // A "}" ends a block only where a word could begin, as in "${name}".
+    // A "}" ends a block only if a word could begin there, unlike in "${name}".
     const word = next === "}" ? undefined : scanner.take(/(?:\\[\s\S]|\$\{|[^\s;{\\])+/y);
     if (word === undefined) return words;
     words.push(unescape(word));

@@ -1,6 +1,6 @@
 /**
- * What nginx passes to: `upstream` blocks and single addresses, with what the server says about
- * timeouts and headers. Knows no listener and no route.
+ * Converts what nginx passes to: `upstream` blocks and single addresses, with the server's timeouts and
+ * headers. Knows no listener and no route.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const REASONS: Readonly<Record<string, string>> = {
   down: "a target that is down is left out",
 };
 
-/** What nginx says of each server and shunt of all targets of an upstream. */
+/** Parameters of a single server in nginx, which shunt has for all targets of an upstream. */
 const COMMON: readonly {
   readonly name: string;
   readonly path: readonly string[];
@@ -39,10 +39,10 @@ function numberOf(text: string): string | number {
   return /^[0-9]{1,9}$/.test(text) ? Number(text) : text;
 }
 
-/** What shunt does anyway or needs not. */
+/** Parameters and directives that shunt does not need. */
 const NEEDLESS = new Set(["zone", "resolve"]);
 
-/** The upstreams of a plan, each planned when it is first passed to. */
+/** The upstreams of a plan, each added when it is first used. */
 export class Upstreams {
   readonly #plan: Plan;
   readonly #blocks: ReadonlyMap<string, Directive>;
@@ -51,7 +51,7 @@ export class Upstreams {
   readonly #names = new Names();
 
   /**
-   * @param plan What takes the upstreams
+   * @param plan The plan for the upstreams
    * @param blocks The `upstream` blocks by name
    */
   constructor(plan: Plan, blocks: ReadonlyMap<string, Directive>) {
@@ -60,10 +60,10 @@ export class Upstreams {
   }
 
   /**
-   * Plans what a server passes to.
+   * Adds the upstream for what a server passes to.
    *
    * @param value The name of a block, or an address
-   * @param options Where it is said and what the server says about it
+   * @param options The directive, and the server's settings
    * @returns The upstream's name
    */
   plan(
@@ -84,7 +84,7 @@ export class Upstreams {
     const name = this.#names.free(value.replace(/^unix:\/?/, ""));
     this.#plan.upstreams.push({
       name,
-      // Said once, where servers with other timeouts use the same block.
+      // Only once, even if servers with other timeouts use the same block.
       notes: this.#used.has(value) ? [] : read.notes,
       targets: read.targets,
       settings: [...read.settings, ...settings],
@@ -96,10 +96,10 @@ export class Upstreams {
   }
 
   /**
-   * Plans what answers no one.
+   * Adds an upstream that refuses clients.
    *
    * @param builtin The built-in target
-   * @param from What asks for it
+   * @param from The directive that requires it
    * @returns The upstream's name
    */
   reject(builtin: "reset" | "discard", from: Origin): string {
@@ -113,11 +113,7 @@ export class Upstreams {
     return name;
   }
 
-  /**
-   * Lists the blocks that nothing passes to.
-   *
-   * @returns The blocks
-   */
+  /** Returns the blocks that no server passes to. */
   unused(): Directive[] {
     return [...this.#blocks].filter(([name]) => !this.#used.has(name)).map(([, block]) => block);
   }
@@ -168,12 +164,12 @@ function readUpstream(
 /** One server of an `upstream` block. */
 interface Server {
   readonly target: PlannedTarget;
-  /** What shunt has for all targets only, by its name. */
+  /** Parameters from {@linkcode COMMON}, by name. */
   readonly common: ReadonlyMap<string, string>;
   readonly from: Origin;
 }
 
-/** Gives nothing where the server is marked as down. */
+/** Returns `undefined` if the server is marked as down. */
 function readServer(directive: Directive, notes: Note[]): Server | undefined {
   const [address = "", ...params] = directive.args;
   const from = originOf(directive);

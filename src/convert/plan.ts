@@ -1,6 +1,6 @@
 /**
- * What a foreign configuration becomes before it is YAML: listeners, routes and upstreams that know
- * the directive they come from. Knows neither a foreign format nor YAML.
+ * The intermediate form between a foreign configuration and YAML: listeners, routes and upstreams with the
+ * directive they come from. Knows neither a foreign format nor YAML.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import { nameFault } from "../config/fields.ts";
 import { quote } from "../config/problem.ts";
 import type { Transport } from "../config/schema.ts";
 
-/** Where something was said. */
+/** The place of a directive. */
 export interface Origin {
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
-  /** The directive as it is written, or its key. */
+  /** The directive as written, or its key. */
   readonly directive: string;
 }
 
 /** A comment of the YAML. */
 export interface Note {
   readonly text: string;
-  /** The directive that was not converted, where it is about one. */
+  /** The directive that was not converted, if the note is about one. */
   readonly about?: string;
 }
 
-/** An element of a list, which can be taken out with a note. */
+/** An element of a list, which can be removed with a note. */
 export interface Item<T> {
   readonly value: T;
   readonly from: Origin;
@@ -41,7 +41,7 @@ export interface Setting {
 /** A condition of a route that is a list. */
 export type Condition = "protocol" | "sni" | "alpn" | "source";
 
-/** The conditions of a route; without any, it takes the rest. */
+/** The conditions of a route. Without any, it takes the rest. */
 export type PlannedMatch = { [K in Condition]?: Item<string>[] };
 
 /** One route. */
@@ -83,27 +83,23 @@ export interface PlannedListener {
 
 /** A whole configuration. Its lists grow while it is read and shrink in settle.ts. */
 export interface Plan {
-  /** Notes on what concerns the whole file. */
+  /** Notes that concern the whole file. */
   readonly notes: Note[];
   readonly listeners: PlannedListener[];
   readonly upstreams: PlannedUpstream[];
   readonly settings: Setting[];
 }
 
-/**
- * Begins a plan.
- *
- * @returns A plan without anything
- */
+/** Makes a plan without content. */
 export function emptyPlan(): Plan {
   return { notes: [], listeners: [], upstreams: [], settings: [] };
 }
 
 /**
- * Says that a directive was not converted.
+ * Makes a note that a directive was not converted.
  *
  * @param from The directive
- * @param why Why, or what to do instead: a sentence fragment
+ * @param why The reason, or what to do instead: a sentence fragment
  * @returns The note
  */
 export function unconverted(from: Origin, why: string): Note {
@@ -112,7 +108,7 @@ export function unconverted(from: Origin, why: string): Note {
 }
 
 /**
- * Says something about a directive that was converted.
+ * Makes a note on a directive that was converted.
  *
  * @param from The directive
  * @param what What there is to know: a sentence fragment
@@ -127,7 +123,7 @@ function aboutOf({ line, directive }: Origin): string {
 }
 
 /**
- * Says that a file cannot be converted.
+ * Makes the error of a file that cannot be converted.
  *
  * @param line The line, or 0 for the whole file
  * @param message What is wrong and what to do
@@ -137,18 +133,13 @@ export function unreadable(line: number, message: string): ConfigError {
   return new ConfigError(message, { code: "unreadable", context: { line } });
 }
 
-/** Gives out names that shunt takes, each once. */
+/** Provides names that are valid in shunt's configuration, each once. */
 export class Names {
   readonly #taken = new Set<string>();
-  /** How often each name was wanted, so that finding a free one does not start over. */
+  /** How often each name was requested, so that the search for a free one does not start over. */
   readonly #wanted = new Map<string, number>();
 
-  /**
-   * Gives out a name.
-   *
-   * @param wanted What to call it, in any characters
-   * @returns The name
-   */
+  /** Returns a free name that is as close as possible to the wanted one, which may have any characters. */
   free(wanted: string): string {
     const legal = wanted.replaceAll(/[^A-Za-z0-9_-]+/g, "-").replace(/^[-_]+/, "").slice(0, 55)
       .replace(/-+$/, "");
@@ -163,12 +154,7 @@ export class Names {
   }
 }
 
-/**
- * Writes seconds as a duration of shunt's.
- *
- * @param seconds The number of seconds
- * @returns The duration
- */
+/** Writes seconds as a duration. */
 export function inSeconds(seconds: number): string {
   return `${seconds}s`;
 }

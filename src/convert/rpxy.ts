@@ -1,5 +1,5 @@
 /**
- * Reads the TOML configuration of rpxy-l4. Knows what its keys mean and in which order it decides;
+ * Reads the TOML configuration of rpxy-l4. Knows the meaning of its keys and the order of its decisions;
  * knows nothing of YAML.
  *
  * @module
@@ -24,7 +24,7 @@ import { addBalance, addIdle, planUpstream, sendProxyProtocol } from "./rpxy_ups
 import { othersThan } from "./shared.ts";
 import { readToml, TomlTable } from "./toml.ts";
 
-/** Its protocols, which are shunt's by the same names, and what they come by. */
+/** Its protocols, which have the same names in shunt, and their transports. */
 const TRANSPORTS: Readonly<Record<string, Transport>> = {
   tls: "tcp",
   ssh: "tcp",
@@ -34,7 +34,7 @@ const TRANSPORTS: Readonly<Record<string, Transport>> = {
   quic: "udp",
 };
 
-/** An entry of `[protocols]`, with its place in the order of decision. */
+/** An entry of `[protocols]`, with its place in the order of decisions. */
 interface Entry {
   readonly protocol: string;
   readonly rank: number;
@@ -48,8 +48,8 @@ interface Entry {
  *
  * @param text The TOML text
  * @param protocols The protocols that shunt detects
- * @returns What it says
- * @throws {ConfigError} with code `unreadable` when it cannot be read
+ * @returns Its plan
+ * @throws {ConfigError} with code `unreadable` if it cannot be read
  */
 export function readRpxy(text: string, protocols: readonly ProtocolInfo[]): Plan {
   const top = new TomlTable(readToml(text), { line: 1, directive: "" });
@@ -65,7 +65,7 @@ export function readRpxy(text: string, protocols: readonly ProtocolInfo[]): Plan
     const read = readEntry(name, entry, { plan, names, listeners, proxyProtocol });
     if (read !== undefined) entries.push(read);
   }
-  // Of several TLS or QUIC entries it takes the most specific one: name and ALPN, then name, then
+  // Of several TLS or QUIC entries rpxy-l4 takes the most specific one: name and ALPN, then name, then
   // ALPN, then the rest.
   for (const { match, upstream, listener } of entries.toSorted((a, b) => a.rank - b.rank)) {
     listener.routes.push({ notes: [], match, upstream: upstream.name, from: upstream.from });
@@ -140,7 +140,7 @@ function readEntry(
   return { protocol, rank, match, upstream, listener: listeners[transport] };
 }
 
-/** It compares names as they are: a `*` is no wildcard there. */
+/** rpxy-l4 compares names literally; a `*` is no wildcard. */
 function serverNames(entry: TomlTable, upstream: PlannedUpstream): Item<string>[] | undefined {
   const all = entry.texts("server_names");
   if (all?.some(({ value }) => value.includes("*"))) {
@@ -190,7 +190,7 @@ function addDefault(
   const ofSecured = entries.filter(({ protocol }) => protocol === secured);
   const notes = [];
   if (ofSecured.length > 0 && ofSecured.every(({ rank }) => rank < 3)) {
-    // What its TLS entries do not take is closed there, not given to the default target.
+    // rpxy-l4 closes TLS that its entries do not take, instead of passing it to the default target.
     match.protocol = othersThan([secured, "silent"], { protocols, transport })
       .map((value) => ({ value, from }));
     notes.push(remark(from, `rpxy-l4 closes ${secured} that none of its entries takes`));
@@ -198,7 +198,7 @@ function addDefault(
   listener.routes.push({ notes, match, upstream: upstream.name, from });
 }
 
-/** `5min` and the like, as its own reader takes them. */
+/** Converts `5min` and the like as rpxy-l4 reads them. */
 function ttl(text: string): string {
   const [, digits, unit = ""] = /^\s*([0-9]+)\s*([a-z]+)\s*$/i.exec(text) ?? [];
   const name = unit.toLowerCase();

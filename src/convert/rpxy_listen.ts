@@ -1,5 +1,5 @@
 /**
- * Where rpxy-l4 listens: one port on some addresses, by TCP and UDP. Knows nothing of protocols.
+ * Reads where rpxy-l4 listens: one port on some addresses, TCP and UDP. Knows nothing of protocols.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import { joinWildcards, unbracket } from "./shared.ts";
 import type { TomlTable } from "./toml.ts";
 
 /**
- * Reads where it listens.
+ * Reads where rpxy-l4 listens.
  *
  * @param top The whole configuration
- * @param plan What takes notes
+ * @param plan The plan for notes
  * @returns Listeners without routes
- * @throws {ConfigError} with code `unreadable` when something is missing
+ * @throws {ConfigError} with code `unreadable` if something is missing
  */
 export function readListeners(
   top: TomlTable,
@@ -37,7 +37,7 @@ export function readListeners(
   const { bind, notes } = joinWildcards([...hosts.values()]);
   const listener = (transport: Transport): PlannedListener => ({
     name: transport,
-    // The same addresses, so one of both tells it.
+    // Both have the same addresses, so only one of them carries the notes.
     notes: transport === "tcp" ? notes : [],
     bind: [...bind],
     transports: [transport],

@@ -1,5 +1,5 @@
 /**
- * Upstreams of rpxy-l4: targets, how one is picked, PROXY headers and idle times. Knows no route.
+ * Converts upstreams of rpxy-l4: targets, balancing, PROXY headers and idle times. Knows no route.
  *
  * @module
  */
@@ -23,10 +23,10 @@ const BALANCES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Plans an upstream.
+ * Makes an upstream.
  *
- * @param name What to call it
- * @param options Its targets, where it is said, and the names that are given out
+ * @param name The wanted name
+ * @param options Its targets, the directive, and the names in use
  * @returns The upstream, not yet in a plan
  */
 export function planUpstream(
@@ -47,10 +47,10 @@ export function planUpstream(
 }
 
 /**
- * Adds how a target is picked.
+ * Adds the balancing policy.
  *
- * @param table The table that may say it
- * @param options The key, and the upstream that takes it
+ * @param table The table that may set it
+ * @param options The key, and the upstream
  */
 export function addBalance(
   table: TomlTable,
@@ -66,10 +66,10 @@ export function addBalance(
 }
 
 /**
- * Adds how long a flow may be silent.
+ * Adds the time that a flow may be silent.
  *
- * @param table The table that says it
- * @param options The key, its value, the upstream that takes it and its transport
+ * @param table The table that sets it
+ * @param options The key, its value, the upstream and its transport
  */
 export function addIdle(
   table: TomlTable,
@@ -87,12 +87,12 @@ export function addIdle(
 }
 
 /**
- * Reads which PROXY header is sent.
+ * Reads the version of the PROXY header that is sent.
  *
- * @param table The table that may say it
+ * @param table The table that may set it
  * @param key The key
- * @returns The setting, unless nothing is said
- * @throws {ConfigError} when it is no text
+ * @returns The setting, or `undefined` if it is not set
+ * @throws {ConfigError} if the value is no text
  */
 export function sendProxyProtocol(table: TomlTable, key: string): Setting | undefined {
   const value = table.text(key)?.toLowerCase();

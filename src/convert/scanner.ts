@@ -1,10 +1,10 @@
 /**
- * A place in a text that moves forward by patterns and counts lines. Knows no format.
+ * A position in a text that moves forward by patterns and counts lines. Knows no format.
  *
  * @module
  */
 
-/** A place in a text. */
+/** A position in a text. */
 export class Scanner {
   readonly #text: string;
   #at = 0;
@@ -17,48 +17,27 @@ export class Scanner {
     this.#text = text;
   }
 
-  /**
-   * Reports where the place is.
-   *
-   * @returns The line, from 1
-   */
+  /** The line, from 1. */
   get line(): number {
     return this.#line;
   }
 
-  /**
-   * Reports how far the place has come.
-   *
-   * @returns The number of characters before it
-   */
+  /** The number of characters before the position. */
   get at(): number {
     return this.#at;
   }
 
-  /**
-   * Reports whether the text is over.
-   *
-   * @returns `true` at the end
-   */
+  /** Whether the text is over. */
   get done(): boolean {
     return this.#at >= this.#text.length;
   }
 
-  /**
-   * Looks at the next character.
-   *
-   * @returns The character; empty at the end
-   */
+  /** The next character; empty at the end. */
   get next(): string {
     return this.#text.charAt(this.#at);
   }
 
-  /**
-   * Moves past what a pattern matches here.
-   *
-   * @param pattern A sticky pattern
-   * @returns What was passed, or `undefined` where the pattern does not match
-   */
+  /** Moves past what a sticky pattern matches here. Returns the match, or `undefined` if there is none. */
   take(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
     const found = pattern.exec(this.#text)?.[0];

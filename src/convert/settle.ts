@@ -1,6 +1,6 @@
 /**
- * Makes a plan pass the checks of shunt's own configuration: what they refuse is taken out and
- * becomes a note with their words. So whatever the input says, the output loads.
+ * Makes a plan pass the checks of shunt's configuration: elements that they refuse are removed and become
+ * notes with the checks' own words. So the output loads, whatever the input says.
  *
  * @module
  */
@@ -22,22 +22,22 @@ import {
 } from "./plan.ts";
 import { writePlan } from "./write.ts";
 
-/** Taking something out can lay bare one thing more; in practice three rounds are enough. */
+/** Removing something can reveal the next problem. In practice three rounds are enough. */
 const MAX_ROUNDS = 32;
 
 /**
- * Takes out of a plan what shunt would refuse.
+ * Removes from a plan what shunt would refuse.
  *
  * @param plan The plan, which is changed
  * @param protocols The protocols that shunt detects
- * @throws {ConfigError} with code `unreadable` when nothing usable is left
+ * @throws {ConfigError} with code `unreadable` if nothing usable is left
  */
 export function settle(plan: Plan, protocols: readonly ProtocolInfo[]): void {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     dropEmpty(plan);
     if (plan.listeners.length === 0) throw nothingLeft(plan);
     const { problems } = loadConfig(writePlan(plan, []), { file: "", protocols });
-    // What only earns a warning, because it has no effect or nothing uses it, is not converted.
+    // Warnings are ignored: they are about settings that have no effect or are not used.
     if (problems.length === 0) return;
     const named: Named = {
       settings: plan.settings,
@@ -56,7 +56,7 @@ function nothingLeft({ notes }: Plan): Error {
   return unreadable(0, `Nothing in the file can be converted: ${reason.slice(0, 1000)}`);
 }
 
-/** What the checks refused, with their words; looked up when lists are swept. */
+/** The elements that the checks refused, with the reasons; used when lists are swept. */
 const refused = new WeakMap<object, string>();
 
 function refuse(thing: object | undefined, why: string): void {
@@ -69,9 +69,9 @@ interface Named extends Pick<Plan, "settings"> {
   readonly upstreams: ReadonlyMap<string, PlannedUpstream>;
 }
 
-/** Finds what a problem is about: the smallest thing that can be taken out. */
+/** Finds the smallest element that a problem is about and that can be removed. */
 function mark(plan: Named, { path, message }: Problem): void {
-  // The lines are those of a draft, which change with what is taken out.
+  // The line numbers are those of a draft, and change when elements are removed.
   const why = decapitalize(message.replaceAll(/ \(line [0-9]+\)/g, ""));
   const keys = path.split(/[.[\]]+/).filter((key) => key !== "");
   const [top = "", name = "", key = "", ...rest] = keys;
@@ -88,7 +88,7 @@ function mark(plan: Named, { path, message }: Problem): void {
     if (key === "targets") refuse(upstream.targets[Number(rest[0])] ?? upstream, why);
     else refuse(settingAt(upstream.settings, [key, ...rest]) ?? upstream, why);
   } else {
-    // Two keys that contradict each other are told at one of them, which may have its default.
+    // Two keys that contradict each other are reported at one of them, which may have its default.
     const setting = settingAt(plan.settings, keys) ??
       plan.settings.find(({ path }) => path[0] === top);
     if (setting === undefined) throw unsettled(path, message);
@@ -121,7 +121,7 @@ function settingAt(settings: readonly Setting[], keys: readonly string[]): Setti
     settings.find(({ path }) => keys.every((key, i) => key === "" || path[i] === key));
 }
 
-/** Takes out what is marked and leaves a note in its place. */
+/** Removes the refused elements and leaves a note for each. */
 function sweep(plan: Plan): void {
   take(plan.settings, plan.notes);
   for (const listener of plan.listeners) {
@@ -154,7 +154,7 @@ function keep<T>(list: T[], wanted: (item: T) => boolean): void {
 function takeConditions(route: PlannedRoute): void {
   for (const items of Object.values(route.match)) {
     take(items, route.notes);
-    // A condition without elements would widen the route, so the route goes.
+    // A condition without elements would widen the route, so the route is removed.
     if (items.length === 0) refuse(route, "nothing is left that it could match");
   }
 }
@@ -177,7 +177,7 @@ function takeRoutes(
   listener.last.push(...pending);
 }
 
-/** The directives that made a route: the entries of a map can be many. */
+/** Returns the directives that made a route. The entries of a map can be many. */
 function originsOf({ from, match }: PlannedRoute): Origin[] {
   const items: Item<string>[] = Object.values(match).flat();
   const origins = new Map<number, Origin>([[from.line, from]]);
@@ -193,7 +193,7 @@ function takeUpstreams(
     const why = reason(upstream);
     if (why === undefined) return true;
     plan.notes.push(...upstream.notes);
-    // Where its only target was refused, that has been said of the same directive.
+    // If its only target was refused, there is a note on the same directive already.
     const note = unconverted(upstream.from, why);
     if (!upstream.notes.some(({ about }) => about === note.about)) plan.notes.push(note);
     return false;
@@ -219,8 +219,8 @@ function takeListeners(
 }
 
 /**
- * An upstream without a usable target closes what comes to it: without it, its routes' clients would be
- * taken for others'. Listeners without address or route are taken out.
+ * Gives an upstream without usable targets a target that closes: without its routes, their clients would
+ * match other routes. Listeners without address or route are removed.
  */
 function dropEmpty(plan: Plan): void {
   for (const { targets, notes, from } of plan.upstreams) {

@@ -1,6 +1,6 @@
 /**
- * What readers of several formats need: wildcard addresses, the rest of the protocols, ports by
- * name. Knows no format.
+ * What readers of several formats need: wildcard addresses, the rest of the protocols, ports by name. Knows
+ * no format.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { isIpLiteral, parseSocketAddress } from "../wire/address.ts";
 import { type Item, type Note, remark, unconverted } from "./plan.ts";
 
 /**
- * Lists what may come by a transport beside some protocols.
+ * Lists all protocols of a transport except some.
  *
- * @param without The protocols that are left out
+ * @param without The protocols to leave out
  * @param options All protocols and the transport
- * @returns The others' names
+ * @returns The names of the others
  */
 export function othersThan(
   without: readonly string[],
@@ -30,11 +30,11 @@ export function othersThan(
 }
 
 /**
- * Makes one of `0.0.0.0` and `[::]` on the same port, because shunt's `[::]` takes IPv4 too. Beside
- * any other IPv4 address, `[::]` would open more than was asked for and is left out.
+ * Merges `0.0.0.0` and `[::]` on the same port, since shunt's `[::]` takes IPv4 too. Next to any other IPv4
+ * address, `[::]` would open more than was asked for and is left out.
  *
  * @param addresses The addresses of one transport
- * @returns Those to listen on, and what there is to say of the others
+ * @returns The addresses to bind, and notes on the others
  */
 export function joinWildcards(
   addresses: readonly Item<string>[],
@@ -69,7 +69,7 @@ export function joinWildcards(
   return { bind, notes };
 }
 
-/** Ports that such configurations name by their service (IANA). */
+/** Ports that such configurations write by service name (IANA). */
 const SERVICES: Readonly<Record<string, number>> = {
   daytime: 13,
   domain: 53,
@@ -102,38 +102,28 @@ const SERVICES: Readonly<Record<string, number>> = {
   "xmpp-server": 5269,
 };
 
-/**
- * Finds the number of a port that may be named by its service.
- *
- * @param port The port as written
- * @returns Its number, or the text itself where its service is not known
- */
+/** Returns the number of a port that may be a service name; unknown names are returned unchanged. */
 export function portNumber(port: string): string {
   const known = Object.hasOwn(SERVICES, port) ? SERVICES[port] : undefined;
   return known === undefined ? port : String(known);
 }
 
-/** Whom to trust with PROXY headers where the input trusts anyone, which would be unsafe. */
+/** Peers to trust with PROXY headers if the input trusts anyone, which would be unsafe. */
 export const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1"];
 
-/**
- * Takes the brackets from an IPv6 address.
- *
- * @param host The host as written
- * @returns The host without brackets
- */
+/** Removes the brackets from an IPv6 address. */
 export function unbracket(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** Stands for a name to listen on: an address for documentation (RFC 5737 §3), which no target has. */
+/** Stands for a host name: an address for documentation (RFC 5737 §3), which no machine has. */
 const PLACEHOLDER_HOST = "192.0.2.1";
 
 /**
- * Finds what to listen on in the place of a host, for shunt resolves no names there.
+ * Returns the address to bind for a host, since shunt resolves no names for binding.
  *
  * @param host The host without brackets
- * @returns What to bind, and what has to be done where that is a placeholder
+ * @returns The address, and what the user has to do if it is a placeholder
  */
 export function bindableHost(host: string): { readonly host: string; readonly why?: string } {
   if (isIpLiteral(host) || host === "localhost") return { host };
@@ -141,13 +131,7 @@ export function bindableHost(host: string): { readonly host: string; readonly wh
   return { host: PLACEHOLDER_HOST, why };
 }
 
-/**
- * Joins a host and a port that has not been checked.
- *
- * @param host The host without brackets
- * @param port The port as written
- * @returns `host:port`, with brackets around IPv6
- */
+/** Joins a host without brackets and an unchecked port. */
 export function hostAndPort(host: string, port: string): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Reads a configuration of sslh. Knows what its settings mean and in which order it decides; knows
+ * Reads a configuration of sslh. Knows the meaning of its settings and the order of its decisions; knows
  * nothing of YAML.
  *
  * @module
@@ -12,7 +12,7 @@ import { readListeners } from "./sslh_listen.ts";
 import { readRoutes, type Routing } from "./sslh_routes.ts";
 import { emptyPlan, type Note, type Plan, unconverted, unreadable } from "./plan.ts";
 
-/** Why settings of the whole file have no equal. */
+/** Why settings of the whole file are not converted. */
 const REASONS: Readonly<Record<string, string>> = {
   chroot: "use the sandbox of your service manager",
   pidfile: "run it with --ready-file, which tells the process id",
@@ -23,7 +23,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "@include": "put the file's text in its place and convert again",
 };
 
-/** What shunt does anyway, by value. */
+/** Settings that shunt does not need if they have this value. */
 const ANYWAY: Readonly<Record<string, boolean>> = {
   foreground: true,
   numeric: true,
@@ -35,8 +35,8 @@ const ANYWAY: Readonly<Record<string, boolean>> = {
  * Reads a configuration of sslh.
  *
  * @param text The text of `sslh.cfg`
- * @returns What it says
- * @throws {ConfigError} with code `unreadable` when it cannot be read
+ * @returns Its plan
+ * @throws {ConfigError} with code `unreadable` if it cannot be read
  */
 export function readSslh(text: string): Plan {
   const top = new SslhGroup(readLibconfig(text), { line: 1, directive: "" });
@@ -49,7 +49,7 @@ export function readSslh(text: string): Plan {
   }
   const notes: Note[] = [];
   const listeners = readListeners(listen, notes);
-  // It calls it "on-timeout"; files with "on_timeout" are about.
+  // sslh calls it "on-timeout", but files with "on_timeout" exist.
   const onTimeout = top.text("on-timeout") ?? top.text("on_timeout") ?? "ssh";
   const routing = readRoutes(protocols, { plan, onTimeout });
   const seconds = top.number("timeout") ?? 5;
@@ -68,7 +68,7 @@ export function readSslh(text: string): Plan {
     }
     const { routes, last } = routing[transport];
     const first = !plan.listeners.some(({ transports }) => transports.includes(transport));
-    // Notes on routes are said once, where several listeners share them.
+    // Notes on routes appear once, even if several listeners share the routes.
     listener.routes.push(...routes.map((route) => ({
       ...route,
       match: Object.fromEntries(
@@ -94,7 +94,7 @@ export function readSslh(text: string): Plan {
   return plan;
 }
 
-/** Says what became of the entries of a transport that nothing listens for. */
+/** Adds the notes of a transport's entries if no listener has that transport. */
 function reportUnheard(routing: Readonly<Record<Transport, Routing>>, plan: Plan): void {
   for (const transport of ["tcp", "udp"] as readonly Transport[]) {
     if (plan.listeners.some(({ transports }) => transports.includes(transport))) continue;

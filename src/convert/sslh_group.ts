@@ -1,5 +1,5 @@
 /**
- * Groups of an sslh configuration, and why settings of its entries have no equal.
+ * Groups of an sslh configuration, and why settings of its entries are not converted.
  *
  * @module
  */
@@ -9,13 +9,7 @@ import { type Item, type Note, unconverted } from "./plan.ts";
 
 /** A group of settings. */
 export class SslhGroup extends Group {
-  /**
-   * Reads a text, also one that is written as a number.
-   *
-   * @param name Its name
-   * @returns The text, unless it is absent
-   * @throws {ConfigError} when it is something else
-   */
+  /** Reads a text, which may be written as a number. */
   override text(name: string): string | undefined {
     const value = this.scalar(name);
     return typeof value === "number" ? String(value) : super.text(name);
@@ -25,8 +19,8 @@ export class SslhGroup extends Group {
    * Reads a list of texts.
    *
    * @param name Its name
-   * @returns The texts with their lines, unless it is absent
-   * @throws {ConfigError} when it is something else
+   * @returns The texts with their lines; `undefined` if it is absent
+   * @throws {ConfigError} if it is something else
    */
   texts(name: string): readonly Item<string>[] | undefined {
     return this.#items(name)?.map((item) => {
@@ -40,8 +34,8 @@ export class SslhGroup extends Group {
    * Reads a list of groups.
    *
    * @param name Its name
-   * @returns The groups, unless it is absent
-   * @throws {ConfigError} when it is something else
+   * @returns The groups; `undefined` if it is absent
+   * @throws {ConfigError} if it is something else
    */
   groups(name: string): readonly SslhGroup[] | undefined {
     return this.#items(name)?.map((item) => {
@@ -67,7 +61,7 @@ function textOf(value: Value): string {
   return value.kind === "list" ? "( … )" : "{ … }";
 }
 
-/** What shunt does anyway, or needs not, by value. */
+/** Settings that shunt does not need if they have this value. */
 const ANYWAY: Readonly<Record<string, boolean>> = {
   fork: false,
   keepalive: false,
@@ -87,12 +81,7 @@ const REASONS: Readonly<Record<string, string>> = {
   transparent: "send_proxy_protocol tells targets the client's address",
 };
 
-/**
- * Says which settings of an entry of `listen` or `protocols` were not asked for.
- *
- * @param group The entry
- * @returns One note each
- */
+/** Makes a note on each setting of an entry of `listen` or `protocols` that was not read. */
 export function leftOver(group: SslhGroup): Note[] {
   return group.rest((name, value) => Object.hasOwn(ANYWAY, name) && ANYWAY[name] === value)
     .map((from) => {

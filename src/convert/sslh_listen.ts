@@ -1,5 +1,5 @@
 /**
- * Where an sslh configuration listens. Knows nothing of protocols.
+ * Reads where an sslh configuration listens. Knows nothing of protocols.
  *
  * @module
  */
@@ -24,10 +24,10 @@ import {
 import { leftOver, type SslhGroup } from "./sslh_group.ts";
 
 /**
- * Reads where it listens: addresses that are treated the same become one listener.
+ * Reads where sslh listens. Addresses with the same settings become one listener.
  *
  * @param groups The entries of `listen`
- * @param notes What takes notes on entries without a listener
+ * @param notes List for notes on entries without a listener
  * @returns Listeners without routes
  */
 export function readListeners(groups: readonly SslhGroup[], notes: Note[]): PlannedListener[] {

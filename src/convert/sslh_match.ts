@@ -1,5 +1,5 @@
 /**
- * What one probe of sslh matches, in shunt's conditions. Knows one entry at a time.
+ * Converts one probe of sslh into shunt's conditions. Knows one entry at a time.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import type { SslhGroup } from "./sslh_group.ts";
 
 /** What a probe matches. */
 export type Probe =
-  /** Some traffic, under conditions. */
+  /** Some traffic, by conditions. */
   | { readonly kind: "some"; readonly match: PlannedMatch; readonly notes: readonly Note[] }
-  /** Whatever has a byte. */
+  /** All traffic with at least one byte. */
   | { readonly kind: "all"; readonly notes: readonly Note[] }
-  /** What shunt cannot tell. */
+  /** Traffic that shunt does not recognise. */
   | { readonly kind: "unknown"; readonly why: string; readonly notes: readonly Note[] };
 
-/** Its probes that shunt has a detector for, with the transport it detects them on. */
+/** Probes that shunt has a detector for, with the detector's transport. */
 const DETECTED: Readonly<Record<string, readonly [protocol: string, transport: Transport]>> = {
   http: ["http", "tcp"],
   socks5: ["socks5", "tcp"],
@@ -64,12 +64,12 @@ export function readProbe(
   return { kind: "some", match, notes };
 }
 
-/** It matches names by glob(7), of which shunt has `*` and `*.suffix`. */
+/** Removes names that shunt cannot match: sslh uses glob(7), of which shunt has `*` and `*.suffix`. */
 function withoutGlobs(
   items: readonly Item<string>[] | undefined,
   { notes, wildcards }: { readonly notes: Note[]; readonly wildcards: boolean },
 ): Item<string>[] | undefined {
-  // An empty list is no condition there.
+  // In sslh an empty list is no condition.
   if (items === undefined || items.length === 0) return undefined;
   return items.filter(({ value, from }) => {
     const rest = wildcards ? value.replace(/^\*(\.|$)/, "") : value;

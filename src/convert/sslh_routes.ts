@@ -1,6 +1,6 @@
 /**
- * Which protocol goes where in an sslh configuration. Knows the order in which sslh decides; what
- * one probe matches is sslh_match.ts's matter.
+ * Reads the routes of an sslh configuration. Knows the order in which sslh decides; sslh_match.ts converts
+ * a probe.
  *
  * @module
  */
@@ -37,10 +37,10 @@ interface Entry {
 }
 
 /**
- * Reads which protocol goes where.
+ * Reads the routes.
  *
  * @param groups The entries of `protocols`
- * @param options What takes the upstreams, and the name that `on-timeout` gives
+ * @param options The plan for the upstreams, and the name in `on-timeout`
  * @returns The routes by transport
  */
 export function readRoutes(
@@ -70,8 +70,8 @@ export function readRoutes(
 }
 
 /**
- * It asks its probes in order, gives what none of them knows to the last entry, and what says
- * nothing to the one that `on-timeout` names, else to the first.
+ * sslh asks its probes in order, and passes what none of them recognises to the last entry. A silent client
+ * goes to the entry that `on-timeout` names, else to the first.
  */
 function routeTransport(entries: readonly Entry[], silent?: Entry): Routing {
   const routes: PlannedRoute[] = [];
@@ -122,7 +122,7 @@ function planUpstream(
   }
   const idle = group.number("udp_timeout");
   if (group.flag("is_udp")) {
-    // It forgets UDP clients after 60 s where nothing is said, shunt after 30 s.
+    // By default sslh forgets UDP clients after 60 s, shunt after 30 s.
     add("udp_timeout", { path: ["idle_timeout"], value: inSeconds(idle ?? 60) });
   }
   const sessions = group.number("max_connections");

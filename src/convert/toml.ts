@@ -72,7 +72,9 @@ function parse(text: string): AST.TOMLTopLevelTable["body"] {
     return parseTOML(text).body[0].body;
   } catch (error) {
     if (error instanceof ParseError) {
-      throw unreadable(error.lineNumber, `${error.message}; correct the TOML`);
+      // What is missing at the end is missing after the last word, not on the empty line behind it.
+      const line = text.slice(0, error.index + 1).trimEnd().split("\n").length;
+      throw unreadable(line, `${error.message}; correct the TOML`);
     }
     // The parser calls itself for each level, and a function with an argument for each character.
     if (error instanceof RangeError) {

@@ -1,6 +1,6 @@
 /**
- * Writes a plan as YAML, its notes as comments where they matter. Knows how YAML looks; knows no
- * foreign format and judges nothing.
+ * Writes a plan as YAML, with its notes as comments at their places. Knows YAML's layout; knows no foreign
+ * format and checks nothing.
  *
  * @module
  */
@@ -131,7 +131,7 @@ function add(
   const key = new Scalar(name);
   if (notes.length > 0) key.commentBefore = notesText(notes);
   key.spaceBefore = space;
-  // Not `set`, which looks for the key among all that are there.
+  // Not `set`, which searches all existing keys.
   map.items.push(new Pair(key, value));
 }
 

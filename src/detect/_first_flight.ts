@@ -1,6 +1,6 @@
 /**
- * What a client's first datagrams say in QUIC: whose Initial packets open, what their ClientHello says, and
- * later whether another datagram says otherwise. Knows no sockets and no routes.
+ * Reads a client's first QUIC datagrams: which Initial packets open, and what their ClientHello says. Later
+ * it checks whether further datagrams repeat that hello. Knows no sockets and no routes.
  *
  * @module
  */
@@ -27,54 +27,54 @@ import { judgeHello } from "./_hello.ts";
 import { type Facts, NO_MATCH, type Verdict, type Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 
-/** Datagrams of a flow that are looked at. A hello of 64 KiB takes 56. */
+/** Datagrams of a flow that are read at most. A hello of 64 KiB takes 56. */
 const MAX_DATAGRAMS = 64;
-/** Decrypted bytes that are looked at, padding and repeats included: twice the longest hello's. */
+/** Decrypted bytes that are read at most, padding and repeats included: twice the longest hello. */
 const MAX_PAYLOAD_BYTES = 2 * MAX_CRYPTO_BYTES;
 /**
- * Connection IDs of a flow that keys are derived for. Those whose packets did not open count too, so that
- * a repeated forgery derives nothing again.
+ * Connection IDs of a flow that keys are derived for. Those whose packets did not open count too, so that a
+ * repeated forgery causes no further derivation.
  */
 const MAX_ATTEMPTS = 4;
 
 /**
- * Bytes of a hello that are remembered while its flow waits for the target's answer. What is repeated of a
- * longer one is not passed on.
+ * Bytes of a hello that are remembered while its flow waits for the target's answer. Repeats of a longer
+ * hello are not passed on.
  */
-const MAX_TOLD_BYTES = 2048;
+const MAX_REMEMBERED_BYTES = 2048;
 
 /**
- * Packets of a datagram that may be tried in vain, once for each connection that is watched: what clients
- * send later has one Initial packet or two.
+ * Attempts to open packets of one datagram that may fail, over all watched connections. Later datagrams of
+ * honest clients have one or two Initial packets.
  */
-const MAX_TRIED_IN_VAIN = 8;
+const MAX_FAILED = 8;
 
 type Match = Extract<Verdict, { kind: "match" }>;
 
 /** Shared by all flows: it is filled and read within one call. */
 const STREAM = new CryptoStream();
 
-/** One connection attempt: client sockets may share a flow between several. */
+/** One connection attempt. Several client sockets may share a flow. */
 interface Attempt {
   readonly version: QuicVersion;
   readonly dcid: Uint8Array;
   readonly keys: InitialKeys;
-  /** What its packets said; unset until one has opened. */
+  /** The content of its packets; unset until one has opened. */
   log: CryptoLog | undefined;
-  /** Handshake bytes below which the log is not worth reading again. */
+  /** Handshake bytes that are needed before reading the log again makes sense. */
   needed: number;
   /** Set once the hello is read. */
-  told: Told | undefined;
-  /** Set once nothing of it may be passed on: its hello is another, or was too long to remember. */
+  remembered: Remembered | undefined;
+  /** Set if nothing more may be passed on: its hello differs, or was too long to remember. */
   refused: boolean;
-  /** Opens what the server answers; made once that may be something. */
+  /** Opens the server's answers; made when the first possible one comes. */
   server: InitialKeys | undefined;
 }
 
-/** What a connection has told, as far as it is remembered: the first bytes of its hello. */
-interface Told {
+/** The remembered part of a connection's hello: its first bytes. */
+interface Remembered {
   readonly hello: Uint8Array;
-  /** How long all of the hello is. */
+  /** Length of the whole hello. */
   readonly length: number;
   readonly match: Match;
 }
@@ -86,7 +86,7 @@ export class FirstFlight implements Watch {
   #datagramBytes = 0;
   #payloadBytes = 0;
   #verdict: Verdict | undefined;
-  /** Set once a datagram may have begun a connection that is not followed. */
+  /** Set if a datagram may have begun a connection that is not watched. */
   #missed = false;
   readonly #alpn: AlpnSet | undefined;
 
@@ -96,7 +96,7 @@ export class FirstFlight implements Watch {
   }
 
   /**
-   * Judges what came since the last call.
+   * Reads the datagrams that are new since the last call.
    *
    * @param datagrams All datagrams of the flow so far
    * @returns The verdict
@@ -112,24 +112,25 @@ export class FirstFlight implements Watch {
   }
 
   /**
-   * Reports whether a later datagram may be passed on: servers discard packets for reasons that shunt cannot
-   * know (a token, their size, a number), so one that comes after the match may be the first they read.
+   * Reports whether a later datagram may be passed on. Servers discard packets for reasons that shunt
+   * cannot know (a token, their size, a number), so a packet that comes after the match may be the first
+   * one they read.
    *
-   * @param datagram A datagram of the client's
-   * @returns `false` if its Initial packets carry another hello than the one that was judged, or if too many
+   * @param datagram A datagram from the client
+   * @returns `false` if its Initial packets carry another hello than the one that was read, or if too many
    * of them do not open
    */
   allows(datagram: Uint8Array): boolean {
-    let inVain = 0;
+    let failed = 0;
     let packet = parsePacket(datagram, 0);
     for (; packet !== undefined; packet = parsePacket(datagram, packet.end)) {
       if (packet.kind !== "initial") continue;
       for (const attempt of this.#attempts) {
-        // With the server's first answer a client changes the connection ID, but not the keys.
+        // After the server's first answer a client changes the connection ID, but not the keys.
         const payload = attempt.keys.open(datagram, packet);
         if (attempt.keys.lost) return false;
         if (payload === undefined) {
-          if (++inVain > MAX_TRIED_IN_VAIN) return false;
+          if (++failed > MAX_FAILED) return false;
           continue;
         }
         if (attempt.refused || !this.#repeats(attempt, payload)) return false;
@@ -140,10 +141,8 @@ export class FirstFlight implements Watch {
   }
 
   /**
-   * Reports whether a datagram belongs to a connection that is watched.
-   *
-   * @param datagram A datagram of the client's
-   * @returns Whether its first packet opens with the keys of the connection that it names
+   * Reports whether a datagram belongs to a watched connection: its first packet opens with the keys of the
+   * connection ID in it.
    */
   follows(datagram: Uint8Array): boolean {
     const packet = parsePacket(datagram, 0);
@@ -154,10 +153,11 @@ export class FirstFlight implements Watch {
   }
 
   /**
-   * Reports whether nothing is left to watch. A server that says its own hello has read the client's, and
-   * one that asks for a Retry has kept nothing. Keys show whom it answers: others of the flow may go on.
+   * Reports whether nothing is left to watch. A server that sends its own hello has read the client's, and
+   * one that sends a Retry has kept nothing. The keys show which connection it answers; others of the flow
+   * may go on.
    *
-   * @param datagram A datagram of the target's
+   * @param datagram A datagram from the target
    * @returns Whether all connections have been answered
    */
   endsWith(datagram: Uint8Array): boolean {
@@ -167,24 +167,26 @@ export class FirstFlight implements Watch {
     return this.#attempts.length === 0;
   }
 
-  /** Whether a packet repeats what its connection said before, or what the judged one did. */
+  /** Reports whether a packet repeats its connection's hello, or has one with the verdict's facts. */
   #repeats(attempt: Attempt, payload: Uint8Array): boolean {
-    if (attempt.told !== undefined) return readFrames(payload, new Repeat(attempt.told));
+    if (attempt.remembered !== undefined) {
+      return readFrames(payload, new Repeat(attempt.remembered));
+    }
     const log = attempt.log ??= new CryptoLog();
     readFrames(payload, log);
     const match = readHello(attempt, log, this.#alpn);
-    attempt.refused = log.size > MAX_TOLD_BYTES ||
+    attempt.refused = log.size > MAX_REMEMBERED_BYTES ||
       (match !== undefined && !sameFacts(match, this.#verdict));
     return !attempt.refused;
   }
 
-  /** Once there is an answer, keeps what later datagrams are held against: the flow may live for long. */
+  /** After the verdict, keeps only what later datagrams are compared with, since the flow may be long. */
   #shrink(): void {
     const kept = this.#attempts.filter(({ log }) => log !== undefined);
     this.#attempts.splice(0, Infinity, ...kept);
     for (const attempt of kept) {
-      if (attempt.told === undefined && attempt.log!.size <= MAX_TOLD_BYTES) continue;
-      attempt.refused = attempt.told === undefined;
+      if (attempt.remembered === undefined && attempt.log!.size <= MAX_REMEMBERED_BYTES) continue;
+      attempt.refused = attempt.remembered === undefined;
       attempt.log = undefined;
     }
   }
@@ -202,10 +204,10 @@ export class FirstFlight implements Watch {
       : { kind: "need_more", bytes, certain: { version: certain.version } };
   }
 
-  /** Judges the next datagram: an answer, or `undefined` while more is needed. */
+  /** Reads the next datagram. Returns `undefined` if more are needed. */
   #take(datagram: Uint8Array): Verdict | undefined {
     const first = parsePacket(datagram, 0);
-    // A Handshake packet's keys take the server's answer, so none comes before an Initial packet.
+    // A Handshake packet needs keys from the server's answer, so none comes before an Initial packet.
     if (first?.kind === "handshake" && this.#certain === undefined) return NO_MATCH;
     let early = false;
     let opened: Attempt | undefined;
@@ -213,19 +215,19 @@ export class FirstFlight implements Watch {
       if (packet.version !== first?.version) break;
       if (packet.kind === "zero_rtt" && packet.end - packet.numberAt >= MIN_LENGTH) early = true;
       if (packet.kind !== "initial") continue;
-      // A datagram is one connection's: the one that its first packet names (RFC 9000 §12.2).
+      // A datagram belongs to one connection, which its first packet names (RFC 9000 §12.2).
       const attempt = this.#open(this.#attempt(first, datagram.length), datagram, packet);
-      // No early data goes with a forgery.
+      // Early data next to a forgery does not count.
       if (attempt === undefined) early = false;
       else opened = attempt;
     }
     const match = opened?.log && readHello(opened, opened.log, this.#alpn);
-    // What is not followed may be what a server reads.
+    // A server may read the connection that is not watched.
     if (match !== undefined) return this.#missed ? unreadable(match.facts, "datagrams") : match;
     return opened !== undefined || early || this.#certain !== undefined ? this.#limit() : NO_MATCH;
   }
 
-  /** Ends detection with what is certain once a limit is reached. */
+  /** Ends detection with what is certain if a limit is reached. */
   #limit(): Verdict | undefined {
     if (this.#judged < MAX_DATAGRAMS && this.#payloadBytes < MAX_PAYLOAD_BYTES) return undefined;
     const certain = this.#certain;
@@ -233,8 +235,8 @@ export class FirstFlight implements Watch {
   }
 
   /**
-   * The attempt that a packet's connection ID belongs to. While nothing is answered, a client keeps the
-   * one that its keys come from. Datagrams that are too short to begin one make no keys.
+   * Returns the attempt that a packet's connection ID belongs to. Until it is answered, a client keeps the
+   * ID that its keys come from. Datagrams that are too short to begin a connection make no keys.
    */
   #attempt({ version, dcid }: QuicPacket, datagramBytes: number): Attempt | undefined {
     const known = this.#attempts.find((one) => one.version === version && equal(one.dcid, dcid));
@@ -250,7 +252,7 @@ export class FirstFlight implements Watch {
       keys: new InitialKeys(version, dcid),
       log: undefined,
       needed: HANDSHAKE_HEADER,
-      told: undefined,
+      remembered: undefined,
       refused: false,
       server: undefined,
     };
@@ -259,10 +261,10 @@ export class FirstFlight implements Watch {
   }
 
   /**
-   * Opens a packet and keeps what it says.
+   * Opens a packet and keeps its content.
    *
-   * @param own The attempt that its datagram names; others follow, for servers that go by addresses
-   * @returns Whose it is; `undefined` if it is not authentic
+   * @param own The attempt that its datagram names; others are tried next, for servers that go by addresses
+   * @returns The attempt that it belongs to; `undefined` if it is not authentic
    */
   #open(
     own: Attempt | undefined,
@@ -281,13 +283,13 @@ export class FirstFlight implements Watch {
   }
 }
 
-/** Whether a datagram of the target's says that it has read a connection's hello, or nothing of it. */
+/** Reports whether the target has read a connection's hello, or asks for a new one (Retry). */
 function isAnswered(attempt: Attempt, datagram: Uint8Array): boolean {
   if (isRetryOf(datagram, attempt.version, attempt.dcid)) return true;
   let packet = parsePacket(datagram, 0);
   for (; packet !== undefined; packet = parsePacket(datagram, packet.end)) {
     if (packet.kind !== "initial") continue;
-    // A server may answer in another version than it was asked in (RFC 9368 §2.3).
+    // A server may answer in another version (RFC 9368 §2.3).
     if (attempt.server?.version !== packet.version) {
       attempt.server = new InitialKeys(packet.version, attempt.dcid, "server");
     }
@@ -297,26 +299,26 @@ function isAnswered(attempt: Attempt, datagram: Uint8Array): boolean {
   return false;
 }
 
-/** Takes no data. */
+/** Accepts no data, and so finds any. */
 const NO_CRYPTO: CryptoSink = { add: (_, data) => data.length === 0 };
 
-/** Compares CRYPTO data with a hello that was read before. What follows a hello is no part of it. */
+/** Compares CRYPTO data with a hello that was read before. Data after the hello does not matter. */
 class Repeat implements CryptoSink {
-  readonly #told: Told;
+  readonly #remembered: Remembered;
 
-  constructor(told: Told) {
-    this.#told = told;
+  constructor(remembered: Remembered) {
+    this.#remembered = remembered;
   }
 
   add(offset: number, data: Uint8Array): boolean {
-    const { hello, length } = this.#told;
+    const { hello, length } = this.#remembered;
     const end = Math.min(offset + data.length, length);
     for (let at = offset; at < end; at++) if (hello[at] !== data[at - offset]) return false;
     return true;
   }
 }
 
-/** Puts the hello together no more than twice: for its length and for all of it. */
+/** Assembles the hello at most twice: for its length and for its whole content. */
 function readHello(
   attempt: Attempt,
   log: CryptoLog,
@@ -324,13 +326,13 @@ function readHello(
 ): Match | undefined {
   if (log.contiguous < attempt.needed) return undefined;
   STREAM.reset();
-  // Some servers believe the bytes that came first, some the last.
+  // Some servers keep the bytes that came first, some the last.
   const agrees = log.replay(STREAM);
   const match = agrees ? parse(attempt, STREAM.contiguous, alpn) : unreadable(attempt, "malformed");
   if (match === undefined) return undefined;
   const length = match.facts.hello_bytes ?? MAX_CRYPTO_BYTES;
-  const hello = STREAM.contiguous.slice(0, Math.min(length, MAX_TOLD_BYTES));
-  attempt.told = { hello, length, match };
+  const hello = STREAM.contiguous.slice(0, Math.min(length, MAX_REMEMBERED_BYTES));
+  attempt.remembered = { hello, length, match };
   return match;
 }
 
@@ -351,12 +353,12 @@ function parse(
   }
 }
 
-/** QUIC without doubt, though no hello can be read. */
+/** A match without facts: certainly QUIC, but the hello cannot be read. */
 function unreadable({ version }: Facts, end: DetectEnd): Match {
   return { kind: "match", facts: version === undefined ? {} : { version }, end };
 }
 
-/** Whether two hellos say the same of what routes can ask for. */
+/** Reports whether two hellos have the same facts that routes can ask for. */
 function sameFacts(one: Match, other: Verdict | undefined): boolean {
   if (other?.kind !== "match" || one.end !== other.end) return false;
   const { sni, ja4, alpn = [] } = one.facts;

@@ -1,5 +1,5 @@
 /**
- * What a ClientHello says to a detector, TLS's or QUIC's. Knows neither records nor packets.
+ * Turns a ClientHello into a verdict, for TLS and QUIC. Knows neither records nor packets.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type ClientHello, parseClientHello } from "../wire/client_hello.ts";
 import { type Carrier, ja4 } from "../wire/ja4.ts";
 import type { Facts, Verdict } from "./detector.ts";
 
-/** Versions as `openssl` and `curl` take them, by their numbers (RFC 8446 §4.2.1). */
+/** Versions as `openssl` and `curl` write them, by number (RFC 8446 §4.2.1). */
 const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0304, "1.3"],
   [0x0303, "1.2"],
@@ -17,19 +17,19 @@ const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0301, "1.0"],
 ]);
 
-/** What a message turned out to be. */
+/** The verdict on a message. */
 export type HelloVerdict =
   | Extract<Verdict, { readonly kind: "match" }>
   | { readonly kind: "need_more"; readonly bytes: number }
   | { readonly kind: "invalid" };
 
 /**
- * Judges handshake bytes that are certain to be a ClientHello's.
+ * Reads handshake bytes that certainly belong to a ClientHello.
  *
  * @param message The bytes, from the message's first on
  * @param asked The protocol names that routes ask for
- * @param carrier What it came by
- * @returns A match with its facts, and with an end if they are in doubt; else what parsing says
+ * @param carrier What carried the message
+ * @returns A match with its facts, and with an end if they are in doubt; otherwise the parser's result
  */
 export function judgeHello(
   message: Uint8Array,
@@ -44,11 +44,11 @@ export function judgeHello(
 }
 
 /**
- * Returns the facts of a ClientHello; of one that is in doubt, those that are not.
+ * Returns the facts of a ClientHello, without those that are in doubt.
  *
  * @param message The message
- * @param hello What parsing it gave
- * @param carrier What it came by
+ * @param hello The result of parsing it
+ * @param carrier What carried it
  * @returns Its facts
  */
 export function helloFacts(message: Uint8Array, hello: ClientHello, carrier: Carrier): Facts {

@@ -1,6 +1,6 @@
 /**
- * HTTP/1.x (RFC 9112): the request line and the host. Knows which of a request's names counts; it is
- * no validator of requests.
+ * HTTP/1.x (RFC 9112): the request line and the host. Knows which of a request's names counts; it does not
+ * validate requests.
  *
  * @module
  */
@@ -22,31 +22,26 @@ const SHORT_PIECE = 32;
 const NOTHING_YET: Facts = Object.freeze({});
 
 /**
- * Judges the first bytes of one session that did not open with HTTP/2's preface. Looks at each byte
- * once, however the stream is cut.
+ * Reads the first bytes of a session that did not start with HTTP/2's preface. Looks at each byte once,
+ * however the stream is cut.
  *
- * All fields are read: names that differ name none, so that nothing is routed by the one that the
- * target does not go by. Node goes by `Host` even if the target has an authority, so this holds for the
- * two of them as well. A space before the colon makes it another field, which no server takes.
+ * All fields are read. If names differ there is no host, so that no request is routed by a name that the
+ * target ignores. Node uses `Host` even if the target has an authority, so these two are compared as well.
+ * A field with a space before the colon is another field, which no server accepts.
  */
 export class Http1Head {
   readonly #line = new RequestLine();
   readonly #claims = new HostClaims();
-  /** The next field line, once the request line is whole; -1 before. */
+  /** Index of the next field line; -1 until the request line is complete. */
   #at = -1;
-  /** Where to look on for the end of the line at `#at`. */
+  /** Where to continue searching for the end of the line at `#at`. */
   #scanned = 0;
   #lines = 0;
-  /** Where the value of an open Host field begins. Unset: -1. */
+  /** Where the value of an open Host field begins; -1 if there is none. */
   #from = -1;
   #verdict: Verdict | undefined;
 
-  /**
-   * Judges all that came so far.
-   *
-   * @param bytes All that came so far
-   * @returns The verdict
-   */
+  /** Reads further, and returns the verdict. */
   judge(bytes: Uint8Array): Verdict {
     this.#verdict ??= this.#at < 0 ? this.#readLine(bytes) : this.#readFields(bytes);
     return this.#verdict ?? this.#needMore(bytes);
@@ -78,9 +73,9 @@ export class Http1Head {
     const [start, end] = authority ?? [0, 0];
     if (start < end) this.#claim(bytes, start, end);
     else if (authority !== undefined && !line.isConnect(bytes)) this.#claims.addEmpty();
-    // Without a version, nginx reads no fields and Node does.
+    // Without a version, nginx reads no fields, but Node does.
     if (line.version === undefined) return this.#match("malformed");
-    // Go goes by the field if the authority is empty.
+    // Go uses the field if the authority is empty.
     if (line.isConnect(bytes) && start < end) return this.#match(undefined);
     this.#at = this.#scanned = line.at;
     return this.#readFields(bytes);
@@ -105,7 +100,7 @@ export class Http1Head {
     }
   }
 
-  /** Takes the value of the open Host field, folds included, which ends before `to`. */
+  /** Takes the value of the open Host field, including folded lines, which ends before `to`. */
   #claimField(bytes: Uint8Array, to: number): void {
     let start = this.#from;
     let end = to;
@@ -119,9 +114,9 @@ export class Http1Head {
     this.#claims.add(latin1(bytes, start, Math.min(end, start + MAX_NAME_TEXT)));
   }
 
-  /** The verdict at the end of the head. */
+  /** Returns the verdict at the end of the head. */
   #conclude(): Verdict {
-    // RTSP's and SIP's requests look alike, but have no such field.
+    // Requests of RTSP and SIP look alike, but have no such field.
     if (!this.#line.isHttp1 && this.#claims.count === 0) return NO_MATCH;
     return this.#match(undefined);
   }
@@ -139,7 +134,7 @@ export class Http1Head {
   }
 }
 
-/** The next LF's index, or -1. A call of `indexOf` takes as long as a loop over some dozens of bytes. */
+/** Returns the index of the next LF, or -1. `indexOf` takes as long as a loop over some dozen bytes. */
 function lineEnd(bytes: Uint8Array, from: number): number {
   const { length } = bytes;
   if (length - from > SHORT_PIECE) return bytes.indexOf(LF, from);
@@ -153,7 +148,7 @@ function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB || byte === CR || byte === LF;
 }
 
-/** Compares with `host:` in any case; `| 0x20` turns letters, and here only letters, to lower case. */
+/** Compares with `host:` in any case; `| 0x20` lowers letters, and here nothing else matches. */
 function isHostField(bytes: Uint8Array, at: number): boolean {
   return bytes[at + 4] === COLON &&
     (bytes[at]! | 0x20) === 0x68 && (bytes[at + 1]! | 0x20) === 0x6f &&

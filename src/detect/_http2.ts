@@ -1,6 +1,6 @@
 /**
- * HTTP/2 with prior knowledge, after its preface (RFC 9113 §3.4): walks the frames to the first
- * request. Knows frames; what a header block says is HPACK's business.
+ * HTTP/2 with prior knowledge, after its preface (RFC 9113 §3.4): walks over the frames to the first
+ * request. Knows frames; wire/hpack.ts decodes the header block.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { DetectEnd } from "./ends.ts";
 
 const FRAME_HEADER = 9;
 const MAX_FRAME = 16_384; // until the server's SETTINGS say otherwise (RFC 9113 §4.2)
-/** Frames up to the end of the first request; clients send up to ten. */
+/** Frames up to the end of the first request. Clients send up to ten. */
 const MAX_FRAMES = 1024;
 const HEADERS = 1;
 const PUSH_PROMISE = 5;
@@ -27,7 +27,7 @@ const ASTERISK = "*";
 
 const NO_HOST: Facts = Object.freeze({ version: "2" });
 
-/** The frame in `bytes` at `at`. */
+/** A frame in the session's bytes. */
 interface Frame {
   readonly type: number;
   readonly flags: number;
@@ -40,17 +40,17 @@ interface Frame {
 }
 
 /**
- * Judges what follows the preface in one session, each frame once. That it is HTTP/2 is certain; if no
- * server would take what comes, only the host is in doubt. What comes before the first HEADERS is
- * passed over, SETTINGS or not: nginx needs none.
+ * Reads the frames after the preface, each once. It is certainly HTTP/2; if no server would accept the
+ * frames, only the host is in doubt. Frames before the first HEADERS are skipped, SETTINGS or not, since
+ * nginx requires none.
  */
 export class Http2Head {
-  /** The next frame. */
+  /** Index of the next frame. */
   #at: number;
   #frames = 0;
-  /** The HEADERS frame, once its CONTINUATIONs are waited for. */
+  /** The HEADERS frame, if its CONTINUATIONs are still expected. */
   #headers: Frame | undefined;
-  /** Starts and ends of what the frames hold of the header block. */
+  /** Starts and ends of the header block's fragments. */
   readonly #fragments: number[] = [];
   #verdict: Verdict | undefined;
 
@@ -60,10 +60,10 @@ export class Http2Head {
   }
 
   /**
-   * Judges all that came so far.
+   * Reads all bytes so far.
    *
-   * @param bytes All that came so far, the preface whole
-   * @returns A match, or what to wait for
+   * @param bytes All bytes so far, with the whole preface
+   * @returns A match, or how many bytes are needed
    */
   judge(bytes: Uint8Array): Verdict {
     while (this.#verdict === undefined) {
@@ -72,7 +72,7 @@ export class Http2Head {
       const frame = readFrame(bytes, at);
       const { type, end } = frame;
       if (this.#headers === undefined && type !== HEADERS && type !== CONTINUATION) {
-        if (type === PUSH_PROMISE) this.#verdict = unreadable("malformed"); // it has a block, too
+        if (type === PUSH_PROMISE) this.#verdict = unreadable("malformed"); // it has a header block too
       } else {
         // A frame that is too long is not waited for.
         if (!this.#fits(frame)) return this.#verdict = unreadable("malformed");
@@ -85,7 +85,7 @@ export class Http2Head {
     return this.#verdict;
   }
 
-  /** Whether a part of the header block may come in this frame (RFC 9113 §4.3). */
+  /** Reports whether a part of the header block may come in this frame (RFC 9113 §4.3). */
   #fits({ type, stream, start, end }: Frame): boolean {
     if (end - start > MAX_FRAME) return false;
     if (this.#headers !== undefined) {
@@ -121,7 +121,7 @@ function readFrame(bytes: Uint8Array, at: number): Frame {
   };
 }
 
-/** The header block: a view if one fragment holds it, else a copy. */
+/** Returns the header block: a view if it has one fragment, else a copy. */
 function join(bytes: Uint8Array, fragments: readonly number[]): Uint8Array {
   if (fragments.length === 2) return bytes.subarray(fragments[0], fragments[1]);
   let length = 0;
@@ -136,8 +136,8 @@ function join(bytes: Uint8Array, fragments: readonly number[]): Uint8Array {
 }
 
 /**
- * The host is what `:authority` and `host` agree on (RFC 9113 §8.3.1): servers differ in which of the
- * two they go by. So do they if the path has an authority of its own.
+ * Finds the host, on which `:authority` and `host` have to agree (RFC 9113 §8.3.1), since servers differ in
+ * which of them they use. Servers also differ if the path has an authority of its own.
  */
 function judgeBlock(block: Uint8Array): Verdict {
   const claims = new HostClaims();

@@ -1,6 +1,6 @@
 /**
- * The first line of an HTTP/1 request (RFC 9112 §3), read on from where reading stopped. Takes every
- * form that nginx, Node or Go serve; knows no field and no name.
+ * The first line of an HTTP/1 request (RFC 9112 §3), read incrementally. Accepts every form that nginx,
+ * Node or Go accept; knows no field and no name.
  *
  * @module
  */
@@ -18,17 +18,20 @@ const COLON = 0x3a;
 const QUESTION = 0x3f;
 const AT = 0x40;
 
-/** More bytes that are a request line so far can be nothing else: others have no targets so long. */
+/**
+ * Longer input that is still a valid request line is certainly HTTP, since other protocols have no targets
+ * of this length.
+ */
 const CERTAIN_BYTES = 512;
-/** Of a version as a fact; nginx takes any number of zeros. */
+/** Characters kept of a version; nginx accepts any number of zeros. */
 const MAX_VERSION = 8;
 
-/** What stands before the slash of a version. Node serves RTSP's and Icecast's requests as HTTP. */
+/** The text before a version. Node serves requests of RTSP and Icecast as HTTP. */
 const PROTOCOLS = ["HTTP/", "RTSP/", "ICE/"];
 
 /**
- * Methods that Node takes even if no version follows: it then reads fields as of HTTP/1. Others are
- * commands of other protocols, and so is CONNECT: NATS's.
+ * Methods that Node accepts without a version; it then reads fields as in HTTP/1. Others are commands of
+ * other protocols, such as CONNECT of NATS.
  */
 const METHODS = new Set(
   ("ACL ANNOUNCE BIND CHECKOUT COPY DELETE DESCRIBE FLUSH GET GET_PARAMETER HEAD LINK LOCK " +
@@ -38,9 +41,9 @@ const METHODS = new Set(
 );
 const LONGEST_METHOD = 16;
 
-/** Which bytes may stand in a method (RFC 9110 §5.6.2, token). */
+/** Bytes that a method may contain (RFC 9110 §5.6.2, token). */
 const TOKEN = new Uint8Array(256);
-/** Which bytes may follow a scheme's first letter (RFC 3986 §3.1). */
+/** Bytes that may follow a scheme's first letter (RFC 3986 §3.1). */
 const SCHEME = new Uint8Array(256);
 for (const c of "!#$%&'*+-.^_`|~") TOKEN[c.charCodeAt(0)] = 1;
 for (const c of "+-.") SCHEME[c.charCodeAt(0)] = 1;
@@ -59,7 +62,7 @@ const BEFORE_LF = 7;
 
 /** Reads the request line of one session. */
 export class RequestLine {
-  /** The next byte to look at; after the line, the first byte of the fields. */
+  /** The next byte to read; after the line, the first byte of the fields. */
   at = 0;
   /** The version, such as `1.1`; unset if the line has none (RFC 1945 §4.1). */
   version: string | undefined;
@@ -72,10 +75,10 @@ export class RequestLine {
   #protocol = "";
 
   /**
-   * Reads on.
+   * Reads further.
    *
-   * @param bytes All that came so far of the session
-   * @returns Whether the line is whole, not yet whole, or none
+   * @param bytes All bytes of the session so far
+   * @returns Whether the line is complete, incomplete, or no request line
    */
   read(bytes: Uint8Array): "whole" | "partial" | "none" {
     const { length } = bytes;
@@ -95,17 +98,15 @@ export class RequestLine {
   }
 
   /**
-   * Reports whether the bytes can be nothing but HTTP by now, though the line is not whole.
-   *
-   * @param bytes All that came so far of the session
-   * @returns Whether a target has begun and they are too many for anything else
+   * Reports whether the bytes are certainly HTTP, although the line is incomplete: a target has begun, and
+   * it is too long for any other protocol.
    */
   isCertain(bytes: Uint8Array): boolean {
     return bytes.length > CERTAIN_BYTES && this.#phase >= TARGET &&
       (this.#protocol === "" || this.isHttp);
   }
 
-  /** Whether the version is HTTP's, as far as it came. */
+  /** Whether the version is HTTP's, as far as it has come. */
   get isHttp(): boolean {
     return this.#protocol === PROTOCOLS[0];
   }
@@ -115,16 +116,16 @@ export class RequestLine {
     return this.isHttp && this.version?.startsWith("1.") === true;
   }
 
-  /** Whether the request asks for a tunnel, whose target is an authority (RFC 9112 §3.2.3). */
+  /** Reports whether the request asks for a tunnel, whose target is an authority (RFC 9112 §3.2.3). */
   isConnect(bytes: Uint8Array): boolean {
     return bytes[this.#target] !== SLASH && this.#methodIs(bytes, "CONNECT");
   }
 
   /**
-   * Returns the authority that the target has, which wins over a Host field (RFC 9112 §3.2.2).
+   * Returns the authority in the target, which overrides a Host field (RFC 9112 §3.2.2).
    *
    * @param bytes The session's bytes
-   * @returns Where it begins, without user information, and ends; `undefined` if the target has none
+   * @returns Its start, without user information, and its end; `undefined` if the target has none
    */
   authority(bytes: Uint8Array): readonly [start: number, end: number] | undefined {
     let start = this.isConnect(bytes) ? this.#target : this.#authorityAt(bytes);
@@ -138,7 +139,7 @@ export class RequestLine {
     return [start, end];
   }
 
-  /** Takes the next byte; `false` if no request line goes on so. */
+  /** Takes the next byte. Returns `false` if no request line continues with it. */
   #take(bytes: Uint8Array, byte: number): boolean {
     switch (this.#phase) {
       case EMPTY_LINES: // nginx and Node skip any number, of CR too
@@ -195,14 +196,14 @@ export class RequestLine {
     return byte === CR || byte === LF;
   }
 
-  /** One of the forms of RFC 9112 §3.2, or what Go takes with a scheme and Node with an asterisk. */
+  /** Accepts the forms of RFC 9112 §3.2, those that Go takes with a scheme, and Node's with an asterisk. */
   #isTarget(bytes: Uint8Array): boolean {
     const first = bytes[this.#target];
     return first === SLASH || first === ASTERISK || this.#scheme(bytes) > 0 ||
       this.#methodIs(bytes, "CONNECT");
   }
 
-  /** Index of the colon after the target's scheme, or -1. */
+  /** Returns the index of the colon after the target's scheme, or -1. */
   #scheme(bytes: Uint8Array): number {
     let at = this.#target;
     if ((bytes[at]! | 0x20) < 0x61 || (bytes[at]! | 0x20) > 0x7a) return -1;
@@ -211,8 +212,8 @@ export class RequestLine {
   }
 
   /**
-   * Whether this is a request though it has no version (RFC 1945 §4.1). Of the targets with a scheme
-   * it takes those with an authority: `GET user:1` is Redis's.
+   * Reports whether this is a request without a version (RFC 1945 §4.1). Of targets with a scheme, only
+   * those with an authority count: `GET user:1` is a Redis command.
    */
   #isSimple(bytes: Uint8Array): boolean {
     const first = bytes[this.#target];
@@ -221,7 +222,7 @@ export class RequestLine {
       METHODS.has(latin1(bytes, this.#method, this.#methodEnd));
   }
 
-  /** Index after the `//` of a target with an authority, or -1. */
+  /** Returns the index after the `//` of a target with an authority, or -1. */
   #authorityAt(bytes: Uint8Array): number {
     const colon = this.#scheme(bytes);
     return colon > 0 && bytes[colon + 1] === SLASH && bytes[colon + 2] === SLASH ? colon + 3 : -1;

@@ -1,6 +1,27 @@
 /**
- * What a detector is: a pure function from the first bytes to a verdict. A detector never awaits,
- * throws, consumes, logs or allocates without bound.
+ * What a detector is: a pure function from a client's first bytes to a verdict.
+ *
+ * Every detector keeps these rules. `tests/unit/detect/contract_test.ts` checks them, by their numbers,
+ * for each one in the registry, with bytes that its clients sent (`tests/testdata/NAME*.hex`), whole, cut
+ * and damaged.
+ *
+ * 1. It answers whatever the bytes are: it never throws, awaits or logs.
+ * 2. It looks at the bytes given to it and at nothing else. It changes none, and what lies behind
+ *    their end in memory does not matter.
+ * 3. `need_more` asks for more bytes than there are.
+ * 4. It does not match with fewer bytes than it asked for, because the registry asks again only when
+ *    they are there. While a stream still leads to a match, the number that it asks for never shrinks, and
+ *    never exceeds what the match takes: a client that has sent all of it would wait for ever.
+ * 5. `match` and `no_match` are final: bytes that follow change nothing, also no fact. Only `certain`
+ *    may be taken back.
+ * 6. The answer depends on the bytes alone: not on how they were cut, on how often it was asked or on what
+ *    others sent. `session` answers as `tcp` does, and an array of datagrams that grew as a new one does.
+ * 7. What it returns is bounded: facts are numbers, texts and lists of texts of 1,024 characters in all
+ *    and no views of the bytes, and of those that a route can ask for only the ones in `facts`. What a {@linkcode Step} says is shunt's own.
+ * 8. Work grows with the bytes, not with the pieces: a client that sends byte by byte has it asked
+ *    512 times at the most, unless it remembers what it has looked at (`session`).
+ * 9. It takes nothing that another protocol's client sends, whole or cut anywhere. If two can take the
+ *    same bytes, the comment at `DETECTORS` in `mod.ts` says which one comes first, and why.
  *
  * @module
  */

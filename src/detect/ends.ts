@@ -1,6 +1,6 @@
 /**
- * What can end detection before all is read that a protocol's first bytes say: a closed list, with what
- * each word means. Access lines, metrics and the reference take it from here.
+ * The reasons why detection may end before all facts are read: a closed list with texts. Access lines,
+ * metrics and the reference use it.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * HTTP in the clear: 1.x by its request line, 2 by its preface (RFC 9113 §3.4). Knows which of the
- * two to ask; each reads its own bytes.
+ * HTTP in the clear: 1.x by its request line, 2 by its preface (RFC 9113 §3.4). Decides which of the two
+ * readers gets the bytes.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Detector, StreamJudge, Verdict } from "./detector.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/** Recognises HTTP/1.x and HTTP/2 with prior knowledge, and finds the host asked for. */
+/** Recognises HTTP/1.x and HTTP/2 with prior knowledge, and finds the host. */
 export const http: Detector = {
   name: "http",
   facts: ["host"],
@@ -26,7 +26,7 @@ class HttpHead implements StreamJudge {
     if (this.#head === undefined) {
       let same = 0;
       while (same < PREFACE.length && bytes[same] === PREFACE.charCodeAt(same)) same++;
-      // So far a method of HTTP/1.x, such as PROPFIND, can begin alike.
+      // A method of HTTP/1.x, such as PROPFIND, may start the same.
       if (same === bytes.length && same < PREFACE.length) {
         return { kind: "need_more", bytes: same + 1 };
       }

@@ -1,12 +1,12 @@
 /**
- * Recognises QUIC versions 1 and 2 by a client's first flight and reads what the ClientHello in it
- * tells. Never looks past the Initial packets, whose keys everyone can derive.
+ * Recognises QUIC versions 1 and 2 by a client's first datagrams, and reads their ClientHello. Never looks
+ * past the Initial packets, whose keys anyone can derive.
  *
- * Only an Initial packet that authenticates under the keys of its own connection ID makes QUIC
- * certain. So all other first datagrams are no match: Handshake and short-header packets, whose keys
- * are secret, and other versions (drafts, greased ones, version negotiation), of which no more is
- * known than a bit and where two lengths stand (RFC 8999). A 0-RTT packet of a known version may have
- * overtaken its Initial, so it is waited on, without certainty.
+ * Only an Initial packet that authenticates under the keys of its own connection ID makes QUIC certain. All
+ * other first datagrams are no match: Handshake and short-header packets, whose keys are secret, and other
+ * versions (drafts, greased ones, version negotiation), of which only one bit and the places of two lengths
+ * are known (RFC 8999). A 0-RTT packet of a known version may have overtaken its Initial packet, so shunt
+ * waits, but without certainty.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export const quic: Detector = {
   udp(datagrams, alpn) {
     let flow = FLOWS.get(datagrams);
     if (flow === undefined) {
-      // Most datagrams that are not QUIC end here, before anything is made for them.
+      // Most datagrams that are not QUIC end here, before anything is allocated.
       if (datagrams[0] === undefined || !mayBegin(datagrams[0])) return NO_MATCH;
       flow = new FirstFlight(alpn);
       // Forgeries end here.
@@ -43,7 +43,7 @@ export const quic: Detector = {
   },
 };
 
-/** Whether a flow may begin with a datagram: servers discard Initial packets in shorter ones as well. */
+/** Reports whether a flow may begin with a datagram: servers, too, discard shorter Initial ones. */
 function mayBegin(datagram: Uint8Array): boolean {
   const packet = parsePacket(datagram, 0);
   if (packet === undefined) return false;
@@ -51,7 +51,7 @@ function mayBegin(datagram: Uint8Array): boolean {
 }
 
 /**
- * What is known of each flow, so that no datagram is decrypted twice; it goes with its flow. An array
- * that was never seen gets the same answers, since datagrams are judged one by one.
+ * The state of each flow, so that no datagram is decrypted twice; freed with the flow's array. An unknown
+ * array gets the same verdict, since datagrams are read one by one.
  */
 const FLOWS = new WeakMap<readonly Uint8Array[], FirstFlight>();

@@ -1,9 +1,8 @@
 /**
- * SOCKS 5 (RFC 1928 §3), 4 and 4a: the client's first message. Knows no request or authentication
- * that follows it.
+ * SOCKS 5 (RFC 1928 §3), 4 and 4a: the client's first message. Knows no request or authentication after it.
  *
- * Both begin with a common byte, so the rest has to be plausible. Extra bytes do not matter: some
- * clients pipeline, and an answer must not depend on how TCP cut the stream.
+ * Both start with a common byte, so the rest has to be plausible. Further bytes do not matter: some clients
+ * pipeline, and the verdict must not depend on how TCP cut the stream.
  *
  * @module
  */
@@ -14,7 +13,7 @@ import { type Detector, type Facts, NO_MATCH, type StreamJudge, type Verdict } f
 const NO_FACTS: Facts = Object.freeze({});
 const MATCH: Verdict = Object.freeze({ kind: "match", facts: NO_FACTS });
 
-// RFC 1928 §3 and IANA's list: 0 none, 1 GSSAPI, 2 user and password, up to 9; private from 0x80.
+// From RFC 1928 §3 and IANA's list: 0 none, 1 GSSAPI, 2 user and password, up to 9; private from 0x80.
 const LAST_ASSIGNED = 0x09;
 const FIRST_PRIVATE = 0x80;
 const NO_ACCEPTABLE = 0xff;
@@ -25,13 +24,13 @@ const MAX_USER = 255;
 const MAX_DOMAIN = 255; // RFC 1035 §2.3.4
 
 /**
- * Recognises SOCKS 5 by its list of methods: each of them assigned or private, and at least one of
- * the three that clients use (none, GSSAPI, password). Of random streams about one in a million
- * passes (measured; RFC 1928 leaves nothing else to hold on to).
+ * Recognises SOCKS 5 by its list of methods: each one assigned or private, and at least one of the three
+ * that clients use (none, GSSAPI, password). About one in a million random streams passes (measured); RFC
+ * 1928 gives nothing else to check.
  */
 export const socks5: Detector = { name: "socks5", tcp: detectSocks5 };
 
-/** Recognises SOCKS 4 and 4a by a whole request: command, address, user and, for 4a, domain. */
+/** Recognises SOCKS 4 and 4a by a complete request: command, address, user and, for 4a, domain. */
 export const socks4: Detector = {
   name: "socks4",
   tcp: (bytes) => new Socks4Head().judge(bytes),
@@ -56,9 +55,9 @@ function detectSocks5(bytes: Uint8Array): Verdict {
   return common ? MATCH : NO_MATCH;
 }
 
-/** One session's request, each byte of whose texts is looked at once. */
+/** One session's request. Looks at each byte of its texts once. */
 class Socks4Head implements StreamJudge {
-  /** Where the text begins that is being read: the user, then the domain. */
+  /** Where the current text begins: the user, then the domain. */
   #start = SOCKS4_HEADER;
   #at = SOCKS4_HEADER;
   #longest = MAX_USER;
@@ -69,7 +68,7 @@ class Socks4Head implements StreamJudge {
     const command = bytes[1];
     if (command !== 1 && command !== 2) return NO_MATCH; // CONNECT, BIND
     if (bytes.length <= SOCKS4_HEADER) return { kind: "need_more", bytes: SOCKS4_HEADER + 1 };
-    // 4a: the address 0.0.0.x says that a domain follows.
+    // In 4a, the address 0.0.0.x means that a domain follows.
     const is4a = u16(bytes, 4) === 0 && bytes[6] === 0 && bytes[7] !== 0;
     for (; this.#at < bytes.length; this.#at++) {
       const c = bytes[this.#at]!;

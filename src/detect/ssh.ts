@@ -1,6 +1,6 @@
 /**
- * SSH (RFC 4253 §4.2): the identification string that a client opens with. Knows its first dozen
- * bytes and nothing of what follows.
+ * SSH (RFC 4253 §4.2): the identification string that a client starts with. Knows its first dozen bytes and
+ * nothing of what follows.
  *
  * @module
  */
@@ -14,11 +14,11 @@ const VERSION = /^(?:2\.0|1\.[0-9]{1,2})-/;
 const VERSION_SO_FAR = /^(?:2(?:\.0?)?|1(?:\.[0-9]{0,2})?)?$/;
 const LONGEST = PREFIX.length + "1.99-".length;
 
-/** Recognises SSH by `SSH-`, a protocol version and `-`, and tells the version. */
+/** Recognises SSH by `SSH-`, a protocol version and `-`, and returns the version. */
 export const ssh: Detector = { name: "ssh", tcp: detectSsh };
 
 function detectSsh(bytes: Uint8Array): Verdict {
-  if (bytes[0] !== 0x53) return NO_MATCH; // S: spares most traffic the text below
+  if (bytes[0] !== 0x53) return NO_MATCH; // S: saves most traffic the conversion below
   const text = latin1(bytes, 0, LONGEST);
   if (!text.startsWith(PREFIX)) {
     return PREFIX.startsWith(text) ? needMore(bytes) : NO_MATCH;

@@ -1,11 +1,11 @@
 /**
- * TLS over TCP (RFC 8446 §5.1): a ClientHello in any number of records. Knows how records frame
- * handshake bytes; what the hello says is the parser's business.
+ * TLS over TCP (RFC 8446 §5.1): a ClientHello in any number of records. Knows how records frame handshake
+ * bytes; _hello.ts reads the hello.
  *
- * Taken is what a server takes, so that nobody gets past a route by a form that only the server reads.
- * OpenSSL and Go look at neither a record's minor version nor the hello's version, Go not at the major
- * one either. Before and between a hello's records OpenSSL skips empty ones and Go alerts of level
- * "warning"; a ChangeCipherSpec is skipped by some in a second hello (RFC 8446 §4.1.4, appendix D.4).
+ * It accepts what servers accept, so that no client gets past a route by a form that only the server reads.
+ * OpenSSL and Go ignore a record's minor version and the hello's version, and Go the major one too. Before
+ * and between a hello's records, OpenSSL skips empty records, and Go alerts of level "warning"; some
+ * servers skip a ChangeCipherSpec before a second hello (RFC 8446 §4.1.4, appendix D.4).
  *
  * @module
  */
@@ -21,36 +21,35 @@ const ALERT = 21;
 const HANDSHAKE = 22;
 const RECORD_HEADER = 5;
 const MAX_FRAGMENT = 16_384; // RFC 8446 §5.1
-/** Go takes any version below 16.0 (`readRecordOrCCS`): another is not TLS. */
+/** Go accepts any version below 16.0 (`readRecordOrCCS`); no server accepts others. */
 const MAX_MAJOR = 15;
 /** The longest record that is skipped: an alert (RFC 8446 §6). */
 const MAX_SKIPPED = 2;
 /**
- * Records without handshake bytes that are skipped, and a bound on how often a client can have all
- * records walked again. OpenSSL allows 32 empty ones in a row, Go 16 alerts.
+ * Records without handshake bytes that are skipped, which also limits how often all records are walked
+ * again. OpenSSL allows 32 empty ones in a row, Go 16 alerts.
  */
 const MAX_SKIPS = 64;
 const NOTHING_YET: Facts = Object.freeze({});
 const UNREADABLE: Verdict = Object.freeze({ kind: "match", facts: NOTHING_YET, end: "malformed" });
 
 /**
- * Recognises TLS by its ClientHello.
- *
- * Bytes after the hello do not matter. A hello that contradicts itself is TLS whose facts are in doubt:
- * most servers would not answer it, but nobody has tried all of them.
+ * Recognises TLS by its ClientHello. Bytes after the hello do not matter. A hello that contradicts itself
+ * is TLS whose facts are in doubt: most servers would not answer it, but not all of them were tried.
  */
 export const tls: Detector = { name: "tls", facts: ["sni", "alpn", "ja4"], tcp: detectTls };
 
 function detectTls(bytes: Uint8Array, asked?: AlpnSet): Verdict {
   const { length } = bytes;
-  let at = 0; // of the record's header
-  let got = 0; // handshake bytes in the records before `at`, come or not
-  let head = 0; // the handshake header as far as it came, as a number
-  let total = 0; // handshake bytes of the hello, 0 until its header is whole
+  let at = 0; // index of the record's header
+  let got = 0; // handshake bytes in the records before `at`, whether they have come or not
+  let head = 0; // the handshake header so far, as a number
+  let total = 0; // handshake bytes of the hello, 0 until its header is complete
   let skips = 0;
   while (true) {
     const there = length - at;
-    // Another type ends every handshake; so does all else, but nobody can know once a hello has begun.
+    // Any other type ends every handshake. Other errors do too, but once a hello has begun that is not
+    // certain for all servers.
     if (there > 0 && !isRecordType(bytes[at]!)) return NO_MATCH;
     if (!isRecordHeader(bytes, at) || skips > MAX_SKIPS) {
       if (got === 0) return NO_MATCH;
@@ -66,7 +65,8 @@ function detectTls(bytes: Uint8Array, asked?: AlpnSet): Verdict {
       continue;
     }
     if (got === 0 && length > start && bytes[start] !== CLIENT_HELLO) return NO_MATCH;
-    // Up to the handshake type every byte can say no, so that others need not wait for this detector.
+    // Until the handshake type each byte may exclude TLS, so that other detectors need not wait for this
+    // one.
     if (got === 0 && length <= start) return { kind: "need_more", bytes: length + 1 };
     if (total === 0) {
       const stop = Math.min(start + HANDSHAKE_HEADER - got, end, length);
@@ -89,7 +89,7 @@ function isRecordType(type: number): boolean {
   return type === HANDSHAKE || type === ALERT || type === CHANGE_CIPHER_SPEC;
 }
 
-/** Reports whether as much as there is of a record header can be one that a hello comes in or after. */
+/** Reports whether the bytes may begin a record header that a hello comes in or after. */
 function isRecordHeader(bytes: Uint8Array, at: number): boolean {
   const there = bytes.length - at;
   if (there > 1 && bytes[at + 1]! > MAX_MAJOR) return false;
@@ -98,9 +98,9 @@ function isRecordHeader(bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * What to wait for: all that the hello still lacks, in as few records as can hold it, where `got`
- * handshake bytes lie before the record at `next`. With records of one byte, each wait brings a
- * sixth of what is missing, so the number of calls grows with the logarithm of the hello's size.
+ * Returns what to wait for: all that the hello still lacks, in as few records as possible, if `got`
+ * handshake bytes lie before the record at `next`. With records of one byte, each wait brings a sixth of
+ * what is missing, so the number of calls grows with the logarithm of the hello's size.
  */
 function needMore(next: number, got: number, total: number): NeedMore {
   const rest = (total === 0 ? HANDSHAKE_HEADER : total) - got;
@@ -113,12 +113,12 @@ function needMore(next: number, got: number, total: number): NeedMore {
 
 type NeedMore = Extract<Verdict, { readonly kind: "need_more" }>;
 
-/** Where the parts of a hello are put together. As an array of each hello's own it was garbage of its size. */
+/** Where the parts of a hello are joined. A new array for each hello would be garbage of its size. */
 let joined = new Uint8Array(MAX_FRAGMENT);
 
 /**
- * The hello's handshake bytes: a view if the first record that has any holds them all, else a copy, which
- * holds until the next call.
+ * Returns the hello's handshake bytes: a view if the first record with handshake bytes holds them all, else
+ * a copy that is valid until the next call.
  */
 function join(bytes: Uint8Array, total: number): Uint8Array {
   let filled = 0;
@@ -130,7 +130,7 @@ function join(bytes: Uint8Array, total: number): Uint8Array {
     if (filled === 0 && size >= total) return bytes.subarray(start, start + total);
     if (joined.length < total) joined = new Uint8Array(total);
     const end = start + Math.min(size, total - filled);
-    // Byte by byte: a view per record costs 45 ns, which 1-byte records would multiply.
+    // Byte by byte: a view costs 45 ns per record, which 1-byte records would multiply.
     for (let i = start; i < end; i++) joined[filled++] = bytes[i]!;
   }
   return joined.subarray(0, total);

@@ -1,6 +1,6 @@
 /**
- * Recognises WireGuard by a message's type, its three reserved zero bytes and its length. Any of the
- * four messages will do, so that a tunnel whose flow expired is recognised in the middle.
+ * Recognises WireGuard by a message's type, its three reserved zero bytes and its length. Any of the four
+ * messages counts, so that a tunnel whose flow expired is recognised in the middle.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const RESPONSE = 2;
 const COOKIE_REPLY = 3;
 const TRANSPORT_DATA = 4;
 
-/** Header 16 and tag 16: a keepalive, which carries nothing. */
+/** Header 16 and tag 16: a keepalive, which has no content. */
 const EMPTY_TRANSPORT = 32;
 
 /** WireGuard over UDP. The first datagram decides. */

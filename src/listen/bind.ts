@@ -19,6 +19,9 @@ export interface BoundAddresses {
   readonly udp: readonly string[];
 }
 
+/** The bound addresses of all listeners, by name. */
+export type ListenerAddresses = Readonly<Record<string, BoundAddresses>>;
+
 /** The sockets of one listener. */
 export interface Bound {
   readonly tcp: readonly StreamListener[];

@@ -1,6 +1,6 @@
 /**
- * Why sessions and flows end and datagrams are dropped: closed lists, with what each word means. Access
- * lines, metrics and the reference take them from here.
+ * Why sessions and flows end and datagrams are dropped: closed lists with texts. Used by access lines,
+ * metrics and the reference.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The reference of what shunt tells of itself, as Markdown: written from the code's own tables, so that
- * it cannot say anything else than what is in force.
+ * Writes the reference of metrics, log fields, reasons and API as Markdown, from the code's own tables, so
+ * that it always matches the code.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { RESET_TEXTS } from "./metrics/linger_counters.ts";
 import { METRICS } from "./metrics/metrics.ts";
 import { CLOSE_TEXTS, DROP_TEXTS } from "./reasons.ts";
 
-/** What the reference has to know of the admin API. */
+/** The parts of an operation of the admin API that the reference shows. */
 export interface OperationInfo {
   readonly method: string;
   readonly path: string;
@@ -31,7 +31,7 @@ The configuration has [a reference of its own](config.md).
 /**
  * Writes the reference.
  *
- * @param operations What the admin address answers
+ * @param operations The operations of the admin address
  * @returns Markdown
  */
 export function observeReference(operations: readonly OperationInfo[]): string {

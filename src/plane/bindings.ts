@@ -1,19 +1,35 @@
 /**
- * The sockets that a data plane has bound, and who serves what comes by each. A reload changes who,
- * and leaves the sockets alone. Knows nothing of how a connection or datagram is served.
+ * The sockets that a data plane has bound, and what serves each. A reload changes what serves, and leaves
+ * the sockets alone. Knows nothing of how a connection or datagram is served.
  *
  * @module
  */
 
-import type { DatagramSocket, StreamListener } from "../io/mod.ts";
-import { bindKey, type Known } from "../listen/bind.ts";
-import type { Flows } from "../manage/flow/flows.ts";
+import { getLogger } from "@logtape/logtape";
+import type { Config } from "../config/schema.ts";
+import type { DatagramSocket, Io, StreamListener } from "../io/mod.ts";
+import {
+  bindKey,
+  bindListeners,
+  type Bound,
+  type BoundAddresses,
+  boundAddresses,
+  type ListenerAddresses,
+  type Look,
+} from "../listen/bind.ts";
+import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
+import { type FlowParts, Flows } from "../manage/flow/flows.ts";
+import { serve, type ServeParts } from "../manage/session/serve.ts";
 import type { ListenerState } from "../manage/listener_state.ts";
+import type { Prepared } from "../prepared.ts";
+import type { Steps } from "../slices.ts";
+
+const logger = getLogger(["shunt", "plane"]);
 
 /** A listening TCP socket. */
 export interface TcpBinding {
   readonly socket: StreamListener;
-  /** Who serves it. */
+  /** What new sessions begin with. */
   state: ListenerState;
 }
 
@@ -25,41 +41,205 @@ export interface UdpBinding {
   closeAt: number;
 }
 
+/** What sockets are bound and served with. */
+export interface BindingsOptions {
+  readonly io: Io;
+  /** Whether others bind the same addresses: workers, or a shunt that takes over. */
+  readonly reusePort: boolean;
+  readonly serve: ServeParts;
+  readonly flows: FlowParts;
+}
+
+/** Sockets of a configuration that does not run yet, those that are new bound already. */
+export interface PreparedBindings extends Prepared<Steps<void>> {
+  readonly addresses: ListenerAddresses;
+}
+
 /** The sockets of a data plane. */
 export class Bindings {
   /** By {@linkcode bindKey}. */
   readonly tcp: Map<string, TcpBinding> = new Map();
   /** By {@linkcode bindKey}; those that drain too. */
   readonly udp: Map<string, UdpBinding> = new Map();
+  /** Set once the plane ends, which closes all that there is. */
+  ending = false;
+  readonly #options: BindingsOptions;
+  readonly #loops = new Set<Promise<void>>();
 
-  /** What is bound already, for who binds more. */
-  readonly known: Known = {
-    tcp: (key) => this.tcp.get(key)?.socket,
-    udp: (key) => this.udp.get(key)?.socket,
-  };
-
-  /**
-   * Finds what is bound.
-   *
-   * @param socket A listening socket
-   * @returns Its binding, if it has one
-   */
-  tcpOf(socket: StreamListener): TcpBinding | undefined {
-    return this.tcp.get(bindKey(socket.local));
-  }
-
-  /**
-   * Finds what is bound.
-   *
-   * @param socket A bound socket
-   * @returns Its binding, if it has one
-   */
-  udpOf(socket: DatagramSocket): UdpBinding | undefined {
-    return this.udp.get(bindKey(socket.local));
+  /** @param options How to bind, and what serves */
+  constructor(options: BindingsOptions) {
+    this.#options = options;
   }
 
   /** The flows of all sockets. */
   *flows(): Generator<Flows> {
     for (const { flows } of this.udp.values()) yield flows;
+  }
+
+  /**
+   * Binds the addresses of a configuration that are not bound yet. Nothing of what runs changes.
+   *
+   * @param config A checked configuration
+   * @param look Whether nobody else may have bound what is new
+   * @param stateOf Gives a listener's state by its name, once this is committed
+   * @returns What has sockets serve in its first step; those that are new are taken up, and those that the
+   * configuration has no more are closed, in the steps that follow
+   * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+   */
+  *prepare(
+    config: Config,
+    look: Look,
+    stateOf: (listener: string) => ListenerState,
+  ): Steps<PreparedBindings> {
+    const { io, reusePort } = this.#options;
+    const known = {
+      tcp: (key: string) => this.tcp.get(key)?.socket,
+      udp: (key: string) => this.udp.get(key)?.socket,
+    };
+    const bound = yield* bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
+    const addresses: Record<string, BoundAddresses> = {};
+    for (const [name, { tcp, udp }] of bound) {
+      addresses[name] = { tcp: boundAddresses(tcp), udp: boundAddresses(udp) };
+    }
+    return {
+      addresses,
+      commit: () => this.#commit(bound, stateOf, config.drain_timeout),
+      abort: () => {
+        for (const { tcp, udp } of bound.values()) {
+          for (const socket of [...tcp, ...udp]) if (!this.#has(socket)) socket.close();
+        }
+      },
+    };
+  }
+
+  *#commit(
+    bound: ReadonlyMap<string, Bound>,
+    stateOf: (listener: string) => ListenerState,
+    drainTimeout: number,
+  ): Steps<void> {
+    const kept = new Set<StreamListener | DatagramSocket>();
+    const fresh: { readonly socket: { close(): void }; readonly take: () => void }[] = [];
+    for (const [name, { tcp, udp }] of bound) {
+      const state = stateOf(name);
+      const takes = [
+        ...tcp.map((socket) => ({ socket, take: () => this.#serve(socket, state) })),
+        ...udp.map((socket) => ({ socket, take: () => this.#receive(socket, state) })),
+      ];
+      for (const one of takes) {
+        kept.add(one.socket);
+        if (this.#has(one.socket)) one.take();
+        else fresh.push(one);
+      }
+    }
+    const gone = [...this.tcp].filter(([, { socket }]) => !kept.has(socket));
+    for (const { socket, take } of fresh) {
+      yield;
+      if (this.ending) socket.close();
+      else take();
+    }
+    this.#tellOwn();
+    for (const [key, { socket }] of gone) {
+      yield;
+      // What ends the plane meanwhile closes all that there is.
+      if (this.ending) return;
+      socket.close();
+      this.tcp.delete(key);
+    }
+    for (const binding of this.udp.values()) {
+      if (!kept.has(binding.socket)) this.#retire(binding, drainTimeout);
+    }
+  }
+
+  /**
+   * Lets time pass for the flows of all sockets.
+   *
+   * @param now The coarse time
+   */
+  sweep(now: number): void {
+    for (const { flows, closeAt } of this.udp.values()) {
+      if (now >= closeAt) flows.endAll("shutdown");
+      flows.sweep(now);
+    }
+  }
+
+  /** Settles once all sockets are closed. */
+  async closed(): Promise<void> {
+    await Promise.all(this.#loops);
+  }
+
+  #has(socket: StreamListener | DatagramSocket): boolean {
+    const key = bindKey(socket.local);
+    return this.tcp.get(key)?.socket === socket || this.udp.get(key)?.socket === socket;
+  }
+
+  #serve(socket: StreamListener, state: ListenerState): void {
+    const key = bindKey(socket.local);
+    const known = this.tcp.get(key);
+    if (known !== undefined) {
+      known.state = state;
+      return;
+    }
+    const { io, serve: parts } = this.#options;
+    const binding: TcpBinding = { socket, state };
+    this.tcp.set(key, binding);
+    const warn = acceptWarnings(() => binding.state.name);
+    this.#run(acceptLoop(socket, {
+      io,
+      onStream: (stream) => serve(stream, binding.state, parts),
+      onError: (error, backoff) => {
+        binding.state.counters.acceptErrors++;
+        warn(error, backoff);
+      },
+    }));
+  }
+
+  #receive(socket: DatagramSocket, state: ListenerState): void {
+    const key = bindKey(socket.local);
+    const known = this.udp.get(key);
+    if (known !== undefined) {
+      known.flows.listener = state;
+      known.flows.draining = false;
+      known.closeAt = Infinity;
+      return;
+    }
+    const flows = new Flows(socket, state, this.#options.flows);
+    this.udp.set(key, { socket, flows, closeAt: Infinity });
+    this.#run(socket.receive({
+      onDatagram: (bytes, from) => flows.take(bytes, from),
+      onUndeliverable: (to, error) => flows.undeliverable(to, error),
+      onError: (error) =>
+        logger.error("Cannot receive a datagram; trying again", {
+          listener: flows.listener.name,
+          error: String(error),
+        }),
+    }));
+  }
+
+  /** Keeps a loop until it ends, which it does when its socket is closed. */
+  #run(loop: Promise<void>): void {
+    this.#loops.add(loop);
+    loop.then(() => this.#loops.delete(loop));
+  }
+
+  /** Lets the flows of a socket that the configuration has no more finish, and closes it. */
+  #retire(binding: UdpBinding, drainTimeout: number): void {
+    if (binding.closeAt !== Infinity) return;
+    const { socket, flows } = binding;
+    const { clock, crowd } = this.#options.flows;
+    flows.draining = true;
+    binding.closeAt = clock.now + drainTimeout;
+    flows.drained().then(() => {
+      // Another reload may have taken it up again.
+      if (!flows.draining || this.ending) return;
+      socket.close();
+      crowd.delete(flows);
+      this.udp.delete(bindKey(socket.local));
+      this.#tellOwn();
+    });
+  }
+
+  /** Has flows know what this thread listens on. */
+  #tellOwn(): void {
+    this.#options.flows.own.set([...this.udp.values()].map(({ socket }) => socket.local));
   }
 }

@@ -9,10 +9,11 @@ import type { PackedConfig } from "../config/packed.ts";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { SocketShare } from "../io/mod.ts";
-import type { BoundAddresses, Look } from "../listen/bind.ts";
+import type { ListenerAddresses, Look } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LeftOut } from "../observe/access/sampler.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
+import type { Answer, Ask, Question } from "./ask.ts";
 import type { Batch } from "./record_queue.ts";
 import type { SharedMemory } from "./shared.ts";
 
@@ -32,16 +33,15 @@ export interface Assignment<C = Config> {
   readonly look: Look;
 }
 
-/** The first message to a worker: what to run. */
-export interface StartMessage extends Assignment {
-  readonly type: "start";
+/** What a worker is to run first. */
+export interface Start extends Assignment {
   readonly worker: number;
   readonly io: "deno" | "libc";
   /** Whether others bind the same addresses. */
   readonly reusePort: boolean;
   /** Whether records of ended sessions and flows are wanted. */
   readonly records: boolean;
-  /** Whether access lines are wanted, where the configuration asks for them. */
+  /** Whether access lines are wanted if the configuration asks for them. */
   readonly lines: boolean;
   /** Sockets that a service manager has bound for this worker. */
   readonly inherited: readonly InheritedSocket[];
@@ -49,30 +49,40 @@ export interface StartMessage extends Assignment {
   readonly descriptors: SharedArrayBuffer;
 }
 
-/** The answer to a question of a worker's. */
-export interface ResolvedMessage {
-  readonly type: "resolved";
-  readonly name: string;
-  /** Unset if resolving failed. */
-  readonly list?: readonly string[];
-  /** Why it failed. */
-  readonly error?: string;
+/** A worker that runs. */
+export interface Started {
+  readonly addresses: ListenerAddresses;
+  /** The eventfd that ends a wait of the worker's, if it blocks in one. */
+  readonly wakeFd: number | undefined;
 }
 
-/** What a worker is told. */
-export type ToWorker =
-  | StartMessage
-  | ResolvedMessage
-  | { readonly type: "ended_taken" }
-  | ({ readonly type: "prepare" } & Assignment<PackedConfig>)
-  | { readonly type: "commit" }
-  | { readonly type: "abort" }
-  | { readonly type: "live"; readonly question: number; readonly query: LiveQuery }
-  | { readonly type: "hold"; readonly on: boolean }
-  /** Of worker 0 alone: its sockets speak for all that share their addresses. */
-  | { readonly type: "steer"; readonly share: SocketShare | undefined }
-  | ({ readonly type: "drain" } & DrainOptions)
-  | { readonly type: "close" };
+/** What a worker is asked. */
+export interface WorkerQuestions {
+  /** The first question. */
+  readonly start: Question<Start, Started>;
+  /** Answered with what the worker would be bound to. */
+  readonly prepare: Question<Assignment<PackedConfig>, ListenerAddresses>;
+  readonly commit: Question<undefined, void>;
+  /** Also gives up what is being prepared: that question has failed. */
+  readonly abort: Question<undefined, void>;
+  readonly live: Question<LiveQuery, readonly LiveRecord[]>;
+  /** Whether each flow keeps its client, whoever gets what is new. */
+  readonly hold: Question<boolean, void>;
+  /** To worker 0 alone: its sockets speak for all that share their addresses. The answer says what failed. */
+  readonly steer: Question<SocketShare | undefined, string | undefined>;
+  /** Answered with how many sessions and flows had to be closed. The worker ends with its answer. */
+  readonly drain: Question<DrainOptions, number>;
+  /** As `drain`, at once. */
+  readonly close: Question<undefined, number>;
+}
+
+/** What a worker asks the control plane. */
+export interface ControlQuestions {
+  /** Answered with the addresses of a name. */
+  readonly resolve: Question<string, readonly string[]>;
+  /** Answered once the records and lines are taken. */
+  readonly take: Question<Batch, void>;
+}
 
 /** A log line of a worker's. */
 export interface LogMessage {
@@ -83,30 +93,12 @@ export interface LogMessage {
   readonly properties: Record<string, unknown>;
 }
 
-/** What a worker tells. */
+/** A message to a worker. */
+export type ToWorker = Ask<WorkerQuestions> | Answer;
+
+/** A message from a worker. */
 export type FromWorker =
-  | {
-    readonly type: "ready";
-    readonly addresses: Readonly<Record<string, BoundAddresses>>;
-    /** The eventfd that ends a wait of the worker's, where it blocks in one. */
-    readonly wakeFd: number | undefined;
-  }
-  /** It cannot start, or cannot bind what a new configuration asks for. */
-  | { readonly type: "failed"; readonly code: string; readonly message: string }
-  | { readonly type: "resolve"; readonly name: string }
-  | {
-    readonly type: "prepared";
-    readonly addresses: Readonly<Record<string, BoundAddresses>>;
-  }
-  | { readonly type: "committed" }
-  | {
-    readonly type: "live";
-    readonly question: number;
-    readonly records: readonly LiveRecord[];
-  }
-  | { readonly type: "held" }
-  | { readonly type: "steered"; readonly failure: string | undefined }
-  | ({ readonly type: "ended" } & Batch)
+  | Ask<ControlQuestions>
+  | Answer
   | { readonly type: "left_out"; readonly lines: LeftOut }
-  | LogMessage
-  | { readonly type: "drained"; readonly rest: number };
+  | LogMessage;

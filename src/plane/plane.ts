@@ -13,38 +13,30 @@ import { collectGarbage, heapUse } from "../io/heap.ts";
 import { limitRests } from "../io/libc/relay.ts";
 import { messageOf } from "../errors.ts";
 import { LINGER_LIMITS, Lingering, type LingerLimits } from "../io/linger.ts";
-import type { DatagramSocket, Endpoint, Io, SocketShare, StreamListener } from "../io/mod.ts";
-import {
-  bindKey,
-  bindListeners,
-  type Bound,
-  type BoundAddresses,
-  boundAddresses,
-  type Look,
-} from "../listen/bind.ts";
-import { acceptLoop, acceptWarnings } from "../listen/tcp.ts";
+import type { Io, SocketShare } from "../io/mod.ts";
+import type { ListenerAddresses, Look } from "../listen/bind.ts";
 import type { Budget } from "../manage/limits/budget.ts";
 import { Clock } from "../manage/clock.ts";
 import { Crowd } from "../manage/flow/crowd.ts";
 import { HeapGuard } from "../manage/limits/memory_guard.ts";
 import { helloInfo, recordOf } from "../manage/describe.ts";
-import { type FlowParts, Flows, OPENINGS_PER_SECOND } from "../manage/flow/flows.ts";
+import { type FlowParts, OPENINGS_PER_SECOND } from "../manage/flow/flows.ts";
 import { OwnEndpoints } from "../manage/flow/own_endpoints.ts";
-import { Rate } from "../manage/limits/rate.ts";
-import { serve, type ServeParts } from "../manage/session/serve.ts";
 import type { LifeEnd } from "../manage/life.ts";
-import type { ListenerState } from "../manage/listener_state.ts";
+import { Rate } from "../manage/limits/rate.ts";
+import type { ServeParts } from "../manage/session/serve.ts";
 import { Sessions } from "../manage/session/sessions.ts";
 import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import { atOnce, type Steps } from "../slices.ts";
 import { within } from "../within.ts";
-import { Bindings, type TcpBinding, type UdpBinding } from "./bindings.ts";
+import type { Prepared } from "../prepared.ts";
+import { Bindings } from "./bindings.ts";
 import { datagramBuiltins } from "./datagram_builtins.ts";
 import type { DrainOptions } from "./messages.ts";
 import type { SharedView } from "./shared.ts";
-import { type PreparedStates, prepareStates, type States } from "./states.ts";
+import { prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
@@ -81,28 +73,19 @@ function lingerLimits({ maxSockets, workers }: SharedView["memory"]): LingerLimi
 }
 
 /** A configuration whose addresses are bound, and which does not run yet. */
-export interface Prepared {
-  readonly config: Config;
-  readonly shared: SharedView;
-  readonly bound: ReadonlyMap<string, Bound>;
-  readonly addresses: Readonly<Record<string, BoundAddresses>>;
-  readonly states: PreparedStates;
+export interface PreparedPlane extends Prepared<Steps<void>> {
+  readonly addresses: ListenerAddresses;
 }
 
 /** A running data plane. */
 export class Plane {
   /** What each listener is bound to. */
-  addresses: Readonly<Record<string, BoundAddresses>> = {};
+  addresses: ListenerAddresses = {};
   readonly clock: Clock = new Clock();
   readonly #options: PlaneOptions;
-  readonly #bindings = new Bindings();
-  readonly #crowd = new Crowd(this.clock);
-  readonly #own = new OwnEndpoints(() => this.clock.now);
+  readonly #bindings: Bindings;
   readonly #sessions: Sessions;
   readonly #budget: Budget;
-  readonly #serveParts: ServeParts;
-  readonly #flowParts: FlowParts;
-  readonly #loops = new Set<Promise<void>>();
   readonly #heap = new HeapGuard({
     read: heapUse,
     collect: collectGarbage,
@@ -110,7 +93,6 @@ export class Plane {
   });
   #shared: SharedView;
   #states: States | undefined;
-  #drainTimeout = 0;
   #ending: Promise<number> | undefined;
   /** Ends the wait of a hand-over. */
   #hurry: (() => void) | undefined;
@@ -125,7 +107,7 @@ export class Plane {
    * @throws {ShuntError} with code `bind_failed`; nothing is left bound
    */
   constructor(config: Config, options: PlaneOptions) {
-    const { io, resolver, shared } = options;
+    const { io, reusePort, resolver, shared } = options;
     this.#options = options;
     this.#shared = shared;
     this.#budget = shared.budget(config.limits.detect_memory);
@@ -138,24 +120,25 @@ export class Plane {
     };
     this.#sessions = new Sessions(onEnd, lingering);
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
-    this.#serveParts = {
+    const serve: ServeParts = {
       ...common,
       sessions: this.#sessions,
-      lingering: this.#sessions.lingering,
+      lingering,
       end: (session, reason, error) => this.#sessions.end(session, reason, error),
       builtin: (session, name) => connectBuiltin(name, helloInfo(session)),
     };
-    this.#flowParts = {
+    const flows: FlowParts = {
       ...common,
       onEnd,
       builtin: datagramBuiltins(this.clock),
-      crowd: this.#crowd,
-      own: this.#own,
+      crowd: new Crowd(this.clock),
+      own: new OwnEndpoints(() => this.clock.now),
       // A fifth of a second's worth at once: two ticks of the clock.
       openings: new Rate(OPENINGS_PER_SECOND, this.clock, OPENINGS_PER_SECOND / 5),
     };
+    this.#bindings = new Bindings({ io, reusePort, serve, flows });
     try {
-      atOnce(this.commit(atOnce(this.prepare(config, shared, options.look))));
+      atOnce(atOnce(this.prepareInSteps(config, shared, options.look)).commit());
     } catch (error) {
       this.clock[Symbol.dispose]();
       throw error;
@@ -165,89 +148,39 @@ export class Plane {
 
   /** Whether it drains or is closed. */
   get ending(): boolean {
-    return this.#ending !== undefined;
+    return this.#bindings.ending;
   }
 
   /**
    * Binds what a configuration has and this one has not, and makes ready what takes time, so that
-   * {@linkcode commit} takes none. Nothing of what runs changes.
+   * committing takes none. Nothing of what runs changes.
    *
    * @param config A checked configuration
    * @param shared Its memory
    * @param look Whether nobody else may have bound what is new
-   * @returns What {@linkcode commit} or {@linkcode abort} takes
+   * @returns What makes it the configuration that new sessions and flows meet, in its first step. What runs
+   * goes on as it began; sockets that the configuration has no more take nothing new.
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  *prepare(config: Config, shared: SharedView, look: Look): Steps<Prepared> {
-    const { io, reusePort } = this.#options;
-    const { known } = this.#bindings;
+  *prepareInSteps(config: Config, shared: SharedView, look: Look): Steps<PreparedPlane> {
     const now = () => this.clock.now;
     // First, for what is bound is to be let go of if anything after it fails.
     const states = yield* prepareStates(config, { shared, now, previous: this.#states });
-    const bound = yield* bindListeners(config.listeners, { io, shared: reusePort, known, ...look });
-    const addresses: Record<string, BoundAddresses> = {};
-    for (const [name, { tcp, udp }] of bound) {
-      addresses[name] = { tcp: boundAddresses(tcp), udp: boundAddresses(udp) };
-    }
-    return { config, shared, bound, addresses, states };
-  }
-
-  /** Forgets a prepared configuration, and closes what was bound for it. */
-  abort({ bound }: Prepared): void {
-    this.#closeUnknown(bound);
-  }
-
-  /**
-   * Makes a prepared configuration the one that new sessions and flows meet, in its first step; sockets
-   * are taken up and closed in those that follow. What runs goes on as it began; sockets that the
-   * configuration has no more take nothing new.
-   *
-   * @param prepared What {@linkcode prepare} gave
-   */
-  *commit({ config, shared, bound, addresses, states }: Prepared): Steps<void> {
-    this.#shared = shared;
-    shared.pressure.onMany(() => this.#lookAtHeap());
-    this.#drainTimeout = config.drain_timeout;
-    this.#budget.limit = config.limits.detect_memory;
-    const { workers } = shared.memory;
-    limitLargeBuffers(config.limits.relay_memory / workers);
-    limitRests(config.limits.relay_memory / workers);
-    this.#states = states();
-    this.addresses = addresses;
-    const kept = new Set<StreamListener | DatagramSocket>();
-    const fresh: { readonly socket: { close(): void }; readonly take: () => void }[] = [];
-    for (const [name, { tcp, udp }] of bound) {
-      const state = this.#states.listeners.get(name)!;
-      for (const socket of tcp) {
-        kept.add(socket);
-        const take = () => this.#serve(socket, state);
-        if (this.#bindings.tcpOf(socket) === undefined) fresh.push({ socket, take });
-        else take();
-      }
-      for (const socket of udp) {
-        kept.add(socket);
-        const take = () => this.#receive(socket, state);
-        if (this.#bindings.udpOf(socket) === undefined) fresh.push({ socket, take });
-        else take();
-      }
-    }
-    const gone = [...this.#bindings.tcp].filter(([, { socket }]) => !kept.has(socket));
-    for (const { socket, take } of fresh) {
-      yield;
-      if (this.ending) socket.close();
-      else take();
-    }
-    this.#own.set(this.#udpAddresses());
-    for (const [key, { socket }] of gone) {
-      yield;
-      // Whoever ends meanwhile closes all that there is.
-      if (this.ending) return;
-      socket.close();
-      this.#bindings.tcp.delete(key);
-    }
-    for (const binding of this.#bindings.udp.values()) {
-      if (!kept.has(binding.socket)) this.#retire(binding);
-    }
+    const stateOf = (name: string) => this.#states!.listeners.get(name)!;
+    const bindings = yield* this.#bindings.prepare(config, look, stateOf);
+    const { addresses } = bindings;
+    const commit = () => {
+      this.#shared = shared;
+      shared.pressure.onMany(() => this.#lookAtHeap());
+      this.#budget.limit = config.limits.detect_memory;
+      const { workers } = shared.memory;
+      limitLargeBuffers(config.limits.relay_memory / workers);
+      limitRests(config.limits.relay_memory / workers);
+      this.#states = states();
+      this.addresses = addresses;
+      return bindings.commit();
+    };
+    return { addresses, commit, abort: () => bindings.abort() };
   }
 
   /**
@@ -255,7 +188,7 @@ export class Plane {
    *
    * @param query Which sessions or flows are wanted
    */
-  live(query: LiveQuery): LiveRecord[] {
+  live(query: LiveQuery): readonly LiveRecord[] {
     return selectLive(query.kind === "sessions" ? this.#liveSessions() : this.#liveFlows(), query);
   }
 
@@ -319,10 +252,7 @@ export class Plane {
 
   #tick(time: number): void {
     this.#sessions.sweep(time);
-    for (const binding of this.#bindings.udp.values()) {
-      if (time >= binding.closeAt) binding.flows.endAll("shutdown");
-      binding.flows.sweep(time);
-    }
+    this.#bindings.sweep(time);
     for (const { limits } of this.#states?.listeners.values() ?? []) limits.sweep();
     this.#shared.tick();
     if (this.#shared.pressure.collects()) this.#heap.collect();
@@ -344,80 +274,8 @@ export class Plane {
     }
   }
 
-  #closeUnknown(bound: ReadonlyMap<string, Bound>): void {
-    for (const { tcp, udp } of bound.values()) {
-      for (const socket of tcp) if (this.#bindings.tcpOf(socket)?.socket !== socket) socket.close();
-      for (const socket of udp) if (this.#bindings.udpOf(socket)?.socket !== socket) socket.close();
-    }
-  }
-
-  *#udpAddresses(): Generator<Endpoint> {
-    for (const { socket } of this.#bindings.udp.values()) yield socket.local;
-  }
-
-  #serve(socket: StreamListener, state: ListenerState): void {
-    const known = this.#bindings.tcpOf(socket);
-    if (known !== undefined) {
-      known.state = state;
-      return;
-    }
-    const binding: TcpBinding = { socket, state };
-    this.#bindings.tcp.set(bindKey(socket.local), binding);
-    const warn = acceptWarnings(() => binding.state.name);
-    this.#run(acceptLoop(socket, {
-      io: this.#options.io,
-      onStream: (stream) => serve(stream, binding.state, this.#serveParts),
-      onError: (error, backoff) => {
-        binding.state.counters.acceptErrors++;
-        warn(error, backoff);
-      },
-    }));
-  }
-
-  #receive(socket: DatagramSocket, state: ListenerState): void {
-    const known = this.#bindings.udpOf(socket);
-    if (known !== undefined) {
-      known.flows.listener = state;
-      known.flows.draining = false;
-      known.closeAt = Infinity;
-      return;
-    }
-    const flows = new Flows(socket, state, this.#flowParts);
-    this.#bindings.udp.set(bindKey(socket.local), { socket, flows, closeAt: Infinity });
-    this.#run(socket.receive({
-      onDatagram: (bytes, from) => flows.take(bytes, from),
-      onUndeliverable: (to, error) => flows.undeliverable(to, error),
-      onError: (error) =>
-        logger.error("Cannot receive a datagram; trying again", {
-          listener: flows.listener.name,
-          error: String(error),
-        }),
-    }));
-  }
-
-  /** Keeps a loop until it ends, which it does when its socket is closed. */
-  #run(loop: Promise<void>): void {
-    this.#loops.add(loop);
-    loop.then(() => this.#loops.delete(loop));
-  }
-
-  /** Lets the flows of a socket that the configuration has no more finish, and closes it. */
-  #retire(binding: UdpBinding): void {
-    if (binding.closeAt !== Infinity) return;
-    const { socket, flows } = binding;
-    flows.draining = true;
-    binding.closeAt = this.clock.now + this.#drainTimeout;
-    flows.drained().then(() => {
-      // Another reload may have taken it up again.
-      if (!flows.draining || this.#ending !== undefined) return;
-      socket.close();
-      this.#crowd.delete(flows);
-      this.#bindings.udp.delete(bindKey(socket.local));
-      this.#own.set(this.#udpAddresses());
-    });
-  }
-
   async #end({ timeoutMs, handOver }: DrainOptions): Promise<number> {
+    this.#bindings.ending = true;
     if (handOver) {
       this.hold(true);
       // Whoever has begun to connect to this one is still taken.
@@ -444,7 +302,7 @@ export class Plane {
     this.#endAll();
     for (const { socket } of this.#bindings.udp.values()) socket.close();
     this.clock[Symbol.dispose]();
-    await Promise.all(this.#loops);
+    await this.#bindings.closed();
     return this.#cut;
   }
 

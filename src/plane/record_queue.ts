@@ -27,14 +27,14 @@ export interface Batch {
 
 /** Batches records and lines, within bounds. */
 export class RecordQueue {
-  readonly #send: (batch: Batch) => void;
+  readonly #send: (batch: Batch) => Promise<void>;
   #records: AccessRecord[] = [];
   #lines = "";
   #underWay = 0;
   #lost = 0;
 
-  /** @param send Hands a batch over */
-  constructor(send: (batch: Batch) => void) {
+  /** @param send Hands a batch over, and settles once it is taken */
+  constructor(send: (batch: Batch) => Promise<void>) {
     this.#send = send;
   }
 
@@ -71,14 +71,10 @@ export class RecordQueue {
     if (this.#records.length === 0 && this.#lines === "") return;
     if (this.#underWay >= MAX_BATCHES) return;
     this.#underWay++;
-    this.#send({ records: this.#records, lines: this.#lines, lost: this.#lost });
+    const taken = () => this.#underWay--;
+    this.#send({ records: this.#records, lines: this.#lines, lost: this.#lost }).then(taken, taken);
     this.#records = [];
     this.#lines = "";
     this.#lost = 0;
-  }
-
-  /** Is told that a batch was taken. */
-  taken(): void {
-    this.#underWay--;
   }
 }

@@ -36,17 +36,14 @@ export interface StatesOptions {
   readonly previous?: States | undefined;
 }
 
-/** States of which only what depends on what runs at the last moment is still to be made. */
-export type PreparedStates = () => States;
-
 /**
  * Prepares the states of a configuration. Nothing of what runs changes.
  *
  * @param config A checked configuration
  * @param options Shared memory, clock and what runs
- * @returns Makes the states, in little time, and takes over from what runs
+ * @returns Makes the rest of the states, in little time: what depends on what runs at that moment
  */
-export function* prepareStates(config: Config, options: StatesOptions): Steps<PreparedStates> {
+export function* prepareStates(config: Config, options: StatesOptions): Steps<() => States> {
   const upstreams = yield* makeUpstreams(config, options.shared, options.previous?.upstreams);
   const listeners: [string, () => ListenerState][] = [];
   for (const [name, listener] of Object.entries(config.listeners)) {

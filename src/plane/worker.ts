@@ -6,15 +6,27 @@
 
 import { configureSync, getLogger, type LogLevel } from "@logtape/logtape";
 import { type PackedConfig, unpackConfig } from "../config/packed.ts";
-import { messageOf, ShuntError, stackOf } from "../errors.ts";
+import { stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
-import type { Assignment, FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import type { ListenerAddresses } from "../listen/bind.ts";
 import { AccessLog } from "../observe/access/log.ts";
-import { Plane, type Prepared } from "./plane.ts";
-import { RecordQueue } from "./record_queue.ts";
-import { RemoteResolver } from "./remote_resolver.ts";
+import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
+import { type Answers, answerTo, type Ask, Asker } from "./ask.ts";
+import { AskingResolver } from "./asking_resolver.ts";
+import type {
+  Assignment,
+  ControlQuestions,
+  DrainOptions,
+  FromWorker,
+  Start,
+  Started,
+  ToWorker,
+  WorkerQuestions,
+} from "./messages.ts";
+import { Plane } from "./plane.ts";
+import { RecordQueue } from "./record_queue.ts";
 import { SharedView } from "./shared.ts";
 
 /** What a worker's global scope has beside the usual. */
@@ -25,37 +37,40 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
+const control = new Asker<ControlQuestions>((question) => scope.postMessage(question));
 const logger = getLogger(["shunt", "worker"]);
 
 function logBug(error: unknown): void {
   logger.error("Internal error", { error: stackOf(error) });
 }
 
-class DataWorker {
+type DataAnswers = Omit<Answers<WorkerQuestions>, "start">;
+
+class DataWorker implements DataAnswers {
+  /** Whether it has ended. */
+  hasLeft = false;
   readonly #plane: Plane;
   readonly #libc: LibcIo | undefined;
-  readonly #resolver: RemoteResolver;
-  readonly #ended: RecordQueue;
-  readonly #worker: number;
-
+  readonly #ended = new RecordQueue((batch) => control.ask("take", batch));
   readonly #access: AccessLog;
-  #prepared: Prepared | undefined;
-  #preparing: Promise<void> = Promise.resolve();
+  readonly #worker: number;
+  #prepared: Prepared<Promise<void>> | undefined;
+  /** Settles once no configuration is being prepared. */
+  #preparing: Promise<unknown> = Promise.resolve();
   /** Configurations that it was given to prepare, and that were given up. */
   #given = 0;
 
-  constructor(message: StartMessage) {
-    const { config, worker, memory, io, records, lines, descriptors, inherited } = message;
+  readonly live: DataAnswers["live"] = (query) => this.#plane.live(query);
+  readonly hold: DataAnswers["hold"] = (on) => this.#plane.hold(on);
+  readonly steer: DataAnswers["steer"] = (share) => this.#plane.steer(share);
+
+  constructor(start: Start) {
+    const { config, worker, memory, io, records, lines, descriptors, inherited } = start;
     this.#worker = worker;
     this.#libc = io === "libc"
       ? openLibcIo({ descriptors: new Int32Array(descriptors), inherited, onBug: logBug })
       : undefined;
-    this.#resolver = new RemoteResolver(
-      (name) => scope.postMessage({ type: "resolve", name }),
-      () => this.#plane.clock.now,
-    );
-    const ended = new RecordQueue((batch) => scope.postMessage({ type: "ended", ...batch }));
-    this.#ended = ended;
+    const ended = this.#ended;
     const access = new AccessLog(config.log, {
       workers: memory.workers,
       write: (line) => ended.addLine(line),
@@ -64,10 +79,13 @@ class DataWorker {
     this.#access = access;
     this.#plane = new Plane(config, {
       io: this.#libc ?? denoIo,
-      resolver: this.#resolver,
+      resolver: new AskingResolver(
+        (name) => control.ask("resolve", name),
+        () => this.#plane.clock.now,
+      ),
       shared: new SharedView(memory, worker),
-      reusePort: message.reusePort,
-      look: message.look,
+      reusePort: start.reusePort,
+      look: start.look,
       records: () => records || lines && access.on,
       onEnd: (record) => {
         if (lines) access.take(record);
@@ -79,103 +97,66 @@ class DataWorker {
       access.tick(now);
     });
     this.#libc?.poller.start();
-    scope.postMessage({
-      type: "ready",
-      addresses: this.#plane.addresses,
-      wakeFd: this.#libc?.poller.wakeFd,
-    });
   }
 
-  hear(message: Exclude<ToWorker, StartMessage>): void {
-    switch (message.type) {
-      case "resolved":
-        return this.#resolver.answer(message);
-      case "ended_taken":
-        return this.#ended.taken();
-      case "prepare":
-        return this.#prepare(message);
-      case "commit":
-        void this.#commit();
-        return;
-      case "abort":
-        this.#given++;
-        if (this.#prepared !== undefined) this.#plane.abort(this.#prepared);
-        this.#prepared = undefined;
-        return;
-      case "live":
-        return scope.postMessage({
-          type: "live",
-          question: message.question,
-          records: this.#plane.live(message.query),
-        });
-      case "drain":
-        this.#plane.drain(message).then((rest) => this.#leave(rest));
-        return;
-      case "hold":
-        this.#plane.hold(message.on);
-        return scope.postMessage({ type: "held" });
-      case "steer":
-        return scope.postMessage({ type: "steered", failure: this.#plane.steer(message.share) });
-      case "close":
-        this.#plane.close();
-        // A drain under way tells itself that it has come to its end.
-        this.#plane.drain({ timeoutMs: 0, handOver: false }).then((rest) => this.#leave(rest));
-        return;
-      default:
-        message satisfies never;
-        throw new TypeError("A worker was told what it does not know");
-    }
+  get started(): Started {
+    return { addresses: this.#plane.addresses, wakeFd: this.#libc?.poller.wakeFd };
   }
 
-  /** Each is answered for, in their order; one that was given up meanwhile has failed. */
-  #prepare(assignment: Assignment<PackedConfig>): void {
+  /** Prepares one configuration after the other; one that was given up meanwhile has failed. */
+  prepare(assignment: Assignment<PackedConfig>): Promise<ListenerAddresses> {
     const given = ++this.#given;
-    this.#preparing = this.#preparing.then(() => this.#prepareInSlices(assignment, given));
+    const addresses = this.#preparing.then(() => this.#prepareInSlices(assignment, given));
+    this.#preparing = addresses.catch(() => {});
+    return addresses;
   }
 
   async #prepareInSlices(
     { config: packed, memory, look }: Assignment<PackedConfig>,
     given: number,
-  ): Promise<void> {
+  ): Promise<ListenerAddresses> {
     const isOver = () => given !== this.#given || this.#plane.ending;
-    try {
-      const config = await inSlices(unpackConfig(packed), isOver);
-      const shared = new SharedView(memory, this.#worker);
-      this.#prepared = await inSlices(this.#plane.prepare(config, shared, look), isOver);
-      scope.postMessage({ type: "prepared", addresses: this.#prepared.addresses });
-    } catch (error) {
-      tellFailure(error);
-    }
+    const config = await inSlices(unpackConfig(packed), isOver);
+    const shared = new SharedView(memory, this.#worker);
+    const next = await inSlices(this.#plane.prepareInSteps(config, shared, look), isOver);
+    this.#prepared = {
+      commit: async () => {
+        await inSlices(next.commit());
+        this.#access.change(config.log);
+        configureLog(config.log.level);
+      },
+      abort: () => next.abort(),
+    };
+    return next.addresses;
   }
 
-  async #commit(): Promise<void> {
+  async commit(): Promise<void> {
     const prepared = this.#prepared;
-    if (prepared !== undefined) {
-      this.#prepared = undefined;
-      await inSlices(this.#plane.commit(prepared));
-      const { log } = prepared.config;
-      this.#access.change(log);
-      configureLog(log.level);
+    this.#prepared = undefined;
+    await prepared?.commit();
+  }
+
+  abort(): void {
+    this.#given++;
+    this.#prepared?.abort();
+    this.#prepared = undefined;
+  }
+
+  async drain(options: DrainOptions): Promise<number> {
+    const rest = await this.#plane.drain(options);
+    if (!this.hasLeft) {
+      this.hasLeft = true;
+      this.#ended.flush();
+      this.#access.flush();
+      this.#libc?.poller.stop();
     }
-    scope.postMessage({ type: "committed" });
+    return rest;
   }
 
-  #left = false;
-
-  #leave(rest: number): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#ended.flush();
-    this.#access.flush();
-    this.#libc?.poller.stop();
-    scope.postMessage({ type: "drained", rest });
-    scope.close();
+  close(): Promise<number> {
+    void this.#plane.close();
+    return this.drain({ timeoutMs: 0, handOver: false });
   }
-}
-
-function tellFailure(error: unknown): void {
-  const code = error instanceof ShuntError ? error.code : "internal_error";
-  scope.postMessage({ type: "failed", code, message: messageOf(error) });
 }
 
 function configureLog(level: LogLevel): void {
@@ -200,18 +181,33 @@ function configureLog(level: LogLevel): void {
 
 let running: DataWorker | undefined;
 
-scope.onmessage = ({ data }) => {
-  if (data.type !== "start") return running?.hear(data);
-  configureLog(data.config.log.level);
+function start(message: Start): Started {
+  configureLog(message.config.log.level);
   globalThis.addEventListener("unhandledrejection", (event) => {
     // A bug must cost one session, not the worker.
     event.preventDefault();
     logBug(event.reason);
   });
-  try {
-    running = new DataWorker(data);
-  } catch (error) {
-    tellFailure(error);
-    scope.close();
+  running = new DataWorker(message);
+  return running.started;
+}
+
+async function reply(question: Ask<WorkerQuestions>): Promise<void> {
+  if (question.name === "start") scope.postMessage(await answerTo(question, { start }));
+  else if (running !== undefined) scope.postMessage(await answerTo(question, running));
+  if (running === undefined || running.hasLeft) scope.close();
+}
+
+scope.onmessage = ({ data }) => {
+  switch (data.type) {
+    case "ask":
+      void reply(data);
+      return;
+    case "answer":
+    case "failed":
+      return control.hear(data);
+    default:
+      data satisfies never;
+      throw new TypeError("A worker was told what it does not know");
   }
 };

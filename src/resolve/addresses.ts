@@ -1,6 +1,6 @@
 /**
- * The order in which the addresses of one name are tried. Knows IP literals as text and the
- * client's address; it resolves and connects nothing.
+ * The order in which the addresses of a name are tried. Knows IP literals as text and the client's address;
+ * resolves and connects nothing.
  *
  * @module
  */
@@ -24,12 +24,12 @@ function interleave(v6: readonly string[], v4: readonly string[]): string[] {
   return list;
 }
 
-/** Addresses of one name that are kept: a name with more is no more reachable for it. */
+/** Addresses kept of one name. More would not make it more reachable. */
 const MAX_ADDRESSES = 64;
 
 /**
- * Brings the addresses of a name into an order that does not depend on the order of the answer,
- * which name servers rotate.
+ * Puts the addresses of a name into an order that does not depend on the order in the answer, which name
+ * servers rotate.
  *
  * @param addresses IP literals, perhaps repeated
  * @returns Each address once, families alternating, IPv6 first; 64 at most
@@ -45,21 +45,21 @@ function rotate(list: readonly string[], turn: number): string[] {
   return [...list.slice(start), ...list.slice(0, start)];
 }
 
-/** The most wanted first: each client has its own order, which an address that goes leaves alone. */
+/** Sorts by a score. Each client has its own order, which stays the same if an address disappears. */
 function rank(list: readonly string[], key: number): string[] {
   const scores = new Map(list.map((address) => [address, mix32(key ^ hashText(address))]));
   return [...list].sort((a, b) => scores.get(b)! - scores.get(a)!);
 }
 
 /**
- * Orders the addresses of a target for one client. Policies that hash give a client the same order
- * each time; with the others each call starts at the next address.
+ * Orders the addresses of a target for a client. Policies that hash give a client the same order each time;
+ * with others, each call starts at the next address.
  *
  * @param upstream The upstream, for its policy
  * @param target The target whose name was resolved
  * @param list Its addresses
  * @param client The client's address
- * @returns The addresses in the order they are to be tried, families alternating, IPv6 first
+ * @returns The addresses in the order of trying, families alternating, IPv6 first
  */
 export function orderAddresses(
   upstream: { readonly config: Pick<UpstreamConfig, "balance"> },

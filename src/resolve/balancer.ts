@@ -1,6 +1,6 @@
 /**
- * The balancing policies: which of a group of targets takes the next session or flow. Knows targets
- * and the client's address; which targets may be taken is told by a predicate.
+ * The balancing policies, which choose the target for the next session or flow. Knows targets and the
+ * client's address; a predicate decides which targets may be chosen.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { hashClient, mix32 } from "./hash.ts";
 import { MAGLEV_SLOTS, maglevTable } from "./maglev.ts";
 import type { LifeKind, Target } from "./target.ts";
 
-/** Chooses a target for a client, or none where none is free. */
+/** Chooses a target for a client; `undefined` if none is free. */
 export type Policy = (
   client: SocketAddress,
   tried: readonly Target[],
   kind: LifeKind,
 ) => Target | undefined;
 
-/** What a policy is made from. */
+/** The input of a policy. */
 export interface PolicyInput {
   /** The targets to choose from, each with a weight above 0. */
   readonly targets: readonly Target[];
   /** Reports whether a target may be chosen for a session or flow that has tried some already. */
   readonly free: (target: Target, tried: readonly Target[], kind: LifeKind) => boolean;
-  /** Gives numbers from 0 up to, but not, 1. */
+  /** Returns numbers from 0 up to, but not including, 1. */
   readonly random: () => number;
 }
 
@@ -74,7 +74,7 @@ function roundRobin({ targets, free }: PolicyInput): Policy {
   };
 }
 
-/** Fewest sessions and flows for its weight, as it would be with one more; ties go round. */
+/** Chooses the fewest sessions and flows for the weight, counting the new one; ties take turns. */
 function leastSessions({ targets, free }: PolicyInput): Policy {
   let last = targets.length - 1;
   return (_client, tried, kind) => {
@@ -97,8 +97,8 @@ function leastSessions({ targets, free }: PolicyInput): Policy {
 }
 
 /**
- * Weighted rendezvous hashing: the highest score wins, so a target that goes takes only its own
- * clients with it, and they spread over all that are left.
+ * Weighted rendezvous hashing: the highest score wins. If a target goes, only its own clients move, and
+ * they spread over all remaining targets.
  */
 function highestScore(
   key: number,
@@ -129,7 +129,7 @@ function sourceSocket(input: PolicyInput): Policy {
     highestScore(hashClient(client.host, client.port), tried, kind, input);
 }
 
-/** By the client's address; where its target is not free, the next is found by rendezvous. */
+/** Chooses by the client's address. If that target is not free, rendezvous hashing finds another. */
 function maglev(input: PolicyInput): Policy {
   const { targets, free } = input;
   const table = maglevTable(targets);
@@ -141,7 +141,7 @@ function maglev(input: PolicyInput): Policy {
   };
 }
 
-/** How each policy is made. */
+/** The constructors of the policies. */
 export const POLICIES: Readonly<Record<Balance, (input: PolicyInput) => Policy>> = {
   first,
   random,

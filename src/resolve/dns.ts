@@ -1,6 +1,6 @@
 /**
- * Addresses of target names, kept as long as their records allow and longer while the name servers
- * fail. Knows names and time; who connects, and in which order, is decided elsewhere.
+ * Addresses of target names, kept as long as their records allow, and longer while the name servers fail.
+ * Knows names and time; the order of connecting is decided elsewhere.
  *
  * @module
  */
@@ -15,17 +15,17 @@ export type { DnsLookup, DnsQuery, DnsRecord } from "./dns_query.ts";
 export interface Addresses {
   /** IP literals, families alternating, IPv6 first; at least one. */
   readonly list: readonly string[];
-  /** When they are asked for anew, by the resolver's clock. */
+  /** When they have to be refreshed, by the resolver's clock. */
   readonly expires: number;
 }
 
-/** Tells the addresses of names. */
+/** Resolves names. */
 export interface NameResolver {
   /**
    * Resolves a name.
    *
    * @param name A host name, not an IP literal
-   * @returns Its addresses, at once where they are known
+   * @returns Its addresses, without a promise if they are known
    * @throws {ResolveError} with code `dns_failed`; the promise may reject likewise
    */
   resolve(name: string): Addresses | Promise<Addresses>;
@@ -33,56 +33,56 @@ export interface NameResolver {
 
 /** What the resolver needs. */
 export interface ResolverOptions {
-  /** Milliseconds that addresses are kept at least. */
+  /** Milliseconds for which addresses are kept at least. */
   readonly minTtl: number;
-  /** Milliseconds that addresses are kept at most. */
+  /** Milliseconds for which addresses are kept at most. */
   readonly maxTtl: number;
   /** The time in milliseconds; need not be exact. */
   readonly now: () => number;
-  /** Asks for records; the system unless given. */
+  /** Queries records; default: the system's resolver. */
   readonly query?: DnsQuery;
-  /** Asked where `query` finds nothing; the system unless `query` or `servers` is given. */
+  /** Used if `query` finds nothing; default: the system, unless `query` or `servers` is given. */
   readonly lookup?: DnsLookup;
-  /** `IP` or `IP:PORT` of name servers to ask instead of the system's. */
+  /** `IP` or `IP:PORT` of name servers to use instead of the system's. */
   readonly servers?: readonly string[];
-  /** Milliseconds that one question may take; 5 s unless given. */
+  /** Milliseconds that one resolution may take; default 5 s. */
   readonly timeout?: number;
 }
 
-/** Milliseconds that one question may take. */
+/** Milliseconds that one query may take. */
 const TIMEOUT_MS = 5_000;
 /** Milliseconds for which a failure is remembered. */
 const FAILURE_MS = 5_000;
 /** Milliseconds for which expired addresses are better than none: a day (RFC 8767 §5: 1 to 3). */
 const STALE_MS = 86_400_000;
-/** Milliseconds for which they are given unasked: a name in use is asked for anew within them. */
+/** Milliseconds for which expired addresses are returned at once; a name in use is refreshed within. */
 const GRACE_MS = 10_000;
 /**
- * Milliseconds that older ones wait for an answer (RFC 8767 §5, client response timer); half of a
- * question's time where that is less.
+ * Milliseconds that older ones wait for an answer (RFC 8767 §5, client response timer); half of the timeout
+ * if that is less.
  */
 const STALE_WAIT_MS = 1_800;
 /** Milliseconds that the first family to answer waits for the other (RFC 8305 §3). */
 const RESOLUTION_DELAY_MS = 50;
-/** Names in the cache: they come from the configuration, of which reloads may bring many. */
+/** Names in the cache. They come from the configuration, but reloads may bring many. */
 const MAX_NAMES = 4_096;
 
 interface Entry {
   addresses: Addresses | undefined;
   error: ResolveError | undefined;
-  /** When to ask again after a failure. */
+  /** When to query again after a failure. */
   retryAt: number;
-  /** What waits for the question under way. */
+  /** Settles with the pending query. */
   pending: Promise<Addresses> | undefined;
 }
 
-/** Resolves names, one question at a time for each. */
+/** Resolves names, with one pending query for each. */
 export class Resolver implements NameResolver {
   /** Answers from the cache. */
   hits = 0;
   /** Answers from the cache that had expired. */
   stale = 0;
-  /** Questions that the cache had no answer to. */
+  /** Names that the cache could not answer. */
   misses = 0;
   /** Resolutions that gave no address. */
   failures = 0;
@@ -93,13 +93,11 @@ export class Resolver implements NameResolver {
   readonly #cancel: (() => void) | undefined;
   /** In the order of their last refresh, so that the first is the least used. */
   readonly #entries = new Map<string, Entry>();
-  /** Gives up a question under way. */
+  /** Functions that give up pending queries. */
   readonly #waiting = new Set<(reason: Error) => void>();
   #closed = false;
 
-  /**
-   * @param options Time to live, clock and whom to ask
-   */
+  /** @param options Time to live, clock and name servers */
   constructor(options: ResolverOptions) {
     this.#options = options;
     const { query, lookup, servers, timeout = TIMEOUT_MS } = options;
@@ -121,12 +119,12 @@ export class Resolver implements NameResolver {
   }
 
   /**
-   * Gives what the cache has, at once. Addresses that have just expired, or that could not be
-   * refreshed just now, are given while the question is asked anew in the background; older ones
-   * could by now be someone else's, so {@linkcode resolve} asks first.
+   * Returns addresses from the cache. Addresses that have just expired, or could not be refreshed just now,
+   * are returned while a query runs in the background. Older ones could belong to another host by now, so
+   * {@linkcode resolve} queries first.
    *
    * @param name Host name, no IP literal
-   * @returns The addresses, or `undefined` where {@linkcode resolve} has to ask
+   * @returns The addresses, or `undefined` if {@linkcode resolve} has to query
    */
   cached(name: string): Addresses | undefined {
     const entry = this.#entries.get(name);
@@ -150,8 +148,8 @@ export class Resolver implements NameResolver {
   }
 
   /**
-   * Gives the addresses of a name, at once where the cache has them. Where nobody answers, or not
-   * within 1.8 s, it gives those that expired less than a day ago.
+   * Returns the addresses of a name, without a promise if the cache has them. If no name server answers
+   * within 1.8 s, it returns addresses that expired less than a day ago.
    *
    * @param name Host name, no IP literal
    * @returns The addresses, or a promise of them that rejects with a `ResolveError`
@@ -173,7 +171,7 @@ export class Resolver implements NameResolver {
     return this.#ask(name, entry);
   }
 
-  /** Ends the questions under way; whoever waits gets an error. */
+  /** Gives up all pending queries; their callers get an error. */
   close(): void {
     this.#closed = true;
     this.#cancel?.();
@@ -192,7 +190,7 @@ export class Resolver implements NameResolver {
 
   #ask(name: string, entry: Entry): Promise<Addresses> {
     const { promise, resolve, reject } = Promise.withResolvers<Addresses>();
-    // A refresh in the background has nobody who would take its error.
+    // A refresh in the background has no caller that would handle its error.
     promise.catch(() => {});
     entry.pending = promise;
     const records: DnsRecord[] = [];
@@ -209,7 +207,7 @@ export class Resolver implements NameResolver {
         failed.set(family, reason);
         return;
       }
-      // Name servers that never answer one of the families must not hold up the other.
+      // Name servers that never answer for one family must not delay the other.
       if (records.length > 0) {
         early ??= setTimeout(() => resolve(this.#keep(name, entry, records)), RESOLUTION_DELAY_MS);
       }
@@ -260,7 +258,7 @@ export class Resolver implements NameResolver {
     entry.retryAt = this.#options.now() + FAILURE_MS;
   }
 
-  /** Gives a question a time of its own, whatever the time of who asks. */
+  /** Gives a query a timeout of its own, independent of its callers' timeouts. */
   #bounded<T>(answer: Promise<T>): Promise<T> {
     const ms = this.#timeout;
     return new Promise((resolve, reject) => {
@@ -292,9 +290,9 @@ function failure(name: string, cause: unknown): ResolveError {
 }
 
 /**
- * Judges what one family did not give though the other answered. Where nobody answered for it, what it had
- * is kept. Where it is said to have none and had some, that may have been a failure of the name server's,
- * which looks the same. Either is in doubt, and asked for again soon.
+ * Handles a family without an answer while the other one has addresses. If no server answered for it, its
+ * old addresses are kept. If a server says that it has none, but it had some, that may be a failure of the
+ * server, which looks the same. Both cases are in doubt, and queried again soon.
  */
 function missing(
   old: Addresses | undefined,

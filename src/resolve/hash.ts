@@ -1,6 +1,6 @@
 /**
- * The hash behind source_ip, source_socket and maglev: the same in every process, on every machine
- * and after every restart. Knows bytes and addresses; choosing by it is the balancer's business.
+ * The hash of source_ip, source_socket and maglev: the same in every process, on every machine and after
+ * every restart. Knows bytes and addresses; balancer.ts chooses targets by it.
  *
  * @module
  */
@@ -8,10 +8,7 @@
 import { readIp } from "./ip.ts";
 
 /**
- * Mixes the bits of a 32-bit number so that each depends on all: the last step of MurmurHash3.
- *
- * @param value A 32-bit number
- * @returns An unsigned 32-bit number
+ * Mixes the bits of an unsigned 32-bit number so that each depends on all: the last step of MurmurHash3.
  */
 export function mix32(value: number): number {
   let hash = value;
@@ -26,11 +23,11 @@ function scramble(word: number): number {
 }
 
 /**
- * MurmurHash3, x86 32-bit variant: public domain, spreads short keys well, and needs no 64-bit
- * arithmetic, which JavaScript would have to allocate for.
+ * MurmurHash3, x86 32-bit variant: in the public domain, spreads short keys well, and needs no 64-bit
+ * arithmetic, for which JavaScript would allocate.
  *
- * @param bytes What to hash
- * @param seed Tells independent hashes of the same bytes apart
+ * @param bytes The bytes
+ * @param seed Makes independent hashes of the same bytes
  * @returns An unsigned 32-bit number
  */
 export function murmur3(bytes: Uint8Array, seed = 0): number {
@@ -50,13 +47,7 @@ export function murmur3(bytes: Uint8Array, seed = 0): number {
 
 const encoder = new TextEncoder();
 
-/**
- * Hashes a text as UTF-8.
- *
- * @param text The text
- * @param seed Tells independent hashes of the same text apart
- * @returns An unsigned 32-bit number
- */
+/** Hashes a text as UTF-8; see {@linkcode murmur3}. */
 export function hashText(text: string, seed = 0): number {
   return murmur3(encoder.encode(text), seed);
 }
@@ -66,8 +57,8 @@ const key = new Uint8Array(18);
 const keyWithoutPort = key.subarray(0, 16);
 
 /**
- * Hashes a client by its address, and by its port where one is given. The bytes of the address are
- * hashed, not its text, so every spelling of it and its IPv4-mapped form give the same.
+ * Hashes a client's address, and its port if given. The address's bytes are hashed, not its text, so all
+ * spellings and the IPv4-mapped form give the same hash.
  *
  * @param host IP literal; any other text is hashed as it is
  * @param port Port number

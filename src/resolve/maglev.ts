@@ -1,6 +1,6 @@
 /**
- * The lookup table of maglev hashing: each target has its own permutation of the slots, and they
- * take turns until no slot is left. Knows names and weights, never a client.
+ * The lookup table of maglev hashing: each target has its own permutation of the slots, and they take turns
+ * until no slot is left. Knows names and weights, but no client.
  *
  * @module
  */
@@ -19,10 +19,10 @@ const STEP_SEED = 2;
 const FREE = 0xffff;
 
 /**
- * Builds the table. It depends on names and weights only, not on the order of the targets.
+ * Builds the table. It depends only on names and weights, not on the order of the targets.
  *
  * @param targets At least one and fewer than 65,535, each with a weight of 1 or more
- * @returns For each slot the index of its target
+ * @returns The index of its target for each slot
  */
 export function maglevTable(
   targets: readonly { readonly name: string; readonly weight: number }[],

@@ -15,7 +15,7 @@ import { messageOf } from "../errors.ts";
 import { formatAddress, parseSocketAddress } from "../wire/address.ts";
 import { DEFAULT_CONFIG } from "./config_file.ts";
 import { readTextFile } from "../text_file.ts";
-import { InputError, type Options } from "../cli/verb.ts";
+import { InputError, type Options } from "./options.ts";
 
 /** The options of every verb that asks a running shunt. */
 export const ADMIN_OPTIONS = { string: ["config", "admin", "token-file"] } as const;

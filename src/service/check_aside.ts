@@ -5,9 +5,8 @@
  * @module
  */
 
-import { CHECK_WORKER } from "../build.ts";
+import { CHECK_WORKER, workerModule } from "../build.ts";
 import { type PackedConfig, unpackConfig } from "../config/packed.ts";
-import { workerModule } from "../control/worker_plane.ts";
 import { inSlices } from "../slices.ts";
 import { type Checked, type CheckQuestion, checkText } from "./check_text.ts";
 
@@ -40,7 +39,7 @@ export async function checkAside(question: CheckQuestion): Promise<Checked> {
 }
 
 async function askWorker(question: CheckQuestion): Promise<CheckAnswer> {
-  const worker = new Worker(workerModule("../service/check_worker.ts"), {
+  const worker = new Worker(workerModule("./service/check_worker.ts"), {
     type: "module",
     name: CHECK_WORKER,
   });

@@ -8,7 +8,7 @@ import { fileFault } from "../errors.ts";
 import { readTextFile } from "../text_file.ts";
 import type { Config } from "../config/schema.ts";
 import { type Checked, type CheckQuestion, checkText } from "./check_text.ts";
-import { InputError, type Options, type Terminal } from "../cli/verb.ts";
+import { InputError, type Options, type Terminal } from "./options.ts";
 
 /** The file that is read where `-c` is not given. */
 export const DEFAULT_CONFIG = "config.yaml";

@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { messageOf } from "../errors.ts";
 import { checkAside } from "./check_aside.ts";
 import { type ConfigFile, loadFile } from "./config_file.ts";
-import type { Options } from "../cli/verb.ts";
+import type { Options } from "./options.ts";
 import { type FileWatch, watchFile } from "./watch.ts";
 
 const logger = getLogger(["shunt", "run"]);

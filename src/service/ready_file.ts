@@ -8,7 +8,7 @@
 import { messageOf, ShuntError } from "../errors.ts";
 import { readTextFile } from "../text_file.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
-import { UsageError } from "../cli/verb.ts";
+import { UsageError } from "./options.ts";
 
 /** What it says. */
 export interface Ready {

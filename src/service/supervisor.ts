@@ -6,26 +6,17 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import type {
-  Control,
-  ReloadResult,
-  RunState,
-  TargetStatus,
-  UpstreamStatus,
-} from "../admin/control.ts";
-import { type Admin, type AdminChange, startAdmin } from "../admin/server.ts";
+import type { UpstreamAnswer } from "../admin/answers.ts";
+import type { Control, ReloadResult, RunState } from "../admin/control.ts";
+import { type Admin, startAdmin } from "../admin/server.ts";
+import { upstreamsOf } from "../admin/status.ts";
 import type { Config, FaultsConfig } from "../config/schema.ts";
 import { messageOf } from "../errors.ts";
-import type { BoundAddresses } from "../listen/bind.ts";
-import type { LiveRecord } from "../observe/access/record.ts";
-import type { Counters } from "../observe/metrics/counters.ts";
-import type { LiveQuery } from "../observe/access/live.ts";
 import type { Measures } from "../observe/metrics/measures.ts";
 import { writeMetrics } from "../observe/metrics/metrics.ts";
 import type { RunningLog } from "../observe/log/log.ts";
-import type { Active, Proxy } from "../control/proxy.ts";
-import { FULL_SHARE } from "../resolve/standing.ts";
-import type { Target } from "../resolve/upstream.ts";
+import type { Proxy } from "../control/proxy.ts";
+import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
 import { within } from "../within.ts";
 import type { ConfigFile } from "./config_file.ts";
@@ -58,6 +49,7 @@ export type ReloadCause = "signal" | "file" | "admin";
 
 /** A running shunt, kept. */
 export class Supervisor implements Control {
+  readonly proxy: Proxy;
   state: RunState = "starting";
   readonly startedAt: Date = new Date();
   readonly #began = performance.now();
@@ -84,6 +76,7 @@ export class Supervisor implements Control {
   /** @param parts What it keeps */
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
+    this.proxy = parts.proxy;
     this.#configured = parts.proxy.config;
   }
 
@@ -103,13 +96,13 @@ export class Supervisor implements Control {
    * @throws {ShuntError} if it cannot be bound, or its token cannot be read
    */
   async openAdmin(): Promise<void> {
-    this.#admin = await startAdmin(this.config.admin, this);
+    this.#admin = await startAdmin(this.proxy.config.admin, this);
   }
 
   /** Opens the admin address, which another shunt may have still: it has left the rest to this one. */
   async takeAdmin(): Promise<void> {
     try {
-      this.#admin = await startAdmin(this.config.admin, this, { takeOver: true });
+      this.#admin = await startAdmin(this.proxy.config.admin, this, { takeOver: true });
     } catch (error) {
       // Ending now would leave the listeners to nobody.
       logger.error("shunt runs without its admin address; a reload tries it again", {
@@ -123,7 +116,7 @@ export class Supervisor implements Control {
   ready(): void {
     const { notifier } = this.#parts;
     this.state = "ready";
-    notifier.ready(`Listening: ${Object.keys(this.addresses).join(", ")}`);
+    notifier.ready(`Listening: ${Object.keys(this.proxy.addresses).join(", ")}`);
     if (notifier.watchdogMs !== undefined) {
       this.#watchdog = setInterval(() => this.#pat(), notifier.watchdogMs);
     }
@@ -131,7 +124,7 @@ export class Supervisor implements Control {
 
   /** The manager hears of life only while every worker's clock ticks. */
   #pat(): void {
-    const ticks = this.#parts.proxy.ticks();
+    const ticks = this.proxy.ticks();
     const alive = ticks.every((count, worker) => count !== this.#ticks[worker]);
     this.#ticks = ticks;
     if (alive) this.#parts.notifier.watchdog();
@@ -149,7 +142,7 @@ export class Supervisor implements Control {
     clearInterval(this.#watchdog);
     clearTimeout(this.#asked);
     await within(RELOAD_MS, this.#reloading);
-    const drained = this.#parts.proxy.drain({ handOver: this.#handOver });
+    const drained = this.proxy.drain({ handOver: this.#handOver });
     // Its address is the other's now.
     if (this.#handOver) await this.#admin?.close();
     const cut = await drained;
@@ -161,7 +154,7 @@ export class Supervisor implements Control {
   async close(): Promise<void> {
     this.state = "draining";
     clearInterval(this.#watchdog);
-    await this.#parts.proxy.close();
+    await this.proxy.close();
     await this.#admin?.close();
   }
 
@@ -194,16 +187,16 @@ export class Supervisor implements Control {
   }
 
   async #tryReload(text: string | undefined): Promise<ReloadResult> {
-    const { load, proxy, log } = this.#parts;
+    const { load, log } = this.#parts;
     try {
       const { config, problems } = await load(text);
       if (config === undefined) return { ok: false, problems };
       for (const problem of problems) logger.warn("The configuration has a warning", { problem });
       const nextLog = await log.prepare(config.log);
-      let admin: AdminChange | undefined;
+      let admin: Prepared<void, Promise<void>> | undefined;
       try {
         admin = await this.#admin?.prepare(config.admin);
-        const changed = await proxy.reload(this.#withFaults(config));
+        const changed = await this.proxy.reload(this.#withFaults(config));
         this.#configured = config;
         for (const name of this.#faults.keys()) {
           if (!Object.hasOwn(config.upstreams, name)) this.#faults.delete(name);
@@ -212,8 +205,8 @@ export class Supervisor implements Control {
         nextLog.commit();
         return { ok: true, changed };
       } catch (error) {
-        nextLog.abandon();
-        await admin?.abandon();
+        nextLog.abort();
+        await admin?.abort();
         throw error;
       }
     } catch (error) {
@@ -222,7 +215,7 @@ export class Supervisor implements Control {
   }
 
   async setFaults(upstream: string, faults: FaultsConfig | null): Promise<boolean> {
-    if (!Object.hasOwn(this.config.upstreams, upstream)) return false;
+    if (!Object.hasOwn(this.proxy.config.upstreams, upstream)) return false;
     const applied = this.#reloading.then(() => this.#applyFaults(upstream, faults));
     this.#reloading = applied.catch(() => {});
     await applied;
@@ -234,7 +227,7 @@ export class Supervisor implements Control {
     const before = this.#faults.get(upstream) ?? null;
     this.#noteFaults(upstream, faults);
     try {
-      await this.#parts.proxy.reload(this.#withFaults(this.#configured));
+      await this.proxy.reload(this.#withFaults(this.#configured));
     } catch (error) {
       this.#noteFaults(upstream, before);
       throw error;
@@ -262,7 +255,7 @@ export class Supervisor implements Control {
   }
 
   async prepareHandOver(): Promise<void> {
-    const { proxy } = this.#parts;
+    const { proxy } = this;
     await proxy.steer({ first: 0, count: proxy.workers });
     clearTimeout(this.#asked);
     this.#asked = setTimeout(() => {
@@ -283,67 +276,14 @@ export class Supervisor implements Control {
     return performance.now() - this.#began;
   }
 
-  get config(): Config {
-    return this.#parts.proxy.config;
-  }
-
-  get addresses(): Readonly<Record<string, BoundAddresses>> {
-    return this.#parts.proxy.addresses;
-  }
-
-  get io(): string {
-    return this.#parts.proxy.io;
-  }
-
-  get workers(): number {
-    return this.#parts.proxy.workers;
-  }
-
-  stats(): Readonly<Record<string, Counters>> {
-    return this.#parts.proxy.stats();
-  }
-
-  totals(): Counters {
-    return this.#parts.proxy.totals();
-  }
-
-  active(): Active {
-    return this.#parts.proxy.active();
-  }
-
-  live(query: LiveQuery): Promise<LiveRecord[]> {
-    return this.#parts.proxy.live(query);
-  }
-
   setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean {
-    const found = this.#parts.proxy.setTarget(upstream, target, state);
+    const found = this.proxy.setTarget(upstream, target, state);
     if (found) logger.info("Target set by the admin address", { upstream, target, state });
     return found;
   }
 
-  upstreams(): UpstreamStatus[] {
-    return this.#parts.proxy.upstreams().map(({ name, config, targets }) => ({
-      name,
-      balance: config.balance,
-      targets: targets.map((target) => this.#targetStatus(name, target)),
-    }));
-  }
-
-  #targetStatus(upstream: string, target: Target): TargetStatus {
-    const { name, weight, backup, standing, sessions, flows } = target;
-    const report = this.#parts.proxy.health(upstream, name);
-    return {
-      target: name,
-      weight,
-      backup,
-      state: standing.is("drain") ? "drain" : "ready",
-      health: report?.health ?? "unchecked",
-      since: report === undefined ? undefined : at(report.since),
-      last_error: report?.lastError,
-      sessions: sessions.total,
-      flows: flows.total,
-      share: standing.share / FULL_SHARE,
-    };
+  upstreams(): UpstreamAnswer[] {
+    return upstreamsOf(this.proxy);
   }
 
   metrics(): Promise<Blob> {
@@ -356,16 +296,14 @@ export class Supervisor implements Control {
 
   /** What was counted, as of now. */
   measures(): Measures {
-    const measures = this.#parts.proxy.measures();
-    const { io, startedAt, state } = this;
-    const { ticks } = measures;
-    const ready = state === "ready";
-    const process = this.#book.measures({ io, startedAt, ticks, ready, admin: this.#admin });
+    const measures = this.proxy.measures();
+    const process = this.#book.measures({
+      io: this.proxy.io,
+      startedAt: this.startedAt,
+      ticks: measures.ticks,
+      ready: this.state === "ready",
+      admin: this.#admin,
+    });
     return { ...measures, process };
   }
-}
-
-/** The wall-clock time of a time that `performance.now()` gave. */
-function at(time: number): string {
-  return new Date(Date.now() - (performance.now() - time)).toISOString();
 }

@@ -7,7 +7,7 @@
 
 import { bytesOf, concat } from "../unit/_hello.ts";
 import { buildInitial, buildOpaque, cryptoFrame, type PacketOptions } from "../unit/_quic.ts";
-import { capture } from "../unit/detect/_stream.ts";
+import { capture } from "../unit/detect/_vectors.ts";
 import { CryptoStream } from "../../src/wire/crypto_stream.ts";
 import { readFrames } from "../../src/wire/quic_frames.ts";
 import { InitialKeys } from "../../src/wire/quic_keys.ts";

@@ -19,7 +19,7 @@ const NUMBER = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
 const BYTES = /^[^\u0100-\uffff]{1,32}…?$/;
 const MAX_PROTOCOLS = 8;
 
-/** What each protocol may say beside its name, and how its version looks. */
+/** What protocols may say beside their names, and how their versions look. */
 const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: RegExp }>> = {
   tls: { keys: "sni alpn ja4 tls_version hello_bytes" },
   http: { keys: "host version", version: /^(?:[0-9]\.[0-9]{1,6}|2|)$/ },
@@ -32,6 +32,12 @@ const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: 
   unknown: { keys: "" },
 };
 
+/** Whether a protocol that is not named above may say a fact: of those of other protocols, none. */
+function maySay(protocol: string, key: string): boolean {
+  const tellers = PROTOCOLS.filter(({ facts }) => facts.some((fact) => fact === key));
+  return tellers.length === 0 || tellers.some(({ name }) => name === protocol);
+}
+
 /**
  * Claims that facts are what their protocol may say, in the form and length that routes rely on.
  *
@@ -40,14 +46,16 @@ const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: 
  * @throws {AssertionError} If they are not
  */
 export function claimFacts(protocol: string, facts: Facts): void {
-  const says = SAYS[protocol] ?? fail(`Protocol "${protocol}" is not known here`);
+  claimProtocol(protocol);
+  const says = SAYS[protocol];
   for (const key of Object.keys(facts)) {
-    if (!says.keys.split(" ").includes(key)) fail(`"${protocol}" says "${key}"`);
+    const may = says === undefined ? maySay(protocol, key) : says.keys.split(" ").includes(key);
+    if (!may) fail(`"${protocol}" says "${key}"`);
   }
   const { sni, alpn, host, version, ja4, tls_version = "1.3", hello_bytes = 45 } = facts;
   // HTTP is certain before its version, where the target is long.
   const spelt = version ?? (protocol === "http" ? "" : undefined);
-  if (spelt === undefined ? says.version : !says.version?.test(spelt)) {
+  if (says !== undefined && (spelt === undefined ? says.version : !says.version?.test(spelt))) {
     fail(`"${protocol}" says version "${version}"`);
   }
   if (sni !== undefined && !isName(sni)) {

@@ -128,7 +128,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     once: sends("edge", [PADDED_HELLO], { stayMs: 500 }),
   },
   nameless: {
-    ...{ does: "hellos whose server name is none", clients: 2 },
+    ...{ does: "hellos with an invalid server name", clients: 2 },
     once: sends("edge", [NAMELESS_HELLO]),
   },
   fields: {
@@ -173,7 +173,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     },
   },
   unheard: {
-    ...{ does: "datagrams of flows that nobody answers", clients: 1 },
+    ...{ does: "datagrams of flows that are never answered", clients: 1 },
     once: floods("mute", 100, (random) => noise(random, 32)),
   },
 };

@@ -45,7 +45,9 @@ function attackersTable({ attacks, ledger }: SoakResult): string {
     ...[name, does, clients, attacks.get(name) ?? 0],
   ]);
   const head = ["attack", "what", "at once", "how often"];
-  return `${table(head, rows)}\n\nTheir sessions and flows ended so: ${counted(ledger.attackers)}.`;
+  return `${table(head, rows)}\n\nTheir sessions and flows ended with: ${
+    counted(ledger.attackers)
+  }.`;
 }
 
 /**
@@ -149,9 +151,9 @@ function jsonLine(result: SoakResult, failures: readonly string[]): string {
 const TITLE = `# The last soak
 
 Written by \`deno task soak --report docs/soak.md\`: mixed real traffic with faults, reloads and
-attackers, each byte of honest clients counted and hashed by its client and its target, and held
-against shunt's access log. What ended in order agrees on every byte; what was broken on purpose
-is listed by reason.
+attackers. Clients and targets count and hash each byte of honest traffic, and the result is compared
+with shunt's access log. Sessions and flows that ended in order agree on every byte; those that were
+broken on purpose are listed by reason.
 `;
 
 /**

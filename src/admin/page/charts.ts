@@ -1,5 +1,6 @@
 /**
- * The charts: the last minutes, kept in the page alone. Knows rows with rates, not where they come from.
+ * The charts of the last minutes, which only the page remembers. Knows rows with rates, not where they come
+ * from.
  *
  * @module
  */
@@ -13,10 +14,10 @@ import { byId } from "./dom.ts";
 
 /** Seconds that the charts show. */
 const SPAN_S = 300;
-/** Lines of a chart; the rest is added up to one more. */
+/** Lines of a chart. The others are added up to one more line. */
 const MAX_LINES = 6;
 
-/** What lines can stand for. */
+/** What the lines stand for. */
 type Group = "protocols" | "listeners" | "targets";
 
 interface Moment {
@@ -51,17 +52,17 @@ function momentOf({ all, protocols, listeners, targets }: View): Moment {
   };
 }
 
-/** Steps of an axis of bytes: powers of two, as their units are. */
+/** Steps of an axis of bytes: powers of two, like their units. */
 const BYTE_STEPS: number[] = Array.from({ length: 50 }, (_, i) => 2 ** i);
 
 /** How a chart's values are written. */
 interface Scale {
   readonly format: (value: number | undefined) => string;
-  /** Steps of its axis, where not decimal ones. */
+  /** Steps of its axis, if they are not decimal. */
   readonly steps?: number[];
 }
 
-/** One chart, made anew where its lines or the colours are others. */
+/** One chart, made again if its lines or the colours change. */
 class Chart {
   readonly #place: HTMLElement;
   readonly #scale: Scale;
@@ -74,7 +75,7 @@ class Chart {
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(place);
   }
 
-  /** Forgets what it was made for. */
+  /** Forces the chart to be made again. */
   reset(): void {
     this.#names = "";
   }
@@ -93,11 +94,11 @@ class Chart {
   }
 
   #size(): { readonly width: number; readonly height: number } {
-    // The legend is below, and part of the place.
+    // The legend is below the chart, and part of its place.
     return { width: this.#place.clientWidth, height: 200 };
   }
 
-  /** A colour as the canvas takes it: `light-dark()` is resolved for real properties alone. */
+  /** A colour as the canvas takes it: browsers resolve `light-dark()` for real properties only. */
   #colour(name: string): string {
     this.#place.style.color = `var(${name})`;
     const { color } = getComputedStyle(this.#place);
@@ -131,7 +132,7 @@ class Chart {
           label: name,
           stroke: this.#colour(`--series-${i}`),
           width: 2,
-          // Lines that lie on each other are told apart.
+          // Distinguishes lines that lie on each other.
           ...i % 2 === 0 ? {} : { dash: [6, 4] },
           points: { show: false },
           value: (_: uPlot, value: number | null) => format(value ?? undefined),
@@ -164,16 +165,12 @@ export class Charts {
     });
   }
 
-  /** Begins again: another process counts from zero. */
+  /** Starts again, since a new process counts from zero. */
   clear(): void {
     this.#moments = [];
   }
 
-  /**
-   * Adds what there is to see now.
-   *
-   * @param view What there is
-   */
+  /** Adds the current view. */
   add(view: View): void {
     const moment = momentOf(view);
     this.#moments = this.#moments.filter(({ time }) =>

@@ -1,5 +1,5 @@
 /**
- * Asks shunt, with the token where it wants one. Knows HTTP, no element of the page.
+ * Sends requests to shunt, with the token if shunt wants one. Knows HTTP, no element of the page.
  *
  * @module
  */
@@ -7,18 +7,18 @@
 /// <reference lib="dom" />
 
 const TOKEN = "shunt.token";
-/** Milliseconds that an answer may take: a reload resolves names and binds addresses. */
+/** Milliseconds that an answer may take. A reload resolves names and binds addresses. */
 const ANSWER_MS = 60_000;
-/** The same for what is asked for every second. */
+/** The same for requests that are repeated every second. */
 const POLL_MS = 10_000;
 
-/** shunt answered, and refuses. */
+/** shunt has answered with a refusal. */
 export class Refused extends Error {
   readonly status: number;
   readonly problems: readonly string[];
 
   /**
-   * @param message Why
+   * @param message The reason
    * @param status The HTTP status
    * @param problems What is wrong, line by line
    */
@@ -29,32 +29,31 @@ export class Refused extends Error {
   }
 }
 
-/** A request. */
-export interface Asking {
+/** The options of a request. */
+export interface AskOptions {
   readonly method?: "GET" | "POST" | "PATCH";
   readonly body?: unknown;
 }
 
-/**
- * Keeps a token until the window is closed.
- *
- * @param token The token; none forgets the one that was there
- */
+/** Keeps a token until the window is closed. An empty one removes the last token. */
 export function keepToken(token: string): void {
   if (token === "") sessionStorage.removeItem(TOKEN);
   else sessionStorage.setItem(TOKEN, token);
 }
 
 /**
- * Asks shunt.
+ * Sends a request.
  *
  * @param path The path
- * @param asking How to ask; a GET unless said otherwise
+ * @param options Method and body; a GET by default
  * @returns The answer's body
- * @throws {Refused} where shunt refuses
- * @throws {Error} where it does not answer
+ * @throws {Refused} if shunt refuses
+ * @throws {Error} if it does not answer
  */
-export async function ask(path: string, { method = "GET", body }: Asking = {}): Promise<unknown> {
+export async function ask(
+  path: string,
+  { method = "GET", body }: AskOptions = {},
+): Promise<unknown> {
   const token = sessionStorage.getItem(TOKEN);
   const headers: Record<string, string> = {
     ...token === null ? {} : { Authorization: `Bearer ${token}` },

@@ -1,5 +1,5 @@
 /**
- * Asks the person who looks at the page. Knows the page's dialogs, not what they are for.
+ * Asks the user of the page. Knows the page's dialogs, not what they are for.
  *
  * @module
  */
@@ -9,21 +9,21 @@
 import { keepToken, Refused } from "./client.ts";
 import { byId, setText } from "./dom.ts";
 
-/** What a question says. */
+/** The texts of a question. */
 export interface Question {
   readonly title: string;
   readonly text: string;
-  /** What the button says that does it. */
+  /** The label of the button that confirms. */
   readonly yes: string;
 }
 
-/** Shows a dialog until it is closed. The browser gives the focus back to where it was. */
+/** Shows a dialog until it is closed. The browser returns the focus to where it was. */
 function open(dialog: HTMLDialogElement): Promise<boolean> {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
     const onClose = () => {
-      // The browser tells late: this may be the end of the question before.
+      // The browser reports late: this may be the end of the previous question.
       if (dialog.open) return;
       dialog.removeEventListener("close", onClose);
       resolve(dialog.returnValue === "yes");
@@ -32,12 +32,7 @@ function open(dialog: HTMLDialogElement): Promise<boolean> {
   });
 }
 
-/**
- * Asks for a confirmation.
- *
- * @param question What is asked
- * @returns Whether it was confirmed
- */
+/** Asks for a confirmation. Returns whether it was given. */
 export function confirmed({ title, text, yes }: Question): Promise<boolean> {
   setText(byId("confirm-title", HTMLElement), title);
   setText(byId("confirm-text", HTMLElement), text);
@@ -47,7 +42,7 @@ export function confirmed({ title, text, yes }: Question): Promise<boolean> {
 
 let asking: Promise<boolean> | undefined;
 
-/** Asks for the token, once for all who want it at the same time. */
+/** Asks for the token, once for all requests that need it at the same time. */
 function tokenGiven(why: string): Promise<boolean> {
   asking ??= (async () => {
     const input = byId("token-input", HTMLInputElement);
@@ -62,11 +57,11 @@ function tokenGiven(why: string): Promise<boolean> {
 }
 
 /**
- * Does something that may need the token, and asks for it where shunt does.
+ * Does something that may need the token, and asks the user for it if shunt does.
  *
  * @param work What to do
- * @returns What it came to
- * @throws {Refused} where no token was given
+ * @returns The result
+ * @throws {Refused} if no token was given
  */
 export async function withToken<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {

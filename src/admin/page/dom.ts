@@ -1,21 +1,21 @@
 /**
- * Tables and other elements. Text gets in as text alone, never as HTML, whoever wrote it.
+ * Tables and other elements. Text is always inserted as text, never as HTML.
  *
  * @module
  */
 
 /// <reference lib="dom" />
 
-/** What a cell shows beside its text. */
+/** How a cell shows its text. */
 export type CellKind = "text" | "number" | "lines" | "head";
 
 /** A column of a table. */
 export interface Column<Row> {
   readonly name: string;
   readonly kind?: CellKind;
-  /** What a cell says. */
+  /** The text of a cell. */
   readonly text: (row: Row) => string;
-  /** Fills a cell that is more than text; called again whenever the row is shown. */
+  /** Fills a cell that shows more than text; called again whenever the row is shown. */
   readonly fill?: (cell: HTMLTableCellElement, row: Row) => void;
 }
 
@@ -23,9 +23,9 @@ export interface Column<Row> {
  * Finds an element of the page.
  *
  * @param id Its id
- * @param type What it is
+ * @param type Its type
  * @returns The element
- * @throws {Error} where the page has no such element
+ * @throws {Error} if the page has no such element
  */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -33,18 +33,12 @@ export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   throw new Error(`The page has no #${id}`);
 }
 
-/**
- * Sets an element's text, where it is another: what is selected in it stays, and nothing is read out
- * twice.
- *
- * @param element The element
- * @param text What it says
- */
+/** Sets a text that has changed. Otherwise a selection stays, and screen readers do not repeat it. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** A table whose rows keep their elements while they live, and with them the focus. */
+/** A table whose rows keep their elements, and with them the focus, as long as they are shown. */
 export class Table<Row> {
   readonly #columns: readonly Column<Row>[];
   readonly #key: (row: Row) => string;
@@ -55,7 +49,7 @@ export class Table<Row> {
   /**
    * @param table The table element, empty
    * @param columns Its columns
-   * @param parts What a row is known by, and what is said where there is none
+   * @param parts The key of a row, and the text of an empty table
    */
   constructor(
     table: HTMLTableElement,
@@ -81,11 +75,7 @@ export class Table<Row> {
     cell.textContent = empty;
   }
 
-  /**
-   * Shows rows.
-   *
-   * @param rows All of them, in their order
-   */
+  /** Shows rows, in their order. */
   show(rows: readonly Row[]): void {
     const shown = new Map<string, HTMLTableRowElement>();
     for (const row of rows) {
@@ -101,7 +91,7 @@ export class Table<Row> {
     const wanted = rows.length === 0 ? [this.#empty] : [...shown.values()];
     for (const old of [...this.#body.rows]) if (!wanted.includes(old)) old.remove();
     wanted.forEach((element, i) => {
-      // Moving an element takes the focus from what is in it.
+      // Moving an element would take the focus from it.
       if (this.#body.rows[i] !== element) {
         this.#body.insertBefore(element, this.#body.rows[i] ?? null);
       }
@@ -125,9 +115,9 @@ export class Table<Row> {
 /**
  * Shows a word in a coloured frame.
  *
- * @param cell Where
- * @param word What it says
- * @param tone How good that is
+ * @param cell The place
+ * @param word The word
+ * @param tone Its colour: how good it is
  */
 export function showBadge(cell: Element, word: string, tone: string): void {
   const badge = cell.querySelector(".badge") ?? cell.appendChild(document.createElement("span"));

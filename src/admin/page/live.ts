@@ -1,5 +1,5 @@
 /**
- * The list of sessions and flows: search, pages, and asking again while it is looked at.
+ * The list of sessions and flows: search, pages, and updates while it is shown.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { ask } from "./client.ts";
 import { withToken } from "./dialogs.ts";
 import { byId, type Column, setText, Table } from "./dom.ts";
 
-/** Rows of a page; on a phone, where each is a card, fewer. */
+/** Rows of a page; fewer on a phone, where each row is a card. */
 const PAGE = matchMedia("(max-width: 47rem)").matches ? 20 : 50;
-/** Milliseconds without a key after which the search begins. */
+/** Milliseconds without a key after which the search starts. */
 const TYPING_MS = 250;
 
 interface Page {
@@ -23,7 +23,7 @@ interface Page {
   readonly next: string | null;
 }
 
-/** What is known of the client by its first bytes. */
+/** What is known of the client from its first bytes. */
 function nameOf({ sni, host, alpn, ja4 }: LiveAnswer): string {
   return [
     sni ?? host ?? "",
@@ -57,11 +57,11 @@ export class Live {
   readonly #first = byId("first", HTMLButtonElement);
   readonly #next = byId("next", HTMLButtonElement);
   readonly #table: Table<LiveAnswer>;
-  /** The page's number, from 1, and what it comes after. */
+  /** The page's number, from 1, and the id that it starts after. */
   #page = 1;
   #after = "";
   #following: string | null = null;
-  /** Counts questions: the answer to an old one comes too late. */
+  /** Counts requests, so that a late answer to an old one is ignored. */
   #asked = 0;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
@@ -87,17 +87,17 @@ export class Live {
     clearTimeout(this.#typing);
     this.#page = page;
     this.#after = after;
-    // What does not answer, the page's state tells.
+    // The page's state shows the error.
     this.refresh(true).catch(() => {});
   }
 
   /**
-   * Asks again for the page that is shown.
+   * Requests the current page again.
    *
-   * @param tell Whether to say what was found, as it was asked for and not only shown anew
-   * @throws {Error} where shunt does not answer or refuses
+   * @param announce Whether to announce the result, since the user asked for it
+   * @throws {Error} if shunt does not answer or refuses
    */
-  async refresh(tell = false): Promise<void> {
+  async refresh(announce = false): Promise<void> {
     const kind = String(new FormData(this.#form).get("kind"));
     const query = new URLSearchParams({ limit: String(PAGE) });
     if (this.#after !== "") query.set("after", this.#after);
@@ -114,12 +114,12 @@ export class Live {
     const found = `Page ${this.#page}: ${page.items.length} ${
       text === "" ? "shown" : "found"
     }, ${live}`;
-    // Every second again would be more than anyone wants to hear.
-    this.#found.setAttribute("aria-live", tell ? "polite" : "off");
+    // Announcing it every second would be too much for a listener.
+    this.#found.setAttribute("aria-live", announce ? "polite" : "off");
     setText(this.#found, found);
   }
 
-  /** A button that had the focus and can do nothing any more hands it on. */
+  /** A button that has the focus and becomes disabled passes the focus on. */
   #able(button: HTMLButtonElement, able: boolean): void {
     const focused = document.activeElement === button;
     button.disabled = !able;

@@ -1,5 +1,5 @@
 /**
- * The admin address's page: asks every second and shows what it hears. Knows when to ask and what a
+ * The page of the admin address: asks every second and shows the answers. Knows when to ask and what a
  * change needs, not how anything is drawn.
  *
  * @module
@@ -27,7 +27,7 @@ const charts = new Charts();
 const live = new Live();
 const tables = new Tables((row) => changeTarget(row));
 let before: TrafficAnswer | undefined;
-/** Since when shunt has not answered. */
+/** When shunt stopped answering. */
 let silentSince: Date | undefined;
 
 function showState(text: string, tone: string): void {
@@ -97,7 +97,7 @@ function showSilence(error: unknown): void {
   showState(`No answer since ${since}: shunt has ended, or cannot be reached`, "bad");
 }
 
-/** Asks for all that is shown. @returns Whether to go on by itself */
+/** Requests everything that is shown. Returns whether to go on without the user. */
 async function poll(): Promise<boolean> {
   try {
     show(await withToken(() => ask("/api/traffic")) as TrafficAnswer);
@@ -105,7 +105,7 @@ async function poll(): Promise<boolean> {
     return true;
   } catch (error) {
     showSilence(error);
-    // Without its token, asking every second would ask the person every second.
+    // Without its token, polling would ask the user every second.
     return !(error instanceof Refused && error.status === 401);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What is shown of traffic, beside charts: totals, listeners, targets, protocols, reasons. Knows rows,
- * not where they come from.
+ * The tables of traffic: totals, listeners, targets, protocols, reasons. Knows rows, not where they come
+ * from.
  *
  * @module
  */
@@ -47,7 +47,7 @@ function age(since: string): number {
   return (Date.now() - Date.parse(since)) / 1000;
 }
 
-/** A cell with a badge and what there is to say about it. */
+/** Fills a cell with a badge and a text about it. */
 function badged(cell: Element, badge: readonly [word: string, tone: string], text: string): void {
   showBadge(cell, ...badge);
   const more = cell.querySelector(".more") ?? cell.appendChild(document.createElement("span"));
@@ -83,7 +83,7 @@ function targetColumns(change: (row: TargetRow) => Promise<void>): readonly Colu
   ];
 }
 
-/** The row that each button is for, as it stands now. */
+/** The current row of each button. */
 const rowOf = new WeakMap<HTMLButtonElement, TargetRow>();
 
 function changer(
@@ -121,7 +121,7 @@ function countTable(id: string, name: string, empty: string): Table<CountRow> {
   return new Table(byId(id, HTMLTableElement), counts(name), { key, empty });
 }
 
-/** All that is shown of traffic. */
+/** All tables of traffic. */
 export class Tables {
   readonly #now = byId("now", HTMLElement);
   readonly #listeners: Table<LifeRow>;
@@ -142,11 +142,7 @@ export class Tables {
     });
   }
 
-  /**
-   * Shows what there is.
-   *
-   * @param view What there is
-   */
+  /** Shows the current view. */
   show(view: View): void {
     const { sessions, flows, begun, up, down } = view.all;
     this.#showNow([

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { refilled } from "../../bucket.ts";
+
 /** Allows something so often a second, and after a pause so often at once as its burst says. */
 export class Rate {
   readonly #perSecond: number;
@@ -33,8 +35,7 @@ export class Rate {
   take(): boolean {
     const { now } = this.#clock;
     if (now > this.#at) {
-      const gained = (now - this.#at) / 1000 * this.#perSecond;
-      this.#tokens = Math.min(this.#burst, this.#tokens + gained);
+      this.#tokens = refilled(this.#tokens, now - this.#at, this.#perSecond, this.#burst);
       this.#at = now;
     }
     if (this.#tokens < 1) return false;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { refilled } from "../../bucket.ts";
 import type { ListenerLimits } from "../../config/per_source.ts";
 import { hashText } from "../../resolve/hash.ts";
 import { type SourceKey, sourceKey, type SourceLedger, type SourceReason } from "./sources.ts";
@@ -172,11 +173,12 @@ export class SharedSources implements SourceLedger {
 
   #refill(slot: number): void {
     const now = this.#now();
-    const gained = (now - this.#buckets[slot * 2 + 1]!) / 1000 * this.#config.new_per_source;
+    const passed = now - this.#buckets[slot * 2 + 1]!;
     // Clocks of workers may differ by a tick: none takes tokens back. One that differs by more was
     // begun before or after the wall clock jumped, and must not wait until it has caught up.
-    if (gained <= 0 && this.#buckets[slot * 2 + 1]! - now < SKEW_MS) return;
-    this.#buckets[slot * 2] = Math.min(this.#burst, this.#buckets[slot * 2]! + Math.max(0, gained));
+    if (passed <= 0 && -passed < SKEW_MS) return;
+    const { new_per_source: rate } = this.#config;
+    this.#buckets[slot * 2] = refilled(this.#buckets[slot * 2]!, passed, rate, this.#burst);
     this.#buckets[slot * 2 + 1] = now;
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { refilled } from "../../bucket.ts";
 import type { ListenerLimits } from "../../config/per_source.ts";
 import { readIp } from "../../resolve/ip.ts";
 
@@ -188,8 +189,8 @@ export class LocalSources implements SourceLedger {
 
   #refill(entry: Source): void {
     const now = this.#now();
-    const gained = (now - entry.at) / 1000 * this.#config.new_per_source;
-    entry.tokens = Math.min(this.#burst, entry.tokens + gained);
+    const { new_per_source: rate } = this.#config;
+    entry.tokens = refilled(entry.tokens, now - entry.at, rate, this.#burst);
     entry.at = now;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * The fields of an access line and what they mean, for the reference. Knows not how lines are written.
+ * The fields of an access line and their meanings, for the reference. Does not know how lines are written.
  *
  * @module
  */
 
-/** The fields, in their order; a field that is not known is left out of its line. */
+/** The fields, in their order. A line leaves out fields that are not known. */
 export const ACCESS_TEXTS = {
   id: "Unique; ids sort by start time (ULID)",
   transport: "`tcp` for a session, `udp` for a flow",

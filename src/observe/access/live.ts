@@ -1,12 +1,12 @@
 /**
- * Lists what lives: a page of sessions or flows, filtered. Knows fields, not where records come from.
+ * Selects a page of running sessions or flows by filters. Knows fields, not where records come from.
  *
  * @module
  */
 
 import type { LiveRecord } from "./record.ts";
 
-/** Which of the two. */
+/** Whether sessions or flows are listed. */
 export type LiveKind = "sessions" | "flows";
 
 /** Fields that a list can be filtered by. */
@@ -15,24 +15,24 @@ export const LIVE_FILTERS = ["listener", "protocol", "source", "upstream", "targ
 /** Records that are collected beyond twice a page before they are sorted. */
 const SPARE = 1000;
 
-/** Which records are wanted. */
+/** The wanted records. */
 export interface LiveQuery {
   readonly kind: LiveKind;
-  /** Records at the most. */
+  /** Maximum number of records. */
   readonly limit: number;
   /** Only records whose id comes after this one. */
   readonly after?: string | undefined;
-  /** Values that fields have to have; a source may be given without its port. */
+  /** Values that fields must have. A source may be given without its port. */
   readonly filters: Readonly<Partial<Record<typeof LIVE_FILTERS[number], string>>>;
-  /** Text that has to be in one of the fields, in any letter case. */
+  /** Text that one of the fields must contain, in any letter case. */
   readonly text?: string | undefined;
 }
 
 /**
- * Takes a page from records.
+ * Selects a page of records.
  *
  * @param records All records, in any order
- * @param query Which are wanted
+ * @param query The wanted records
  * @returns At most `limit` records, by id
  */
 export function selectLive(records: Iterable<LiveRecord>, query: LiveQuery): LiveRecord[] {
@@ -41,14 +41,14 @@ export function selectLive(records: Iterable<LiveRecord>, query: LiveQuery): Liv
     if (query.after !== undefined && record.id <= query.after) continue;
     if (!matches(record, query)) continue;
     found.push(record);
-    // Not all of 100,000 at once: some page is asked for each second.
+    // Avoids collecting 100,000 records, since a client may request a page each second.
     if (found.length > 2 * query.limit + SPARE) keepFirst(found, query.limit);
   }
   keepFirst(found, query.limit);
   return found;
 }
 
-/** Leaves the first records by id, in order. */
+/** Keeps the first records by id, in order. */
 function keepFirst(records: LiveRecord[], limit: number): void {
   records.sort((a, b) => a.id < b.id ? -1 : 1);
   if (records.length > limit) records.length = limit;

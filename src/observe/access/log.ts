@@ -1,25 +1,24 @@
 /**
- * Writes access lines as the configuration asks: which, and in which form. Knows not where they go.
+ * Writes access lines as configured: which, and in which format. Does not know where they go.
  *
  * @module
  */
 
-import type { Config } from "../../config/schema.ts";
 import { type AccessRecord, formatAccess } from "./record.ts";
 import { AccessSampler, type LeftOut } from "./sampler.ts";
 import { compileTemplate } from "./template.ts";
-import { formatterOf } from "../log/log.ts";
+import { formatterOf, type LogSettings } from "../log/log.ts";
 
-/** Milliseconds between two words of what was left out. */
-const TELL_MS = 1000;
+/** Milliseconds between two reports of lines that were left out. */
+const REPORT_MS = 1000;
 
 /** Where the lines of one plane go. */
 export interface AccessLogOptions {
-  /** Planes that write: each has its share of the rate. */
+  /** Planes that write. Each has its share of the rate. */
   readonly workers: number;
   /** Takes a line, with its line feed. */
   readonly write: (line: string) => void;
-  /** Is told, once a second at the most, how many lines were left out. */
+  /** Called once a second at most, with the number of lines that were left out. */
   readonly onLeftOut: (leftOut: LeftOut) => void;
 }
 
@@ -29,24 +28,24 @@ export class AccessLog {
   readonly #sampler: AccessSampler;
   #on = false;
   #format: (record: AccessRecord) => string = () => "";
-  #toldAt = -Infinity;
+  #reportedAt = -Infinity;
 
   /**
    * @param config The `log` part
    * @param options Where lines go
    */
-  constructor(config: Config["log"], options: AccessLogOptions) {
+  constructor(config: LogSettings, options: AccessLogOptions) {
     this.#options = options;
     this.#sampler = new AccessSampler(config.access_rate / options.workers, performance.now());
     this.change(config);
   }
 
   /**
-   * Goes on with another configuration.
+   * Applies another configuration.
    *
    * @param config The `log` part
    */
-  change({ access, access_rate, format, template }: Config["log"]): void {
+  change({ access, access_rate, format, template }: LogSettings): void {
     this.#on = access;
     this.#sampler.change(access_rate / this.#options.workers);
     const formatter = formatterOf(format);
@@ -55,33 +54,25 @@ export class AccessLog {
       : compileTemplate(template);
   }
 
-  /** Whether lines are wanted now. */
+  /** Whether lines are written now. */
   get on(): boolean {
     return this.#on;
   }
 
-  /**
-   * Takes what ended.
-   *
-   * @param record What is known of it
-   */
+  /** Writes the line of a session or flow that has ended, unless it is left out. */
   take(record: AccessRecord): void {
     if (this.#on && this.#sampler.takes(record.reason)) this.#options.write(this.#format(record));
   }
 
-  /**
-   * Is told of the time.
-   *
-   * @param now The time in milliseconds
-   */
+  /** Called regularly with the time in milliseconds. */
   tick(now: number): void {
     this.#sampler.tick(now);
-    if (now - this.#toldAt < TELL_MS) return;
-    this.#toldAt = now;
+    if (now - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = now;
     this.flush();
   }
 
-  /** Reports what was left out so far. */
+  /** Reports the lines that were left out so far. */
   flush(): void {
     const leftOut = this.#sampler.leftOut();
     if (leftOut !== undefined) this.#options.onLeftOut(leftOut);

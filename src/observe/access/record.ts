@@ -1,6 +1,6 @@
 /**
- * The access line: one per session and flow, at its end. Knows the fields and their order, not
- * where lines go.
+ * The access line: one per session and flow, at its end. Knows the fields and their order, not where lines
+ * go.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Detected } from "../../detect/mod.ts";
 import type { ACCESS_TEXTS } from "./fields.ts";
 import type { CloseReason } from "../metrics/counters.ts";
 
-/** What sessions and flows have in common while they live. */
+/** The fields that running sessions and flows have in common. */
 export interface LiveRecord {
   readonly id: string;
   readonly transport: "tcp" | "udp";
@@ -25,21 +25,21 @@ export interface LiveRecord {
   readonly down: number;
   /** Milliseconds; unset if detection was not needed or not reached. */
   readonly detectMs: number | undefined;
-  /** Milliseconds of `connectMs` in which names were asked for; unset if none had to be. */
+  /** Milliseconds of `connectMs` spent on resolving names; unset if none had to be resolved. */
   readonly resolveMs?: number | undefined;
-  /** Milliseconds; unset if no target was asked or none answered. */
+  /** Milliseconds; unset if no target was tried or none answered. */
   readonly connectMs: number | undefined;
   /** Milliseconds so far. */
   readonly durationMs: number;
 }
 
-/** What they have in common at their end. */
+/** The fields that they have in common at their end. */
 export interface AccessRecord extends LiveRecord {
   readonly reason: CloseReason;
   readonly error: unknown;
 }
 
-/** Values that one line shows of a list, and characters of one value: clients choose both. */
+/** Values that a line shows of a list, and characters of a value, since clients choose both. */
 const MAX_VALUES = 8;
 const MAX_LENGTH = 255;
 
@@ -52,10 +52,10 @@ function rounded(ms: number | undefined): number | undefined {
 }
 
 /**
- * Tells an access line's fields.
+ * Returns the fields of an access line.
  *
- * @param record What is known of the session or flow
- * @returns Their values, what clients choose within bounds; `undefined` is not known
+ * @param record The session or flow
+ * @returns Their values, with limits for those that clients choose; `undefined` if not known
  */
 export function accessValues(record: AccessRecord) {
   const { detected, error } = record;
@@ -88,8 +88,8 @@ export function accessValues(record: AccessRecord) {
 /**
  * Writes one access line.
  *
- * @param record What is known of the session or flow
- * @param format How the log's lines are written
+ * @param record The session or flow
+ * @param format The log's formatter
  * @returns The line, with its line feed
  */
 export function formatAccess(record: AccessRecord, format: TextFormatter): string {

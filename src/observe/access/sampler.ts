@@ -1,19 +1,20 @@
 /**
- * Which access lines are written when there are more than `log.access_rate`: so many of each kind, so
- * that those of a flood do not push out the others. Knows reasons, not lines.
+ * Chooses which access lines are written if there are more than `log.access_rate`. Each kind of line has
+ * its share of the rate, so that the lines of a flood do not displace the others. Knows reasons, not lines.
  *
  * @module
  */
 
+import { refilled } from "../../bucket.ts";
 import { CLOSE_REASONS, type CloseReason } from "../reasons.ts";
 
-/** Of what kind a session or flow was, by its end. */
+/** The kind of a session or flow, by its end. */
 type Kind = "served" | "failed" | "refused";
 
-/** Which part of the rate each kind has for itself. */
+/** The part of the rate reserved for each kind. */
 const PARTS: Readonly<Record<Kind, number>> = { served: 0.8, failed: 0.1, refused: 0.1 };
 
-/** Seconds of silence that a burst makes up for. */
+/** Seconds without lines that a burst may use up. */
 const BURST_SECONDS = 5;
 
 const KINDS: Readonly<Record<CloseReason, Kind>> = {
@@ -52,7 +53,7 @@ const KINDS: Readonly<Record<CloseReason, Kind>> = {
   internal_error: "failed",
 };
 
-/** How many lines were left out, by the reason that they would have told. */
+/** How many lines were left out, by their reason. */
 export type LeftOut = Readonly<Partial<Record<CloseReason, number>>>;
 
 /** A token bucket. */
@@ -79,11 +80,10 @@ export class AccessSampler {
   constructor(rate: number, now: number) {
     this.#now = now;
     this.change(rate);
-    for (const bucket of Object.values(this.#buckets)) bucket.tokens = depth(bucket.rate);
   }
 
   /**
-   * Goes on with another rate.
+   * Applies another rate.
    *
    * @param rate Lines per second; 0 = no limit
    */
@@ -98,7 +98,7 @@ export class AccessSampler {
   }
 
   /**
-   * Decides whether a line is written; where not it is counted.
+   * Decides whether a line is written, and counts it if not.
    *
    * @param reason Why the session or flow ended
    */
@@ -113,23 +113,18 @@ export class AccessSampler {
     return false;
   }
 
-  /**
-   * Is told of the time.
-   *
-   * @param now The time in milliseconds
-   */
+  /** Called regularly with the time in milliseconds. */
   tick(now: number): void {
-    const seconds = Math.max(0, now - this.#now) / 1000;
-    this.#now = now;
     for (const bucket of Object.values(this.#buckets)) {
-      bucket.tokens = Math.min(depth(bucket.rate), bucket.tokens + bucket.rate * seconds);
+      const { rate, tokens } = bucket;
+      bucket.tokens = refilled(tokens, now - this.#now, rate, depth(rate));
     }
+    this.#now = now;
   }
 
   /**
-   * Reports what was left out since it was asked last.
-   *
-   * @returns The counts, in the order of {@linkcode CLOSE_REASONS}; `undefined` where nothing was
+   * Returns how many lines were left out since the last call, in the order of {@linkcode CLOSE_REASONS};
+   * `undefined` if none were.
    */
   leftOut(): LeftOut | undefined {
     if (this.#leftOut.size === 0) return undefined;
@@ -143,7 +138,7 @@ export class AccessSampler {
   }
 }
 
-/** One line at the least: a worker's share may be less than one in five seconds. */
+/** Returns at least one line, since a worker's share may be less than one in five seconds. */
 function depth(rate: number): number {
   return Math.max(1, rate * BURST_SECONDS);
 }

@@ -1,6 +1,6 @@
 /**
- * Access lines by a template of the operator's: text with fields in braces. Knows the template's
- * syntax, not what the fields hold.
+ * Access lines by an operator's template: text with fields in braces. Knows the template's syntax, not the
+ * content of the fields.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import { type AccessRecord, accessValues } from "./record.ts";
 import { ACCESS_TEXTS } from "./fields.ts";
 import { quotedValue, textValue } from "../log/text_value.ts";
 
-/** What a template may name beside the fields of an access line. */
+/** A name that a template may use besides the fields of an access line. */
 const TIME = "time";
 
-/** The fields that a template may name. */
+/** The fields that a template may use. */
 export const TEMPLATE_FIELDS: readonly string[] = [TIME, ...Object.keys(ACCESS_TEXTS)];
 
-/** What stands for a value that is not known. */
+/** Written for a value that is not known. */
 const MISSING = "-";
 
 /** A field in a template. */
 export interface TemplateField {
   readonly field: string;
-  /** Whether it stands between quotes: then its value gets none of its own. */
+  /** Whether it stands between quotes, so that its value gets no quotes of its own. */
   readonly quoted: boolean;
 }
 
@@ -32,10 +32,10 @@ export type TemplatePart = string | TemplateField;
 const TOKEN = /\{\{|\}\}|\{([^{}]*)\}|[{}]/g;
 
 /**
- * Takes a template apart.
+ * Parses a template.
  *
  * @param template Text with `{field}`, where `{{` and `}}` are braces
- * @returns Its pieces, whose fields may be unknown ones; or what is wrong with it
+ * @returns Its pieces, with fields that may not exist; or what is wrong with it
  */
 export function parseTemplate(template: string): readonly TemplatePart[] | string {
   // deno-lint-ignore no-control-regex -- a line stays one line; tabs may separate
@@ -48,7 +48,7 @@ export function parseTemplate(template: string): readonly TemplatePart[] | strin
     const [token, field] = match;
     const between = template.slice(end, match.index);
     text += between;
-    // A backslash before it makes a quote a part of the text.
+    // A quote after a backslash is part of the text.
     if ((between.match(/(?<!\\)"/g)?.length ?? 0) % 2 === 1) quoted = !quoted;
     end = match.index + token.length;
     if (field !== undefined) {
@@ -64,9 +64,9 @@ export function parseTemplate(template: string): readonly TemplatePart[] | strin
 }
 
 /**
- * Makes what writes access lines by a template.
+ * Makes a function that writes access lines by a template.
  *
- * @param template A template that was checked
+ * @param template A valid template
  * @returns Writes a line, with its line feed
  */
 export function compileTemplate(template: string): (record: AccessRecord) => string {
@@ -87,6 +87,6 @@ export function compileTemplate(template: string): (record: AccessRecord) => str
 function valueOf(value: unknown, quoted: boolean): string {
   if (value === undefined) return MISSING;
   if (quoted) return quotedValue(value);
-  // A client whose name is "-" has a name.
+  // Distinguishes a client whose name is "-" from a missing name.
   return value === MISSING ? `"${MISSING}"` : textValue(value);
 }

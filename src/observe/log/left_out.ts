@@ -1,5 +1,5 @@
 /**
- * Says in the log how many access lines were left out, of all planes together. Knows not which.
+ * Logs how many access lines were left out by all planes together. Does not know which lines.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { LeftOut } from "../access/sampler.ts";
 const logger = getLogger(["shunt", "log"]);
 
 /** Milliseconds between two such lines. */
-const SAY_MS = 10_000;
+const LOG_MS = 10_000;
 
-/** Collects what planes tell. */
+/** Collects the planes' reports. */
 export class LeftOutTeller {
   #reasons: Record<string, number> = {};
   #lines = 0;
-  #saidAt = -Infinity;
+  #loggedAt = -Infinity;
 
   /**
-   * Takes what a plane has left out.
+   * Adds a plane's report.
    *
    * @param leftOut How many lines, by reason
    */
@@ -30,18 +30,14 @@ export class LeftOutTeller {
     }
   }
 
-  /**
-   * Is told of the time.
-   *
-   * @param now The time in milliseconds
-   */
+  /** Called regularly with the time in milliseconds. */
   tick(now: number): void {
-    if (this.#lines === 0 || now - this.#saidAt < SAY_MS) return;
-    this.#saidAt = now;
+    if (this.#lines === 0 || now - this.#loggedAt < LOG_MS) return;
+    this.#loggedAt = now;
     this.flush();
   }
 
-  /** Says what has not been said. */
+  /** Logs what has not been logged yet. */
   flush(): void {
     if (this.#lines === 0) return;
     const reasons = Object.entries(this.#reasons).map(([reason, n]) => [`left_out_${reason}`, n]);

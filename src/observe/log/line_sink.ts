@@ -1,6 +1,6 @@
 /**
- * Collects log lines and writes many at once: a write of its own costs a line 50 µs and more, which is
- * as much as a whole session. Knows neither what a line says nor where it goes.
+ * Collects log lines and writes many at once. A write of its own costs a line 50 µs and more, as much as a
+ * whole session. Knows neither what a line says nor where it goes.
  *
  * @module
  */
@@ -9,38 +9,38 @@ import { within } from "../../within.ts";
 
 /** Milliseconds that a line may wait. */
 const FLUSH_MS = 50;
-/** Characters that are written at once at the latest. */
+/** Characters that are written without waiting further. */
 const FLUSH_LENGTH = 65_536;
 /** Milliseconds that the last lines may take. */
 const LAST_WRITE_MS = 1000;
-/** Milliseconds between two words of dropped lines. */
-const TELL_MS = 10_000;
-/** Characters that may wait for a slow reader; what comes above is dropped and counted. */
+/** Milliseconds between two reports of dropped lines. */
+const REPORT_MS = 10_000;
+/** Characters that may wait for a slow reader. Further lines are dropped and counted. */
 const MAX_WAITING = 8_388_608;
 
 const LINE_FEED = 10;
 
-/** Writes some bytes, at least one, and tells how many. */
+/** Writes some bytes, at least one, and returns how many. */
 export type WriteSome = (bytes: Uint8Array) => Promise<number>;
 
-/** Whom a sink tells. */
+/** What a sink calls. */
 export interface SinkOptions {
-  /** Is told when a write fails and the one before did not. */
+  /** Called if a write fails and the one before did not. */
   readonly onFailure?: (error: unknown) => void;
-  /** Is told after a write when lines were dropped since it was told last, 10 s ago at least. */
+  /** Called after a write if lines were dropped since the last report, at most every 10 s. */
   readonly onDropped?: (lines: number) => void;
 }
 
 /** Where lines go. */
 interface Destination {
   readonly write: WriteSome;
-  /** Whether it ends within a line, because a write failed there. */
+  /** Whether its last line is incomplete, because a write failed. */
   torn: boolean;
 }
 
 /** Takes lines, within bounds. */
 export class LineSink implements AsyncDisposable {
-  /** Lines that were dropped: the reader was too slow, or writing failed. */
+  /** Lines that were dropped because the reader was too slow or writing failed. */
   dropped = 0;
   readonly #options: SinkOptions;
   readonly #encoder = new TextEncoder();
@@ -49,13 +49,13 @@ export class LineSink implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | undefined;
   #failing = false;
-  /** Of the dropped lines those that were told. */
-  #told = 0;
-  #toldAt = -Infinity;
+  /** How many of the dropped lines were reported. */
+  #reported = 0;
+  #reportedAt = -Infinity;
 
   /**
    * @param write Where lines go
-   * @param options Whom it tells
+   * @param options What to call
    */
   constructor(write: WriteSome, options: SinkOptions = {}) {
     this.#destination = { write, torn: false };
@@ -79,10 +79,10 @@ export class LineSink implements AsyncDisposable {
   }
 
   /**
-   * Has lines go elsewhere, those that wait too.
+   * Sends lines to another place, including those that wait.
    *
-   * @param write Where
-   * @returns Once nothing is written to where they went before
+   * @param write The new place
+   * @returns Settles once nothing is written to the old place
    */
   async redirect(write: WriteSome): Promise<void> {
     this.#destination = { write, torn: false };
@@ -103,7 +103,7 @@ export class LineSink implements AsyncDisposable {
   }
 
   async #write(text: string, to: Destination): Promise<void> {
-    // What follows half a line must not look like its end.
+    // Text after an incomplete line must not look like its end.
     const bytes = this.#encoder.encode(to.torn ? `\n${text}` : text);
     const begin = to.torn ? 1 : 0;
     let written = 0;
@@ -115,7 +115,7 @@ export class LineSink implements AsyncDisposable {
       }
       to.torn = false;
       if (to === this.#destination) this.#failing = false;
-      this.#tellDropped();
+      this.#reportDropped();
     } catch (error) {
       if (written > 0) to.torn = bytes[written - 1] !== LINE_FEED;
       for (let i = Math.max(written, begin); i < bytes.length; i++) {
@@ -127,20 +127,20 @@ export class LineSink implements AsyncDisposable {
     }
   }
 
-  #tellDropped(): void {
-    const lines = this.untold;
-    if (lines === 0 || performance.now() - this.#toldAt < TELL_MS) return;
-    this.#toldAt = performance.now();
-    this.#told = this.dropped;
+  #reportDropped(): void {
+    const lines = this.unreported;
+    if (lines === 0 || performance.now() - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = performance.now();
+    this.#reported = this.dropped;
     this.#options.onDropped?.(lines);
   }
 
-  /** Lines that were dropped and not told. */
-  get untold(): number {
-    return this.dropped - this.#told;
+  /** Dropped lines that were not reported. */
+  get unreported(): number {
+    return this.dropped - this.#reported;
   }
 
-  /** Writes what waits; a reader that does not take it within a second does without. */
+  /** Writes the waiting lines. A reader that does not take them within a second loses them. */
   async [Symbol.asyncDispose](): Promise<void> {
     await within(LAST_WRITE_MS, this.#drain());
   }

@@ -1,6 +1,5 @@
 /**
- * Where log lines go and what they look like: text or JSON lines on standard error or in a file. Knows
- * nothing of what is logged.
+ * Writes log lines as text or JSON lines, to standard error or a file. Knows nothing of what is logged.
  *
  * @module
  */
@@ -16,16 +15,16 @@ import {
   type LogRecord,
   type TextFormatter,
 } from "@logtape/logtape";
-import type { Config } from "../../config/schema.ts";
 import { messageOf } from "../../errors.ts";
+import type { Prepared } from "../../prepared.ts";
 import { LineSink, type WriteSome } from "./line_sink.ts";
 import { openLogFile } from "./log_file.ts";
 import { textValue } from "./text_value.ts";
 
 const logger = getLogger(["shunt", "log"]);
 
-/** Milliseconds between two words on standard error of a file that cannot be written. */
-const TELL_MS = 60_000;
+/** Milliseconds between two messages on standard error about a file that cannot be written. */
+const REPORT_MS = 60_000;
 
 /**
  * Writes a record as one line of text: time, level, category, message, then `key=value` pairs.
@@ -52,37 +51,36 @@ export const formatJson: TextFormatter = getJsonLinesFormatter({
   properties: "flatten",
 });
 
-/**
- * Reports how lines of a format are written.
- *
- * @param format The configuration's `log.format`
- * @returns The formatter
- */
-export function formatterOf(format: Config["log"]["format"]): TextFormatter {
+/** The configuration's `log` part. */
+export interface LogSettings {
+  readonly level: LogLevel;
+  readonly format: "text" | "json";
+  readonly access: boolean;
+  /** Access lines a second; 0 = no limit. */
+  readonly access_rate: number;
+  readonly template: string | null;
+  /** Path of the log file; null is standard error. */
+  readonly file: string | null;
+}
+
+/** Returns the formatter of a format in `log.format`. */
+export function formatterOf(format: LogSettings["format"]): TextFormatter {
   return format === "json" ? formatJson : formatText;
 }
 
-/** Another `log` part, ready to be in force. */
-export interface PreparedLog {
-  /** Goes on with it. */
-  commit(): void;
-  /** Forgets it. */
-  abandon(): void;
-}
-
-/** A log that is set up. */
+/** The log of a running process. */
 export interface RunningLog extends AsyncDisposable {
   /**
-   * Makes another configuration ready; its file is opened, also where it is the same.
+   * Prepares another configuration. Its file is opened, even if it is the same.
    *
    * @param config The `log` part
    * @throws {ShuntError} with code `log_file` if its file cannot be written
    */
-  prepare(config: Config["log"]): Promise<PreparedLog>;
-  /** Opens the file again, after it was renamed; where that fails lines go on to the old one. */
+  prepare(config: LogSettings): Promise<Prepared>;
+  /** Opens the file again after it was renamed. If that fails, lines go on to the old one. */
   reopen(): Promise<void>;
   /**
-   * Writes lines that are formatted already.
+   * Writes lines that are already formatted.
    *
    * @param lines One or more lines, each with its line feed
    */
@@ -94,15 +92,15 @@ function writeToStderr(bytes: Uint8Array): Promise<number> {
 }
 
 /**
- * Sets the process's log up.
+ * Sets up the process's log.
  *
  * @param config The `log` part of the configuration
- * @param stderr Writes to where lines go unless there is a file, and what is wrong with the file
- * @returns What writes the rest and takes the log down again
+ * @param stderr Writes lines if there is no file, and errors of the file
+ * @returns The log; disposing it writes the remaining lines
  * @throws {ShuntError} with code `log_file` if the file cannot be written
  */
 export async function setUpLog(
-  config: Config["log"],
+  config: LogSettings,
   stderr: WriteSome = writeToStderr,
 ): Promise<RunningLog> {
   const file = config.file === null ? undefined : await openLogFile(config.file);
@@ -114,19 +112,19 @@ export async function setUpLog(
 class ProcessLog implements RunningLog {
   readonly #stderr: WriteSome;
   readonly #lines: LineSink;
-  #config: Config["log"];
+  #config: LogSettings;
   #file: Deno.FsFile | undefined;
-  #toldAt = -Infinity;
+  #reportedAt = -Infinity;
 
   constructor(
-    config: Config["log"],
+    config: LogSettings,
     { file, stderr }: { readonly file: Deno.FsFile | undefined; readonly stderr: WriteSome },
   ) {
     this.#config = config;
     this.#file = file;
     this.#stderr = stderr;
     this.#lines = new LineSink(this.#writerOf(file), {
-      onFailure: (error) => this.#tellFailure(error),
+      onFailure: (error) => this.#reportFailure(error),
       onDropped: (lines) =>
         logger.warn("Log lines were dropped: they could not be written, or not in time", { lines }),
     });
@@ -136,15 +134,15 @@ class ProcessLog implements RunningLog {
     this.#lines.add(lines);
   }
 
-  async prepare(config: Config["log"]): Promise<PreparedLog> {
+  async prepare(config: LogSettings): Promise<Prepared> {
     const file = config.file === null ? undefined : await openLogFile(config.file);
     return {
       commit: () => {
         this.#config = config;
         configureSync(this.loggers());
-        this.#turnTo(file);
+        this.#redirect(file);
       },
-      abandon: () => file?.close(),
+      abort: () => file?.close(),
     };
   }
 
@@ -160,16 +158,16 @@ class ProcessLog implements RunningLog {
     } catch (error) {
       const message = "Cannot open the log file again; lines go on to the one that was open";
       logger.error(message, { error: messageOf(error) });
-      return this.#say("error", message, { error: messageOf(error) });
+      return this.#toStderr("error", message, { error: messageOf(error) });
     }
-    // A reload may have been quicker.
+    // A reload may have come first.
     if (this.#config.file !== path) return file.close();
-    this.#turnTo(file);
+    this.#redirect(file);
     logger.info("Opened the log file again", { file: path });
   }
 
-  /** Has lines go to another file, and closes the one before once nothing is written to it. */
-  #turnTo(file: Deno.FsFile | undefined): void {
+  /** Sends lines to another file, and closes the old one once nothing is written to it. */
+  #redirect(file: Deno.FsFile | undefined): void {
     const before = this.#file;
     this.#file = file;
     this.#lines.redirect(this.#writerOf(file)).then(() => before?.close());
@@ -179,18 +177,22 @@ class ProcessLog implements RunningLog {
     return file === undefined ? this.#stderr : (bytes) => file.write(bytes);
   }
 
-  #tellFailure(error: unknown): void {
-    // Where nobody reads standard error any more there is nobody to tell.
-    if (this.#file === undefined || performance.now() - this.#toldAt < TELL_MS) return;
-    this.#toldAt = performance.now();
-    this.#say("error", "Cannot write to the log file; lines are dropped until it can be written", {
-      file: this.#config.file,
-      error: messageOf(error),
-    });
+  #reportFailure(error: unknown): void {
+    // If standard error itself cannot be written, there is no place for a message.
+    if (this.#file === undefined || performance.now() - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = performance.now();
+    this.#toStderr(
+      "error",
+      "Cannot write to the log file; lines are dropped until it can be written",
+      {
+        file: this.#config.file,
+        error: messageOf(error),
+      },
+    );
   }
 
-  /** Says something on standard error, whatever the file is like. */
-  #say(level: LogLevel, message: string, properties: Record<string, unknown>): void {
+  /** Writes a message to standard error, whatever the state of the file. */
+  #toStderr(level: LogLevel, message: string, properties: Record<string, unknown>): void {
     const line = formatterOf(this.#config.format)({
       category: ["shunt", "log"],
       level,
@@ -216,10 +218,10 @@ class ProcessLog implements RunningLog {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { untold } = this.#lines;
-    if (untold > 0) {
+    const { unreported } = this.#lines;
+    if (unreported > 0) {
       logger.warn("Log lines were dropped: they could not be written, or not in time", {
-        lines: untold,
+        lines: unreported,
       });
     }
     await this.#lines[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
 /**
- * Opens the file that log lines go to. Knows neither lines nor when the file is to be opened again.
+ * Opens the file that log lines go to. Knows neither lines nor when to open it again.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 import { fileFault, ShuntError } from "../../errors.ts";
 import { inTime } from "../../within.ts";
 
-/** The owner writes, the group reads, as logs on Debian are: lines name clients. */
+/** The owner writes and the group reads, as for logs on Debian, since lines name clients. */
 const MODE = 0o640;
 /** Milliseconds that opening it may take. */
 const OPEN_MS = 5000;
 
 /**
- * Opens a log file to append to it; where there is none it is made.
+ * Opens a log file for appending, and creates it if necessary.
  *
  * @param path Where it is
  * @returns The open file
@@ -21,11 +21,11 @@ const OPEN_MS = 5000;
  */
 export async function openLogFile(path: string): Promise<Deno.FsFile> {
   const found = await Deno.stat(path).catch(() => undefined);
-  // Opening a pipe waits until somebody reads it, if ever.
+  // Opening a pipe waits until it has a reader, possibly for ever.
   if (found?.isFifo || found?.isSocket) throw unusable(path, "it is a pipe or socket");
   try {
     const opened = Deno.open(path, { append: true, create: true, mode: MODE });
-    // It may be a pipe by now.
+    // It may have become a pipe since.
     return await inTime(opened, OPEN_MS, new Error("it does not open"), (file) => file.close());
   } catch (error) {
     throw unusable(path, fileFault(error).replace(/: open '.*'$/, ""), error);

@@ -1,6 +1,6 @@
 /**
- * What shunt counts of a listener, as plain numbers: what begins, why it ends, what is dropped, how much
- * went through. Knows no socket and no log.
+ * The counters of a listener, as plain numbers: what begins, why it ends, what is dropped, how many bytes
+ * pass. Knows no socket and no log.
  *
  * @module
  */
@@ -14,10 +14,10 @@ const FLOWS = LIFE_CELLS;
 const ACCEPT_ERRORS = 2 * LIFE_CELLS;
 const DROPS = ACCEPT_ERRORS + 1;
 
-/** Numbers that the counters of one listener take. */
+/** Numbers in the counters of one listener. */
 export const COUNTER_CELLS: number = DROPS + DROP_REASONS.length;
 
-/** Drops by reason: properties that are cells of an array. */
+/** Makes an object of drops by reason, whose properties are cells of an array. */
 function dropsOver(cells: Float64Array): Record<DropReason, number> {
   const drops = {} as Record<DropReason, number>;
   DROP_REASONS.forEach((name, i) =>
@@ -31,8 +31,8 @@ function dropsOver(cells: Float64Array): Record<DropReason, number> {
 }
 
 /**
- * The counters of one listener in one worker. The numbers may lie in shared memory: one thread counts,
- * any may read.
+ * The counters of one listener in one worker. The numbers may lie in shared memory: one thread counts, any
+ * thread may read.
  */
 export class Counters {
   readonly sessions: LifeCounters;
@@ -42,7 +42,7 @@ export class Counters {
 
   /**
    * @param cells {@linkcode COUNTER_CELLS} numbers; memory of its own unless given
-   * @param matches One number a route for sessions, then one a route for flows; routes are not counted
+   * @param matches One number per route for sessions, then one per route for flows; routes are not counted
    * unless given
    */
   constructor(
@@ -56,10 +56,10 @@ export class Counters {
   }
 
   /**
-   * Adds up the counters of several listeners; routes are left out.
+   * Adds up the counters of several listeners, without routes.
    *
    * @param parts The counters of each
-   * @returns Their sum as of now
+   * @returns The sum as of now
    */
   static sum(parts: readonly Counters[]): Counters {
     const cells = new Float64Array(COUNTER_CELLS);
@@ -69,22 +69,22 @@ export class Counters {
     return new Counters(cells);
   }
 
-  /** Sessions begun, refused ones included. */
+  /** Sessions started, including refused ones. */
   get sessionsTotal(): number {
     return this.sessions.total;
   }
 
-  /** Sessions now. */
+  /** Running sessions. */
   get sessionsActive(): number {
     return this.sessions.active;
   }
 
-  /** Flows begun. */
+  /** Flows started. */
   get flowsTotal(): number {
     return this.flows.total;
   }
 
-  /** Flows now. */
+  /** Running flows. */
   get flowsActive(): number {
     return this.flows.active;
   }
@@ -107,12 +107,12 @@ export class Counters {
     ) as Record<CloseReason, number>;
   }
 
-  /** Dropped datagrams by reason; counted by writing to it. */
+  /** Dropped datagrams by reason; incremented by the code that drops them. */
   get drops(): Record<DropReason, number> {
     return this.#drops ??= dropsOver(this.#cells);
   }
 
-  /** Errors of accepting, such as having no descriptor left. */
+  /** Errors of accepting, such as running out of descriptors. */
   get acceptErrors(): number {
     return this.#cells[ACCEPT_ERRORS]!;
   }

@@ -1,17 +1,17 @@
 /**
- * Prometheus' text format, version 0.0.4: names, labels, values and how they are escaped. Knows not what
- * is measured.
+ * Prometheus' text format, version 0.0.4: names, labels, values and escapes. Does not know what is
+ * measured.
  *
  * @module
  */
 
 import type { Histogram } from "./histogram.ts";
 
-/** One metric: its name and what its numbers mean. */
+/** A metric's name, kind, meaning and labels. */
 export interface MetricInfo {
   readonly name: string;
   readonly kind: "counter" | "gauge" | "histogram";
-  /** What it tells, without a final period. */
+  /** Its meaning, without a final period. */
   readonly help: string;
   /** The names of its labels. */
   readonly labels: readonly string[];
@@ -21,7 +21,7 @@ const SPECIAL = /[\\"\n]/;
 
 /** Writes metrics. */
 export class Exposition {
-  /** What was written and not taken away. */
+  /** The text that was written and not taken. */
   text = "";
   #name = "";
   #starts: readonly string[] = [];
@@ -37,7 +37,7 @@ export class Exposition {
     this.text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${kind}\n`;
   }
 
-  /** Takes what was written so far away. */
+  /** Returns the text so far, and starts again with an empty one. */
   take(): string {
     const { text } = this;
     this.text = "";
@@ -86,24 +86,14 @@ export class Exposition {
   }
 }
 
-/**
- * Writes a number as Prometheus reads it.
- *
- * @param value The number
- * @returns Its text; `+Inf`, `-Inf` and `NaN` where it is none
- */
+/** Writes a number as Prometheus reads it, with `+Inf`, `-Inf` and `NaN`. */
 export function formatNumber(value: number): string {
   if (value === Infinity) return "+Inf";
   if (value === -Infinity) return "-Inf";
   return String(value);
 }
 
-/**
- * Escapes a label's value.
- *
- * @param value The value
- * @returns What stands between the quotes
- */
+/** Escapes a label's value for a place between quotes. */
 export function escapeLabel(value: string): string {
   if (!SPECIAL.test(value)) return value;
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");

@@ -1,27 +1,22 @@
 /**
- * Counts values by size in fixed buckets. Knows not what is measured, and allocates nothing per value.
+ * Counts values by size in fixed buckets. Does not know what is measured, and allocates nothing per value.
  *
  * @module
  */
 
-/** Seconds that detecting and connecting take: three buckets for each power of ten. */
+/** Bounds in seconds for detecting and connecting: three buckets for each power of ten. */
 export const WAIT_BOUNDS: readonly number[] = [
   ...[1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05],
   ...[0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 ];
 
-/** Seconds that sessions and flows last: two buckets for each power of ten, up to a day. */
+/** Bounds in seconds for sessions and flows: two buckets for each power of ten, up to a day. */
 export const LIFE_BOUNDS: readonly number[] = [
   ...[1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300],
   ...[1000, 3000, 10_000, 30_000, 100_000],
 ];
 
-/**
- * Reports how many numbers a histogram takes.
- *
- * @param bounds Its buckets' upper bounds
- * @returns One a bucket, one for what is above, one for the sum
- */
+/** Returns how many numbers a histogram has: one per bucket, one for larger values, one for the sum. */
 export function histogramCells(bounds: readonly number[]): number {
   return bounds.length + 2;
 }
@@ -64,7 +59,7 @@ export class Histogram {
     cells[this.#sum] = cells[this.#sum]! + value;
   }
 
-  /** How many values each bucket has, and last those above all; not cumulative. */
+  /** The number of values in each bucket, and last of those above all bounds; not cumulative. */
   get buckets(): Float64Array {
     return this.#cells.subarray(this.#first, this.#sum);
   }

@@ -10,8 +10,8 @@ import { Histogram, histogramCells, LIFE_BOUNDS, WAIT_BOUNDS } from "./histogram
 import { CLOSE_REASONS, type CloseReason } from "../reasons.ts";
 
 /**
- * What a session or flow can be counted as: the registry's protocols, `unknown` and `silent`, and
- * `none` where no route asked for the protocol.
+ * The protocols that sessions and flows are counted by: those of the registry, `unknown`, `silent`, and
+ * `none` if no route needed the protocol.
  */
 export const COUNTED_PROTOCOLS: readonly string[] = [
   ...PROTOCOLS.map(({ name }) => name),
@@ -40,21 +40,21 @@ const DETECT_ENDED = DETECTED + COUNTED_PROTOCOLS.length;
 const DETECT_SECONDS = DETECT_ENDED + DETECT_ENDS.length;
 const SECONDS = DETECT_SECONDS + histogramCells(WAIT_BOUNDS);
 
-/** Numbers that they take. */
+/** Numbers in the counters. */
 export const LIFE_CELLS: number = SECONDS + histogramCells(LIFE_BOUNDS);
 
 /** Counts sessions, or flows. */
 export class LifeCounters {
-  /** Seconds that detection took, where the protocol was asked for. */
+  /** Seconds of detection, if the protocol was needed. */
   readonly detectSeconds: Histogram;
-  /** Seconds that those lasted which were admitted and have ended. */
+  /** Seconds of sessions or flows that were admitted and have ended. */
   readonly seconds: Histogram;
   readonly #cells: Float64Array;
   readonly #matches: Float64Array;
 
   /**
    * @param cells {@linkcode LIFE_CELLS} numbers
-   * @param matches One number a route of the listener
+   * @param matches One number per route of the listener
    */
   constructor(cells: Float64Array, matches: Float64Array) {
     this.#cells = cells;
@@ -67,16 +67,16 @@ export class LifeCounters {
     this.#cells[cell] = this.#cells[cell]! + amount;
   }
 
-  /** One begins. */
+  /** Counts the start of one. */
   begin(): void {
     this.#add(TOTAL, 1);
     this.#add(ACTIVE, 1);
   }
 
   /**
-   * One ends.
+   * Counts the end of one.
    *
-   * @param reason Why
+   * @param reason Why it ended
    */
   end(reason: CloseReason): void {
     this.#add(ACTIVE, -1);
@@ -90,7 +90,7 @@ export class LifeCounters {
   }
 
   /**
-   * Counts what went through since it was last counted.
+   * Counts bytes that passed since the last call.
    *
    * @param up Bytes from the client to the target
    * @param down Bytes from the target to the client
@@ -100,18 +100,14 @@ export class LifeCounters {
     this.#add(DOWN, down);
   }
 
-  /**
-   * Counts what one turned out to be.
-   *
-   * @param protocol Its protocol; `none` unless given
-   */
+  /** Counts the protocol of one; `none` unless given. */
   detect(protocol: string = "none"): void {
     const index = PROTOCOL_INDEX.get(protocol);
     if (index !== undefined) this.#add(DETECTED + index, 1);
   }
 
   /**
-   * Counts what ended the detection of one before all was read.
+   * Counts a detection that ended before all facts were read.
    *
    * @param end The cause
    */
@@ -120,50 +116,50 @@ export class LifeCounters {
   }
 
   /**
-   * Counts which route one took.
+   * Counts the route of one.
    *
-   * @param route The route's place in the list
+   * @param route The route's index
    */
   match(route: number): void {
     if (route < this.#matches.length) this.#matches[route] = this.#matches[route]! + 1;
   }
 
-  /** Begun, refused ones included. */
+  /** Number started, including refused ones. */
   get total(): number {
     return this.#cells[TOTAL]!;
   }
 
-  /** There now. */
+  /** Number of running ones. */
   get active(): number {
     return this.#cells[ACTIVE]!;
   }
 
-  /** Bytes from clients to targets; of those that live, as of 100 ms ago, or a second with many flows. */
+  /** Bytes from clients to targets; those of running ones are 100 ms old, or a second with many flows. */
   get bytesUp(): number {
     return this.#cells[UP]!;
   }
 
-  /** Bytes from targets to clients; likewise. */
+  /** Bytes from targets to clients, likewise. */
   get bytesDown(): number {
     return this.#cells[DOWN]!;
   }
 
-  /** Ended, by {@linkcode CLOSE_REASONS}. */
+  /** Number of ended ones, by {@linkcode CLOSE_REASONS}. */
   get closes(): Float64Array {
     return this.#cells.subarray(CLOSES, DETECTED);
   }
 
-  /** What they turned out to be, by {@linkcode COUNTED_PROTOCOLS}. */
+  /** Number by protocol, by {@linkcode COUNTED_PROTOCOLS}. */
   get detected(): Float64Array {
     return this.#cells.subarray(DETECTED, DETECT_ENDED);
   }
 
-  /** Detections that ended before all was read, by {@linkcode DETECT_ENDS}. */
+  /** Detections that ended before all facts were read, by {@linkcode DETECT_ENDS}. */
   get detectEnds(): Float64Array {
     return this.#cells.subarray(DETECT_ENDED, DETECT_SECONDS);
   }
 
-  /** How many took each route of the listener. */
+  /** Number by route of the listener. */
   get matches(): Float64Array {
     return this.#matches;
   }

@@ -1,11 +1,10 @@
 /**
- * What is counted of connections whose sessions have ended while bytes of theirs are still to arrive.
- * Knows no socket.
+ * The counters of connections whose sessions have ended while bytes still have to arrive. Knows no socket.
  *
  * @module
  */
 
-/** Why a connection was reset with bytes that had not arrived. */
+/** Why a connection was reset with undelivered bytes. */
 export const RESET_TEXTS = {
   limit: "Its session was ended by `idle_timeout`, `drain_timeout` or a fault",
   stalled: "No more bytes arrived for 30 s after its session had ended",
@@ -24,7 +23,7 @@ const CONNECTIONS = 0;
 const BYTES = 1;
 const RESETS = 2;
 
-/** Numbers that the counters of one worker take. */
+/** Numbers in the counters of one worker. */
 export const LINGER_CELLS: number = RESETS + RESET_CAUSES.length;
 
 /** The counters of one worker, or the sum over all. The numbers may lie in shared memory. */
@@ -36,7 +35,7 @@ export class LingerCounters {
     this.#cells = cells;
   }
 
-  /** Connections that linger now. */
+  /** Lingering connections now. */
   get connections(): number {
     return this.#cells[CONNECTIONS]!;
   }
@@ -45,7 +44,7 @@ export class LingerCounters {
     this.#cells[CONNECTIONS] = value;
   }
 
-  /** Bytes of theirs that have still to arrive. */
+  /** Their bytes that still have to arrive. */
   get bytes(): number {
     return this.#cells[BYTES]!;
   }
@@ -55,7 +54,7 @@ export class LingerCounters {
   }
 
   /**
-   * Counts a connection that was reset with bytes that had not arrived.
+   * Counts a connection that was reset with undelivered bytes.
    *
    * @param cause Why
    */
@@ -71,7 +70,7 @@ export class LingerCounters {
     ) as Record<ResetCause, number>;
   }
 
-  /** Forgets what lingers now, as its worker is gone. */
+  /** Resets the gauges of a worker that is gone; its totals stay. */
   clear(): void {
     this.#cells.fill(0, CONNECTIONS, RESETS);
   }

@@ -11,16 +11,16 @@ import { type AddSample, type Metric, metric } from "./metric.ts";
 import { CLOSE_REASONS, DROP_REASONS } from "../reasons.ts";
 
 function each(
-  tell: (listener: ListenerMeasures, add: AddSample) => void,
+  report: (listener: ListenerMeasures, add: AddSample) => void,
 ): (measures: Measures, add: AddSample) => void {
   return ({ listeners }, add) => {
-    for (const listener of listeners) tell(listener, add);
+    for (const listener of listeners) report(listener, add);
   };
 }
 
-/** Tells of the sessions of listeners that have TCP, and of the flows of those that have UDP. */
+/** Collects samples for the sessions of listeners with TCP, and for the flows of those with UDP. */
 function lives(
-  tell: (
+  report: (
     add: AddSample,
     life: LifeCounters,
     names: readonly [listener: string, transport: string],
@@ -31,17 +31,17 @@ function lives(
     const { name, counters, transports } = listener;
     for (const transport of transports) {
       const life = transport === "tcp" ? counters.sessions : counters.flows;
-      tell(add, life, [name, transport], listener);
+      report(add, life, [name, transport], listener);
     }
   });
 }
 
 function only(
   transport: "tcp" | "udp",
-  tell: (listener: ListenerMeasures, add: AddSample) => void,
+  report: (listener: ListenerMeasures, add: AddSample) => void,
 ): (measures: Measures, add: AddSample) => void {
   return each((listener, add) => {
-    if (listener.transports.includes(transport)) tell(listener, add);
+    if (listener.transports.includes(transport)) report(listener, add);
   });
 }
 

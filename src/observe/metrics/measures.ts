@@ -1,6 +1,6 @@
 /**
- * What metrics are made of: what a running shunt has counted, as of now. Knows neither how it is counted
- * nor how it is told.
+ * The measures of a running shunt, from which metrics are made. Knows neither how they are counted nor how
+ * they are written.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import type { ConnectTimes, TargetCounters } from "./target_counters.ts";
 /** One listener. */
 export interface ListenerMeasures {
   readonly name: string;
-  /** Those that it has. */
+  /** The transports that it has. */
   readonly transports: readonly ("tcp" | "udp")[];
   readonly counters: Counters;
-  /** Its `limits`; unset if a reload has removed it and its sessions and flows live on. */
+  /** Its `limits`; unset if a reload has removed the listener and its sessions and flows still run. */
   readonly limits: { readonly sessions: number; readonly flows: number } | undefined;
-  /** The upstreams that its routes lead to, in their order; empty once it is removed. */
+  /** The upstreams of its routes, in order; empty once it is removed. */
   readonly routes: readonly string[];
 }
 
@@ -43,13 +43,13 @@ export interface UpstreamMeasures {
   readonly targets: readonly TargetMeasures[];
 }
 
-/** What the resolver has counted. */
+/** The counters of the resolver. */
 export interface DnsMeasures {
   /** Answers from the cache. */
   readonly hits: number;
   /** Answers from the cache that had expired. */
   readonly stale: number;
-  /** Questions that the cache had no answer to. */
+  /** Names that the cache could not answer. */
   readonly misses: number;
   /** Resolutions that gave no address. */
   readonly failures: number;
@@ -57,13 +57,13 @@ export interface DnsMeasures {
   readonly size: number;
 }
 
-/** An amount and how much there may be. */
+/** An amount and its limit. */
 export interface Use {
   readonly used: number;
   readonly limit: number;
 }
 
-/** What a proxy has counted. */
+/** The measures of a proxy. */
 export interface ProxyMeasures {
   readonly listeners: readonly ListenerMeasures[];
   readonly upstreams: readonly UpstreamMeasures[];
@@ -72,32 +72,32 @@ export interface ProxyMeasures {
   readonly detectMemory: Use;
   /** Descriptors of sessions and flows. */
   readonly descriptors: Use;
-  /** Connections whose sessions have ended while bytes are still to arrive. */
+  /** Connections whose sessions have ended while bytes still have to arrive. */
   readonly lingering: LingerCounters;
-  /** Bytes of resident memory that there may be; `Infinity` if there is no limit. */
+  /** Limit for resident memory in bytes; `Infinity` if there is none. */
   readonly memoryLimit: number;
-  /** By worker: its heap, and whether it takes nothing new for want of memory. */
+  /** By worker: its heap, and whether it takes nothing new because memory is short. */
   readonly heaps: readonly (Use & { readonly refuses: boolean })[];
   /** Ticks of each worker's clock. */
   readonly ticks: readonly number[];
 }
 
-/** What came of a reload. */
+/** Results of a reload. */
 export const RELOAD_RESULTS = ["applied", "unchanged", "refused"] as const;
 
 /** One of {@linkcode RELOAD_RESULTS}. */
 export type ReloadOutcome = typeof RELOAD_RESULTS[number];
 
 /**
- * What clients of the admin address lose their place for: a request that had not arrived, an answer that
- * was not read, a turn when too many had asked.
+ * Why clients of the admin address lose their place: a request that had not arrived, an answer that was not
+ * read, or a turn when too many were waiting.
  */
 export const DISPLACEMENTS = ["request", "answer", "turn"] as const;
 
 /** One of {@linkcode DISPLACEMENTS}. */
 export type Displacement = typeof DISPLACEMENTS[number];
 
-/** How many have lost theirs. */
+/** How many clients have lost their place, by reason. */
 export type DisplacedCounts = Readonly<Record<Displacement, number>>;
 
 /** The admin address. */
@@ -106,28 +106,28 @@ export interface AdminMeasures {
   readonly displaced: DisplacedCounts;
 }
 
-/** What a process has counted. */
+/** The measures of a process. */
 export interface ProcessMeasures {
   readonly version: string;
   readonly io: string;
   readonly ready: boolean;
   readonly reloads: Readonly<Record<ReloadOutcome, number>>;
-  /** Whether the last reload was taken; so it is before the first. */
+  /** Whether the last reload was applied; `true` before the first one. */
   readonly lastReloadOk: boolean;
-  /** When the configuration that runs was read, in seconds of the Unix epoch. */
+  /** When the running configuration was read, in seconds of the Unix epoch. */
   readonly configuredAt: number;
   /** By worker: whether its clock ticks. */
   readonly workersUp: readonly boolean[];
-  /** When the process began, in seconds of the Unix epoch. */
+  /** When the process started, in seconds of the Unix epoch. */
   readonly startedAt: number;
   readonly cpuSeconds: number;
   readonly memoryBytes: number;
-  /** Descriptors that the process may have; unset if the system does not tell. */
+  /** Limit of descriptors; unset if the system does not report it. */
   readonly maxDescriptors: number | undefined;
   readonly admin: AdminMeasures;
 }
 
-/** All of it. */
+/** The measures of a proxy and its process. */
 export interface Measures extends ProxyMeasures {
   readonly process: ProcessMeasures;
 }

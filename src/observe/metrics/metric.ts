@@ -1,5 +1,5 @@
 /**
- * What a metric is: its name, and how its samples are taken from measures. Knows no metric.
+ * The definition of a metric: its name, and how its samples are taken from measures. Knows no metric.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import type { Measures } from "./measures.ts";
 /** Takes a sample: its value, then the values of the metric's labels in their order. */
 export type AddSample = (value: number | Histogram, ...labels: string[]) => void;
 
-/** A metric and where its samples come from. */
+/** A metric and the source of its samples. */
 export interface Metric extends MetricInfo {
-  /** Tells all of its samples. */
+  /** Reports all of its samples. */
   readonly collect: (measures: Measures, add: AddSample) => void;
 }
 
@@ -22,7 +22,7 @@ export interface Metric extends MetricInfo {
  *
  * @param kind `counter`, `gauge` or `histogram`
  * @param name Its name, then its labels as in `{listener,reason}`
- * @param rest What it tells, and where its samples come from
+ * @param rest Its meaning, and the source of its samples
  * @returns The metric
  */
 export function metric(

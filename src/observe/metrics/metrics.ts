@@ -1,5 +1,5 @@
 /**
- * All metrics, and their text. The reference, the dashboard's test and the scrape take them from here.
+ * All metrics, and their text. Used by the reference, the dashboard's test and the scrape.
  *
  * @module
  */
@@ -20,15 +20,15 @@ export const METRICS: readonly Metric[] = [
   ...PROCESS_METRICS,
 ];
 
-/** Characters that are written in one step: half a millisecond's. */
+/** Characters that are written in one step, in half a millisecond. */
 const STEP_CHARS = 32_768;
 
 const encoder = new TextEncoder();
 
 /**
- * Writes all metrics in Prometheus' text format: 38 MB where there are 10,000 upstreams.
+ * Writes all metrics in Prometheus' text format; with 10,000 upstreams that is 38 MB.
  *
- * @param measures What was counted
+ * @param measures The measures as of now
  * @returns The text as UTF-8, in parts
  */
 export function* writeMetrics(measures: Measures): Steps<Uint8Array<ArrayBuffer>[]> {

@@ -1,6 +1,6 @@
 /**
- * The metrics of `GET /metrics`, for OpenTelemetry. Knows its API, not where they go: Deno exports them
- * where `OTEL_DENO` is set.
+ * Exports the metrics of `GET /metrics` to OpenTelemetry. Knows its API, not where they go: Deno exports
+ * them if `OTEL_DENO` is set.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Measures } from "./measures.ts";
 import type { Metric } from "./metric.ts";
 import { METRICS } from "./metrics.ts";
 
-/** A metric and what it is told by: a histogram, which nobody can observe, by its count and sum. */
+/** A metric and its instruments. Histograms cannot be observed, so they are exported as count and sum. */
 interface Instrument {
   readonly metric: Metric;
   readonly values: Observable;
@@ -19,9 +19,9 @@ interface Instrument {
 }
 
 /**
- * Has all metrics exported, where Deno was asked to; else nothing ever asks for them.
+ * Exports all metrics if Deno was started with export; otherwise they are never collected.
  *
- * @param source Reports what was counted, once for each export
+ * @param source Returns the measures, once for each export
  */
 export function openMetrics(source: { measures(): Measures }): void {
   const meter = metrics.getMeter("shunt", project.version);

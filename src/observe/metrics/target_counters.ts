@@ -1,5 +1,5 @@
 /**
- * What shunt counts of a target and of its upstream, in memory that all workers share. Knows neither.
+ * The counters of a target and of its upstream, in memory that all workers share. Knows neither.
  *
  * @module
  */
@@ -12,17 +12,17 @@ const UP = 2;
 const DOWN = 3;
 const FAILURES = 4;
 
-/** Numbers that a target's counters take for each worker: a cache line, so that none slows another. */
+/** Numbers in a target's counters for each worker: a cache line, so that no worker slows another. */
 export const TARGET_CELLS = 8;
 
-/** The counters of one target: each worker counts in cells of its own and reads the others'. */
+/** The counters of one target. Each worker counts in its own cells and reads the others'. */
 export class TargetCounters {
   readonly #cells: Float64Array;
   readonly #own: number;
 
   /**
    * @param cells {@linkcode TARGET_CELLS} numbers by worker; memory of its own unless given
-   * @param worker Whose cells it counts in
+   * @param worker The worker that counts
    */
   constructor(cells: Float64Array = new Float64Array(TARGET_CELLS), worker: number = 0) {
     this.#cells = cells;
@@ -40,7 +40,7 @@ export class TargetCounters {
   }
 
   /**
-   * Counts what went through since it was last counted.
+   * Counts bytes that passed since the last call.
    *
    * @param up Bytes to the target
    * @param down Bytes from it
@@ -50,32 +50,32 @@ export class TargetCounters {
     this.#add(DOWN, down);
   }
 
-  /** A session is connected. */
+  /** Counts a connected session. */
   addSession(): void {
     this.#add(SESSIONS, 1);
   }
 
-  /** A flow is open. */
+  /** Counts an open flow. */
   addFlow(): void {
     this.#add(FLOWS, 1);
   }
 
-  /** It could not be connected to, or broke before its first byte. */
+  /** Counts a failure to connect, or a connection that broke before its first byte. */
   addFailure(): void {
     this.#add(FAILURES, 1);
   }
 
-  /** Sessions that were connected to it, of all workers. */
+  /** Sessions that were connected to it in all workers. */
   get sessions(): number {
     return this.#total(SESSIONS);
   }
 
-  /** Flows that were opened to it, of all workers. */
+  /** Flows that were opened to it in all workers. */
   get flows(): number {
     return this.#total(FLOWS);
   }
 
-  /** Bytes that it was sent. */
+  /** Bytes that were sent to it. */
   get bytesUp(): number {
     return this.#total(UP);
   }
@@ -91,10 +91,10 @@ export class TargetCounters {
   }
 }
 
-/** Numbers that an upstream's times take for each worker. */
+/** Numbers in an upstream's times for each worker. */
 export const CONNECT_CELLS: number = 2 * histogramCells(WAIT_BOUNDS);
 
-/** Seconds that it took until a target of an upstream was connected, names and retries included. */
+/** Seconds until a target of an upstream was connected, names and retries included. */
 export class ConnectTimes {
   readonly tcp: Histogram;
   readonly udp: Histogram;

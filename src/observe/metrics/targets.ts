@@ -1,6 +1,6 @@
 /**
- * The metrics of upstreams, targets and the names they are reached by. Knows their names, not how they
- * are written.
+ * The metrics of upstreams, targets and their names' resolution. Knows their names, not how they are
+ * written.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { Measures, TargetMeasures } from "./measures.ts";
 import { type AddSample, type Metric, metric } from "./metric.ts";
 
 function targets(
-  tell: (add: AddSample, target: TargetMeasures, names: readonly [string, string]) => void,
+  report: (add: AddSample, target: TargetMeasures, names: readonly [string, string]) => void,
 ): (measures: Measures, add: AddSample) => void {
   return ({ upstreams }, add) => {
     for (const { name, targets } of upstreams) {
-      for (const target of targets) tell(add, target, [name, target.name]);
+      for (const target of targets) report(add, target, [name, target.name]);
     }
   };
 }

@@ -1,5 +1,5 @@
 /**
- * OpenTelemetry, where Deno was asked for it: spans and metrics. Loads nothing of it otherwise.
+ * OpenTelemetry spans and metrics, if Deno was started with export. Loads nothing of it otherwise.
  *
  * @module
  */
@@ -7,26 +7,26 @@
 import type { AccessRecord } from "../access/record.ts";
 import type { Measures } from "../metrics/measures.ts";
 
-/** Where implementations of OpenTelemetry's API register, Deno's own with `OTEL_DENO=true`. */
+/** Where implementations of OpenTelemetry's API register; Deno's own does so with `OTEL_DENO=true`. */
 const REGISTERED = Symbol.for("opentelemetry.js.api.1");
 
-/** What is exported. */
+/** The exports. */
 export interface Telemetry {
-  /** Takes what has ended; unset if there is no tracing. */
+  /** Takes a session or flow that has ended; unset if there is no tracing. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   /**
-   * Has metrics exported.
+   * Exports metrics.
    *
-   * @param source Reports what was counted, once for each export
+   * @param source Returns the measures, once for each export
    */
   readonly openMetrics: (source: { measures(): Measures }) => void;
 }
 
 /**
- * Begins to export.
+ * Starts the export.
  *
- * @param rate Reports how many sessions and flows a second are traced at the most; 0 = no limit
- * @returns What takes it; `undefined` where Deno was not asked to
+ * @param rate Returns how many sessions and flows a second are traced at most; 0 = no limit
+ * @returns The exports; `undefined` if Deno was not started with export
  */
 export async function openTelemetry(rate: () => number): Promise<Telemetry | undefined> {
   if (!(REGISTERED in globalThis)) return undefined;

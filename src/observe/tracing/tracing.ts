@@ -1,6 +1,6 @@
 /**
- * Spans of sessions and flows, made of their records once they have ended: nothing of it is on the way
- * of a byte. Knows OpenTelemetry's API, not where spans go: Deno exports them where `OTEL_DENO` is set.
+ * Makes spans of sessions and flows from their records once they have ended, so that no byte has to wait
+ * for it. Knows OpenTelemetry's API, not where spans go: Deno exports them if `OTEL_DENO` is set.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import type { ACCESS_TEXTS } from "../access/fields.ts";
 import { AccessSampler } from "../access/sampler.ts";
 import type { CloseReason } from "../reasons.ts";
 
-/** What an access line's fields are called in a span; those that spans tell by themselves are not. */
+/** The names of an access line's fields in a span; `undefined` if the span has them elsewhere. */
 const NAMES: Readonly<Record<keyof typeof ACCESS_TEXTS, string | undefined>> = {
   id: "shunt.id",
   transport: "network.transport",
@@ -51,7 +51,7 @@ const NAMES: Readonly<Record<keyof typeof ACCESS_TEXTS, string | undefined>> = {
 /** A step of a session or flow, which has a span of its own. */
 type Step = "detect" | "resolve" | "connect" | "relay";
 
-/** Which step an end is an error of; what ended as it may has none. */
+/** The step that failed, by close reason; `undefined` if the end is no error. */
 const FAILED: Readonly<
   Record<CloseReason, Step | "session" | undefined>
 > = {
@@ -90,10 +90,10 @@ const FAILED: Readonly<
 };
 
 /**
- * Begins to trace, where Deno was asked to.
+ * Starts tracing, if Deno was started with it.
  *
- * @param rate Reports how many sessions and flows a second are traced at the most; 0 = no limit
- * @returns Makes the spans of what has ended; `undefined` where Deno was not asked to trace
+ * @param rate Returns how many sessions and flows a second are traced at most; 0 = no limit
+ * @returns Makes the spans of a session or flow that has ended; `undefined` without tracing
  */
 export function openTracing(rate: () => number): ((record: AccessRecord) => void) | undefined {
   const tracer = trace.getTracer("shunt", project.version);
@@ -111,12 +111,12 @@ export function openTracing(rate: () => number): ((record: AccessRecord) => void
 /**
  * Makes the span of a session or flow, and those of its steps.
  *
- * @param record What is known of it
+ * @param record The session or flow
  * @param tracer Where spans are made
  */
 export function makeSpans(record: AccessRecord, tracer: Tracer): void {
   const { transport, detectMs, resolveMs, connectMs, durationMs, reason } = record;
-  // Milliseconds are all that an id tells: the end is as far off.
+  // An id has milliseconds only, so the end is as inexact.
   const begin = decodeTime(record.id);
   const end = begin + durationMs;
   const failed = FAILED[reason];

@@ -1,10 +1,10 @@
 /** A running shunt for tests of the admin address: what it was asked is noted. */
 
 import { request } from "node:http";
-import { parseConfig } from "../../../src/config/mod.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import type { AdminConfig } from "../../../src/config/check_admin.ts";
 import { type Admin, startAdmin } from "../../../src/admin/server.ts";
-import type { Control, ReloadResult, RunState } from "../../../src/admin/control.ts";
+import type { Control, ReloadResult, RunState, SeenProxy } from "../../../src/admin/control.ts";
 import { PROTOCOLS } from "../../../src/detect/mod.ts";
 import type { LiveRecord } from "../../../src/observe/access/record.ts";
 import { Counters } from "../../../src/observe/metrics/counters.ts";
@@ -42,7 +42,8 @@ function record(i: number): LiveRecord {
 }
 
 /** What may be changed, and what was asked. */
-export class FakeControl implements Control {
+export class FakeControl implements Control, SeenProxy {
+  readonly proxy = this;
   state: RunState = "ready";
   readonly startedAt: Date = new Date(Date.now() - 90_061_000);
   readonly uptime = 90_061_000;

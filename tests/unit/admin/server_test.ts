@@ -166,8 +166,8 @@ Deno.test("admin server: a reload by the address that it moves is answered", asy
   assertEquals([answer.status, answer.text], [200, '{"changed":["admin"]}']);
   assertStringIncludes(shunt.admin.address!, "[::1]:");
   await assertRejects(() => ask(before, "GET", "/healthz"));
-  const abandoned = await shunt.admin.prepare({ bind: "127.0.0.1:0", token_file: null });
-  await abandoned.abandon();
+  const aborted = await shunt.admin.prepare({ bind: "127.0.0.1:0", token_file: null });
+  await aborted.abort();
   assertStringIncludes(shunt.admin.address!, "[::1]:");
 });
 

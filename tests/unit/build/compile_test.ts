@@ -130,7 +130,7 @@ Deno.test("build: the stamp is the commit, and SOURCE_DATE_EPOCH where it is set
   assertStringIncludes(bad.err, 'SOURCE_DATE_EPOCH "soon" is no number of seconds');
 });
 
-Deno.test("build: no module but the workers' owner looks for files beside itself, where a build has none", async () => {
+Deno.test("build: no module but build.ts looks for files beside itself, where a build has none", async () => {
   const found: string[] = [];
   const look = async (folder: string) => {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -145,5 +145,5 @@ Deno.test("build: no module but the workers' owner looks for files beside itself
     }
   };
   await look(`${ROOT}src`);
-  assertEquals(found, ["src/control/worker_plane.ts"], 'use import … with { type: "text" }');
+  assertEquals(found, ["src/build.ts"], 'use import … with { type: "text" }');
 });

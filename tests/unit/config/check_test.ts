@@ -1,3 +1,4 @@
+import { PROTOCOLS } from "../../../src/detect/mod.ts";
 import {
   testCases,
   UPSTREAMS,
@@ -54,7 +55,9 @@ testCases([
     name: "a protocol like no other",
     yaml: withMatches("{ protocol: [tls, ftp] }"),
     lines: [
-      'c.yaml:5:36: error: listeners.edge.routes[0].match.protocol[1]: Unknown protocol "ftp"; there are "tls", "ssh", "http", "postgres", "socks5", "socks4", "quic", "wireguard", "unknown" and "silent"',
+      `c.yaml:5:36: error: listeners.edge.routes[0].match.protocol[1]: Unknown protocol "ftp"; there are ${
+        PROTOCOLS.map(({ name }) => `"${name}"`).join(", ")
+      }, "unknown" and "silent"`,
     ],
   },
   {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { convertConfig } from "../../../src/convert/mod.ts";
 import { PROTOCOLS } from "../../../src/detect/mod.ts";
+import { assertGolden } from "../_golden.ts";
 import { convertAndLoad, targetOf } from "./_convert.ts";
 
 const DATA = new URL("../../testdata/convert/", import.meta.url);
@@ -17,7 +18,7 @@ async function read(file: string): Promise<string> {
 for (const [file, [format, unconverted]] of Object.entries(FILES)) {
   Deno.test(`convert: ${file} becomes what it always did`, async () => {
     const converted = convertConfig(await read(file), { file, protocols: PROTOCOLS });
-    assertEquals(converted.yaml.trimEnd(), (await read(`${file}.yaml`)).trimEnd());
+    await assertGolden(`tests/testdata/convert/${file}.yaml`, converted.yaml);
     assertEquals([converted.format, converted.unconverted], [format, unconverted]);
   });
 

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { http } from "../../../src/detect/http.ts";
 import { bytesOf, concat, prefixed } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 const PREFACE = bytesOf("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const FACTS = { version: "2", host: "a.example" };

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { http } from "../../../src/detect/http.ts";
 import { bytesOf } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 /** A request with these field lines, each ended by CRLF. */
 function get(...lines: readonly string[]): string {

@@ -3,7 +3,8 @@ import { Detection, DETECTORS } from "../../../src/detect/mod.ts";
 import { NO_WANTS, RouteWants } from "../../../src/facts/wants.ts";
 import { postgres } from "../../../src/detect/postgres.ts";
 import { buildClientHello, bytesOf, concat, recordize } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 /** A packet: its length, which counts itself, a code, and a body. */
 function packet(code: number, body: Uint8Array | string = ""): Uint8Array {

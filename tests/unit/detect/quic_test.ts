@@ -13,7 +13,7 @@ import {
   MIN_DATAGRAM,
   type PacketOptions,
 } from "../_quic.ts";
-import { capture } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 const HELLO = buildClientHello({ sni: "www.example.com", alpn: ["h3"], size: 1800 });
 const FACTS: Facts = {

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { socks4, socks5 } from "../../../src/detect/socks.ts";
 import { bytesOf, concat } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 const CONNECT = [4, 1, 0, 80, 192, 0, 2, 1];
 const CONNECT_4A = [4, 1, 0, 80, 0, 0, 0, 1];

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { ssh } from "../../../src/detect/ssh.ts";
 import { bytesOf } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 Deno.test("detect ssh: matches OpenSSH's client by its identification string", () => {
   const facts = { version: "2.0" };

@@ -11,7 +11,8 @@ import {
   prefixed,
   recordize,
 } from "../_hello.ts";
-import { ask, assertMatches, assertSoundOnNoise, capture } from "./_stream.ts";
+import { ask, assertMatches, assertSoundOnNoise } from "./_stream.ts";
+import { capture } from "./_vectors.ts";
 
 const SNI = "www.example.com";
 const ALPN = ["h2", "http/1.1"];

@@ -3,13 +3,10 @@ import { OPERATIONS } from "../../../src/admin/operations.ts";
 import { METRICS } from "../../../src/observe/metrics/metrics.ts";
 import { observeReference } from "../../../src/observe/reference.ts";
 import { CLOSE_REASONS, DROP_REASONS } from "../../../src/observe/reasons.ts";
+import { assertGolden } from "../_golden.ts";
 
-const REFERENCE = `${import.meta.dirname}/../../../docs/reference.md`;
-
-Deno.test("reference: docs/reference.md is up to date (else run this test with -- --update)", async () => {
-  const reference = observeReference(OPERATIONS);
-  if (Deno.args.includes("--update")) await Deno.writeTextFile(REFERENCE, reference);
-  assertEquals(await Deno.readTextFile(REFERENCE), reference);
+Deno.test("reference: docs/reference.md is up to date", async () => {
+  await assertGolden("docs/reference.md", observeReference(OPERATIONS));
 });
 
 Deno.test("reference: has a row for every metric, reason and path", () => {

@@ -1,6 +1,11 @@
 /** Upstreams for tests: targets in short hand, everything else as the defaults are. */
 
-import type { Balance, TargetConfig, UpstreamConfig } from "../../../src/config/schema.ts";
+import {
+  type Balance,
+  type TargetConfig,
+  type UpstreamConfig,
+  UpstreamSchema,
+} from "../../../src/config/schema.ts";
 import { Upstream, type UpstreamOptions } from "../../../src/resolve/upstream.ts";
 import { parseTargetAddress } from "../../../src/wire/address.ts";
 
@@ -24,24 +29,13 @@ export function upstream(
     readonly name?: string;
   } = {},
 ): Upstream {
+  const defaults = UpstreamSchema.parse({ targets: ["builtin:echo"] });
   const config: UpstreamConfig = {
+    ...defaults,
     targets: targets.map(target),
     balance,
-    connect_timeout: 5_000,
-    retries: 2,
-    send_proxy_protocol: "off",
     limits: { sessions_per_target: options.sessionsPerTarget ?? 0 },
-    health: {
-      interval: 0,
-      timeout: 2_000,
-      probe: "tcp",
-      rise: 2,
-      fall: 3,
-      eject_after: 0,
-      eject_for: 10_000,
-      slow_start: 0,
-      ...options.health,
-    },
+    health: { ...defaults.health, eject_after: 0, ...options.health },
   };
   return new Upstream(options.name ?? "web", config, options);
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { parseClientHello } from "../../../src/wire/client_hello.ts";
 import { type Carrier, isJa4, isJa4Start, ja4 } from "../../../src/wire/ja4.ts";
 import { buildClientHello, type Extension, prefixed } from "../_hello.ts";
-import { capture } from "../detect/_stream.ts";
+import { capture } from "../detect/_vectors.ts";
 
 const FORM = /^[tq](?:1[0-3]|s[23]|00)[di][0-9]{4}[0-9A-Za-z]{2}(?:_[0-9a-f]{12}){2}$/;
 

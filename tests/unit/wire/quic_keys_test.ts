@@ -4,7 +4,7 @@ import { InitialKeys } from "../../../src/wire/quic_keys.ts";
 import { parsePacket } from "../../../src/wire/quic_packet.ts";
 import { bytesOf, concat } from "../_hello.ts";
 import { buildInitial, type PacketOptions } from "../_quic.ts";
-import { capture } from "../detect/_stream.ts";
+import { capture } from "../detect/_vectors.ts";
 
 const FRAMES = bytesOf("sixteen or more bytes of frames");
 

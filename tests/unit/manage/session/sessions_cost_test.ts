@@ -1,5 +1,5 @@
 import { assertLess } from "@std/assert";
-import type { ListenerConfig } from "../../../../src/config/schema.ts";
+import { type ListenerConfig, ListenerSchema } from "../../../../src/config/schema.ts";
 import { listenerLimits } from "../../../../src/config/per_source.ts";
 import type { Stream } from "../../../../src/io/mod.ts";
 import { Limits } from "../../../../src/manage/limits/limits.ts";
@@ -9,20 +9,12 @@ import { Sessions } from "../../../../src/manage/session/sessions.ts";
 import { Counters } from "../../../../src/observe/metrics/counters.ts";
 import { Router } from "../../../../src/resolve/router.ts";
 
-const CONFIG: ListenerConfig = {
+const CONFIG: ListenerConfig = ListenerSchema.parse({
   bind: ["127.0.0.1:1"],
   transports: ["tcp"],
-  detect: { timeout: 1000, on_timeout: "close", max_bytes: 65_536 },
-  proxy_protocol: { accept: "off", trusted: [] },
-  limits: {
-    sessions: 100_000,
-    flows: 1,
-    unanswered_flow_timeout: 5000,
-    per_source: 100_000,
-    new_per_source: 1_000_000,
-  },
+  limits: { sessions: 100_000, per_source: 100_000, new_per_source: "1000000/s" },
   routes: [{ upstream: "up" }],
-};
+});
 
 function stream(i: number): Stream {
   const end = { host: `10.${i >> 16 & 255}.${i >> 8 & 255}.${i & 255}`, port: 1 };

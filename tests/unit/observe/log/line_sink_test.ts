@@ -65,7 +65,7 @@ Deno.test("line sink: a full disk costs the lines that did not fit, is told once
   await written(sink);
   // Half a line stays half a line.
   assertEquals(disk.text, "first\nsec\nfifth\n");
-  assertEquals([dropped, sink.untold], [[3], 0]);
+  assertEquals([dropped, sink.unreported], [[3], 0]);
 });
 
 Deno.test("line sink: a disk that fills and empties all the time is told of every 10 s", async () => {
@@ -79,7 +79,7 @@ Deno.test("line sink: a disk that fills and empties all the time is told of ever
       await written(sink);
     }
   }
-  assertEquals([dropped, sink.untold], [[1], 4]);
+  assertEquals([dropped, sink.unreported], [[1], 4]);
 });
 
 Deno.test("line sink: redirected, lines that wait go to the new place, and the old one is let go of", async () => {

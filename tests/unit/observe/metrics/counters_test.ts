@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseConfig } from "../../../../src/config/mod.ts";
+import { parseConfig } from "../../../../src/config/load.ts";
 import { PROTOCOLS } from "../../../../src/detect/mod.ts";
 import { Counters } from "../../../../src/observe/metrics/counters.ts";
 import { CLOSE_REASONS } from "../../../../src/observe/reasons.ts";

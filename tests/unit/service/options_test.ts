@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type OptionNames, parseOptions, UsageError } from "../../../src/cli/verb.ts";
+import { type OptionNames, parseOptions, UsageError } from "../../../src/service/options.ts";
 import { main, VERBS } from "../../../src/cli/mod.ts";
 
 const NAMES: OptionNames = { boolean: ["udp"], string: ["config"], collect: ["set"], rest: "FILE" };
