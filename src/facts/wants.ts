@@ -79,9 +79,11 @@ export const NO_WANTS: Wants = new RouteWants();
 /**
  * Wants every fact, as people do who look at captured bytes.
  *
- * @param routes What routes ask for, if there are any: ALPN names that they ask for are found
+ * @param routes What routes ask for, if there are any: ALPN names that they ask for are found, and of what
+ * lies behind a dialogue no more is wanted than they want
  * @returns The same, with all facts wanted of every protocol
  */
-export function wantsAll(routes: Wants = NO_WANTS): Wants {
-  return { alpn: routes.alpn, of: () => ALL, named: (protocol) => routes.named(protocol) };
+export function wantsAll(routes?: Wants): Wants {
+  const { alpn } = routes ?? NO_WANTS;
+  return { alpn, of: () => ALL, named: (protocol) => routes?.named(protocol) ?? ALL };
 }
