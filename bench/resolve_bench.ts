@@ -30,7 +30,7 @@ function tlsRoutes(count: number): RouteConfig[] {
   }));
 }
 
-for (const count of [1, 10, 100]) {
+for (const count of [1, 10, 100, 1_000]) {
   const router = new Router({ routes: tlsRoutes(count) }, { protocols: PROTOCOLS });
   const seen = {
     transport: "tcp",

@@ -11,7 +11,7 @@ import { AddressSet } from "../facts/networks.ts";
 import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
-import { FACT_NAMES, type FactName, FACTS } from "../facts/mod.ts";
+import { FACT_NAMES, type FactName, FACTS, PSEUDO_PROTOCOLS } from "../facts/mod.ts";
 import type { Wants } from "../facts/wants.ts";
 import { isFault } from "../wording.ts";
 import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
@@ -159,11 +159,12 @@ async function describeClient(
   if (protocol === undefined) {
     throw new UsageError("Name files of captured bytes, or a protocol with --protocol");
   }
-  const known = [...PROTOCOLS.map(({ name }) => name), "unknown", "silent"];
-  if (!known.includes(protocol)) {
-    throw new UsageError(`Protocol "${protocol}" is unknown; there are ${known.join(", ")}`);
+  const known = [...PROTOCOLS, ...PSEUDO_PROTOCOLS];
+  const possible = known.find(({ name }) => name === protocol)?.facts;
+  if (possible === undefined) {
+    const names = known.map(({ name }) => name).join(", ");
+    throw new UsageError(`Protocol "${protocol}" is unknown; there are ${names}`);
   }
-  const possible = PROTOCOLS.find(({ name }) => name === protocol)?.facts ?? [];
   const facts: Record<string, unknown> = {};
   let bad = false;
   for (const fact of FACT_NAMES) {
@@ -194,6 +195,10 @@ function isSeveral(fact: FactName): boolean {
   return FACTS[fact].type === "texts";
 }
 
+const FACT_HELP = FACT_NAMES.map((fact) =>
+  `  ${`--${optionOf(fact)} VALUE`.padEnd(22)}${FACTS[fact].shown.replace(/:.*/, "")}`
+).join("\n");
+
 /** The verb `explain`. */
 export const explainVerb: Verb = {
   name: "explain",
@@ -212,10 +217,7 @@ The client is described by files of captured bytes (see "shunt detect") or by op
   --udp                 the client uses UDP; needed only if it could use either
   --source IP[:PORT]    the client's address (default: ${DEFAULT_SOURCE})
   --protocol NAME       what detection would find, with these facts; --alpn more than once for several
-${
-    FACT_NAMES.map((fact) => `  ${`--${optionOf(fact)} VALUE`.padEnd(22)}${FACTS[fact].shown}`)
-      .join("\n")
-  }
+${FACT_HELP}
 
 Exit codes: 0 explained, 2 bad usage or bad configuration`,
   options: {

@@ -23,7 +23,7 @@ import {
   type QuicVersion,
 } from "../wire/quic_packet.ts";
 import { isRetryOf } from "../wire/quic_retry.ts";
-import { judgeHello } from "./_hello.ts";
+import { HELLO_FACTS, judgeHello } from "./_hello.ts";
 import { type Facts, NO_MATCH, type Verdict, type Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 
@@ -361,9 +361,7 @@ function unreadable({ version }: Facts, end: DetectEnd): Match {
 /** Reports whether two hellos have the same facts that routes can ask for. */
 function sameFacts(one: Match, other: Verdict | undefined): boolean {
   if (other?.kind !== "match" || one.end !== other.end) return false;
-  const { sni, ja4, alpn = [] } = one.facts;
-  const { facts } = other;
-  return sni === facts.sni && ja4 === facts.ja4 && `${alpn}` === `${facts.alpn ?? []}`;
+  return HELLO_FACTS.every((fact) => `${one.facts[fact] ?? ""}` === `${other.facts[fact] ?? ""}`);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
