@@ -13,6 +13,7 @@ import { type Probe, type ProbeOutcome, probeTarget } from "./probe.ts";
 import type { Steps } from "../../slices.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { encodeOwnHeader } from "../../wire/proxy_protocol.ts";
+import { NO_BYTES } from "../../wire/bytes.ts";
 
 const logger = getLogger(["shunt", "health"]);
 
@@ -22,8 +23,6 @@ const MAX_PROBES = 64;
 const SPREAD_MS = 1_000;
 /** Checks of targets that were started together drift apart by this part of their interval. */
 const JITTER = 0.1;
-
-const NO_HEADER = new Uint8Array();
 
 /** What the checks need. */
 export interface HealthOptions {
@@ -148,7 +147,7 @@ export class HealthChecks {
   #schedule({ name, config }: Upstream, book: HealthBook, now: number): Schedule {
     const { interval } = book.config;
     const { send_proxy_protocol: version } = config;
-    const header = version === "off" ? NO_HEADER : encodeOwnHeader(version);
+    const header = version === "off" ? NO_BYTES : encodeOwnHeader(version);
     const known = this.#schedules.get(book);
     if (known === undefined) {
       const due = now + this.#random() * Math.min(interval, SPREAD_MS);

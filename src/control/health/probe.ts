@@ -14,6 +14,7 @@ import { formatAddress, isIpLiteral, type TargetAddress } from "../../wire/addre
 import type { NameResolver } from "../../resolve/dns.ts";
 import type { HealthConfig } from "./health.ts";
 import { tlsHandshake } from "./probe_tls.ts";
+import { NO_BYTES } from "../../wire/bytes.ts";
 
 /** What became of a check. */
 export type ProbeOutcome =
@@ -48,7 +49,6 @@ export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
  */
 export type Probe = (address: ProbeAddress, options: ProbeOptions) => Promise<ProbeOutcome>;
 
-const NO_HEADER = new Uint8Array();
 /** A timer that is later than this tells of shunt's own load, or of a machine that was suspended. */
 const LATE_MS = 250;
 /** A reason phrase may have any length, and nothing after the status is needed. */
@@ -103,7 +103,7 @@ function judge(error: unknown): ProbeOutcome {
 
 async function probe(
   address: ProbeAddress,
-  { probe, resolver, timeout, header = NO_HEADER }: ProbeOptions,
+  { probe, resolver, timeout, header = NO_BYTES }: ProbeOptions,
   attempt: Attempt,
 ): Promise<void> {
   if (address.kind === "unix") return await probeAddress(address, { probe, header, attempt });

@@ -52,8 +52,6 @@ export class FlowTable<D> {
   readonly #counts = { detecting: 0, resolving: 0, flushing: 0, open: 0 };
   readonly #options: FlowTableOptions<D>;
   readonly #index = new FlowIndex<D>();
-  /** All flows, dense, so that a sweep is a plain loop that allocates nothing. */
-  readonly #all: FlowRecord<D>[] = [];
   /** Flows whose client has sent one datagram and whose target none, oldest first. */
   readonly #unanswered = new FlowList<FlowRecord<D>>();
   /** Flows whose client has sent one datagram and whose target has answered, the quietest first. */
@@ -71,7 +69,7 @@ export class FlowTable<D> {
 
   /** How many flows live. */
   get size(): number {
-    return this.#all.length;
+    return this.#index.all.length;
   }
 
   /** Bytes of the budget that held datagrams take: payload and {@linkcode HELD_OVERHEAD} each. */
@@ -105,8 +103,9 @@ export class FlowTable<D> {
    * twice, and none is missed.
    */
   *[Symbol.iterator](): Generator<Flow<D>> {
-    for (let i = this.#all.length - 1; i >= 0; i--) {
-      const flow = this.#all[i];
+    const { all } = this.#index;
+    for (let i = all.length - 1; i >= 0; i--) {
+      const flow = all[i];
       if (flow !== undefined) yield flow;
     }
   }
@@ -173,7 +172,7 @@ export class FlowTable<D> {
    * @returns `false` if the flow is not detecting (closed meanwhile)
    */
   resolving(flow: Flow<D>, timeoutMs: number): boolean {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "detecting") return false;
     this.#enter(record, "resolving");
     record.deadline = this.#now + timeoutMs;
@@ -188,7 +187,7 @@ export class FlowTable<D> {
    * @returns `false` if the flow is not resolving: close the socket that was made for it
    */
   opened(flow: Flow<D>, idleMs: number): boolean {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "resolving") return false;
     this.#enter(record, "flushing");
     record.deadline = Infinity;
@@ -205,7 +204,7 @@ export class FlowTable<D> {
    * @returns The datagram; `undefined` if none is left, which makes the flow `open`
    */
   nextHeld(flow: Flow<D>): Uint8Array | undefined {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "flushing") return undefined;
     if (record.sending) {
       record.sending = false;
@@ -234,7 +233,7 @@ export class FlowTable<D> {
    */
   reply(flow: Flow<D>, bytes: number, now: number): boolean {
     if (now > this.#now) this.#now = now;
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "open" && record?.state !== "flushing") return false;
     if (record.list !== undefined) this.#answered.add(record);
     record.lastSeen = this.#now;
@@ -249,7 +248,7 @@ export class FlowTable<D> {
    * @param flow The flow, in any state
    */
   expire(flow: Flow<D>): void {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record !== undefined) record.stale = true;
   }
 
@@ -261,7 +260,7 @@ export class FlowTable<D> {
    * @returns Whether this call ended it: `false` from the second call on
    */
   close(flow: Flow<D>, reason: string): boolean {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record === undefined) return false;
     const lost = record.held.length - (record.sending ? 1 : 0);
     record.dropped += lost;
@@ -272,7 +271,8 @@ export class FlowTable<D> {
     record.sending = false;
     this.#enter(record, "closed");
     record.reason = reason;
-    this.#remove(record);
+    record.list?.delete(record);
+    this.#index.delete(record);
     this.#options.release(record);
     return true;
   }
@@ -288,8 +288,9 @@ export class FlowTable<D> {
     if (now > this.#now) this.#now = now;
     const time = this.#now;
     // Backwards: closing moves the last flow, which was looked at already, into the gap.
-    for (let i = this.#all.length - 1; i >= 0; i--) {
-      const flow = this.#all[i];
+    const { all } = this.#index;
+    for (let i = all.length - 1; i >= 0; i--) {
+      const flow = all[i];
       if (flow === undefined) continue;
       // Negated: a time that is not a number expires a flow rather than keeping it for ever.
       if (!(time < flow.deadline)) onExpired(flow, "deadline");
@@ -324,7 +325,6 @@ export class FlowTable<D> {
       unansweredMs: this.limits.unansweredMs ?? Infinity,
     });
     this.#index.add(flow);
-    flow.index = this.#all.push(flow) - 1;
     this.#unanswered.add(flow);
     this.#counts.detecting++;
     this.#hold(flow, datagram);
@@ -338,7 +338,7 @@ export class FlowTable<D> {
   }
 
   get #isFull(): boolean {
-    return this.#all.length >= this.limits.flows;
+    return this.#index.all.length >= this.limits.flows;
   }
 
   /**
@@ -392,22 +392,5 @@ export class FlowTable<D> {
     if (flow.state !== "closed") this.#counts[flow.state]--;
     if (state !== "closed") this.#counts[state]++;
     flow.state = state;
-  }
-
-  #remove(flow: FlowRecord<D>): void {
-    flow.list?.delete(flow);
-    const last = this.#all.pop();
-    if (last !== undefined && last !== flow) {
-      this.#all[flow.index] = last;
-      last.index = flow.index;
-    }
-    flow.index = -1;
-    this.#index.closed(flow);
-  }
-
-  /** The record behind a flow that lives in this table. */
-  #own(flow: Flow<D>): FlowRecord<D> | undefined {
-    const record = this.#all[flow.index];
-    return record === flow ? record : undefined;
   }
 }

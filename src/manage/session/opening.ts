@@ -10,11 +10,9 @@ import { ConnectError } from "../../errors.ts";
 import type { Stream } from "../../io/mod.ts";
 import { type Answer, type Exchange, MAX_ANSWER } from "../../opening/mod.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
-import { concatenate } from "../../wire/bytes.ts";
+import { concatenate, NO_BYTES } from "../../wire/bytes.ts";
 import type { Head } from "./head.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
-
-const NOTHING = new Uint8Array();
 
 /**
  * Takes a client's part of a step, and says what it must hear.
@@ -70,7 +68,7 @@ export function openTarget(
   server: Stream,
   at?: number,
 ): Stream | Promise<Stream> {
-  let unsaid: Uint8Array = NOTHING;
+  let unsaid: Uint8Array = NO_BYTES;
   const { opening } = session;
   // Nothing would end a dialogue of a session that has ended.
   if (session.ended) return server;
@@ -88,7 +86,7 @@ export function openTarget(
 async function exchange(session: Session, server: Stream, at: number): Promise<Stream> {
   const cancel = () => server.close();
   session.cancel = cancel;
-  let unsaid: Uint8Array = NOTHING;
+  let unsaid: Uint8Array = NO_BYTES;
   let said = 0;
   try {
     for (const { says, judge } of session.opening) {
@@ -96,7 +94,7 @@ async function exchange(session: Session, server: Stream, at: number): Promise<S
       if (judge === undefined) continue;
       if (!await say(session, server, unsaid, at)) throw failed(session, "opening_timeout");
       said += unsaid.length;
-      unsaid = NOTHING;
+      unsaid = NO_BYTES;
       const answer = await hear(session, server, judge, at);
       if (answer !== "taken") throw failed(session, answer);
     }
