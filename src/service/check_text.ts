@@ -8,7 +8,7 @@ import { formatProblem, loadConfig, type Problem } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 
-/** More than anybody reads; an error in a loop of a template makes as many as there are routes. */
+/** More than anyone reads. An error in a loop of a template makes as many problems as there are routes. */
 const MAX_TOLD = 1000;
 
 /** What is checked. */

@@ -29,7 +29,7 @@ export class ConfigSource implements AsyncDisposable {
   }
 
   /**
-   * Reads and checks the file; while it is watched, never what somebody is still writing.
+   * Reads and checks the file. While it is watched, an unfinished file is never read.
    *
    * @param text What is in the file; read from it unless given
    * @returns The configuration, unless there are errors, and what is wrong with it
@@ -45,7 +45,7 @@ export class ConfigSource implements AsyncDisposable {
   /**
    * Watches the file.
    *
-   * @param onChange Takes the new text, once per change, the one before being done
+   * @param onChange Called with the new text, once per change, and only after the call before has ended
    */
   watch(onChange: (text: string) => Promise<unknown>): void {
     const { file, text } = this.#first;

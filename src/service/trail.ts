@@ -17,7 +17,7 @@ export interface Trail {
   readonly file: string | undefined;
   /** The folders in which the file, a link or the first part that is missing is. */
   readonly folders: ReadonlySet<string>;
-  /** The paths whose events may change where it leads, or what is there. */
+  /** The paths whose events may change the target of the path, or its content. */
   readonly names: ReadonlySet<string>;
 }
 
@@ -25,7 +25,7 @@ export interface Trail {
  * Walks a path, part by part.
  *
  * @param path An absolute path
- * @returns What it leads through as things are
+ * @returns What it leads through now
  */
 export async function findTrail(path: string): Promise<Trail> {
   const folders = new Set<string>();
