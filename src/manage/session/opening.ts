@@ -8,7 +8,7 @@
 import type { Step } from "../../detect/detector.ts";
 import { ConnectError } from "../../errors.ts";
 import type { Stream } from "../../io/mod.ts";
-import { type Answer, type Exchange, MAX_ANSWER, NO_OPENING } from "../../opening/mod.ts";
+import { type Answer, type Exchange, MAX_ANSWER } from "../../opening/mod.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
 import { concatenate } from "../../wire/bytes.ts";
 import type { Head } from "./head.ts";
@@ -40,20 +40,19 @@ export async function takeStep(
 /**
  * Says what a session's targets have to hear before anything of the client's.
  *
- * @param session The session, with its upstream
+ * @param session The session, with its upstream and with what detection wants them to hear
  * @returns The exchanges to hold with each target that is tried
  */
 export function openingOf(session: Session): readonly Exchange[] {
-  const { upstream, source, destination, client } = session;
+  const { upstream, source, destination, client, opening } = session;
   const version = upstream?.config.send_proxy_protocol ?? "off";
-  const learnt = session.detected?.opening ?? NO_OPENING;
-  if (version === "off") return learnt;
+  if (version === "off") return opening;
   const says = proxyHeader(version, {
     source,
     destination: destination ?? client.local,
     transport: "tcp",
   });
-  return [{ says }, ...learnt];
+  return [{ says }, ...opening];
 }
 
 /**
@@ -73,6 +72,8 @@ export function openTarget(
 ): Stream | Promise<Stream> {
   let unsaid: Uint8Array = NOTHING;
   const { opening } = session;
+  // Nothing would end a dialogue of a session that has ended.
+  if (session.ended) return server;
   for (let i = 0; i < opening.length; i++) {
     const { says, judge } = opening[i]!;
     unsaid = concatenate(unsaid, says);
