@@ -9,7 +9,7 @@ import { messageOf } from "../errors.ts";
 import { checkAside } from "./check_aside.ts";
 import { type ConfigFile, loadFile } from "./config_file.ts";
 import type { Options } from "./options.ts";
-import { type FileWatch, watchFile } from "./watch.ts";
+import { FileWatch } from "./watch.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -49,7 +49,7 @@ export class ConfigSource implements AsyncDisposable {
    */
   watch(onChange: (text: string) => Promise<unknown>): void {
     const { file, text } = this.#first;
-    this.#watch = watchFile(file, {
+    this.#watch = new FileWatch(file, {
       text,
       onChange: async (text) => {
         await onChange(text);

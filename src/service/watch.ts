@@ -18,7 +18,7 @@ import type { FileEventKind } from "../io/libc/inotify.ts";
 import { readTextFile } from "../text_file.ts";
 import { within } from "../within.ts";
 import { type FileEvents, openFileEvents } from "./file_events.ts";
-import { findTrail, isMissing, markOf, statOrNothing, type Trail } from "./trail.ts";
+import { findTrail, inodesOf, markOf, orMissing, type Trail } from "./trail.ts";
 
 const QUIET_MS = 250;
 /** Milliseconds between two looks that nothing but the clock asks for. */
@@ -36,7 +36,7 @@ const MAX_ROUNDS = 10;
 /** Milliseconds that work under way has when the watch ends: reading may take longer. */
 const END_MS = 1000;
 
-/** Options of {@linkcode watchFile}. */
+/** Options of a {@linkcode FileWatch}. */
 export interface WatchOptions {
   /**
    * Called with the new text, once per change, and only after the call before has settled.
@@ -60,23 +60,15 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
-/**
- * Watches a file through symbolic links, replacement and removal, its folder's included.
- *
- * @param path The file; it may be missing
- * @param options What to call
- * @returns The watch
- */
-export function watchFile(path: string, options: WatchOptions): FileWatch {
-  return new FileWatch(resolve(path), options);
-}
-
 interface Watched {
   readonly path: string;
   readonly end: () => void;
 }
 
-/** A watch; disposing of it ends it. {@linkcode watchFile} begins one. */
+/**
+ * Watches a file through symbolic links, replacement and removal, its folder's included. Disposing of it ends
+ * it.
+ */
 export class FileWatch implements AsyncDisposable {
   /** Settles once every later change is noticed; never rejects. */
   readonly started: Promise<void>;
@@ -118,11 +110,11 @@ export class FileWatch implements AsyncDisposable {
   #closed = false;
 
   /**
-   * @param path The file's absolute path
+   * @param path The file; it may be missing
    * @param options What to call
    */
   constructor(path: string, options: WatchOptions) {
-    this.#path = path;
+    this.#path = resolve(path);
     this.#options = options;
     this.#quietMs = options.quietMs ?? QUIET_MS;
     this.#pollMs = options.pollMs ?? POLL_MS;
@@ -333,13 +325,8 @@ export class FileWatch implements AsyncDisposable {
     }).catch((error) => this.#reportProblem(error));
   }
 
-  async #read(): Promise<string | undefined> {
-    try {
-      return await readTextFile(this.#path);
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+  #read(): Promise<string | undefined> {
+    return orMissing(readTextFile(this.#path));
   }
 
   /** Watches what the path leads through now, and no longer what it led through before. */
@@ -356,12 +343,7 @@ export class FileWatch implements AsyncDisposable {
   /** Answers whether there is a new watch. */
   async #followOnce(): Promise<boolean> {
     const trail = await findTrail(this.#path);
-    const keys = new Map<string, string>();
-    // The file besides its folder: one that is mounted by itself is written elsewhere.
-    for (const path of trail.file === undefined ? trail.folders : [...trail.folders, trail.file]) {
-      const info = await statOrNothing(path);
-      if (info !== undefined) keys.set(`${path} ${info.dev}:${info.ino}`, path);
-    }
+    const keys = await inodesOf(trail);
     if (this.#closed) return false;
     if (trail.file !== this.#trail.file) {
       this.#open.clear();
