@@ -1,6 +1,6 @@
 /**
- * Tells the operator that descriptors are too few: of a configuration whose limits need more than the
- * process may have, and of sessions and flows that were refused for want of them. Refuses nobody itself.
+ * Warns the operator of too few descriptors: if the limits of a configuration need more than the process
+ * may have, and while sessions and flows are refused because none is left. Refuses nothing itself.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export class DescriptorWatch {
   }
 
   /**
-   * Warns where a configuration's limits promise more than there is.
+   * Warns if the limits of a configuration promise more than the process may have.
    *
    * @param config The configuration that runs from now on
    */
@@ -58,7 +58,7 @@ export class DescriptorWatch {
   }
 
   /**
-   * Lets time pass: warns once a minute while sessions or flows are refused for want of descriptors.
+   * Warns once a minute while sessions or flows are refused because no descriptor is left.
    *
    * @param now The time in milliseconds
    */

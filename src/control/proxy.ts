@@ -44,17 +44,17 @@ const logger = getLogger(["shunt", "proxy"]);
 
 /** Options of {@linkcode startProxy}. */
 export interface ProxyOptions extends Partial<Pick<EndTakers, "onEnd" | "onAccess">> {
-  /** Sockets to use in this thread, whatever the configuration says of `io` and `workers`. */
+  /** Sockets to use in this thread, whatever `io` and `workers` say in the configuration. */
   readonly io?: Io;
   /** How names are resolved; by the system's name servers unless given. */
   readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
-  /** What another process has bound, from which this one takes over: the same may be bound beside it. */
+  /** What the process has bound that this one takes over from: the same addresses may be bound beside it. */
   readonly takeOver?: BoundAddresses | undefined;
-  /** Sockets that a service manager has bound; libc sockets alone can use them. */
+  /** Sockets that a service manager has bound. Only libc sockets can use them. */
   readonly inherited?: readonly InheritedSocket[];
 }
 
-/** What lives, and what it holds. */
+/** How many sessions and flows there are, and what they hold. */
 export interface Active {
   readonly sessions: number;
   readonly flows: number;
@@ -89,8 +89,8 @@ export class Proxy implements AsyncDisposable {
 
   /**
    * @param config A checked configuration
-   * @param options Sockets and what to tell of ended sessions
-   * @param threads What carries the data
+   * @param options Sockets, and what takes records of ended sessions
+   * @param threads The sockets and threads that carry the data
    */
   constructor(config: Config, options: ProxyOptions, threads: Threads) {
     this.#config = config;
@@ -164,7 +164,7 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** Has health, descriptors and memory be watched as the configuration asks. */
+  /** Watches health, descriptors and memory as the configuration asks. */
   *#watch(): Steps<void> {
     yield* this.#health.watch(this.upstreams());
     this.#descriptors.check(this.#config);
@@ -200,24 +200,24 @@ export class Proxy implements AsyncDisposable {
     return this.#counts.stats();
   }
 
-  /** The sum of all counters, of listeners that a reload has removed too. */
+  /** The sum of all counters, including those of listeners that a reload has removed. */
   totals(): Counters {
     return this.#counts.totals();
   }
 
-  /** What lives and what it holds now. */
+  /** How many sessions and flows there are now, and what they hold. */
   active(): Active {
     const { sessionsActive: sessions, flowsActive: flows } = this.totals();
     return { sessions, flows, detectMemory: this.#shared.budget(0).used };
   }
 
-  /** The upstreams, with their targets as they are now. */
+  /** The upstreams with the current state of their targets. */
   upstreams(): readonly Upstream[] {
     return [...this.#upstreams.values()];
   }
 
   /**
-   * What checks and traffic have told of a target.
+   * Reports what checks and traffic have found out about a target.
    *
    * @param upstream The upstream's name
    * @param target The target's address as the configuration spells it
@@ -244,23 +244,23 @@ export class Proxy implements AsyncDisposable {
     };
   }
 
-  /** Ticks of each worker's clock: those of one that hangs stand still. */
+  /** Ticks of each worker's clock. Those of a worker that hangs stand still. */
   ticks(): readonly number[] {
     return this.#shared.ticks();
   }
 
   /**
-   * Lists sessions or flows that live.
+   * Lists sessions or flows.
    *
-   * @param query Which are wanted
+   * @param query Which ones are wanted
    */
   async live(query: LiveQuery): Promise<readonly LiveRecord[]> {
     return await this.#planes?.live(query) ?? [];
   }
 
   /**
-   * Goes on with another configuration: all of it, or where an address cannot be bound nothing. What
-   * runs lives on under the old rules, sockets that stay are not bound again, counters go on.
+   * Changes to another configuration: to all of it, or to nothing if an address cannot be bound. Sessions and
+   * flows that run keep the old rules, sockets that stay are not bound again, counters go on.
    *
    * @param config A checked configuration
    * @returns One line per difference; empty if there is none
@@ -299,12 +299,12 @@ export class Proxy implements AsyncDisposable {
   }
 
   /**
-   * Takes a target out of use, or back.
+   * Takes a target out of use, or puts it back.
    *
    * @param upstream The upstream's name
    * @param target The target's address as the configuration spells it
    * @param state `drain` gives it nothing new
-   * @returns Whether there is such a target
+   * @returns Whether the target exists
    */
   setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean {
     const found = this.#upstreams.get(upstream)?.targets.find(({ name }) => name === target);
@@ -313,18 +313,18 @@ export class Proxy implements AsyncDisposable {
   }
 
   /**
-   * Has some of the sockets that share the addresses get all that is new: this proxy's own, where it
-   * takes over from another.
+   * Sends all new sessions and flows to some of the sockets that share the addresses: to this proxy's own
+   * while it takes over from another.
    *
-   * @param share Which, in the order in which they were bound; `undefined` lets all have their share
-   * @returns Why not all of it could be done; `undefined` where it was
+   * @param share Which, in the order in which they were bound; `undefined` gives each its share
+   * @returns Why a part of it failed; `undefined` if nothing did
    */
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
     return await this.#planes?.steer(share);
   }
 
   /**
-   * Takes nothing new and lets what runs finish.
+   * Takes nothing new, lets sessions and flows finish, and ends.
    *
    * @param options How long that may take: `drain_timeout` unless given; and whether another proxy has
    * bound the same addresses and gets what is new
@@ -363,7 +363,7 @@ export class Proxy implements AsyncDisposable {
  * Starts a proxy.
  *
  * @param config A checked configuration
- * @param options Sockets and what to tell of ended sessions
+ * @param options Sockets, and what takes records of ended sessions
  * @returns The proxy, with all its listeners bound
  * @throws {ShuntError} with code `bind_failed` when an address cannot be bound, or `io_unavailable`
  * when libc sockets are asked for and cannot be had; nothing is left bound

@@ -1,17 +1,18 @@
 /**
- * Watches whether sessions or flows are refused for want of something that the process has too little of.
- * Refuses nobody itself.
+ * Watches whether sessions or flows are refused because the process has too little of something. Refuses
+ * nothing itself.
  *
  * @module
  */
 
 import type { Counters } from "../observe/metrics/counters.ts";
 
+/** Milliseconds between two looks. */
 const LOOK_MS = 1000;
-/** Between two warnings while the want goes on. */
+/** Milliseconds between two warnings. */
 const AGAIN_MS = 60_000;
 
-/** Warns of refusals, once a minute while there are some. */
+/** Warns of refusals, at most once a minute. */
 export class RefusalWatch {
   readonly #reason: "no_descriptors" | "no_memory";
   readonly #totals: () => Counters;
@@ -22,7 +23,7 @@ export class RefusalWatch {
 
   /**
    * @param reason Why they are refused
-   * @param totals Gives the sum of all counters
+   * @param totals Returns the sum of all counters
    * @param warn Takes how many were refused since it was last called
    */
   constructor(

@@ -1,6 +1,6 @@
 /**
- * Reads what all workers have counted of upstreams, for metrics: from shared memory, so that no worker is
- * asked. Knows not how metrics are written.
+ * Reads what all workers have counted for upstreams, for metrics. Reads shared memory, so that no worker is
+ * asked. Does not know how metrics are written.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import type { HealthChecks } from "./health/checks.ts";
 import type { HealthReport } from "./health/health.ts";
 
 /**
- * Reads what metrics say of upstreams.
+ * Reads the measures of upstreams.
  *
  * @param upstreams The upstreams
  * @param shared The memory of their targets
- * @param health What is known of the targets
+ * @param health The health of the targets
  */
 export function measureUpstreams(
   upstreams: Iterable<Upstream>,

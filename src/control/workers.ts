@@ -1,6 +1,6 @@
 /**
- * The workers of a process: which addresses each binds, and a new one for one that died. Knows nothing
- * of what they carry.
+ * The workers of a process: which addresses each binds, and the replacement of those that die. Knows nothing
+ * of their traffic.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { type Preparing, WorkerPlane } from "./worker_plane.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
-/** Milliseconds before a worker that died is replaced, so that one that cannot live costs little. */
+/** Milliseconds before a dead worker is replaced, so that one that dies again and again costs little. */
 const RESPAWN_MS = 100;
 
 /** What workers are given. */
@@ -33,7 +33,7 @@ export interface WorkersOptions extends Omit<PlaneOptions, "io" | "shared"> {
   readonly memory: SharedMemory;
   /** Sockets that a service manager has bound. */
   readonly inherited: readonly InheritedSocket[];
-  /** Is told of a worker that died. */
+  /** Called with the number of a worker that died. */
   readonly onDeath: (worker: number) => void;
 }
 
@@ -49,7 +49,7 @@ export class Workers implements Planes {
   readonly #options: WorkersOptions;
   readonly #planes: WorkerPlane[] = [];
   #running: Running;
-  /** What each was given last. */
+  /** The last configuration of each. */
   readonly #given = new WeakMap<WorkerPlane, Running>();
   readonly #ending = new AbortController();
 
@@ -58,7 +58,7 @@ export class Workers implements Planes {
     this.#options = options;
   }
 
-  /** What the first worker is bound to, and so all are. */
+  /** What the first worker is bound to, and thereby all. */
   get addresses(): ListenerAddresses {
     return this.#running.addresses;
   }
@@ -108,7 +108,7 @@ export class Workers implements Planes {
     try {
       const addresses = await prepare(this.#planes[0]!, config, { exclusive: true, own });
       const next = { config, memory, addresses };
-      // More than one round only where a worker was replaced meanwhile.
+      // There is a second round only if a worker was replaced meanwhile.
       while (this.#planes.some((plane) => !preparing.has(plane))) {
         await Promise.all(this.#planes.map(async (plane, worker) => {
           if (!preparing.has(plane)) await prepare(plane, this.#configFor(worker, next), {});
@@ -163,7 +163,7 @@ export class Workers implements Planes {
       worker,
       io,
       reusePort,
-      // One worker alone: datagrams of one client must not be anybody's.
+      // Only one worker: otherwise any worker could get a client's datagrams.
       inherited: inherited.filter(({ transport }) => worker === 0 || transport === "tcp"),
       records: onEnd !== undefined,
       lines: onAccess !== undefined,
@@ -187,7 +187,7 @@ export class Workers implements Planes {
     return { ...config, listeners: Object.fromEntries(listeners) };
   }
 
-  /** Neither Deno's UDP sockets nor those that somebody else has bound share an address. */
+  /** Neither Deno's UDP sockets nor those of a service manager share an address. */
   #sharesUdp(bind: readonly string[]): boolean {
     const { io, inherited } = this.#options;
     const foreign = inherited.filter(({ transport }) => transport === "udp");
@@ -211,7 +211,7 @@ export class Workers implements Planes {
       const plane = this.#spawn(worker);
       await plane.start();
       if (this.#given.get(plane) === this.#running || this.#ending.signal.aborted) return;
-      // A reload came while it started, and passed it by.
+      // A reload was committed without it while it started.
       await plane.close();
     }
   }

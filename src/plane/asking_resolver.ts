@@ -8,7 +8,7 @@
 import { messageOf, ResolveError } from "../errors.ts";
 import type { NameAddresses, NameResolver } from "../resolve/dns.ts";
 
-/** Milliseconds for which an answer is used without asking again: the control plane's cache knows. */
+/** Milliseconds for which an answer is used without asking the control plane's cache again. */
 const FRESH_MS = 1000;
 
 /** The resolver of a worker. */
@@ -34,7 +34,7 @@ export class AskingResolver implements NameResolver {
     let asked = this.#asked.get(name);
     if (asked === undefined) {
       asked = this.#askFor(name);
-      // Whoever asked may be gone when the answer comes.
+      // The session or flow that asked may have ended when the answer comes.
       asked.catch(() => {});
       this.#asked.set(name, asked);
     }

@@ -43,13 +43,13 @@ import { prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
-/** What takes what a data plane reports of sessions and flows that have ended. */
+/** What is called for sessions and flows that have ended. */
 export interface EndTakers {
   /** Gets a record of each. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
   /** Gets access lines as `log` asks, one or more at once, each with its line feed. */
   readonly onAccess: ((lines: string) => void) | undefined;
-  /** Is told of access lines that were left out. */
+  /** Called with the number of access lines that were left out. */
   readonly onLeftOut: (lines: LeftOut) => void;
 }
 
@@ -65,11 +65,11 @@ export interface PlaneOptions extends EndTakers {
 }
 
 /**
- * Milliseconds for which a shunt that is taken over from accepts what had begun to connect: handshakes
- * take a round trip, and the kernel resets those of a closed socket.
+ * Milliseconds for which a shunt still accepts connections after another has taken over. Handshakes take a
+ * round trip, and the kernel resets those of a closed socket.
  */
 const HAND_OVER_MS = 1000;
-/** Milliseconds in which answers still reach the clients of flows that another shunt goes on with. */
+/** Milliseconds for which answers still reach clients whose next datagrams go to another shunt. */
 const ANSWERS_MS = 1000;
 
 /** A part of the descriptors, and at least so many, may be of connections that linger. */
@@ -126,7 +126,7 @@ export class Plane {
       sockets: shared.sockets().count,
     });
     const onEnd: LifeEnd = (life, reason, error) => {
-      if (this.#isTold) this.#tell({ ...recordOf(life), reason, error });
+      if (this.#wantsRecords) this.#report({ ...recordOf(life), reason, error });
     };
     this.#sessions = new Sessions(onEnd, lingering);
     const { workers } = shared.memory;
@@ -164,19 +164,19 @@ export class Plane {
   }
 
   /**
-   * Binds what a configuration has and this one has not, and makes ready what takes time, so that
-   * committing takes none. Nothing of what runs changes.
+   * Binds the new addresses of a configuration, and does everything that takes time, so that committing takes
+   * none. Nothing that runs changes.
    *
    * @param config A checked configuration
    * @param shared Its memory
-   * @param look Whether nobody else may have bound what is new
-   * @returns What makes it the configuration that new sessions and flows meet, in its first step. What runs
-   * goes on as it began; sockets that the configuration has no more take nothing new.
+   * @param look Whether other processes may have bound what is new
+   * @returns The prepared configuration. From the first step of its commit, new sessions and flows follow it.
+   * Those that run keep the old one; sockets that are no longer in it take nothing new
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
   *prepareInSteps(config: Config, shared: SharedView, look: Look): Steps<PreparedPlane> {
     const now = () => this.clock.now;
-    // First, for what is bound is to be let go of if anything after it fails.
+    // First, because sockets would have to be closed if anything failed after them.
     const states = yield* prepareStates(config, { shared, now, previous: this.#states });
     const stateOf = (name: string) => this.#states!.listeners.get(name)!;
     const bindings = yield* this.#bindings.prepare(config, look, stateOf);
@@ -197,7 +197,7 @@ export class Plane {
   }
 
   /**
-   * Lists what lives.
+   * Lists sessions or flows.
    *
    * @param query Which sessions or flows are wanted
    */
@@ -216,7 +216,7 @@ export class Plane {
   }
 
   /**
-   * Has each flow keep its client, whoever gets what is new.
+   * Makes each flow keep its client while other sockets get what is new.
    *
    * @param on Whether flows that begin from now on do so too
    */
@@ -225,11 +225,11 @@ export class Plane {
   }
 
   /**
-   * Has some of the sockets that share its addresses get all that is new: those of a shunt that takes
-   * over.
+   * Sends all new sessions and flows to some of the sockets that share its addresses: to those of a shunt
+   * that takes over.
    *
-   * @param share Which; `undefined` lets all have their share again
-   * @returns Why not all of it could be done
+   * @param share Which sockets; `undefined` gives each its share again
+   * @returns Why a part of it failed, if it did
    */
   steer(share: SocketShare | undefined): string | undefined {
     let failure: string | undefined;
@@ -280,16 +280,16 @@ export class Plane {
   }
 
   /** Whether records are wanted now: making one costs 1 µs. */
-  get #isTold(): boolean {
+  get #wantsRecords(): boolean {
     return this.#options.onEnd !== undefined || this.#access?.on === true;
   }
 
-  #tell(record: AccessRecord): void {
+  #report(record: AccessRecord): void {
     try {
       this.#access?.take(record);
       this.#options.onEnd?.(record);
     } catch (error) {
-      // Whoever listens must not keep a session from ending.
+      // A failing listener must not keep a session from ending.
       logger.error("A listener for ended sessions failed", { error: String(error) });
     }
   }
@@ -298,7 +298,7 @@ export class Plane {
     this.#bindings.ending = true;
     if (handOver) {
       this.hold(true);
-      // Whoever has begun to connect to this one is still taken.
+      // Connections that have already begun here are still accepted.
       await this.#wait(HAND_OVER_MS);
     }
     for (const { socket } of this.#bindings.tcp.values()) socket.close();

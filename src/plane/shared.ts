@@ -59,7 +59,7 @@ export interface SharedMemory {
   readonly maxFlowSockets: number;
   /** Whether memory is short, of {@linkcode pressureBytes}. */
   readonly pressure: SharedArrayBuffer;
-  /** Int32: ticks of each worker's clock, which tell that it lives. */
+  /** Int32: ticks of each worker's clock, which show that it is alive. */
   readonly ticks: SharedArrayBuffer;
   readonly listeners: Readonly<Record<string, ListenerMemory>>;
   /**
@@ -108,7 +108,7 @@ function listenerMemory(
   };
 }
 
-/** Where a target's totals begin: Float64 lies at multiples of 8 bytes only. */
+/** The offset of a target's totals. Float64 cells lie at multiples of 8 bytes. */
 function totalsOffset(workers: number): number {
   return 8 * Math.ceil((2 * workers + STANDING_CELLS) / 2);
 }
@@ -242,7 +242,7 @@ export class SharedView {
     return new LingerCounters(new Float64Array(this.memory.lingering, offset, LINGER_CELLS));
   }
 
-  /** Tells the control plane that this worker lives. */
+  /** Shows the control plane that this worker is alive. */
   tick(): void {
     Atomics.add(new Int32Array(this.memory.ticks), this.#worker, 1);
   }

@@ -1,5 +1,5 @@
 /**
- * The entry point of a worker: runs one data plane as the control plane tells it.
+ * The entry point of a worker: runs one data plane, and answers the questions of the control plane.
  *
  * @module
  */
@@ -90,7 +90,7 @@ class DataWorker implements DataAnswers {
     return { addresses: this.#plane.addresses, wakeFd: this.#libc?.poller.wakeFd };
   }
 
-  /** Prepares one configuration after the other; one that was given up meanwhile has failed. */
+  /** Prepares one configuration after the other. It fails if it is aborted meanwhile. */
   prepare(assignment: Assignment<PackedConfig>): Promise<ListenerAddresses> {
     const given = ++this.#given;
     const addresses = this.#preparing.then(() => this.#prepareInSlices(assignment, given));

@@ -1,5 +1,5 @@
 /**
- * Tells the service manager how shunt is doing: the protocol of sd_notify(3). Knows its socket and its
+ * Notifies the service manager of shunt's state: the protocol of sd_notify(3). Knows its socket and its
  * lines, never what makes the proxy ready.
  *
  * @module
@@ -25,7 +25,7 @@ const CLOCK_MONOTONIC = 1;
 
 /** A way to the manager's socket. */
 export interface Sender {
-  /** Sends a datagram; a promise where that takes its time. */
+  /** Sends a datagram. Returns a promise if that takes time. */
   send(bytes: Uint8Array): Promise<unknown> | undefined;
   close(): void;
 }
@@ -47,7 +47,7 @@ export function openNotifier(env: (name: string) => string | undefined = readEnv
   }
 }
 
-/** Reads the environment where that is allowed: Deno would ask the person at the terminal. */
+/** Reads the environment if that is allowed; otherwise Deno would ask at the terminal. */
 function readEnv(variable: string): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable });
   return state === "granted" ? Deno.env.get(variable) : undefined;
@@ -96,7 +96,7 @@ class LibcSender implements Sender {
 
   constructor(path: string) {
     const name = encodeUnix(path);
-    // The length tells where an abstract name ends, and zeros belong to it.
+    // An abstract name ends at the length, and zeros belong to it.
     this.#to = path.startsWith("\0") ? name.slice(0, -1) : name;
     const { libc, errno } = openLibc();
     this.#fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
@@ -140,7 +140,7 @@ class LibcSender implements Sender {
   }
 }
 
-/** Tells the service manager; all of it does nothing where there is none, and nothing ever throws. */
+/** Notifies the service manager. Does nothing if there is none, and never throws. */
 export class Notifier implements AsyncDisposable {
   /** Milliseconds between calls of {@linkcode watchdog}; unset if the manager expects none. */
   readonly watchdogMs: number | undefined;
@@ -234,8 +234,8 @@ function oneLine(text: string): string {
 }
 
 /**
- * The clock that the manager compares with its own, to tell this reload from an earlier one. Deno has no
- * such clock: without libc, `Type=notify-reload` cannot be used, `Type=notify` can.
+ * The clock that the manager compares with its own, to distinguish this reload from an earlier one. Deno has
+ * no such clock: without libc, `Type=notify-reload` cannot be used, `Type=notify` can.
  */
 function monotonicUsec(): bigint | undefined {
   if (missingForLibc() !== undefined) return undefined;

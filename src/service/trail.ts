@@ -17,7 +17,7 @@ export interface Trail {
   readonly file: string | undefined;
   /** The folders in which the file, a link or the first part that is missing is. */
   readonly folders: ReadonlySet<string>;
-  /** The paths whose events may change where it leads, or what is there. */
+  /** The paths whose events may change the target of the path, or its content. */
   readonly names: ReadonlySet<string>;
 }
 
@@ -25,7 +25,7 @@ export interface Trail {
  * Walks a path, part by part.
  *
  * @param path An absolute path
- * @returns What it leads through as things are
+ * @returns What it leads through now
  */
 export async function findTrail(path: string): Promise<Trail> {
   const folders = new Set<string>();
@@ -70,12 +70,23 @@ async function lstatOrNothing(path: string): Promise<Deno.FileInfo | "missing" |
 }
 
 /**
- * Reports whether the path does not exist. Also true if a file has replaced one of its folders.
+ * Waits for what is read from a path.
  *
- * @param error What a look at a path threw
- * @returns Whether it leads nowhere
+ * @param reading What is read
+ * @returns What was read, or `undefined` if the path does not exist
+ * @throws {unknown} any other error
  */
-export function isMissing(error: unknown): boolean {
+export async function orMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a path does not exist. Also true if a file has replaced one of its folders. */
+function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
@@ -85,6 +96,22 @@ async function readLinkOrNothing(path: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Looks up what is at the places of a trail that events can come from.
+ *
+ * @param trail The trail
+ * @returns Their paths, by path and inode: what a path names may be replaced
+ */
+export async function inodesOf({ file, folders }: Trail): Promise<Map<string, string>> {
+  const inodes = new Map<string, string>();
+  // The file besides its folder: one that is mounted by itself is written elsewhere.
+  for (const path of file === undefined ? folders : [...folders, file]) {
+    const info = await statOrNothing(path);
+    if (info !== undefined) inodes.set(`${path} ${info.dev}:${info.ino}`, path);
+  }
+  return inodes;
 }
 
 /**
@@ -100,13 +127,7 @@ export async function markOf(path: string): Promise<string> {
   return `${dev}:${ino}:${size}:${mtime?.getTime()}:${ctime?.getTime()}`;
 }
 
-/**
- * Looks at a file.
- *
- * @param path The file, links followed
- * @returns What is known of it, if it can be looked at
- */
-export async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
+async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
   try {
     return await Deno.stat(path);
   } catch {

@@ -7,8 +7,8 @@
  * changes them after its close (vim sets an ACL) looks like the next writer, but the text is what it was
  * at the close. Without events a file is whole once two looks have found the same.
  *
- * Events may be missing or stop: network file systems and folders further up tell nothing. So the file is
- * looked at beside them, and nothing here waits for one.
+ * Events may be missing or stop: network file systems and folders further up have none. So the file is also
+ * looked at now and then, and nothing here waits for an event.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { FileEventKind } from "../io/libc/inotify.ts";
 import { readTextFile } from "../text_file.ts";
 import { within } from "../within.ts";
 import { type FileEvents, openFileEvents } from "./file_events.ts";
-import { findTrail, isMissing, markOf, statOrNothing, type Trail } from "./trail.ts";
+import { findTrail, inodesOf, markOf, orMissing, type Trail } from "./trail.ts";
 
 const QUIET_MS = 250;
 /** Milliseconds between two looks that nothing but the clock asks for. */
@@ -31,26 +31,26 @@ const UNSEEN = "";
 const WAITING_QUIETS = 8;
 /** Milliseconds until a watch that could not be opened is tried again: descriptors may be short. */
 const RETRY_MS = 5000;
-/** Rounds of looking where the path leads while that changes; the rest waits for the timer. */
+/** How often the path is followed again while it changes. After that, the timer does it. */
 const MAX_ROUNDS = 10;
 /** Milliseconds that work under way has when the watch ends: reading may take longer. */
 const END_MS = 1000;
 
-/** Whom to tell what. */
+/** Options of a {@linkcode FileWatch}. */
 export interface WatchOptions {
   /**
-   * Takes the new text, once per change; called again only when it has settled.
+   * Called with the new text, once per change, and only after the call before has settled.
    *
    * @param text The whole file, never empty
    */
   readonly onChange: (text: string) => void | Promise<void>;
-  /** Is told once that a changed file is still open for writing, or that it is empty. */
+  /** Called once if a changed file is still open for writing, or empty. */
   readonly onWaiting?: () => void;
-  /** Is told once that a change was seen by looking: nothing had told of it. */
+  /** Called once if a change was found by looking, without an event. */
   readonly onMissed?: () => void;
-  /** Is told of what goes wrong, {@linkcode onChange} included; watching goes on. Must not throw. */
+  /** Called with errors, also those of {@linkcode onChange}. Watching goes on. Must not throw. */
   readonly onError: (error: unknown) => void;
-  /** The text that is in use; by default what the file says at first. */
+  /** The text that is in use; by default that of the file at the start. */
   readonly text?: string;
   /** Whether events are used if there are some; by default they are. */
   readonly events?: boolean;
@@ -60,23 +60,15 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
-/**
- * Watches a file through symbolic links, replacement and removal, its folder's included.
- *
- * @param path The file; it may be missing
- * @param options Whom to tell
- * @returns The watch
- */
-export function watchFile(path: string, options: WatchOptions): FileWatch {
-  return new FileWatch(resolve(path), options);
-}
-
 interface Watched {
   readonly path: string;
   readonly end: () => void;
 }
 
-/** A watch; disposing of it ends it. {@linkcode watchFile} begins one. */
+/**
+ * Watches a file through symbolic links, replacement and removal, its folder's included. Disposing of it ends
+ * it.
+ */
 export class FileWatch implements AsyncDisposable {
   /** Settles once every later change is noticed; never rejects. */
   readonly started: Promise<void>;
@@ -118,11 +110,11 @@ export class FileWatch implements AsyncDisposable {
   #closed = false;
 
   /**
-   * @param path The file's absolute path
-   * @param options Whom to tell
+   * @param path The file; it may be missing
+   * @param options What to call
    */
   constructor(path: string, options: WatchOptions) {
-    this.#path = path;
+    this.#path = resolve(path);
     this.#options = options;
     this.#quietMs = options.quietMs ?? QUIET_MS;
     this.#pollMs = options.pollMs ?? POLL_MS;
@@ -139,7 +131,7 @@ export class FileWatch implements AsyncDisposable {
     try {
       this.#text ??= await this.#read();
     } catch (error) {
-      this.#report(error);
+      this.#reportProblem(error);
     }
     await this.#follow();
     // What is written from now on is not to be taken for what was there.
@@ -148,9 +140,9 @@ export class FileWatch implements AsyncDisposable {
   }
 
   /**
-   * Reads the file once nobody is writing it; it need not be told as a change then.
+   * Reads the file once no process is writing it. It is then not reported as a change.
    *
-   * @returns The whole file, or `undefined` where there is none
+   * @returns The whole file, or `undefined` if there is none
    * @throws {Error} when it is still being written after some time, or cannot be read
    */
   async read(): Promise<string | undefined> {
@@ -200,7 +192,7 @@ export class FileWatch implements AsyncDisposable {
 
   #queue(work: () => Promise<void>): void {
     this.#checking = this.#checking.then(work).catch((error) => {
-      this.#report(error);
+      this.#reportProblem(error);
       this.#lookAgain();
     });
   }
@@ -242,7 +234,7 @@ export class FileWatch implements AsyncDisposable {
     this.#eventsSeen = this.#events;
     this.#text = text;
     this.#toldWaiting = false;
-    this.#tell(text);
+    this.#report(text);
   }
 
   /** Events were missed: believes in a writer until the file has long been what it is now. */
@@ -264,7 +256,7 @@ export class FileWatch implements AsyncDisposable {
     this.#options.onWaiting?.();
   }
 
-  async #tell(text: string): Promise<void> {
+  async #report(text: string): Promise<void> {
     this.#telling = true;
     try {
       await this.#options.onChange(text);
@@ -276,8 +268,8 @@ export class FileWatch implements AsyncDisposable {
     this.#checkIn(this.#quietMs);
   }
 
-  /** Tells a problem once, however often it comes in a row. */
-  #report(error: unknown): void {
+  /** Reports a problem once, however often it comes in a row. */
+  #reportProblem(error: unknown): void {
     const problem = String(error);
     if (this.#closed || problem === this.#lastProblem) return;
     this.#lastProblem = problem;
@@ -330,16 +322,11 @@ export class FileWatch implements AsyncDisposable {
       const text = await this.#read();
       // Another file's text is not what this one was closed with.
       if (file === this.#files) this.#closedText = text;
-    }).catch((error) => this.#report(error));
+    }).catch((error) => this.#reportProblem(error));
   }
 
-  async #read(): Promise<string | undefined> {
-    try {
-      return await readTextFile(this.#path);
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+  #read(): Promise<string | undefined> {
+    return orMissing(readTextFile(this.#path));
   }
 
   /** Watches what the path leads through now, and no longer what it led through before. */
@@ -356,12 +343,7 @@ export class FileWatch implements AsyncDisposable {
   /** Answers whether there is a new watch. */
   async #followOnce(): Promise<boolean> {
     const trail = await findTrail(this.#path);
-    const keys = new Map<string, string>();
-    // The file besides its folder: one that is mounted by itself is written elsewhere.
-    for (const path of trail.file === undefined ? trail.folders : [...trail.folders, trail.file]) {
-      const info = await statOrNothing(path);
-      if (info !== undefined) keys.set(`${path} ${info.dev}:${info.ino}`, path);
-    }
+    const keys = await inodesOf(trail);
     if (this.#closed) return false;
     if (trail.file !== this.#trail.file) {
       this.#open.clear();
@@ -385,13 +367,13 @@ export class FileWatch implements AsyncDisposable {
     try {
       const end = this.#source.watch(path, (kind, at) => this.#onEvent(key, kind, at));
       this.#watched.set(key, { path, end });
-      // Who has begun to write there was not seen.
+      // A writer that had already begun was not seen.
       if (file !== undefined && path === dirname(file)) this.#doubt(key);
       return true;
     } catch (error) {
       // It is gone again, which its folder announces.
       if (error instanceof Deno.errors.NotFound) return false;
-      this.#report(error);
+      this.#reportProblem(error);
       this.#moved = true;
       this.#checkIn(RETRY_MS);
       return false;

@@ -24,13 +24,13 @@ const SPREAD_MS = 1_000;
 /** Checks of targets that were started together drift apart by this part of their interval. */
 const JITTER = 0.1;
 
-/** What the checks need. */
+/** Options of {@linkcode HealthChecks}. */
 export interface HealthOptions {
-  /** Tells the addresses of names. */
+  /** Resolves names. */
   readonly resolver: NameResolver;
   /** The time in milliseconds: monotonic, though a step does no harm. */
   readonly now: () => number;
-  /** Gives numbers from 0 up to, but not, 1. */
+  /** Returns numbers from 0 up to, but not including, 1. */
   readonly random?: () => number;
   /** Makes one check; by sockets unless given. */
   readonly probe?: Probe;
@@ -57,7 +57,7 @@ export class HealthChecks {
   /** Targets whose check is due, the longest waiting first. */
   readonly #queue = new Set<HealthBook>();
   #running = 0;
-  /** What has been said about checks that cannot be made: once is enough. */
+  /** Reasons why checks cannot be made that were already logged. */
   readonly #said = new Set<string>();
   #seen: number;
   /** The clock's time without its steps back. */
@@ -65,7 +65,7 @@ export class HealthChecks {
   #closed = false;
 
   /**
-   * @param options Whom to ask for addresses, and the clock
+   * @param options Resolver and clock
    */
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -75,9 +75,9 @@ export class HealthChecks {
   }
 
   /**
-   * Takes the upstreams of a configuration, at start and after each reload; it goes on with those before
-   * until its last step. What is known of a target stays with its name and its upstream's; one that nothing
-   * watches any more is back.
+   * Watches the upstreams of a configuration, from the start and after each reload. Until the last step it
+   * watches those before. What is known of a target stays with its name and its upstream's name. A target
+   * that is no longer watched is back.
    *
    * @param upstreams All upstreams
    */
@@ -106,7 +106,7 @@ export class HealthChecks {
   }
 
   /**
-   * Lets time pass; called about every 100 ms.
+   * Starts checks that are due, and judges what traffic has reported. Called about every 100 ms.
    *
    * @param now The time in milliseconds
    */
@@ -125,13 +125,13 @@ export class HealthChecks {
    *
    * @param upstream The upstream's name
    * @param target The target's name
-   * @returns What is known, or `undefined` where there is no such target
+   * @returns The report, or `undefined` if the target does not exist
    */
   state(upstream: string, target: string): HealthReport | undefined {
     return this.#groups.get(upstream)?.byName.get(target)?.report();
   }
 
-  /** Gives up the checks under way and makes no more. */
+  /** Cancels the checks that run, and starts no more. */
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#queue.clear();

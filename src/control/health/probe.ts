@@ -32,7 +32,7 @@ export type ProbeAddress = Exclude<TargetAddress, { readonly kind: "builtin" }>;
 
 /** What a check needs. */
 export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
-  /** Tells the addresses of names. */
+  /** Resolves names. */
   readonly resolver: NameResolver;
   /** Goes to the target first: the PROXY header of a connection that is shunt's own, or nothing. */
   readonly header?: Uint8Array;
@@ -43,13 +43,13 @@ export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
 /**
  * Checks a target.
  *
- * @param address Where the target lives
+ * @param address The address of the target
  * @param options How to check it
  * @returns What became of it, within the timeout; never rejects
  */
 export type Probe = (address: ProbeAddress, options: ProbeOptions) => Promise<ProbeOutcome>;
 
-/** A timer that is later than this tells of shunt's own load, or of a machine that was suspended. */
+/** A timer that is later than this means that shunt is overloaded, or that the machine was suspended. */
 const LATE_MS = 250;
 /** A reason phrase may have any length, and nothing after the status is needed. */
 const STATUS = /^HTTP\/1\.[01] ([0-9]{3})(?=[ \r\n])/;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname } from "node:path";
-import { type FileWatch, watchFile, type WatchOptions } from "../../../src/service/watch.ts";
+import { FileWatch, type WatchOptions } from "../../../src/service/watch.ts";
 import { missingForLibc, openLibc } from "../../../src/io/libc/symbols.ts";
 import { inFolder } from "../_folder.ts";
 
@@ -70,7 +70,7 @@ function watching(
     await Deno.mkdir(dirname(path), { recursive: true });
     await Deno.writeTextFile(path, text);
     const events = new Events();
-    await using watch = watchFile(path, events.options);
+    await using watch = new FileWatch(path, events.options);
     await watch.started;
     await test({ folder, path, events, watch });
   });
@@ -190,7 +190,7 @@ Deno.test(
     inFolder(async (folder) => {
       const path = `${folder}/a/b/config.yaml`;
       const events = new Events();
-      await using watch = watchFile(path, events.options);
+      await using watch = new FileWatch(path, events.options);
       await watch.started;
       await Deno.mkdir(`${folder}/a/b`, { recursive: true });
       {
@@ -250,7 +250,7 @@ Deno.test("watch: follows a volume of Kubernetes", () =>
     await publish("1");
     await Deno.symlink("..data/config.yaml", `${folder}/config.yaml`);
     const events = new Events();
-    await using watch = watchFile(`${folder}/config.yaml`, events.options);
+    await using watch = new FileWatch(`${folder}/config.yaml`, events.options);
     await watch.started;
     for (const version of ["2", "3"]) {
       await publish(version);
@@ -268,7 +268,7 @@ Deno.test("watch: follows links to folders and files, whatever replaces them", (
     }
     await Deno.symlink(`${folder}/releases/1`, `${folder}/current`);
     const events = new Events();
-    await using watch = watchFile(`${folder}/current/../current/config.yaml`, {
+    await using watch = new FileWatch(`${folder}/current/../current/config.yaml`, {
       ...events.options,
       pollMs: 5 * QUIET_MS,
     });
@@ -305,7 +305,10 @@ Deno.test("watch: compares with the text in use, which was read before", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/config.yaml`, "newer");
     const events = new Events();
-    await using _watch = watchFile(`${folder}/config.yaml`, { ...events.options, text: "older" });
+    await using _watch = new FileWatch(`${folder}/config.yaml`, {
+      ...events.options,
+      text: "older",
+    });
     assertEquals(await events.change(), "changed newer");
   }));
 
@@ -313,7 +316,7 @@ Deno.test("watch: goes on after its callback has failed", () =>
   inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
     const events = new Events();
-    await using watch = watchFile(path, {
+    await using watch = new FileWatch(path, {
       ...events.options,
       onChange: (text) => {
         if (text.startsWith("bad")) return Promise.reject(new Error(text));
@@ -338,7 +341,7 @@ Deno.test("watch: calls again only after the last call has ended, with the lates
     const path = `${folder}/config.yaml`;
     const events = new Events();
     let finish: (() => void) | undefined;
-    await using watch = watchFile(path, {
+    await using watch = new FileWatch(path, {
       ...events.options,
       onChange: (text) => {
         events.options.onChange(text);
@@ -360,7 +363,7 @@ Deno.test("watch: ends when it is disposed of, even during a call", () =>
   inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
     const ended = Promise.withResolvers<void>();
-    const watch = watchFile(path, {
+    const watch = new FileWatch(path, {
       quietMs: QUIET_MS,
       onChange: async () => {
         await watch[Symbol.asyncDispose]();
@@ -371,7 +374,7 @@ Deno.test("watch: ends when it is disposed of, even during a call", () =>
     await watch.started;
     await replace(path, "new");
     await ended.promise;
-    await watchFile(path, { onChange: () => {}, onError: () => {} })[Symbol.asyncDispose]();
+    await new FileWatch(path, { onChange: () => {}, onError: () => {} })[Symbol.asyncDispose]();
   }));
 
 for (const [name, write] of Object.entries(WRITERS)) {
@@ -381,7 +384,11 @@ for (const [name, write] of Object.entries(WRITERS)) {
       await Deno.mkdir(`${folder}/conf`);
       await Deno.writeTextFile(path, "old");
       const events = new Events();
-      await using watch = watchFile(path, { ...events.options, events: false, pollMs: QUIET_MS });
+      await using watch = new FileWatch(path, {
+        ...events.options,
+        events: false,
+        pollMs: QUIET_MS,
+      });
       await watch.started;
       await write(folder, path);
       assertEquals(await events.change(), "changed new");
@@ -396,7 +403,7 @@ Deno.test("watch: without events, a file that changes at each check is waited fo
     await Deno.writeTextFile(path, "old");
     const events = new Events();
     const options = { ...events.options, events: false, pollMs: 20 * QUIET_MS };
-    await using watch = watchFile(path, options);
+    await using watch = new FileWatch(path, options);
     await watch.started;
     for (let i = 0; i < 15; i++) {
       await Deno.writeTextFile(path, `part ${i}`);
@@ -418,7 +425,7 @@ Deno.test({
     await Deno.rename(`${folder}/1`, `${folder}/top/c`);
     const events = new Events();
     const missed = Promise.withResolvers<void>();
-    await using watch = watchFile(`${folder}/top/c/a/b/config.yaml`, {
+    await using watch = new FileWatch(`${folder}/top/c/a/b/config.yaml`, {
       ...events.options,
       pollMs: QUIET_MS,
       onMissed: missed.resolve,
