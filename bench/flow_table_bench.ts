@@ -32,7 +32,7 @@ function open(table: FlowTable<undefined>, host: string, port: number): Flow<und
 function tableWith(flows: number): FlowTable<undefined> {
   const table = new FlowTable<undefined>({
     limits: { flows: 200_000, heldBytes: 65_536, heldDatagrams: 64, detectMs: 3000 },
-    budget: { take: () => true, give: () => {} },
+    budget: { claim: () => true, give: () => {}, note: () => {} },
     drops: new Counters().drops,
     newId: () => "",
     newData: () => undefined,

@@ -16,7 +16,7 @@ import type { Verb } from "./verb.ts";
 /** What captured bytes are. */
 export interface Finding {
   readonly detected: Detected;
-  /** Whether more bytes could tell more. */
+  /** Whether no more bytes are needed. */
   readonly complete: boolean;
   /** What lies before it, from the first byte on: a PROXY header, and each step of an opening. */
   readonly layers: readonly string[];
@@ -27,11 +27,9 @@ export interface Finding {
 }
 
 /**
- * Reads files of captured bytes.
+ * Reads files of captured bytes; `-` is standard input.
  *
- * @param files Their paths; `-` is standard input
- * @returns Their contents
- * @throws {InputError} when one cannot be read
+ * @throws {InputError} if one cannot be read
  */
 export async function readCaptures(files: readonly string[]): Promise<Uint8Array[]> {
   const captures: Uint8Array[] = [];
@@ -52,13 +50,12 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
 }
 
 /**
- * Asks the detectors about the first bytes of a session, layer by layer.
+ * Returns what the detectors find in the first bytes of a session, layer by layer.
  *
  * @param bytes The bytes
  * @param asked What routes ask for: of other ALPN names the first eight are shown, and openings are held only if
- * they ask for it
+ * routes ask for what lies behind them
  * @param proxied Whether it may begin with a PROXY header
- * @returns What they are
  */
 export function detectStream(bytes: Uint8Array, asked?: Wants, proxied = true): Finding {
   const layers: string[] = [];
@@ -87,11 +84,10 @@ export function detectStream(bytes: Uint8Array, asked?: Wants, proxied = true): 
 }
 
 /**
- * Asks the detectors about the first datagrams of a flow.
+ * Returns what the detectors find in the first datagrams of a flow.
  *
  * @param datagrams The datagrams, in order
  * @param asked What routes ask for: of other ALPN names the first eight are shown
- * @returns What they are
  */
 export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Finding {
   const detection = new Detection("udp", wantsAll(asked));
@@ -104,12 +100,7 @@ export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Fin
   return { detected: detection.conclude("deadline"), complete: false, layers: [] };
 }
 
-/**
- * Writes a finding as one line.
- *
- * @param finding The finding
- * @returns The line
- */
+/** Writes a finding as one line. */
 export function formatFinding({ detected, complete, layers }: Finding): string {
   const { protocol, facts, end } = detected;
   const words = [protocol];

@@ -1,5 +1,5 @@
 /**
- * `shunt explain`: tells which route, upstream and target a client would get, and why.
+ * `shunt explain`: shows which route, upstream and target a client would get, and why.
  *
  * @module
  */

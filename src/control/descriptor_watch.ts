@@ -9,20 +9,12 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { Counters } from "../observe/metrics/counters.ts";
 import { SOCKETS } from "../manage/limits/limits.ts";
+import { RefusalWatch } from "./refusals.ts";
 
 const logger = getLogger(["shunt", "limits"]);
 
-const LOOK_MS = 1000;
-/** Between two warnings while the want goes on. */
-const AGAIN_MS = 60_000;
-
-/**
- * Reports how many descriptors a configuration's limits let sessions and flows have.
- *
- * @param config The configuration
- * @returns Their number
- */
-export function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): number {
+/** How many descriptors a configuration's limits let sessions and flows have. */
+function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): number {
   let needed = 0;
   for (const { transports, limits } of Object.values(listeners)) {
     if (transports.includes("tcp")) needed += limits.sessions * SOCKETS.session;
@@ -34,10 +26,7 @@ export function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): num
 /** Watches descriptors for one process. */
 export class DescriptorWatch {
   readonly #most: number;
-  readonly #totals: () => Counters;
-  #refused = 0;
-  #lookAt = 0;
-  #warnAt = 0;
+  readonly #refusals: RefusalWatch;
 
   /**
    * @param most Descriptors that sessions and flows may have together
@@ -45,7 +34,12 @@ export class DescriptorWatch {
    */
   constructor(most: number, totals: () => Counters) {
     this.#most = most;
-    this.#totals = totals;
+    this.#refusals = new RefusalWatch("no_descriptors", totals, (refused) =>
+      logger.warn(
+        "Sessions or flows are refused: no descriptor is left for them; raise the process's limit " +
+          "(ulimit -n, LimitNOFILE=)",
+        { refused, available: most },
+      ));
   }
 
   /**
@@ -69,18 +63,6 @@ export class DescriptorWatch {
    * @param now The time in milliseconds
    */
   tick(now: number): void {
-    if (now < this.#lookAt) return;
-    this.#lookAt = now + LOOK_MS;
-    if (now < this.#warnAt) return;
-    const { closes, drops } = this.#totals();
-    const refused = closes.no_descriptors + drops.no_descriptors;
-    if (refused <= this.#refused) return;
-    this.#warnAt = now + AGAIN_MS;
-    logger.warn(
-      "Sessions or flows are refused: no descriptor is left for them; raise the process's limit " +
-        "(ulimit -n, LimitNOFILE=)",
-      { refused: refused - this.#refused, available: this.#most },
-    );
-    this.#refused = refused;
+    this.#refusals.tick(now);
   }
 }

@@ -11,15 +11,12 @@ import type { Counters } from "../observe/metrics/counters.ts";
 import type { Config } from "../config/schema.ts";
 import { HeapGuard, ResidentGuard } from "../manage/limits/memory_guard.ts";
 import type { Pressure } from "../manage/limits/pressure.ts";
+import { RefusalWatch } from "./refusals.ts";
 
 const logger = getLogger(["shunt", "limits"]);
 
 /** What `limits.memory: auto` takes of what there is: the rest is for socket buffers and others. */
 const AUTO_SHARE = 0.75;
-
-const LOOK_MS = 1000;
-/** Between two warnings while the want goes on. */
-const AGAIN_MS = 60_000;
 
 /**
  * Reports how many bytes of resident memory a configuration lets the process have.
@@ -55,13 +52,16 @@ export class MemoryWatch {
     now: () => performance.now(),
   });
   readonly #resident: ResidentGuard;
-  #refused = 0;
-  #lookAt = 0;
-  #warnAt = 0;
+  readonly #refusals: RefusalWatch;
 
   /** @param options What to ask, and what to call */
   constructor(options: MemoryWatchOptions) {
     this.#options = options;
+    this.#refusals = new RefusalWatch(
+      "no_memory",
+      options.totals,
+      (refused) => this.#warn(refused),
+    );
     this.#resident = new ResidentGuard(() => options.pressure.askToCollect());
   }
 
@@ -95,27 +95,20 @@ export class MemoryWatch {
     const resident = Deno.memoryUsage().rss;
     this.#resident.tick(now, { resident, limit: this.limit, lives: lives() });
     pressure.refuseAll(this.#resident.refusing || this.#heap.refusing);
-    if (now >= this.#lookAt) this.#look(now, resident);
+    this.#refusals.tick(now);
   }
 
-  #look(now: number, resident: number): void {
-    this.#lookAt = now + LOOK_MS;
-    if (now < this.#warnAt) return;
-    const { closes, drops } = this.#options.totals();
-    const refused = closes.no_memory + drops.no_memory;
-    if (refused <= this.#refused) return;
-    this.#warnAt = now + AGAIN_MS;
+  #warn(refused: number): void {
     const { heaps } = this.#options.pressure;
     logger.warn(
       "Sessions or flows are refused: memory is nearly full; raise limits.memory, or the heap " +
         "(--v8-flags=--max-old-space-size=), or lower limits.sessions and limits.flows",
       {
-        no_memory: refused - this.#refused,
-        resident,
+        no_memory: refused,
+        resident: Deno.memoryUsage().rss,
         limit: this.limit,
         fullest_heap: Math.max(...heaps.map(({ used, limit }) => limit > 0 ? used / limit : 0)),
       },
     );
-    this.#refused = refused;
   }
 }

@@ -10,8 +10,6 @@ import type { PackedConfig } from "../config/packed.ts";
 import { ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
 import type { ListenerAddresses } from "../listen/bind.ts";
-import type { AccessRecord } from "../observe/access/record.ts";
-import type { LeftOut } from "../observe/access/sampler.ts";
 import { type Answers, answerTo, Asker } from "../plane/ask.ts";
 import type {
   Assignment,
@@ -22,6 +20,7 @@ import type {
   ToWorker,
   WorkerQuestions,
 } from "../plane/messages.ts";
+import type { EndTakers } from "../plane/plane.ts";
 import type { Batch } from "../plane/record_queue.ts";
 import type { Prepared } from "../prepared.ts";
 import type { NameResolver } from "../resolve/dns.ts";
@@ -32,13 +31,8 @@ const logger = getLogger(["shunt", "workers"]);
 const MAX_DESCRIPTORS = 1_048_576;
 
 /** What a worker's owner provides and is told. */
-export interface WorkerOwner {
+export interface WorkerOwner extends EndTakers {
   readonly resolver: NameResolver;
-  readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  /** Takes access lines, many at once. */
-  readonly onAccess: ((lines: string) => void) | undefined;
-  /** Is told of access lines that were left out. */
-  readonly onLeftOut: (lines: LeftOut) => void;
   /** Is told once when the worker has died on its own. */
   readonly onDeath: (error: string) => void;
 }

@@ -22,6 +22,8 @@
  *    512 times at the most, unless it remembers what it has looked at (`session`).
  * 9. It takes nothing that another protocol's client sends, whole or cut anywhere. If two can take the
  *    same bytes, the comment at `DETECTORS` in `mod.ts` says which one comes first, and why.
+ * 10. A `step` takes no more bytes than there are, and says 128 at the most. It does not lead back to
+ *     itself: no detector of its `then` answers the same bytes with the same step, so a dialogue ends.
  *
  * @module
  */

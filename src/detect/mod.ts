@@ -34,8 +34,8 @@ export type { Opens, Watch } from "./detector.ts";
  * The first that matches wins, so the order decides where two take the same bytes. Only SSH and HTTP do:
  * `SSH-2.0-x / HTTP/1.1` begins a session of each. SSH comes first, as no browser's method is `SSH-2.0-x`;
  * where a route asks for the host it waits for HTTP ({@linkcode Detection}). All others differ in their
- * first byte: TLS 20 to 22, HTTP a visible one or a line end, PostgreSQL 0, SOCKS 5 and 4; QUIC's first bit, WireGuard 1 to 4.
- * TLS and HTTP come early because most sessions are theirs.
+ * first byte: TLS 20 to 22, HTTP a visible one or a line end, PostgreSQL 0, SOCKS 5 and 4; QUIC's first bit,
+ * WireGuard 1 to 4. TLS and HTTP come early because most sessions are theirs.
  */
 export const DETECTORS: readonly Detector[] = [
   tls,

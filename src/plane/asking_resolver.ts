@@ -6,7 +6,7 @@
  */
 
 import { messageOf, ResolveError } from "../errors.ts";
-import type { Addresses, NameResolver } from "../resolve/dns.ts";
+import type { NameAddresses, NameResolver } from "../resolve/dns.ts";
 
 /** Milliseconds for which an answer is used without asking again: the control plane's cache knows. */
 const FRESH_MS = 1000;
@@ -16,8 +16,8 @@ export class AskingResolver implements NameResolver {
   readonly #ask: (name: string) => Promise<readonly string[]>;
   readonly #now: () => number;
   /** Names come from the configuration, so there are few. */
-  readonly #known = new Map<string, Addresses>();
-  readonly #asked = new Map<string, Promise<Addresses>>();
+  readonly #known = new Map<string, NameAddresses>();
+  readonly #asked = new Map<string, Promise<NameAddresses>>();
 
   /**
    * @param ask Asks the control plane
@@ -28,7 +28,7 @@ export class AskingResolver implements NameResolver {
     this.#now = now;
   }
 
-  resolve(name: string): Addresses | Promise<Addresses> {
+  resolve(name: string): NameAddresses | Promise<NameAddresses> {
     const known = this.#known.get(name);
     if (known !== undefined && known.expires > this.#now()) return known;
     let asked = this.#asked.get(name);
@@ -41,7 +41,7 @@ export class AskingResolver implements NameResolver {
     return asked;
   }
 
-  async #askFor(name: string): Promise<Addresses> {
+  async #askFor(name: string): Promise<NameAddresses> {
     try {
       const list = await this.#ask(name);
       const addresses = { list, expires: this.#now() + FRESH_MS };

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
 import { connectBuiltin } from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
@@ -26,8 +27,10 @@ import type { LifeEnd } from "../manage/life.ts";
 import { Rate } from "../manage/limits/rate.ts";
 import type { ServeParts } from "../manage/session/serve.ts";
 import { Sessions } from "../manage/session/sessions.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
+import { AccessLog } from "../observe/access/log.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { LeftOut } from "../observe/access/sampler.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import { atOnce, type Steps } from "../slices.ts";
 import { within } from "../within.ts";
@@ -40,8 +43,18 @@ import { prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
+/** What takes what a data plane reports of sessions and flows that have ended. */
+export interface EndTakers {
+  /** Gets a record of each. */
+  readonly onEnd: ((record: AccessRecord) => void) | undefined;
+  /** Gets access lines as `log` asks, one or more at once, each with its line feed. */
+  readonly onAccess: ((lines: string) => void) | undefined;
+  /** Is told of access lines that were left out. */
+  readonly onLeftOut: (lines: LeftOut) => void;
+}
+
 /** What a data plane is given. */
-export interface PlaneOptions {
+export interface PlaneOptions extends EndTakers {
   readonly io: Io;
   readonly resolver: NameResolver;
   readonly shared: SharedView;
@@ -49,10 +62,6 @@ export interface PlaneOptions {
   readonly reusePort: boolean;
   /** What is looked at before the first addresses are bound. */
   readonly look: Look;
-  /** Gets a record of each session and flow at its end. */
-  readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  /** Reports whether anybody wants such records now: making one costs 1 µs. */
-  readonly records: () => boolean;
 }
 
 /**
@@ -91,11 +100,12 @@ export class Plane {
     collect: collectGarbage,
     now: () => performance.now(),
   });
+  readonly #access: AccessLog | undefined;
   #shared: SharedView;
   #states: States | undefined;
   #ending: Promise<number> | undefined;
-  /** Ends the wait of a hand-over. */
-  #hurry: (() => void) | undefined;
+  /** Ends the waits of a hand-over. */
+  readonly #closing = new AbortController();
   /** Sessions and flows that had to be closed. */
   #cut = 0;
 
@@ -107,7 +117,7 @@ export class Plane {
    * @throws {ShuntError} with code `bind_failed`; nothing is left bound
    */
   constructor(config: Config, options: PlaneOptions) {
-    const { io, reusePort, resolver, shared } = options;
+    const { io, reusePort, resolver, shared, onAccess, onLeftOut } = options;
     this.#options = options;
     this.#shared = shared;
     this.#budget = shared.budget(config.limits.detect_memory);
@@ -116,9 +126,11 @@ export class Plane {
       sockets: shared.sockets().count,
     });
     const onEnd: LifeEnd = (life, reason, error) => {
-      if (options.records()) this.#tell({ ...recordOf(life), reason, error });
+      if (this.#isTold) this.#tell({ ...recordOf(life), reason, error });
     };
     this.#sessions = new Sessions(onEnd, lingering);
+    const { workers } = shared.memory;
+    this.#access = onAccess && new AccessLog(config.log, { workers, write: onAccess, onLeftOut });
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
     const serve: ServeParts = {
       ...common,
@@ -176,6 +188,7 @@ export class Plane {
       const { workers } = shared.memory;
       limitLargeBuffers(config.limits.relay_memory / workers);
       limitRests(config.limits.relay_memory / workers);
+      this.#access?.change(config.log);
       this.#states = states();
       this.addresses = addresses;
       return bindings.commit();
@@ -245,7 +258,7 @@ export class Plane {
   async close(): Promise<void> {
     const draining = this.#ending;
     this.#ending ??= this.#end({ timeoutMs: 0, handOver: false });
-    this.#hurry?.();
+    this.#closing.abort();
     if (draining !== undefined) this.#endAll();
     await this.#ending;
   }
@@ -254,6 +267,7 @@ export class Plane {
     this.#sessions.sweep(time);
     this.#bindings.sweep(time);
     for (const { limits } of this.#states?.listeners.values() ?? []) limits.sweep();
+    this.#access?.tick(time);
     this.#shared.tick();
     if (this.#shared.pressure.collects()) this.#heap.collect();
     this.#lookAtHeap();
@@ -265,8 +279,14 @@ export class Plane {
     pressure.refuse(this.#heap.refusing, this.#heap.use);
   }
 
+  /** Whether records are wanted now: making one costs 1 µs. */
+  get #isTold(): boolean {
+    return this.#options.onEnd !== undefined || this.#access?.on === true;
+  }
+
   #tell(record: AccessRecord): void {
     try {
+      this.#access?.take(record);
       this.#options.onEnd?.(record);
     } catch (error) {
       // Whoever listens must not keep a session from ending.
@@ -303,18 +323,13 @@ export class Plane {
     for (const { socket } of this.#bindings.udp.values()) socket.close();
     this.clock[Symbol.dispose]();
     await this.#bindings.closed();
+    this.#access?.flush();
     return this.#cut;
   }
 
   /** Waits, unless all is closed meanwhile. */
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#hurry = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  async #wait(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
   #endAll(): void {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Config, ListenerConfig } from "../config/schema.ts";
+import type { Config, ListenerConfig, TargetConfig } from "../config/schema.ts";
 import { type ListenerLimits, listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/limits/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits/limits.ts";
@@ -25,7 +25,7 @@ import {
 } from "../observe/metrics/target_counters.ts";
 import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
 import type { TargetCells } from "../resolve/upstream.ts";
-import { atOnce, type Steps } from "../slices.ts";
+import type { Steps } from "../slices.ts";
 import { formatTarget } from "../wire/address.ts";
 
 /** The buffers of one listener. */
@@ -138,20 +138,6 @@ function* mapValues<T, U>(
  * @param options How many workers there are, or the memory of the configuration before: what has the
  * same name goes on with the same numbers
  * @returns The memory; what is new in it is zero
- */
-export function makeSharedMemory(
-  config: Config,
-  options: MemoryOptions | SharedMemory,
-): SharedMemory {
-  return atOnce(makeMemory(config, options));
-}
-
-/**
- * Makes the memory for a configuration in steps.
- *
- * @param config The configuration
- * @param options As for {@linkcode makeSharedMemory}
- * @returns The memory
  */
 export function* makeMemory(
   config: Config,
@@ -278,18 +264,6 @@ export class SharedView {
     return new Counters(sumRows(counters, workers), sumRows(matches, workers));
   }
 
-  /** Sessions and flows of all listeners in all workers, as of now. */
-  active(): { readonly sessions: number; readonly flows: number } {
-    let sessions = 0;
-    let flows = 0;
-    for (const listener of Object.keys(this.memory.listeners)) {
-      const totals = this.totals(listener);
-      sessions += totals.sessionsActive;
-      flows += totals.flowsActive;
-    }
-    return { sessions, flows };
-  }
-
   /** The counts behind a listener's limits, by its name. */
   listenerCounts(listener: string): Pick<TargetCells, "sessions" | "flows"> {
     return this.#pair(this.memory.listeners[listener]!.counts);
@@ -323,11 +297,11 @@ export class SharedView {
    * What is known of targets of an upstream, in the order in which they are given.
    *
    * @param upstream The upstream's name
-   * @param config Its part of the configuration, with those targets alone
+   * @param targets Those targets
    */
   targetCells(
     upstream: string,
-    { targets }: Pick<Config["upstreams"][string], "targets">,
+    targets: readonly TargetConfig[],
   ): TargetCells[] {
     return targets.map(({ address }) => {
       const memory = this.memory.targets[upstream]![formatTarget(address)]!;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { DrainingSchema, StatusSchema } from "../admin/answers.ts";
 import type { AdminConfig } from "../config/check_admin.ts";
@@ -87,14 +88,6 @@ async function untilEnded(pid: number, latest: number, signal: AbortSignal): Pro
   // One in another container has a number that says nothing here, or is somebody else's.
   const visible = pid !== Deno.pid && await isThere(pid);
   while (!signal.aborted && performance.now() < end && !(visible && !await isThere(pid))) {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, LOOK_MS);
-      signal.addEventListener("abort", done);
-    });
+    await delay(LOOK_MS, undefined, { signal }).catch(() => {});
   }
 }

@@ -18,7 +18,7 @@ import type { FileEventKind } from "../io/libc/inotify.ts";
 import { readTextFile } from "../text_file.ts";
 import { within } from "../within.ts";
 import { type FileEvents, openFileEvents } from "./file_events.ts";
-import { findWay, isMissing, type Way } from "./way.ts";
+import { findTrail, isMissing, markOf, statOrNothing, type Trail } from "./trail.ts";
 
 const QUIET_MS = 250;
 /** Milliseconds between two looks that nothing but the clock asks for. */
@@ -60,19 +60,6 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
-/** A watch; disposing of it ends it. */
-export interface FileWatch extends AsyncDisposable {
-  /** Settles once every later change is noticed; never rejects. */
-  readonly started: Promise<void>;
-  /**
-   * Reads the file once nobody is writing it; it need not be told as a change then.
-   *
-   * @returns The whole file, or `undefined` where there is none
-   * @throws {Error} when it is still being written after some time, or cannot be read
-   */
-  read(): Promise<string | undefined>;
-}
-
 /**
  * Watches a file through symbolic links, replacement and removal, its folder's included.
  *
@@ -81,7 +68,7 @@ export interface FileWatch extends AsyncDisposable {
  * @returns The watch
  */
 export function watchFile(path: string, options: WatchOptions): FileWatch {
-  return new Watch(resolve(path), options);
+  return new FileWatch(resolve(path), options);
 }
 
 interface Watched {
@@ -89,7 +76,9 @@ interface Watched {
   readonly end: () => void;
 }
 
-class Watch implements FileWatch {
+/** A watch; disposing of it ends it. {@linkcode watchFile} begins one. */
+export class FileWatch implements AsyncDisposable {
+  /** Settles once every later change is noticed; never rejects. */
   readonly started: Promise<void>;
   readonly #path: string;
   readonly #options: WatchOptions;
@@ -100,8 +89,8 @@ class Watch implements FileWatch {
   readonly #watched = new Map<string, Watched>();
   /** The keys of those that have seen a write and no close since, or have missed some. */
   readonly #open = new Set<string>();
-  #way: Way = { file: undefined, folders: new Set(), names: new Set() };
-  /** Whether the way may lead elsewhere by now. */
+  #trail: Trail = { file: undefined, folders: new Set(), names: new Set() };
+  /** Whether the path may lead elsewhere by now. */
   #moved = true;
   #text: string | undefined;
   /** What the file said when it was closed last. */
@@ -128,6 +117,10 @@ class Watch implements FileWatch {
   #lastProblem = "";
   #closed = false;
 
+  /**
+   * @param path The file's absolute path
+   * @param options Whom to tell
+   */
   constructor(path: string, options: WatchOptions) {
     this.#path = path;
     this.#options = options;
@@ -154,6 +147,12 @@ class Watch implements FileWatch {
     this.#checkIn(this.#quietMs);
   }
 
+  /**
+   * Reads the file once nobody is writing it; it need not be told as a change then.
+   *
+   * @returns The whole file, or `undefined` where there is none
+   * @throws {Error} when it is still being written after some time, or cannot be read
+   */
   async read(): Promise<string | undefined> {
     for (let left = WAITING_QUIETS;; left--) {
       await this.#snapshots;
@@ -234,7 +233,7 @@ class Watch implements FileWatch {
     // Every rewrite in place begins with an empty file, and none of those is a configuration.
     if (text === "" || (this.#source !== undefined && this.#open.size > 0)) {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
-      // What happened in a folder before it was watched was not told, so the way is looked at too.
+      // What happened in a folder before it was watched was not told, so the path is followed again too.
       if (left > 0) return this.#checkIn(left, { polled: true });
       if (text === "" || text !== this.#closedText) return this.#wait();
     }
@@ -289,10 +288,10 @@ class Watch implements FileWatch {
     const watched = this.#watched.get(key);
     if (watched === undefined) return;
     const missed = kind === "missed";
-    if (!missed && !this.#way.names.has(path)) return;
+    if (!missed && !this.#trail.names.has(path)) return;
     this.#events++;
     this.#lastEvent = performance.now();
-    const atFile = path === this.#way.file;
+    const atFile = path === this.#trail.file;
     if (kind === "modify" && atFile) {
       this.#open.add(key);
     } else if (kind === "access" && atFile) {
@@ -356,20 +355,20 @@ class Watch implements FileWatch {
 
   /** Answers whether there is a new watch. */
   async #followOnce(): Promise<boolean> {
-    const way = await findWay(this.#path);
+    const trail = await findTrail(this.#path);
     const keys = new Map<string, string>();
     // The file besides its folder: one that is mounted by itself is written elsewhere.
-    for (const path of way.file === undefined ? way.folders : [...way.folders, way.file]) {
+    for (const path of trail.file === undefined ? trail.folders : [...trail.folders, trail.file]) {
       const info = await statOrNothing(path);
       if (info !== undefined) keys.set(`${path} ${info.dev}:${info.ino}`, path);
     }
     if (this.#closed) return false;
-    if (way.file !== this.#way.file) {
+    if (trail.file !== this.#trail.file) {
       this.#open.clear();
       this.#closedText = undefined;
       this.#files++;
     }
-    this.#way = way;
+    this.#trail = trail;
     for (const [key, watched] of this.#watched) {
       if (!keys.has(key)) this.#unwatch(key, watched);
     }
@@ -382,7 +381,7 @@ class Watch implements FileWatch {
 
   #watch(key: string, path: string): boolean {
     if (this.#source === undefined) return false;
-    const { file } = this.#way;
+    const { file } = this.#trail;
     try {
       const end = this.#source.watch(path, (kind, at) => this.#onEvent(key, kind, at));
       this.#watched.set(key, { path, end });
@@ -413,21 +412,5 @@ class Watch implements FileWatch {
     this.#source = undefined;
     // The caller's own work is not waited for: it may be what disposes.
     await within(END_MS, Promise.all([this.#checking, this.#snapshots]));
-  }
-}
-
-/** What distinguishes a file from another, and from what it was: one that is replaced or written has another. */
-async function markOf(path: string): Promise<string> {
-  const info = await statOrNothing(path);
-  if (info === undefined) return "";
-  const { dev, ino, size, mtime, ctime } = info;
-  return `${dev}:${ino}:${size}:${mtime?.getTime()}:${ctime?.getTime()}`;
-}
-
-async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch {
-    return undefined;
   }
 }

@@ -97,11 +97,11 @@ Deno.test("page: sessions are searched, and names from the network are text", as
     await page.type("NEEDLE");
     await page.until(`${rows} === 1`, "the one that fits");
     assertStringIncludes(await page.text("#lives"), "needle.example");
-    assertStringIncludes(await page.text("#found"), "1 found, 3 sessions live in all");
+    assertStringIncludes(await page.text("#found"), "1 found, 3 sessions running in all");
     for (let i = 0; i < 6; i++) await page.value('document.execCommand("delete")');
     await page.type("nothing has this");
     await page.until(`${rows} === 0`, "none that fits");
-    assertStringIncludes(await page.text("#lives"), "Nothing that fits lives now");
+    assertStringIncludes(await page.text("#lives"), "Nothing matches now");
     assertEquals(await page.value('document.querySelectorAll("img").length'), 0);
     assertEquals(page.errors, []);
   });
@@ -116,7 +116,7 @@ Deno.test("page: sessions come page by page", async () => {
     await page.tabTo("#next");
     await page.press("Enter");
     await page.until(`${rows} === 10`, "the rest");
-    assertStringIncludes(await page.text("#found"), "Page 2: 10 shown, 60 sessions live in all");
+    assertStringIncludes(await page.text("#found"), "Page 2: 10 shown, 60 sessions running in all");
     // The button that can do nothing any more hands the focus on.
     assertEquals(await page.value("document.activeElement.id"), "first");
     await page.press("Enter");

@@ -6,7 +6,13 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Arrival, Expiry, Flow, FlowLimits, FlowState } from "../../src/manage/flow/flow.ts";
+import type {
+  DatagramFate,
+  Expiry,
+  Flow,
+  FlowLimits,
+  FlowState,
+} from "../../src/manage/flow/flow.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../src/manage/flow/table.ts";
 import { Counters, type DropReason } from "../../src/observe/metrics/counters.ts";
 import {
@@ -70,12 +76,13 @@ export class World {
     this.table = new FlowTable<Box>({
       limits: this.#limits,
       budget: {
-        take: (bytes) => {
+        claim: (bytes) => {
           if (this.#taken + bytes > this.#memory) return false;
           this.#taken += bytes;
           return true;
         },
         give: (bytes) => void (this.#taken -= bytes),
+        note: () => {},
       },
       drops: this.counted,
       newId: () => `${++this.#ids}`,
@@ -238,7 +245,7 @@ export class World {
     return needed > Math.min(2, supply) ? "limit_flows" : this.#deny;
   }
 
-  #expected(state: FlowState, heldRefusal: string | undefined): Arrival {
+  #expected(state: FlowState, heldRefusal: string | undefined): DatagramFate {
     if (state === "open") return "forward";
     if (heldRefusal === undefined) return "held";
     return state === "detecting" ? "full" : "dropped";

@@ -6,7 +6,7 @@ import { Counters } from "../../src/observe/metrics/counters.ts";
 function quietTable(flows: number): FlowTable<undefined> {
   const table = new FlowTable<undefined>({
     limits: { flows: 20_000, heldBytes: 1000, heldDatagrams: 10, detectMs: 3000 },
-    budget: { take: () => true, give: () => {} },
+    budget: { claim: () => true, give: () => {}, note: () => {} },
     drops: new Counters().drops,
     newId: () => "",
     newData: () => undefined,

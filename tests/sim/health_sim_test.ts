@@ -5,6 +5,7 @@ import type { Upstream } from "../../src/resolve/upstream.ts";
 import { NO_NAMES, Probes } from "../unit/control/health/_probes.ts";
 import { type Short, upstream } from "../unit/resolve/_upstream.ts";
 import { random } from "./_random.ts";
+import { atOnce } from "../../src/slices.ts";
 
 const NAMES = ["web", "mail", "vpn"];
 const HOSTS = [".1:80", ".2:80", ".3:80"];
@@ -73,7 +74,7 @@ class World implements Disposable {
       );
       return upstream("round_robin", targets, { name, health: fresh.config.health, cells });
     });
-    this.#checks.watch(this.#upstreams);
+    atOnce(this.#checks.watch(this.#upstreams));
     const names = new Set(
       this.#upstreams.flatMap(({ name, targets }) => targets.map((t) => `${name} ${t.name}`)),
     );

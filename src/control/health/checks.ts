@@ -7,10 +7,10 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { NameResolver } from "../../resolve/dns.ts";
-import type { HealthChange, HealthReport, TargetHealth } from "./health.ts";
+import type { HealthBook, HealthChange, HealthReport } from "./health.ts";
 import { HealthGroup } from "./group.ts";
 import { type Probe, type ProbeOutcome, probeTarget } from "./probe.ts";
-import { atOnce, type Steps } from "../../slices.ts";
+import type { Steps } from "../../slices.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { encodeOwnHeader } from "../../wire/proxy_protocol.ts";
 
@@ -54,9 +54,9 @@ export class HealthChecks {
   readonly #random: () => number;
   readonly #probe: Probe;
   #groups: ReadonlyMap<string, HealthGroup> = new Map();
-  #schedules: ReadonlyMap<TargetHealth, Schedule> = new Map();
+  #schedules: ReadonlyMap<HealthBook, Schedule> = new Map();
   /** Targets whose check is due, the longest waiting first. */
-  readonly #queue = new Set<TargetHealth>();
+  readonly #queue = new Set<HealthBook>();
   #running = 0;
   /** What has been said about checks that cannot be made: once is enough. */
   readonly #said = new Set<string>();
@@ -76,24 +76,16 @@ export class HealthChecks {
   }
 
   /**
-   * Takes the upstreams of a configuration, at start and after each reload. What is known of a target
-   * stays with its name and its upstream's; one that nothing watches any more is back.
+   * Takes the upstreams of a configuration, at start and after each reload; it goes on with those before
+   * until its last step. What is known of a target stays with its name and its upstream's; one that nothing
+   * watches any more is back.
    *
    * @param upstreams All upstreams
    */
-  watch(upstreams: readonly Upstream[]): void {
-    atOnce(this.watchInSteps(upstreams));
-  }
-
-  /**
-   * Takes the upstreams of a configuration in steps; it goes on with those before until the last.
-   *
-   * @param upstreams All upstreams
-   */
-  *watchInSteps(upstreams: readonly Upstream[]): Steps<void> {
+  *watch(upstreams: readonly Upstream[]): Steps<void> {
     const now = this.#advance(this.#options.now());
     const groups = new Map<string, HealthGroup>();
-    const schedules = new Map<TargetHealth, Schedule>();
+    const schedules = new Map<HealthBook, Schedule>();
     for (const upstream of upstreams) {
       const { name } = upstream;
       const onChange = (change: HealthChange) => log(name, change);
@@ -153,7 +145,7 @@ export class HealthChecks {
     return this.#time;
   }
 
-  #schedule({ name, config }: Upstream, book: TargetHealth, now: number): Schedule {
+  #schedule({ name, config }: Upstream, book: HealthBook, now: number): Schedule {
     const { interval } = book.config;
     const { send_proxy_protocol: version } = config;
     const header = version === "off" ? NO_HEADER : encodeOwnHeader(version);
@@ -181,7 +173,7 @@ export class HealthChecks {
     }
   }
 
-  async #check(book: TargetHealth, schedule: Schedule): Promise<void> {
+  async #check(book: HealthBook, schedule: Schedule): Promise<void> {
     const { address } = book.target;
     if (address.kind === "builtin") return;
     const { interval, probe, timeout } = book.config;
@@ -204,7 +196,7 @@ export class HealthChecks {
     this.#start();
   }
 
-  #take(outcome: ProbeOutcome, book: TargetHealth, upstream: string): void {
+  #take(outcome: ProbeOutcome, book: HealthBook, upstream: string): void {
     const now = this.#advance(this.#options.now());
     let change: HealthChange | undefined;
     switch (outcome.kind) {
@@ -223,7 +215,7 @@ export class HealthChecks {
 
   #sayHindered(
     { by, why }: Extract<ProbeOutcome, { readonly kind: "hindered" }>,
-    book: TargetHealth,
+    book: HealthBook,
     upstream: string,
   ): void {
     if (this.#said.has(by)) return;

@@ -5,15 +5,15 @@
  * @module
  */
 
-import { type HealthChange, TargetHealth } from "./health.ts";
+import { HealthBook, type HealthChange } from "./health.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 
 /** What is known of an upstream's targets. */
 export class HealthGroup {
   /** One book a target, in the configuration's order. */
-  readonly targets: readonly TargetHealth[];
+  readonly targets: readonly HealthBook[];
   /** The same by their targets' names. */
-  readonly byName: ReadonlyMap<string, TargetHealth>;
+  readonly byName: ReadonlyMap<string, HealthBook>;
 
   /**
    * @param upstream The upstream of the configuration in force
@@ -32,7 +32,7 @@ export class HealthGroup {
     const known = before?.byName;
     this.targets = upstream.targets.map((target) => {
       const book = known?.get(target.name);
-      if (book === undefined) return new TargetHealth(target, health, now);
+      if (book === undefined) return new HealthBook(target, health, now);
       const change = book.adopt(target, health, now);
       if (change !== undefined) onChange(change);
       return book;

@@ -52,7 +52,7 @@ const LONGEST = 16;
 const FIRST_SHARE = 100;
 
 /** One target's book. */
-export class TargetHealth {
+export class HealthBook {
   #target: Target;
   #config: HealthConfig;
   #down = false;

@@ -27,7 +27,7 @@ export class FlowIndex<D> {
   /**
    * Finds a flow.
    *
-   * @param slot The listener socket its client writes to
+   * @param slot The listener socket that its client writes to
    * @param host The client's address
    * @param port The client's port
    * @returns The flow, also one that has closed since the last {@linkcode FlowIndex.forget}
@@ -37,7 +37,7 @@ export class FlowIndex<D> {
   }
 
   /**
-   * Takes a flow in, in the place of a closed one.
+   * Adds a flow, in the place of a closed one if there is any.
    *
    * @param flow The flow
    */

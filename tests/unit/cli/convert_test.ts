@@ -51,7 +51,7 @@ const REFUSED: readonly [text: string, args: string[], message: string][] = [
     [],
     "FILE:2: error: Expected a value, got the end of the file; correct the syntax",
   ],
-  ["hello", [], "FILE: error: The format is not plain to see; say --from rpxy-l4, sslh, nginx"],
+  ["hello", [], "FILE: error: Cannot guess the format; use --from rpxy-l4, sslh, nginx"],
   [
     "x",
     ["--from", "haproxy"],

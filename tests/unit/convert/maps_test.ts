@@ -121,7 +121,7 @@ Deno.test("convert nginx: trusts nobody with PROXY headers but the machine itsel
     accept: "required",
     trusted: ["127.0.0.0/8", "::1"],
   });
-  assertStringIncludes(yaml, "list in trusted who sends them");
+  assertStringIncludes(yaml, "list the senders in trusted");
 });
 
 Deno.test("convert nginx: what one entry of a map cannot be is closed, not given to others", () => {

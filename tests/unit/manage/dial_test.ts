@@ -24,7 +24,7 @@ class TestLife extends Life {
 
   end(): void {
     this.ended = true;
-    this.target?.leave(this.kind);
+    this.target?.placesOf(this.kind).add(-1);
   }
 }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { ResolveError } from "../../../src/errors.ts";
-import { type Addresses, type DnsRecord, Resolver } from "../../../src/resolve/dns.ts";
+import { type DnsRecord, type NameAddresses, Resolver } from "../../../src/resolve/dns.ts";
 
 /** A question that a test answers when it likes. */
 interface Question {
@@ -50,7 +50,11 @@ class World {
   }
 
   /** Resolves with the addresses given. */
-  async filled(v4: readonly string[], v6: readonly string[] = [], ttl = 60): Promise<Addresses> {
+  async filled(
+    v4: readonly string[],
+    v6: readonly string[] = [],
+    ttl = 60,
+  ): Promise<NameAddresses> {
     const found = this.resolver.resolve("web.test");
     await this.answer(v4, v6, ttl);
     return found;
@@ -125,7 +129,7 @@ Deno.test("resolve dns: gives just expired addresses while it asks in the backgr
   assertEquals(world.resolver.resolve("web.test"), old);
   assertEquals([world.asked.length, world.resolver.stale], [2, 2]);
   await world.answer(["192.0.2.9"]);
-  const found = world.resolver.resolve("web.test") as Addresses;
+  const found = world.resolver.resolve("web.test") as NameAddresses;
   assertEquals([found.list, found.expires], [["192.0.2.9"], 120_000]);
 });
 
@@ -156,7 +160,7 @@ Deno.test("resolve dns: gives addresses that expired long ago where asking fails
   assertEquals(world.resolver.resolve("web.test"), old);
   assertEquals(world.asked.length, 2);
   await world.answer(["192.0.2.9"]);
-  assertEquals((world.resolver.resolve("web.test") as Addresses).list, ["192.0.2.9"]);
+  assertEquals((world.resolver.resolve("web.test") as NameAddresses).list, ["192.0.2.9"]);
 });
 
 Deno.test("resolve dns: gives addresses that expired long ago where asking takes long", async () => {

@@ -6,6 +6,7 @@ import type { ProbeOutcome } from "../../../../src/control/health/probe.ts";
 import type { Upstream } from "../../../../src/resolve/upstream.ts";
 import { NO_NAMES, Probes } from "./_probes.ts";
 import { hosts, seeded, type Short, upstream } from "../../resolve/_upstream.ts";
+import { atOnce } from "../../../../src/slices.ts";
 
 const OK: ProbeOutcome = { kind: "ok" };
 const REFUSED: ProbeOutcome = { kind: "failed", why: "connection refused" };
@@ -26,7 +27,7 @@ class Bench implements Disposable {
 
   watch(health: Partial<HealthConfig>, targets: readonly Short[] = hosts(1)): Upstream {
     const web = upstream("round_robin", targets, { health });
-    this.checks.watch([web]);
+    atOnce(this.checks.watch([web]));
     return web;
   }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Arrival, Expiry, Flow, FlowLimits } from "../../../../src/manage/flow/flow.ts";
+import type { DatagramFate, Expiry, Flow, FlowLimits } from "../../../../src/manage/flow/flow.ts";
 import { Counters, type DropReason } from "../../../../src/observe/metrics/counters.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../../../src/manage/flow/table.ts";
 
@@ -28,7 +28,7 @@ function fixture(
   const table = new FlowTable<Data>({
     limits: { ...LIMITS, ...limits },
     budget: {
-      take(bytes) {
+      claim(bytes) {
         if (bytes > world.budget) return false;
         world.budget -= bytes;
         return true;
@@ -36,6 +36,7 @@ function fixture(
       give(bytes) {
         world.budget += bytes;
       },
+      note() {},
     },
     drops: world.drops,
     newId: () => `f${++ids}`,
@@ -153,7 +154,7 @@ interface HoldCase {
   readonly limits: Partial<FlowLimits>;
   readonly budget?: number;
   readonly sizes: readonly number[];
-  readonly arrivals: readonly Arrival[];
+  readonly arrivals: readonly DatagramFate[];
   readonly reason: DropReason;
 }
 

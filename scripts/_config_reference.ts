@@ -1,17 +1,17 @@
 /**
- * The configuration's reference as Markdown, written from its JSON Schema, so that it cannot say
- * anything other than what applies.
+ * Writes the configuration's reference as Markdown from its JSON Schema, so that it always says what
+ * applies.
  *
  * @module
  */
 
-import { configJsonSchema, type ProtocolInfo } from "./json_schema.ts";
-import { formatPattern, type JsonSchema, type Key, listKeys } from "./keys.ts";
+import { configJsonSchema, type ProtocolInfo } from "../src/config/json_schema.ts";
+import { formatPattern, type JsonSchema, type Key, listKeys } from "../src/config/keys.ts";
 
 const HEAD = `<!-- deno-fmt-ignore-file -->
 # Configuration reference
 
-<!-- Written by src/config/reference.ts from the schema. Change descriptions and defaults there. -->
+<!-- Written by scripts/_config_reference.ts from the schema. Change descriptions and defaults in src/config/schema.ts. -->
 
 One YAML file. Every listener and upstream has a name of your choice, \`NAME\` below; \`[]\` is each
 element of a list. Unknown keys, unknown names, wrong types and routes that can never match are

@@ -12,7 +12,7 @@ const MAX_SYMLINKS = 40;
 const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : "/";
 
 /** What a path leads through. */
-export interface Way {
+export interface Trail {
   /** The file itself, every symbolic link followed, whether it is there or not; unset without a folder. */
   readonly file: string | undefined;
   /** The folders in which the file, a link or the first part that is missing is. */
@@ -27,7 +27,7 @@ export interface Way {
  * @param path An absolute path
  * @returns What it leads through as things are
  */
-export async function findWay(path: string): Promise<Way> {
+export async function findTrail(path: string): Promise<Trail> {
   const folders = new Set<string>();
   const names = new Set<string>();
   const rest = partsOf(path);
@@ -82,6 +82,33 @@ export function isMissing(error: unknown): boolean {
 async function readLinkOrNothing(path: string): Promise<string | undefined> {
   try {
     return await Deno.readLink(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Reports what distinguishes a file from others, and from what it was before.
+ *
+ * @param path The file, links followed
+ * @returns A text that changes when the file is replaced or written; empty if there is none
+ */
+export async function markOf(path: string): Promise<string> {
+  const info = await statOrNothing(path);
+  if (info === undefined) return "";
+  const { dev, ino, size, mtime, ctime } = info;
+  return `${dev}:${ino}:${size}:${mtime?.getTime()}:${ctime?.getTime()}`;
+}
+
+/**
+ * Looks at a file.
+ *
+ * @param path The file, links followed
+ * @returns What is known of it, if it can be looked at
+ */
+export async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
   } catch {
     return undefined;
   }
