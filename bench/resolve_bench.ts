@@ -1,16 +1,16 @@
 /**
- * What choosing a route and a target costs: it happens once per session and flow, beside about 70 µs
- * that a new connection takes.
+ * The cost of choosing a route and a target, once per session and flow, in addition to about 70 µs for a
+ * new connection.
  *
  * @module
  */
 
 import { type Balance, type RouteConfig, UpstreamSchema } from "../src/config/schema.ts";
 import { Limits } from "../src/manage/limits/limits.ts";
-import { AddressSet } from "../src/resolve/cidr.ts";
+import { AddressSet } from "../src/facts/networks.ts";
 import { hashClient } from "../src/resolve/hash.ts";
 import { maglevTable } from "../src/resolve/maglev.ts";
-import { NameSet } from "../src/resolve/names.ts";
+import { NameSet } from "../src/facts/host_names.ts";
 import { Router } from "../src/resolve/router.ts";
 import { Upstream } from "../src/resolve/upstream.ts";
 

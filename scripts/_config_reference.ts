@@ -5,8 +5,9 @@
  * @module
  */
 
-import { configJsonSchema, type ProtocolInfo } from "../src/config/json_schema.ts";
+import { configJsonSchema } from "../src/config/json_schema.ts";
 import { formatPattern, type JsonSchema, type Key, listKeys } from "../src/config/keys.ts";
+import type { ProtocolInfo } from "../src/facts/mod.ts";
 
 const HEAD = `<!-- deno-fmt-ignore-file -->
 # Configuration reference

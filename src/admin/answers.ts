@@ -9,6 +9,7 @@
 
 import { z } from "zod";
 import { FaultsSchema } from "../config/schema.ts";
+import { byName, FACTS, SHOWN_NAMES, type ShownName } from "../facts/mod.ts";
 
 const number = z.number().min(0);
 const count = z.int().min(0);
@@ -52,6 +53,15 @@ export const StatusSchema = z.object({
   ),
 });
 
+const FACT_SCHEMAS = {
+  text: z.string().optional(),
+  texts: z.array(z.string()).optional(),
+  number: count.optional(),
+};
+const factSchemas = byName(SHOWN_NAMES, (name) => FACT_SCHEMAS[FACTS[name].type]) as {
+  [N in ShownName]: (typeof FACT_SCHEMAS)[(typeof FACTS)[N]["type"]];
+};
+
 /** A running session or flow, with the fields that its access line will have. */
 export const LiveSchema = z.object({
   id: z.string(),
@@ -59,11 +69,8 @@ export const LiveSchema = z.object({
   listener: z.string(),
   source: z.string(),
   protocol: z.string().optional(),
-  sni: z.string().optional(),
-  alpn: z.array(z.string()).optional(),
-  ja4: z.string().optional(),
-  tls_version: z.string().optional(),
-  host: z.string().optional(),
+  ...factSchemas,
+  detect_end: z.string().optional(),
   route: z.string().optional(),
   upstream: z.string().optional(),
   target: z.string().optional(),

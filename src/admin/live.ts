@@ -5,37 +5,16 @@
  */
 
 import type { z } from "zod";
-import type { LiveRecord } from "../observe/access/record.ts";
+import { type LiveRecord, liveValues } from "../observe/access/record.ts";
 import type { LiveKind, LiveQuery } from "../observe/access/live.ts";
 import type { LiveAnswer, LivePageSchema, LiveQuerySchema } from "./answers.ts";
 import type { Control } from "./control.ts";
 
-function rounded(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
-}
-
 function answerOf(record: LiveRecord): LiveAnswer {
-  const { protocol, facts } = record.detected ?? {};
   return {
-    id: record.id,
-    transport: record.transport,
-    listener: record.listener,
-    source: record.source,
-    protocol,
-    sni: facts?.sni,
-    alpn: facts?.alpn === undefined ? undefined : [...facts.alpn],
-    ja4: facts?.ja4,
-    tls_version: facts?.tls_version,
-    host: facts?.host,
-    route: record.route,
-    upstream: record.upstream,
-    target: record.target,
-    bytes_up: record.up,
-    bytes_down: record.down,
-    detect_ms: rounded(record.detectMs),
-    connect_ms: rounded(record.connectMs),
+    ...liveValues(record),
     age_ms: Math.max(0, Math.round(record.durationMs)),
-  };
+  } as LiveAnswer;
 }
 
 /**

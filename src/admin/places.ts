@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readIp } from "../resolve/ip.ts";
+import { readIp } from "../wire/ip.ts";
 
 /** The phase of a connection: its request arrives, waits, is processed, or its answer is being read. */
 export type Phase = "request" | "turn" | "work" | "answer";

@@ -5,15 +5,14 @@
  * @module
  */
 
+import type { Facts } from "../facts/mod.ts";
+
 /** What shunt saw of a session or flow. */
-export interface HelloInfo {
+export interface HelloInfo extends Facts {
   readonly id: string;
   readonly transport: "tcp" | "udp";
   /** Name of the protocol, `unknown`, `silent`, or `undetected` if no route needed to know it. */
   readonly protocol: string;
-  readonly sni?: string;
-  readonly alpn?: readonly string[];
-  readonly host?: string;
   /** The client's address, as `ip:port`. */
   readonly source: string;
   readonly listener: string;

@@ -7,6 +7,7 @@
 import { messageOf } from "../errors.ts";
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { readFile } from "../text_file.ts";
+import { ALL_NAMES, type Fact, FACTS } from "../facts/mod.ts";
 import { formatAddress, type SocketAddress } from "../wire/address.ts";
 import { parseProxyHeader } from "../wire/proxy_protocol.ts";
 import { type Wants, wantsAll } from "../facts/wants.ts";
@@ -104,13 +105,12 @@ export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Fin
 export function formatFinding({ detected, complete, layers }: Finding): string {
   const { protocol, facts, end } = detected;
   const words = [protocol];
-  if (facts.version !== undefined) words.push(`version=${facts.version}`);
-  if (facts.sni !== undefined) words.push(`sni=${JSON.stringify(facts.sni)}`);
-  if (facts.alpn !== undefined) words.push(`alpn=${JSON.stringify(facts.alpn.join(","))}`);
-  if (facts.ja4 !== undefined) words.push(`ja4=${facts.ja4}`);
-  if (facts.tls_version !== undefined) words.push(`tls_version=${facts.tls_version}`);
-  if (facts.hello_bytes !== undefined) words.push(`hello_bytes=${facts.hello_bytes}`);
-  if (facts.host !== undefined) words.push(`host=${JSON.stringify(facts.host)}`);
+  for (const name of ALL_NAMES) {
+    const value = facts[name];
+    if (value === undefined) continue;
+    const { free = false }: Fact = FACTS[name];
+    words.push(`${name}=${free ? JSON.stringify(String(value)) : value}`);
+  }
   if (complete && end !== undefined) words.push(`detect_end=${end}`);
   if (!complete) words.push("(incomplete: more bytes could show more)");
   return [...layers, words.join(" ")].join(" > ");

@@ -7,13 +7,13 @@
 import type { Config, ListenerConfig, Transport } from "../config/schema.ts";
 import { type Detected, liesBehind, PROTOCOLS, SILENT, UNKNOWN } from "../detect/mod.ts";
 import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
-import { AddressSet } from "../resolve/cidr.ts";
+import { AddressSet } from "../facts/networks.ts";
 import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
+import { FACT_NAMES, type FactName, FACTS } from "../facts/mod.ts";
 import type { Wants } from "../facts/wants.ts";
-import { hostName } from "../wire/host_name.ts";
-import { isJa4 } from "../wire/ja4.ts";
+import { isFault } from "../wording.ts";
 import { CONFIG_OPTIONS, readConfig } from "../service/config_file.ts";
 import { detectFlow, detectStream, type Finding, formatFinding, readCaptures } from "./detect.ts";
 import { type Options, type Terminal, UsageError } from "../service/options.ts";
@@ -164,37 +164,34 @@ async function describeClient(
     throw new UsageError(`Protocol "${protocol}" is unknown; there are ${known.join(", ")}`);
   }
   const possible = PROTOCOLS.find(({ name }) => name === protocol)?.facts ?? [];
-  for (const fact of ["sni", "alpn", "ja4", "host"] as const) {
-    const given = fact === "alpn" ? options.all(fact).length > 0 : options.get(fact) !== undefined;
-    if (given && !possible.includes(fact)) {
-      throw new UsageError(`Protocol "${protocol}" has no ${fact}; leave out "--${fact}"`);
+  const facts: Record<string, unknown> = {};
+  let bad = false;
+  for (const fact of FACT_NAMES) {
+    const typed = options.all(optionOf(fact));
+    if (typed.length === 0) continue;
+    if (!possible.includes(fact)) {
+      throw new UsageError(
+        `Protocol "${protocol}" has no ${fact}; leave out "--${optionOf(fact)}"`,
+      );
     }
+    const values = typed.flatMap((text) => {
+      const read = FACTS[fact].kind.read(text);
+      if (isFault(read)) throw new UsageError([read.fault, read.hint ?? []].flat().join("; "));
+      bad ||= read.bad ?? false;
+      return read.value ?? [];
+    });
+    if (values.length > 0) facts[fact] = isSeveral(fact) ? values : values[0];
   }
-  const sni = readName(options.get("sni"));
-  const host = readName(options.get("host"));
-  const alpn = options.all("alpn");
-  const ja4 = options.get("ja4");
-  if (ja4 !== undefined && !isJa4(ja4)) {
-    throw new UsageError(
-      `"${ja4}" is no JA4 fingerprint; give a whole one such as ` +
-        '"t13d1516h2_8daaf6152771_02713d6af862"',
-    );
-  }
-  const facts = {
-    ...(sni.name === undefined || isIpLiteral(sni.name) ? {} : { sni: sni.name }),
-    ...(host.name === undefined ? {} : { host: host.name }),
-    ...(alpn.length === 0 ? {} : { alpn }),
-    ...(ja4 === undefined ? {} : { ja4 }),
-  };
-  const end = sni.bad || host.bad ? "bad_name" as const : undefined;
+  const end = bad ? "bad_name" as const : undefined;
   return { detected: { protocol, facts, ...(end && { end }) }, complete: true, layers: [] };
 }
 
-/** Judges a name as detection does: what is none is not there, and in doubt. */
-function readName(text: string | undefined): { readonly name?: string; readonly bad: boolean } {
-  if (text === undefined || text === "") return { bad: false };
-  const name = isIpLiteral(text) ? text.toLowerCase() : hostName(text);
-  return name === undefined ? { bad: true } : { name, bad: false };
+function optionOf(fact: FactName): string {
+  return fact.replaceAll("_", "-");
+}
+
+function isSeveral(fact: FactName): boolean {
+  return FACTS[fact].type === "texts";
 }
 
 /** The verb `explain`. */
@@ -204,8 +201,7 @@ export const explainVerb: Verb = {
   help: `Usage: shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
                      [--source IP[:PORT]] FILE...
        shunt explain [-c FILE] [--set PATH=VALUE]... [--listener NAME] [--udp]
-                     [--source IP[:PORT]] --protocol NAME [--sni NAME] [--alpn NAME]... [--ja4 FINGERPRINT]
-                     [--host NAME]
+                     [--source IP[:PORT]] --protocol NAME [--FACT VALUE]...
 
 Reports which route, upstream and target a client would get, and why each earlier route does not match.
 The client is described by files of captured bytes (see "shunt detect") or by options.
@@ -215,13 +211,20 @@ The client is described by files of captured bytes (see "shunt detect") or by op
   --listener NAME       needed only if there are several
   --udp                 the client uses UDP; needed only if it could use either
   --source IP[:PORT]    the client's address (default: ${DEFAULT_SOURCE})
-  --protocol NAME       what detection would find, with --sni, --alpn, --ja4 and --host
+  --protocol NAME       what detection would find, with these facts; --alpn more than once for several
+${
+    FACT_NAMES.map((fact) => `  ${`--${optionOf(fact)} VALUE`.padEnd(22)}${FACTS[fact].shown}`)
+      .join("\n")
+  }
 
 Exit codes: 0 explained, 2 bad usage or bad configuration`,
   options: {
     boolean: ["udp"],
-    string: [...CONFIG_OPTIONS.string, "listener", "source", "protocol", "sni", "ja4", "host"],
-    collect: [...CONFIG_OPTIONS.collect, "alpn"],
+    string: [
+      ...[...CONFIG_OPTIONS.string, "listener", "source", "protocol"],
+      ...FACT_NAMES.filter((fact) => !isSeveral(fact)).map(optionOf),
+    ],
+    collect: [...CONFIG_OPTIONS.collect, ...FACT_NAMES.filter(isSeveral).map(optionOf)],
     rest: "FILE",
   },
   run,

@@ -123,7 +123,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   }
   const { io, workers } = proxy;
   logger.info("Started", { version: project.version, io, workers });
-  tellAddresses(supervisor, terminal);
+  printAddresses(supervisor, terminal);
   signals.supervisor = supervisor;
   try {
     if (readyFile !== undefined) {
@@ -205,7 +205,7 @@ async function shareOnceEnded(
   logger.info("The shunt that this one took over from has ended", { pid: predecessor.pid });
 }
 
-function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
+function printAddresses(supervisor: Supervisor, terminal: Terminal): void {
   for (const [name, { tcp, udp }] of Object.entries(supervisor.proxy.addresses)) {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);

@@ -11,11 +11,12 @@ import { checkLoops } from "./check_loops.ts";
 import { checkRoutes } from "./check_routes.ts";
 import type { Draft, DraftListener, DraftUpstream } from "./draft.ts";
 import { nameFault } from "./fields.ts";
-import type { ProtocolInfo } from "./json_schema.ts";
-import { type Path, quote, thereAre } from "./problem.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
+import type { Path } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { Config, Transport } from "./schema.ts";
 import { formatDuration } from "./scalars.ts";
+import { quote, thereAre } from "../wording.ts";
 
 /** The transports by which routes lead to each upstream; an absent one is not used. */
 type Reached = ReadonlyMap<string, ReadonlySet<Transport>>;

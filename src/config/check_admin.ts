@@ -7,9 +7,9 @@
 import ipaddr from "ipaddr.js";
 import { boundHost, canonicalHost, isIpLiteral, parseSocketAddress } from "../wire/address.ts";
 import type { DraftListener } from "./draft.ts";
-import { quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { Config } from "./schema.ts";
+import { quote } from "../wording.ts";
 
 /** The admin part of a configuration, if it is not off. */
 export type AdminConfig = NonNullable<Config["admin"]>;

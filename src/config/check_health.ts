@@ -6,10 +6,10 @@
  */
 
 import type { DraftUpstream } from "./draft.ts";
-import { quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import { formatDuration } from "./scalars.ts";
 import { type Transport, type UpstreamConfig, UpstreamSchema } from "./schema.ts";
+import { quote } from "../wording.ts";
 
 type Health = UpstreamConfig["health"];
 

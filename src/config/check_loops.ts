@@ -8,9 +8,9 @@ import { boundHost, formatTarget, parseSocketAddress } from "../wire/address.ts"
 import { isLoopbackHost } from "./check_admin.ts";
 import { components } from "./cycles.ts";
 import type { Draft, DraftListener } from "./draft.ts";
-import { quote } from "./problem.ts";
 import type { Report } from "./report.ts";
 import type { TargetConfig } from "./schema.ts";
+import { quote } from "../wording.ts";
 
 /**
  * Warns of targets that send a session back to its own listener, again and again.

@@ -8,18 +8,13 @@
  * @module
  */
 
-import type { Carrier } from "../wire/ja4.ts";
-import { elementsOf } from "./coverers.ts";
+import { CONDITIONS, FACT_NAMES, type ProtocolInfo, PSEUDO_PROTOCOLS } from "../facts/mod.ts";
 import type { DraftListener, DraftRoute } from "./draft.ts";
-import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "./json_schema.ts";
-import { listWords, type Path, quote, thereAre } from "./problem.ts";
+import type { Path } from "./problem.ts";
 import type { Report } from "./report.ts";
-import { RouteIndex, type Taker } from "./route_index.ts";
+import { keysOf, RouteIndex, type Taker } from "./route_index.ts";
 import type { MatchConfig, Transport } from "./schema.ts";
-
-const FACT_NAMES = ["sni", "alpn", "ja4", "host"] as const;
-/** What a JA4 fingerprint begins with, by the protocol that its hello came by. */
-const JA4_CARRIERS: Readonly<Record<string, Carrier>> = { tls: "t", quic: "q", postgres: "t" };
+import { listWords, quote, thereAre } from "../wording.ts";
 
 /** What the routes of one listener are judged by. */
 interface World {
@@ -125,16 +120,22 @@ function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): str
     return '"silent" needs "detect.on_timeout: fallthrough"';
   }
   for (const fact of FACT_NAMES) {
-    if (match[fact] === undefined || protocol.facts.includes(fact)) continue;
-    const holders = world.protocols.filter(({ facts }) => facts.includes(fact))
-      .map((holder) => holder.name);
-    return `${quote(name)} has no ${quote(fact)}, which is for ${listWords(holders, "and")}`;
+    const patterns = match[fact];
+    if (patterns === undefined) continue;
+    if (!protocol.facts.includes(fact)) {
+      const holders = world.protocols.filter(({ facts }) => facts.includes(fact))
+        .map((holder) => holder.name);
+      return `${quote(name)} has no ${quote(fact)}, which is for ${listWords(holders, "and")}`;
+    }
+    const [transport] = transports;
+    const begin = transport && CONDITIONS[fact].begins?.[transport];
+    // A pattern that says nothing of the beginning begins with "*".
+    if (begin === undefined || patterns.some(([first]) => first === begin || first === "*")) {
+      continue;
+    }
+    return `a ${quote(fact)} of ${quote(name)} begins with ${quote(begin)}`;
   }
-  const carrier = JA4_CARRIERS[name];
-  if (carrier === undefined || match.ja4 === undefined) return undefined;
-  // A pattern that says nothing of the carrier begins with "*".
-  if (match.ja4.some(([first]) => first === carrier || first === "*")) return undefined;
-  return `a "ja4" of ${quote(name)} begins with ${quote(carrier)}`;
+  return undefined;
 }
 
 function toTaker(
@@ -145,16 +146,20 @@ function toTaker(
   const key = cellsKey(match);
   let cells = known.get(key);
   if (cells === undefined) known.set(key, cells = cellsOf(match, world));
-  return { path, cells, elements: elementsOf(match) };
+  return { path, cells, keys: keysOf(match) };
 }
 
 /** All that the cells of a route depend on: which facts it asks for, not which values of them. */
-function cellsKey({ protocol, ja4, ...match }: MatchConfig): string {
-  const facts = FACT_NAMES.filter((fact) => fact === "ja4" ? ja4 : match[fact]).join(" ");
-  const carriers = [...new Set(ja4?.map(([first]) => first))].sort().join("");
-  return `${[...new Set(protocol)].sort().join(" ")}|${
-    protocol === undefined
-  }|${facts}|${carriers}`;
+function cellsKey(match: MatchConfig): string {
+  let key = match.protocol === undefined ? "any" : [...new Set(match.protocol)].sort().join(" ");
+  for (const fact of FACT_NAMES) {
+    const patterns = match[fact];
+    if (patterns === undefined) continue;
+    key += `|${fact}`;
+    if (CONDITIONS[fact].begins === undefined) continue;
+    key += ` ${[...new Set(patterns.map(([first]) => first))].sort().join("")}`;
+  }
+  return key;
 }
 
 function cellsOf(match: MatchConfig, world: World): ReadonlySet<string> {
@@ -182,7 +187,7 @@ function reportImpossible(
   const reasons = meant.map((protocol) => obstacle(protocol, match, world));
   const reason = meant.length > 0
     ? [...new Set(reasons)].join("; ")
-    : facts.includes("host") && facts.length > 1
+    : !world.protocols.some((protocol) => facts.every((fact) => protocol.facts.includes(fact)))
     ? `nothing has both ${listWords(facts, "and")}`
     : `no protocol of the listener has ${listWords(facts)}`;
   const message = `Route can never match: ${reason}`;

@@ -15,15 +15,12 @@ import {
   parseTargetAddress,
   type TargetAddress,
 } from "../wire/address.ts";
+import type { Kind } from "../facts/kind.ts";
 import { parseTemplate, TEMPLATE_FIELDS } from "../observe/access/template.ts";
-import { isJa4Pattern } from "./fingerprints.ts";
-import { parseNetwork, parsePattern } from "./names.ts";
 import { nearest } from "./near.ts";
-import { listWords, quote } from "./problem.ts";
 import {
   BANDWIDTH,
   DURATION,
-  type Fault,
   formatDuration,
   formatRate,
   formatSize,
@@ -36,6 +33,7 @@ import {
   SHARE,
   SIZE,
 } from "./scalars.ts";
+import { type Fault, isFault, listWords, quote } from "../wording.ts";
 
 /** The least and the greatest legal value. */
 interface Bounds {
@@ -61,10 +59,6 @@ function text<T>(
     context.issues.push({ code: "custom", message: value.fault, params, input });
     return z.NEVER;
   }).meta({ title, ...(pattern === undefined ? {} : { pattern }) });
-}
-
-function isFault(value: unknown): value is Fault {
-  return typeof value === "object" && value !== null && "fault" in value;
 }
 
 function bounded(
@@ -251,47 +245,22 @@ export const reference: z.ZodType<string, string> = z.string({ error: () => "a n
 export const protocol: z.ZodType<string, string> = z.string({ error: () => "a protocol" })
   .meta({ title: "protocol" });
 
-/** An application protocol of TLS: 1 to 255 bytes (RFC 7301 §3.1). */
-export const alpn: Text<string> = text((input): string | Fault => {
-  const length = new TextEncoder().encode(input).length;
-  if (length >= 1 && length <= 255) return input;
-  return { fault: `Expected a protocol name of 1 to 255 bytes such as "h2", got ${length} bytes` };
-}, { what: 'a protocol name such as "h2"', title: "ALPN protocol name" });
-
-/** A JA4 fingerprint, or the beginning of one. */
-export const ja4: Text<string> = text((input): string | Fault => {
-  if (isJa4Pattern(input)) return input;
-  const lower = input.toLowerCase();
-  const example = '"t13d1516h2_8daaf6152771_02713d6af862" or a beginning such as "t13d*"';
-  const fault = `Expected a JA4 fingerprint such as ${example}, got ${quote(input)}`;
-  if (isJa4Pattern(lower)) return { fault, hint: `did you mean ${quote(lower)}?` };
-  if (input !== "" && isJa4Pattern(`${input}*`)) {
-    return { fault, hint: `did you mean ${quote(`${input}*`)}?` };
-  }
-  if (/^d(?:[1d]|$)/i.test(input)) return { fault, hint: '"d" is DTLS, which is not detected' };
-  return { fault };
-}, {
-  what: 'a JA4 fingerprint, or the beginning of one with "*" after it',
-  title: 'JA4 fingerprint, or "prefix*"',
-});
-
-/** A server name pattern. */
-export const sni: Text<string> = text((input) => parsePattern(input, { ip: false }), {
-  what: 'a name, "*.suffix" or "*"',
-  title: 'name, "*.suffix" or "*"',
-});
-
-/** An HTTP host pattern. */
-export const host: Text<string> = text((input) => parsePattern(input, { ip: true }), {
-  what: 'a name, "*.suffix" or "*"',
-  title: 'name, IP address, "*.suffix" or "*"',
-});
-
-/** An IP address or CIDR block. */
-export const network: Text<string> = text(parseNetwork, {
-  what: 'a network such as "10.0.0.0/8" or "192.0.2.7"',
-  title: "IP address or CIDR block",
-});
+/**
+ * A pattern, or a list of such.
+ *
+ * @param kind The kind of pattern
+ * @param options Whether there may be none
+ * @returns A schema that gives a list
+ */
+export function patterns(
+  { parse, what, listed = what, title, pattern }: Omit<Kind, "read">,
+  options: { readonly empty?: boolean } = {},
+): z.ZodType<string[], string | string[]> {
+  return list(text(parse, { what, title, ...(pattern !== undefined && { pattern }) }), {
+    what: listed,
+    ...options,
+  });
+}
 
 function checkBind(input: string): string | Fault {
   const address = parseSocketAddress(input);

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { FACT_NAMES } from "../facts/mod.ts";
+
 const STARTING_CONFIG =
   `# A starting configuration for shunt. Fill in your names and addresses, then:
 #   shunt check -c config.yaml     every error and warning, with its line
@@ -26,7 +28,7 @@ listeners:
     #   new_per_source: 0/s
 
     # The first route that matches wins. All conditions of "match" must hold; a list holds if any of
-    # its elements does. Conditions: protocol, sni, alpn, ja4, host, source.
+    # its elements does. Conditions: protocol, ${FACT_NAMES.join(", ")}, source.
     routes:
       - match: { protocol: tls, sni: [example.com, "*.example.com"] }
         upstream: web

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { formatPath, type Path, type Problem, quote } from "./problem.ts";
+import { formatPath, type Path, type Problem } from "./problem.ts";
 import { readTree, type Tree } from "./tree.ts";
+import { quote } from "../wording.ts";
 
 /**
  * Sets values in the contents of a file.

@@ -1,20 +1,46 @@
 /**
  * Finds among the earlier routes of a listener those that leave a route nothing, without comparing
- * each with each. Knows cells and elements; knows neither configuration nor places.
+ * each with each. Knows cells and what covers what; knows no place in a file.
  *
  * @module
  */
 
-import { type Condition, CONDITIONS, type Elements, type ElementsByCondition } from "./coverers.ts";
+import { byName, CONDITIONS, FACT_NAMES } from "../facts/mod.ts";
+import { networks } from "../facts/networks.ts";
+import type { MatchConfig } from "./schema.ts";
+
+/** The kinds of patterns that cover each other; protocols are compared as cells. */
+const KINDS = { ...byName(FACT_NAMES, (name) => CONDITIONS[name].kind), source: networks };
+
+type Condition = keyof typeof KINDS;
+
+/** What the patterns of a route's conditions are known by; two with the same key are the same. */
+export type Keys = ReadonlyMap<Condition, readonly string[]>;
+
+/**
+ * Gives the patterns of a route's conditions their keys.
+ *
+ * @param match The route's conditions
+ * @returns The keys, by condition
+ */
+export function keysOf(match: MatchConfig): Keys {
+  const keys = new Map<Condition, readonly string[]>();
+  for (const condition of Object.keys(KINDS) as Condition[]) {
+    const patterns = match[condition];
+    const { key } = KINDS[condition];
+    if (patterns !== undefined) keys.set(condition, key ? patterns.map(key) : patterns);
+  }
+  return keys;
+}
 
 /** A route with what it takes. */
 export interface Taker {
   /** Transports and protocols, as in `tcp/tls`. */
   readonly cells: ReadonlySet<string>;
-  readonly elements: ElementsByCondition;
+  readonly keys: Keys;
 }
 
-/** Takers by an element of the first condition, then by one of the next, and so on. */
+/** Takers by a key of the first condition, then by one of the next, and so on. */
 interface Branch<T> {
   readonly below: Map<string, Branch<T>>;
   readonly takers: Entry<T>[];
@@ -37,24 +63,25 @@ interface Entry<T> {
 }
 
 /**
- * A taker with lists is found under every combination of their elements, if these are no more; with
- * more it is found by the one condition whose elements are the rarest.
+ * A taker with lists is found under every combination of their keys, if these are no more; with
+ * more it is found by the one condition whose keys are the rarest.
  */
 const MAX_COMBINATIONS = 64;
 
 /** The earlier routes of one listener. */
 export class RouteIndex<T extends Taker> {
   readonly #groups = new Map<string, Group<T>>();
-  /** How many routes have an element, by condition and key: the rarest tells the most. */
+  /** How many routes have a key, by condition: the rarest tells the most. */
   readonly #uses: ReadonlyMap<Condition, Map<string, number>>;
   #count = 0;
 
   /** @param takers All routes of the listener, those that are never added too */
   constructor(takers: Iterable<T>) {
-    const uses = new Map(CONDITIONS.map((condition) => [condition, new Map<string, number>()]));
-    for (const { elements } of takers) {
-      for (const [condition, { keys }] of elements) {
-        const counts = uses.get(condition)!;
+    const uses = new Map<Condition, Map<string, number>>();
+    for (const taker of takers) {
+      for (const [condition, keys] of taker.keys) {
+        const counts = uses.get(condition) ?? new Map<string, number>();
+        uses.set(condition, counts);
         for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
       }
     }
@@ -67,16 +94,16 @@ export class RouteIndex<T extends Taker> {
    * @param taker The route
    */
   add(taker: T): void {
-    const by = this.#choose(taker.elements);
+    const by = this.#choose(taker.keys);
     const cells = [...taker.cells].join(" ");
-    const name = `${cells}|${[...taker.elements.keys()].join(" ")}|${by.join(" ")}`;
+    const name = `${cells}|${[...taker.keys.keys()].join(" ")}|${by.join(" ")}`;
     let group = this.#groups.get(name);
     if (group === undefined) {
-      group = { cells: taker.cells, has: [...taker.elements.keys()], by, root: branch() };
+      group = { cells: taker.cells, has: [...taker.keys.keys()], by, root: branch() };
       this.#groups.set(name, group);
     }
     const sets = new Map(
-      [...taker.elements].map(([condition, { keys }]) => [condition, new Set(keys)]),
+      [...taker.keys].map(([condition, keys]) => [condition, new Set(keys)]),
     );
     insert(group.root, { order: this.#count++, taker, sets }, by);
   }
@@ -92,14 +119,14 @@ export class RouteIndex<T extends Taker> {
     const probe = (condition: Condition): readonly string[] => {
       const known = probes.get(condition);
       if (known !== undefined) return known;
-      const found = this.#rarest(condition, route.elements.get(condition)!);
+      const found = this.#rarest(condition, route.keys.get(condition)!);
       probes.set(condition, found);
       return found;
     };
     const found = new Map<Group<T>, Entry<T> | undefined>();
     const firstIn = (group: Group<T>): Entry<T> | undefined => {
       if (!found.has(group)) {
-        const fits = group.has.every((condition) => route.elements.has(condition));
+        const fits = group.has.every((condition) => route.keys.has(condition));
         found.set(group, fits ? firstCovering(group, route, probe) : undefined);
       }
       return found.get(group);
@@ -118,15 +145,15 @@ export class RouteIndex<T extends Taker> {
     return [...first].sort(([a], [b]) => a - b).map(([, taker]) => taker);
   }
 
-  #choose(elements: ElementsByCondition): readonly Condition[] {
+  #choose(keys: Keys): readonly Condition[] {
     let combinations = 1;
-    for (const { keys } of elements.values()) combinations *= keys.length;
-    if (combinations <= MAX_COMBINATIONS) return [...elements.keys()];
+    for (const { length } of keys.values()) combinations *= length;
+    if (combinations <= MAX_COMBINATIONS) return [...keys.keys()];
     let rarest: Condition | undefined;
     let least = Infinity;
-    for (const [condition, { keys }] of elements) {
+    for (const [condition, list] of keys) {
       const counts = this.#uses.get(condition)!;
-      const most = keys.reduce((most, key) => Math.max(most, counts.get(key)!), 0);
+      const most = list.reduce((most, key) => Math.max(most, counts.get(key)!), 0);
       if (most < least) {
         rarest = condition;
         least = most;
@@ -135,8 +162,9 @@ export class RouteIndex<T extends Taker> {
     return rarest === undefined ? [] : [rarest];
   }
 
-  /** What may cover the element of a condition that the fewest routes may cover. */
-  #rarest(condition: Condition, { keys, coverers }: Elements): readonly string[] {
+  /** What may cover the key of a condition that the fewest routes may cover. */
+  #rarest(condition: Condition, keys: readonly string[]): readonly string[] {
+    const { coverers } = KINDS[condition];
     const counts = this.#uses.get(condition)!;
     let rarest: readonly string[] = [];
     let least = Infinity;
@@ -199,10 +227,10 @@ function firstCovering<T extends Taker>(
   return first;
 }
 
-function covers<T>({ sets }: Entry<T>, { elements }: Taker): boolean {
+function covers<T>({ sets }: Entry<T>, route: Taker): boolean {
   for (const [condition, set] of sets) {
-    const { keys, coverers } = elements.get(condition)!;
-    for (const key of keys) {
+    const { coverers } = KINDS[condition];
+    for (const key of route.keys.get(condition)!) {
       if (!set.has(key) && !coverers(key).some((coverer) => set.has(coverer))) return false;
     }
   }

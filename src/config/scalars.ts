@@ -4,13 +4,7 @@
  * @module
  */
 
-/** What is wrong with a text that should have been a value. */
-export interface Fault {
-  /** A whole message: sentence case, no final period. */
-  readonly fault: string;
-  /** What to do about it. */
-  readonly hint?: string;
-}
+import type { Fault } from "../wording.ts";
 
 /** One unit of a quantity. */
 type Unit = readonly [name: string, factor: number];

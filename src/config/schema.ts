@@ -6,6 +6,8 @@
  */
 
 import { z } from "zod";
+import { byName, CONDITIONS, FACT_NAMES } from "../facts/mod.ts";
+import { networks } from "../facts/networks.ts";
 import * as field from "./fields.ts";
 
 /** What an object schema gives, read-only at all depths. */
@@ -24,25 +26,11 @@ export const MatchSchema = z.strictObject({
     description: "Protocol of the first bytes: one that shunt detects, `unknown` (no detector " +
       "knows the bytes) or `silent` (no bytes within `detect.timeout`; TCP only)",
   }),
-  sni: field.list(field.sni, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
-    description: "Server name in a TLS or QUIC ClientHello, in any letter case; `*.suffix` is " +
-      "one or more labels before the suffix, `*` any name, but not a missing one. A name " +
-      "consists of labels of letters, digits, `-` and `_` and is not an IP address; anything " +
-      "else matches nothing (docs/names.md, also on what a route by name can promise)",
+  ...byName(FACT_NAMES, (name) => {
+    const { kind, description } = CONDITIONS[name];
+    return field.patterns(kind).exactOptional().meta({ description });
   }),
-  alpn: field.list(field.alpn, { what: 'a protocol name such as "h2"' }).exactOptional().meta({
-    description: "Application protocol that a TLS or QUIC ClientHello offers, at any position in " +
-      "its list",
-  }),
-  ja4: field.list(field.ja4, { what: "a JA4 fingerprint" }).exactOptional().meta({
-    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or its beginning " +
-      "followed by `*`",
-  }),
-  host: field.list(field.host, { what: 'a name, "*.suffix" or "*"' }).exactOptional().meta({
-    description: "Host of an HTTP request, in any letter case and without its port; patterns as " +
-      "in `sni`, and IP addresses",
-  }),
-  source: field.list(field.network, { what: "an IP address or CIDR block" }).exactOptional().meta({
+  source: field.patterns(networks).exactOptional().meta({
     description: "The client's address",
   }),
 });
@@ -134,7 +122,7 @@ export const ListenerSchema = z.strictObject({
         "themselves, with any source. A header has at most 107 bytes (v1) or 16 KiB (v2), and no " +
         "more than `detect.max_bytes`",
     }),
-    trusted: field.list(field.network, { what: "an IP address or CIDR block", empty: true })
+    trusted: field.patterns(networks, { empty: true })
       .prefault([]).meta({
         description: "Addresses that may send the header; needed unless `accept` is `off`. If it " +
           "is `required`, connections from other addresses are refused (`proxy_untrusted`)",

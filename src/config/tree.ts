@@ -16,7 +16,8 @@ import {
   parseDocument,
   type Scalar,
 } from "yaml";
-import { formatPath, type Path, type Problem, type ProblemCode, quote } from "./problem.ts";
+import { formatPath, type Path, type Problem, type ProblemCode } from "./problem.ts";
+import { quote } from "../wording.ts";
 
 /**
  * Far above any real configuration: ten thousand routes with an upstream each are 1 MiB. Checking this

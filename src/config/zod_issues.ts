@@ -8,8 +8,9 @@ import type { z } from "zod";
 import { configJsonSchema } from "./json_schema.ts";
 import { formatPattern, type Key, listKeys, startsPattern } from "./keys.ts";
 import { nearest } from "./near.ts";
-import { type Path, quote, thereAre } from "./problem.ts";
+import type { Path } from "./problem.ts";
 import type { Report } from "./report.ts";
+import { quote, thereAre } from "../wording.ts";
 
 type Issue = z.core.$ZodIssue;
 

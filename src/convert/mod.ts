@@ -6,7 +6,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
-import type { ProtocolInfo } from "../config/json_schema.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
 import { type Format, FORMATS, guessFormat } from "./guess.ts";
 import { readNginx } from "./nginx.ts";
 import { type Note, type Plan, unreadable } from "./plan.ts";

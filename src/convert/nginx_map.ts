@@ -5,7 +5,7 @@
  * @module
  */
 
-import { patternCoverers } from "../config/coverers.ts";
+import { patternCoverers } from "../facts/host_names.ts";
 import { byAlpn, byName, byVersion, type Outcome, readEntries } from "./nginx_entries.ts";
 import { type Directive, originOf } from "./nginx_syntax.ts";
 import { type Item, type Origin, type PlannedMatch, unconverted, unreadable } from "./plan.ts";

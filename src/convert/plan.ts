@@ -7,8 +7,8 @@
 
 import { ConfigError } from "../errors.ts";
 import { nameFault } from "../config/fields.ts";
-import { quote } from "../config/problem.ts";
 import type { Transport } from "../config/schema.ts";
+import { quote } from "../wording.ts";
 
 /** The place of a directive. */
 export interface Origin {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ProtocolInfo } from "../config/json_schema.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
 import type { Transport } from "../config/schema.ts";
 import {
   emptyPlan,

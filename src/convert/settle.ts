@@ -6,7 +6,7 @@
  */
 
 import { loadConfig, type Problem } from "../config/load.ts";
-import type { ProtocolInfo } from "../config/json_schema.ts";
+import type { ProtocolInfo } from "../facts/mod.ts";
 import {
   type Condition,
   type Item,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "../config/json_schema.ts";
+import { type ProtocolInfo, PSEUDO_PROTOCOLS } from "../facts/mod.ts";
 import type { Transport } from "../config/schema.ts";
 import { isIpLiteral, parseSocketAddress } from "../wire/address.ts";
 import { type Item, type Note, remark, unconverted } from "./plan.ts";

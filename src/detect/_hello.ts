@@ -7,7 +7,10 @@
 import type { AlpnSet } from "../wire/alpn.ts";
 import { type ClientHello, parseClientHello } from "../wire/client_hello.ts";
 import { type Carrier, ja4 } from "../wire/ja4.ts";
-import type { Facts, Verdict } from "./detector.ts";
+import type { FactName, Facts, Verdict } from "./detector.ts";
+
+/** The facts of a hello that routes can ask for. */
+export const HELLO_FACTS: readonly FactName[] = ["sni", "alpn", "ja4"];
 
 /** Versions as `openssl` and `curl` write them, by number (RFC 8446 §4.2.1). */
 const VERSIONS: ReadonlyMap<number, string> = new Map([

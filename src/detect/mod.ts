@@ -5,17 +5,15 @@
  * @module
  */
 
+import {
+  CONDITIONS,
+  FACT_NAMES,
+  type FactName,
+  type Facts,
+  type ProtocolInfo,
+} from "../facts/mod.ts";
 import { NO_WANTS, type Wants } from "../facts/wants.ts";
-import type {
-  Detector,
-  FactName,
-  Facts,
-  Opens,
-  Step,
-  StreamJudge,
-  Verdict,
-  Watch,
-} from "./detector.ts";
+import type { Detector, Opens, Step, StreamJudge, Verdict, Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
 import { type Exchange, NO_OPENING } from "../opening/mod.ts";
 import { http } from "./http.ts";
@@ -48,19 +46,8 @@ export const DETECTORS: readonly Detector[] = [
   wireguard,
 ];
 
-/** What the rest of shunt has to know of a protocol. */
-export interface Protocol {
-  readonly name: string;
-  /** The transports it occurs on. */
-  readonly transports: readonly ("tcp" | "udp")[];
-  /** The facts that a route can ask for. */
-  readonly facts: readonly FactName[];
-  /** Whether it has them only if a route names it and asks for one of them. */
-  readonly behind: boolean;
-}
-
 /** The protocols of {@linkcode DETECTORS}, in their order. */
-export const PROTOCOLS: readonly Protocol[] = DETECTORS.map(({ name, tcp, udp, ...rest }) => ({
+export const PROTOCOLS: readonly ProtocolInfo[] = DETECTORS.map(({ name, tcp, udp, ...rest }) => ({
   name,
   transports: [...(tcp ? ["tcp" as const] : []), ...(udp ? ["udp" as const] : [])],
   facts: rest.facts ?? [],
@@ -81,8 +68,8 @@ export interface Detected {
   readonly maybe?: readonly string[];
 }
 
-const NAMES: readonly FactName[] = ["sni", "host"];
 const NO_FACTS: readonly FactName[] = [];
+const ASKED: ReadonlySet<string> = new Set(FACT_NAMES);
 
 /**
  * Returns the facts that a client may have told and that could not be read: a route that asks for one
@@ -94,7 +81,7 @@ const NO_FACTS: readonly FactName[] = [];
 export function inDoubt({ protocol, end }: Detected): readonly FactName[] {
   if (end === undefined) return NO_FACTS;
   const { facts } = PROTOCOLS.find(({ name }) => name === protocol) ?? { facts: NO_FACTS };
-  return end === "bad_name" ? facts.filter((fact) => NAMES.includes(fact)) : facts;
+  return end === "bad_name" ? facts.filter((fact) => CONDITIONS[fact].kind.isName) : facts;
 }
 
 /**
@@ -217,8 +204,9 @@ export class Detection {
         .map(({ name }) => name);
       return this.#within({ ...first, end, maybe });
     }
-    const { protocol, facts: { version } } = this.#certain;
-    return this.#within({ protocol, facts: version === undefined ? NOTHING : { version }, end });
+    const { protocol, facts } = this.#certain;
+    const kept = Object.entries(facts).filter(([name]) => !ASKED.has(name));
+    return this.#within({ protocol, facts: Object.fromEntries(kept), end });
   }
 
   /** Goes on with those that may know what lies behind a step. */

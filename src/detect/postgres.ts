@@ -18,6 +18,7 @@ import {
 } from "../opening/postgres.ts";
 import { NO_OPENING } from "../opening/mod.ts";
 import { latin1, u16 } from "../wire/reader.ts";
+import { HELLO_FACTS } from "./_hello.ts";
 import { type Detector, type Facts, NO_MATCH, type Verdict } from "./detector.ts";
 import { tls } from "./tls.ts";
 
@@ -35,7 +36,7 @@ const MATCH: Verdict = Object.freeze({ kind: "match", facts: NO_FACTS });
 /** Recognises PostgreSQL by its first packet: a startup message, or a request to cancel or encrypt. */
 export const postgres: Detector = {
   name: "postgres",
-  facts: ["sni", "alpn", "ja4"],
+  facts: HELLO_FACTS,
   behind: true,
   tcp: (bytes) => judge(bytes, true),
 };

@@ -13,12 +13,13 @@
 
 import { hasLongHeader, MIN_INITIAL_DATAGRAM, parsePacket } from "../wire/quic_packet.ts";
 import { FirstFlight } from "./_first_flight.ts";
+import { HELLO_FACTS } from "./_hello.ts";
 import { type Detector, NO_MATCH } from "./detector.ts";
 
 /** QUIC over UDP. */
 export const quic: Detector = {
   name: "quic",
-  facts: ["sni", "alpn", "ja4"],
+  facts: HELLO_FACTS,
   udp(datagrams, alpn) {
     let flow = FLOWS.get(datagrams);
     if (flow === undefined) {

@@ -13,7 +13,7 @@
 import type { AlpnSet } from "../wire/alpn.ts";
 import { CLIENT_HELLO, HANDSHAKE_HEADER, isHelloLength } from "../wire/client_hello.ts";
 import { u16 } from "../wire/reader.ts";
-import { judgeHello } from "./_hello.ts";
+import { HELLO_FACTS, judgeHello } from "./_hello.ts";
 import { type Detector, type Facts, NO_MATCH, type Verdict } from "./detector.ts";
 
 const CHANGE_CIPHER_SPEC = 20;
@@ -37,7 +37,7 @@ const UNREADABLE: Verdict = Object.freeze({ kind: "match", facts: NOTHING_YET, e
  * Recognises TLS by its ClientHello. Bytes after the hello do not matter. A hello that contradicts itself
  * is TLS whose facts are in doubt: most servers would not answer it, but not all of them were tried.
  */
-export const tls: Detector = { name: "tls", facts: ["sni", "alpn", "ja4"], tcp: detectTls };
+export const tls: Detector = { name: "tls", facts: HELLO_FACTS, tcp: detectTls };
 
 function detectTls(bytes: Uint8Array, asked?: AlpnSet): Verdict {
   const { length } = bytes;

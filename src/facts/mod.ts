@@ -1,35 +1,152 @@
 /**
- * The facts: what clients tell of themselves in their first bytes. Knows no byte, no route and no
- * configuration.
+ * The facts: what clients tell of themselves in their first bytes. One table says what patterns for
+ * each look like, how they match, and how a value is shown. All else loops over it, so that a new
+ * fact is an entry here and the detector that finds it. Knows no byte, no route and no configuration.
  *
  * @module
  */
 
-/**
- * What a detector learned beside the protocol's name; keys as access lines and JSON spell them.
- */
-export interface Facts {
-  /** Server name of a ClientHello: lower case, without a trailing dot. */
-  readonly sni?: string;
-  /**
-   * Protocols that a ClientHello offers, in its order: the first eight, of 32 bytes at the most with an
-   * ellipsis after what is cut, and those that a route asks for.
-   */
-  readonly alpn?: readonly string[];
-  /** JA4 fingerprint of a ClientHello. */
-  readonly ja4?: string;
-  /** The highest TLS version that a ClientHello offers: `1.0` to `1.3`. */
-  readonly tls_version?: string;
-  /** Length of a ClientHello message, without what carried it. */
-  readonly hello_bytes?: number;
-  /** HTTP host: lower case, without port or trailing dot; IPv6 without brackets. */
-  readonly host?: string;
-  /** Version as the protocol spells it: HTTP `1.0`, `1.1`, `2`; QUIC `1`, `2`; SSH `2.0`. */
-  readonly version?: string;
+import { fingerprints } from "./fingerprints.ts";
+import { hostNames } from "./host_names.ts";
+import { type Kind, words } from "./kind.ts";
+
+/** The types that the value of a fact may have. */
+interface Values {
+  readonly text: string;
+  readonly texts: readonly string[];
+  readonly number: number;
 }
 
-/** The facts that a route can ask for. */
-export const FACT_NAMES = ["sni", "alpn", "ja4", "host"] as const;
+/** How a route asks for a fact. */
+export interface Condition {
+  readonly kind: Kind;
+  /** What the condition means, for the reference of the configuration. */
+  readonly description: string;
+  /** What all values begin with, by transport, if that decides it. */
+  readonly begins?: Readonly<Record<"tcp" | "udp", string>>;
+}
 
-/** One of {@linkcode FACT_NAMES}. */
-export type FactName = typeof FACT_NAMES[number];
+/** An entry of the table; a fact that no route can ask for has no condition. */
+export interface Fact extends Partial<Condition> {
+  readonly type: keyof Values;
+  /** What its field in access lines and the admin API means. Unset: it has none. */
+  readonly shown?: string;
+  /** Its attribute of spans, if that is not `shunt.` and its name. */
+  readonly attribute?: string;
+  /** Whether clients choose it freely, so that `shunt detect` quotes it. */
+  readonly free?: boolean;
+}
+
+/** The facts in the order in which they are shown; names as the configuration and JSON spell them. */
+export const FACTS = {
+  /** As the protocol spells it: HTTP `1.0`, `1.1`, `2`; QUIC `1`, `2`; SSH `2.0`. */
+  version: { type: "text" },
+  /** Lower case, without a trailing dot. */
+  sni: {
+    type: "text",
+    shown: "Server name of the TLS or QUIC hello",
+    attribute: "tls.client.server_name",
+    free: true,
+    kind: hostNames({ ip: false }),
+    description: "Server name in a TLS or QUIC ClientHello, in any letter case; `*.suffix` is " +
+      "one or more labels before the suffix, `*` any name, but not a missing one. A name " +
+      "consists of labels of letters, digits, `-` and `_` and is not an IP address; anything " +
+      "else matches nothing (docs/names.md, also on what a route by name can promise)",
+  },
+  /** In the client's order; what is cut ends in an ellipsis. */
+  alpn: {
+    type: "texts",
+    shown: "Protocols that the hello offers: the first eight, cut to 32 bytes with `…` unless a " +
+      "route asks for them",
+    attribute: "tls.client.supported_protocols",
+    free: true,
+    kind: words({
+      what: 'a protocol name such as "h2"',
+      title: "ALPN protocol name",
+      parse(text) {
+        const { length } = new TextEncoder().encode(text); // RFC 7301 §3.1: 1 to 255
+        if (length >= 1 && length <= 255) return text;
+        const expected = 'a protocol name of 1 to 255 bytes such as "h2"';
+        return { fault: `Expected ${expected}, got ${length} bytes` };
+      },
+    }),
+    description: "Application protocol that a TLS or QUIC ClientHello offers, at any position in " +
+      "its list",
+  },
+  ja4: {
+    type: "text",
+    shown: "JA4 fingerprint of the hello",
+    attribute: "tls.client.ja4",
+    kind: fingerprints,
+    begins: { tcp: "t", udp: "q" },
+    description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or its beginning " +
+      "followed by `*`",
+  },
+  /** `1.0` to `1.3`. */
+  tls_version: { type: "text", shown: "The highest TLS version that the hello offers" },
+  /** Without what carried the message. */
+  hello_bytes: { type: "number", shown: "Bytes of the hello" },
+  /** Lower case, without port or trailing dot; IPv6 without brackets. */
+  host: {
+    type: "text",
+    shown: "Host of an HTTP request",
+    free: true,
+    kind: hostNames({ ip: true }),
+    description: "Host of an HTTP request, in any letter case and without its port; patterns as " +
+      "in `sni`, and IP addresses",
+  },
+} as const satisfies Readonly<Record<string, Fact>>;
+
+type Table = typeof FACTS;
+type Having<K extends keyof Fact> = {
+  [N in keyof Table]: K extends keyof Table[N] ? N : never;
+}[keyof Table];
+
+/** What a detector learned beside the protocol's name. */
+export type Facts = { readonly [N in keyof Table]?: Values[Table[N]["type"]] };
+/** A fact that a route can ask for. */
+export type FactName = Having<"kind">;
+/** A fact that access lines, spans and the admin API show. */
+export type ShownName = Having<"shown">;
+
+/** All facts, in their order. */
+export const ALL_NAMES = Object.keys(FACTS) as readonly (keyof Facts)[];
+const having = (key: keyof Fact) => ALL_NAMES.filter((name) => key in FACTS[name]);
+/** The facts that a route can ask for. */
+export const FACT_NAMES = having("kind") as readonly FactName[];
+/** The facts that access lines, spans and the admin API show. */
+export const SHOWN_NAMES = having("shown") as readonly ShownName[];
+/** How routes ask for facts. */
+export const CONDITIONS: Readonly<Record<FactName, Condition>> = FACTS;
+
+/**
+ * Makes something of each fact.
+ *
+ * @param names Which facts
+ * @param make Gives what belongs to one
+ * @returns A record in the order of the names
+ */
+export function byName<N extends keyof Facts, T>(
+  names: readonly N[],
+  make: (name: N) => T,
+): Record<N, T> {
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<N, T>;
+}
+
+/** What all but the detectors have to know of a protocol that a route can ask for. */
+export interface ProtocolInfo {
+  readonly name: string;
+  /** The transports it occurs on. */
+  readonly transports: readonly ("tcp" | "udp")[];
+  /** The facts that it can tell. */
+  readonly facts: readonly FactName[];
+  /** Whether it tells them only if a route names it and asks for one of them. */
+  readonly behind?: boolean;
+}
+
+/** What `match: { protocol }` may be beside the protocols that shunt detects. */
+export const PSEUDO_PROTOCOLS: readonly ProtocolInfo[] = [
+  { name: "unknown", transports: ["tcp", "udp"], facts: [] },
+  // A flow begins with a datagram, so it is never silent.
+  { name: "silent", transports: ["tcp"], facts: [] },
+];

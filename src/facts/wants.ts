@@ -8,38 +8,24 @@
 import { AlpnSet } from "../wire/alpn.ts";
 import { FACT_NAMES, type FactName } from "./mod.ts";
 
-/** The conditions of one route, as far as they matter here. */
-type Asking = { readonly [K in FactName | "protocol"]?: readonly string[] };
-
 /** What detection is told of the routes. */
 export interface Wants {
   /** The ALPN names that routes ask for, wherever a hello has them. */
   readonly alpn: AlpnSet;
-  /**
-   * Returns the facts that routes which can match a protocol ask for: routes that name it, and
-   * routes that name no protocol.
-   *
-   * @param protocol A detector's name
-   */
+  /** Returns the facts that routes ask for which can match a protocol: they name it, or name none. */
   of(protocol: string): ReadonlySet<FactName>;
-  /**
-   * Returns the facts that routes which name a protocol ask for.
-   *
-   * @param protocol A detector's name
-   */
+  /** Returns the facts that routes ask for which name a protocol. */
   named(protocol: string): ReadonlySet<FactName>;
 }
 
-const ALL: ReadonlySet<FactName> = new Set(FACT_NAMES);
 const NONE: ReadonlySet<FactName> = new Set();
 
 /** What the routes of one listener ask for. */
 export class RouteWants implements Wants {
   readonly alpn = new AlpnSet();
-  /** Of routes that name no protocol. */
-  readonly #any = new Set<FactName>();
-  readonly #named = new Map<string, Set<FactName>>();
-  /** Both together, by protocol; filled as protocols are asked about. */
+  /** By protocol; under the empty name, of routes that name none. */
+  readonly #named = new Map<string, ReadonlySet<FactName>>();
+  /** Both together, filled as protocols are asked about. */
   readonly #of = new Map<string, ReadonlySet<FactName>>();
 
   /**
@@ -47,22 +33,19 @@ export class RouteWants implements Wants {
    *
    * @param match The route's conditions
    */
-  add(match: Asking): void {
-    this.#of.clear();
+  add(match: { readonly [K in FactName | "protocol"]?: readonly string[] }): void {
+    const asked = new Set(FACT_NAMES.filter((fact) => match[fact] !== undefined));
     for (const name of match.alpn ?? []) this.alpn.add(name);
-    const asked = FACT_NAMES.filter((fact) => match[fact] !== undefined);
-    for (const protocol of match.protocol ?? []) {
-      const named = this.#named.get(protocol) ?? new Set();
-      this.#named.set(protocol, named);
-      for (const fact of asked) named.add(fact);
+    for (const protocol of match.protocol ?? [""]) {
+      this.#named.set(protocol, this.named(protocol).union(asked));
     }
-    if (match.protocol === undefined) { for (const fact of asked) this.#any.add(fact); }
+    this.#of.clear();
   }
 
   of(protocol: string): ReadonlySet<FactName> {
     let wanted = this.#of.get(protocol);
     if (wanted === undefined) {
-      wanted = this.#any.union(this.named(protocol));
+      wanted = this.named(protocol).union(this.named(""));
       this.#of.set(protocol, wanted);
     }
     return wanted;
@@ -77,13 +60,13 @@ export class RouteWants implements Wants {
 export const NO_WANTS: Wants = new RouteWants();
 
 /**
- * Wants every fact, as people do who look at captured bytes.
+ * Wants every fact of every protocol, as people do who look at captured bytes.
  *
  * @param routes What routes ask for, if there are any: ALPN names that they ask for are found, and of what
  * lies behind a dialogue no more is wanted than they want
- * @returns The same, with all facts wanted of every protocol
  */
 export function wantsAll(routes?: Wants): Wants {
+  const all = new Set(FACT_NAMES);
   const { alpn } = routes ?? NO_WANTS;
-  return { alpn, of: () => ALL, named: (protocol) => routes?.named(protocol) ?? ALL };
+  return { alpn, of: () => all, named: (protocol) => routes?.named(protocol) ?? all };
 }

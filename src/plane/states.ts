@@ -11,7 +11,7 @@ import type { Config, ListenerConfig } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 import { Limits } from "../manage/limits/limits.ts";
 import type { ListenerState } from "../manage/listener_state.ts";
-import { AddressSet } from "../resolve/cidr.ts";
+import { AddressSet } from "../facts/networks.ts";
 import { Router } from "../resolve/router.ts";
 import { Target, Upstream } from "../resolve/upstream.ts";
 import type { Steps } from "../slices.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readIp } from "./ip.ts";
+import { readIp } from "../wire/ip.ts";
 
 /**
  * Mixes the bits of an unsigned 32-bit number so that each depends on all: the last step of MurmurHash3.

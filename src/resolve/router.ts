@@ -12,26 +12,23 @@ import type {
   RouteConfig,
   Transport,
 } from "../config/schema.ts";
-import type { FactName } from "../facts/mod.ts";
+import type { PatternSet } from "../facts/kind.ts";
+import {
+  CONDITIONS,
+  FACT_NAMES,
+  type FactName,
+  type Facts,
+  type ProtocolInfo,
+} from "../facts/mod.ts";
+import { AddressSet } from "../facts/networks.ts";
 import { RouteWants, type Wants } from "../facts/wants.ts";
-import { AddressSet } from "./cidr.ts";
-import { PrefixSet } from "./prefixes.ts";
-import { NameSet, normalizeName } from "./names.ts";
 import type { Steps } from "../slices.ts";
 
 /** What is known of a session or flow when its route is chosen. */
-export interface Seen {
+export interface Seen extends Facts {
   readonly transport: Transport;
   /** A detector's name, `unknown` or `silent`. */
   readonly protocol: string;
-  /** Server name: lower case, without a trailing dot. */
-  readonly sni?: string;
-  /** Protocols that the client offers. */
-  readonly alpn?: readonly string[];
-  /** JA4 fingerprint of the client's hello. */
-  readonly ja4?: string;
-  /** HTTP host: lower case, without port and trailing dot. */
-  readonly host?: string;
   /** The client's address: an IP literal. */
   readonly source: string;
 }
@@ -61,10 +58,14 @@ export interface Explanation {
 /** What the router has to know of the protocols. */
 export interface RouterOptions {
   /** Every protocol that can be detected, with the transports it occurs on. */
-  readonly protocols: readonly {
-    readonly name: string;
-    readonly transports: readonly Transport[];
-  }[];
+  readonly protocols: readonly Pick<ProtocolInfo, "name" | "transports">[];
+}
+
+/** That a fact matches any of a route's patterns. */
+interface Asked {
+  readonly fact: FactName;
+  readonly patterns: PatternSet;
+  readonly next: Asked | undefined;
 }
 
 /** What is left of a route's conditions once compiled; `undefined` is no condition. */
@@ -73,17 +74,15 @@ interface Compiled {
   readonly tcp: boolean;
   readonly udp: boolean;
   readonly protocol: ReadonlySet<string> | undefined;
-  readonly sni: NameSet | undefined;
-  readonly alpn: ReadonlySet<string> | undefined;
-  readonly ja4: PrefixSet | undefined;
-  readonly host: NameSet | undefined;
+  readonly asked: Asked | undefined;
   readonly source: AddressSet | undefined;
 }
 
-type Condition = "transport" | "protocol" | "sni" | "alpn" | "ja4" | "host" | "source";
+type Condition = "transport" | "protocol" | FactName | "source";
 
 function compile(config: RouteConfig, index: number, options: RouterOptions): Compiled {
-  const { protocol, sni, alpn, ja4, host, source } = config.match ?? {};
+  const { match = {} } = config;
+  const { protocol, source } = match;
   const occursOn = (transport: Transport): boolean =>
     protocol === undefined || protocol.some((name) =>
       name === "unknown" || name === "silent" ||
@@ -100,60 +99,37 @@ function compile(config: RouteConfig, index: number, options: RouterOptions): Co
     tcp: occursOn("tcp"),
     udp: occursOn("udp"),
     protocol: protocol && new Set(protocol),
-    sni: sni && new NameSet(sni),
-    alpn: alpn && new Set(alpn),
-    ja4: ja4 && new PrefixSet(ja4),
-    host: host && new NameSet(host),
+    asked: FACT_NAMES.reduceRight<Asked | undefined>((next, fact) => {
+      const patterns = match[fact];
+      if (patterns === undefined) return next;
+      return { fact, patterns: CONDITIONS[fact].kind.compile(patterns), next };
+    }, undefined),
     source: source && new AddressSet(source),
   };
 }
 
-function anyOf(set: ReadonlySet<string>, values: readonly string[]): boolean {
-  for (const value of values) {
-    if (set.has(value)) return true;
-  }
-  return false;
-}
-
 /** Whether a route asks for nothing that the client's bytes say. */
-function isBlind({ protocol, sni, alpn, ja4, host }: Compiled): boolean {
-  return protocol === undefined && sni === undefined && alpn === undefined && ja4 === undefined &&
-    host === undefined;
+function isBlind({ protocol, asked }: Compiled): boolean {
+  return protocol === undefined && asked === undefined;
 }
 
-/** The first condition that does not hold, cheapest first; some facts may be left out of account. */
+/** Whether a route can match what comes by a transport and is of a protocol. */
+function takes(rule: Compiled, { transport, protocol }: Seen): boolean {
+  return rule[transport] && (rule.protocol?.has(protocol) ?? true);
+}
+
+/** The first condition beside these two that does not hold; some facts may be left out of account. */
 function failing(
-  rule: Compiled,
+  { asked, source }: Compiled,
   seen: Seen,
   ignored?: readonly FactName[],
-): Condition | undefined {
-  const { protocol, sni, alpn, ja4, host, source } = rule;
-  if (!rule[seen.transport]) return "transport";
-  if (protocol !== undefined && !protocol.has(seen.protocol)) return "protocol";
-  if (
-    sni !== undefined && (seen.sni === undefined || !sni.has(seen.sni)) && !ignored?.includes("sni")
-  ) {
-    return "sni";
+): FactName | "source" | undefined {
+  for (let one = asked; one !== undefined; one = one.next) {
+    const { fact, patterns } = one;
+    const value = seen[fact];
+    if ((value === undefined || !patterns.has(value)) && !ignored?.includes(fact)) return fact;
   }
-  if (
-    alpn !== undefined && (seen.alpn === undefined || !anyOf(alpn, seen.alpn)) &&
-    !ignored?.includes("alpn")
-  ) {
-    return "alpn";
-  }
-  if (
-    ja4 !== undefined && (seen.ja4 === undefined || !ja4.has(seen.ja4)) && !ignored?.includes("ja4")
-  ) {
-    return "ja4";
-  }
-  if (
-    host !== undefined && (seen.host === undefined || !host.has(seen.host)) &&
-    !ignored?.includes("host")
-  ) {
-    return "host";
-  }
-  if (source !== undefined && !source.has(seen.source)) return "source";
-  return undefined;
+  return source === undefined || source.has(seen.source) ? undefined : "source";
 }
 
 function quoted(values: readonly string[] | undefined): string {
@@ -161,22 +137,15 @@ function quoted(values: readonly string[] | undefined): string {
 }
 
 function explainFailure(condition: Condition, seen: Seen, match: MatchConfig): string {
-  switch (condition) {
-    case "transport":
-      return `${quoted(match.protocol)} cannot occur on ${seen.transport}`;
-    case "alpn":
-      return seen.alpn === undefined
-        ? `no alpn was seen, and the route asks for ${quoted(match.alpn)}`
-        : `alpn ${quoted(seen.alpn) || "(empty)"} has none of ${quoted(match.alpn)}`;
-    case "protocol":
-    case "sni":
-    case "ja4":
-    case "host":
-    case "source":
-      return seen[condition] === undefined
-        ? `no ${condition} was seen, and the route asks for ${quoted(match[condition])}`
-        : `${condition} "${seen[condition]}" is none of ${quoted(match[condition])}`;
+  if (condition === "transport") {
+    return `${quoted(match.protocol)} cannot occur on ${seen.transport}`;
   }
+  const value = seen[condition];
+  const asked = quoted(match[condition]);
+  if (value === undefined) return `no ${condition} was seen, and the route asks for ${asked}`;
+  return typeof value === "string"
+    ? `${condition} "${value}" is none of ${asked}`
+    : `${condition} ${quoted(value) || "(empty)"} has none of ${asked}`;
 }
 
 function explainMatch(match: MatchConfig = {}): string {
@@ -189,6 +158,12 @@ function explainMatch(match: MatchConfig = {}): string {
 export class Router {
   readonly #rules: Compiled[] = [];
   readonly #wants = new RouteWants();
+  /** What {@linkcode #takers} has found so far. */
+  readonly #known: {
+    readonly transport: Transport;
+    readonly protocol: string;
+    readonly takers: readonly Compiled[];
+  }[] = [];
   #readsDatagrams = false;
 
   /**
@@ -227,6 +202,18 @@ export class Router {
     this.#readsDatagrams ||= rule.udp && !isBlind(rule);
   }
 
+  /** The routes that a transport and a protocol leave. */
+  #takers(seen: Seen): readonly Compiled[] {
+    const { transport, protocol } = seen;
+    // Up to about ten: a map would cost more.
+    for (const known of this.#known) {
+      if (known.protocol === protocol && known.transport === transport) return known.takers;
+    }
+    const takers = this.#rules.filter((rule) => takes(rule, seen));
+    this.#known.push({ transport, protocol, takers });
+    return takers;
+  }
+
   /** Whether the route of a flow may depend on its datagrams. */
   get readsDatagrams(): boolean {
     return this.#readsDatagrams;
@@ -244,7 +231,7 @@ export class Router {
    * @returns The route, or `undefined` where none matches
    */
   match(seen: Seen): Route | undefined {
-    for (const rule of this.#rules) {
+    for (const rule of this.#takers(seen)) {
       if (failing(rule, seen) === undefined) return rule.route;
     }
     return undefined;
@@ -259,7 +246,7 @@ export class Router {
    * @returns `false` if {@linkcode match} finds the same route whatever they are
    */
   hinges(seen: Seen, doubtful: readonly FactName[]): boolean {
-    for (const rule of this.#rules) {
+    for (const rule of this.#takers(seen)) {
       if (failing(rule, seen) === undefined) return false;
       if (failing(rule, seen, doubtful) === undefined) return true;
     }
@@ -269,19 +256,18 @@ export class Router {
   /**
    * Says of each route, up to and including the first that matches, why it does or does not.
    *
-   * @param facts What is known of the client; people may spell names in any letter case here
+   * @param seen What is known of the client
    * @returns One explanation per route, in their order
    */
-  explain(facts: Seen): readonly Explanation[] {
-    const seen = {
-      ...facts,
-      ...(facts.sni !== undefined && { sni: normalizeName(facts.sni) }),
-      ...(facts.host !== undefined && { host: normalizeName(facts.host) }),
-    };
+  explain(seen: Seen): readonly Explanation[] {
     const explanations: Explanation[] = [];
     for (const rule of this.#rules) {
       const { route } = rule;
-      const condition = failing(rule, seen);
+      const condition = !rule[seen.transport]
+        ? "transport"
+        : takes(rule, seen)
+        ? failing(rule, seen)
+        : "protocol";
       const matched = condition === undefined;
       const why = matched
         ? explainMatch(route.match)

@@ -36,13 +36,13 @@ async function writeCaptures(folder: string, ...names: readonly string[]): Promi
   }));
 }
 
-/** The command went well, and told nothing to standard error. */
+/** Asserts that the command succeeded and wrote nothing to standard error. */
 function succeeded({ code, out, err }: Outcome): string {
   assertEquals([code, err], [0, ""]);
   return out;
 }
 
-Deno.test("cli: what cannot be run says why and exits with the code of its kind", async () => {
+Deno.test("cli: a command that cannot run says why and exits with the code of its kind", async () => {
   await using folder = await makeFolder();
   const good = `${folder.path}/good.yaml`;
   const bad = `${folder.path}/bad.yaml`;
@@ -89,7 +89,7 @@ Deno.test("cli: what cannot be run says why and exits with the code of its kind"
   }
 });
 
-Deno.test("cli: check tells every error at once, and what is only odd without failing", async () => {
+Deno.test("cli: check reports every error at once, and warnings without failing", async () => {
   await using folder = await makeFolder();
   const file = `${folder.path}/config.yaml`;
   const check = async (yaml: string) => {
@@ -116,7 +116,7 @@ Deno.test("cli: check tells every error at once, and what is only odd without fa
   assertStringIncludes(odd.out, "usable, with warnings");
 });
 
-Deno.test("cli: detect tells what captures of real clients are", async () => {
+Deno.test("cli: detect recognises captures of real clients", async () => {
   await using folder = await makeFolder();
   const files = await writeCaptures(
     folder.path,
@@ -308,7 +308,7 @@ Deno.test("cli: explain takes a fingerprint, whole and as clients have it", asyn
   assertStringIncludes(ssh.err, 'Protocol "ssh" has no ja4; leave out "--ja4"');
 });
 
-Deno.test("cli: what init prints is a configuration that check takes, and so is the example", async () => {
+Deno.test("cli: check accepts the configuration that init prints, and the example", async () => {
   await using folder = await makeFolder();
   const file = `${folder.path}/config.yaml`;
   const started = succeeded(await shunt("init"));
@@ -322,7 +322,7 @@ Deno.test("cli: what init prints is a configuration that check takes, and so is 
   assertStringIncludes(succeeded(example), "no problems");
 });
 
-Deno.test("cli: schema prints JSON Schema, version prints versions, help tells every verb", async () => {
+Deno.test("cli: schema prints JSON Schema, version prints versions, help lists every verb", async () => {
   const [schema, version, json, help, runHelp] = await Promise.all([
     shunt("schema"),
     shunt("version"),

@@ -161,7 +161,7 @@ Deno.test("page: a target is drained and taken back by keyboard, after a questio
   });
 });
 
-Deno.test("page: tells what a reload came to", async () => {
+Deno.test("page: shows the result of a reload", async () => {
   await withPage(async (page, shunt) => {
     const reload = async () => {
       await page.tabTo("#reload");
@@ -182,7 +182,7 @@ Deno.test("page: tells what a reload came to", async () => {
   }, { mayLogErrors: true });
 });
 
-Deno.test("page: asks for the token once where all of it needs one", async () => {
+Deno.test("page: asks for the token once if everything needs it", async () => {
   const token = await Deno.makeTempFile();
   await Deno.writeTextFile(token, TOKEN);
   await Deno.chmod(token, 0o600);
@@ -221,7 +221,7 @@ Deno.test("page: asks for the token once where all of it needs one", async () =>
   }
 });
 
-Deno.test("page: tells that shunt drains, and that it has ended", async () => {
+Deno.test("page: shows that shunt drains, and that it has ended", async () => {
   await using target = serveTcp(echo);
   await withShunt(`${yamlTo(target.port)}\ndrain_timeout: 30s`, async (shunt) => {
     await using page = await Page.open();

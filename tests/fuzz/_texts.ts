@@ -9,7 +9,7 @@ import example from "../../config.example.yaml" with { type: "text" };
 import { formatProblem, loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { PROTOCOLS } from "../../src/detect/mod.ts";
-import { AddressSet } from "../../src/resolve/cidr.ts";
+import { AddressSet } from "../../src/facts/networks.ts";
 import { Router } from "../../src/resolve/router.ts";
 import { Upstream } from "../../src/resolve/upstream.ts";
 import {
@@ -37,7 +37,7 @@ const ADDRESSES = kin([
   ...["builtin:hello", "*:1", "::ffff:192.0.2.1", "2001:DB8:0:0:0:0:2:0", "a.example.", "[v6]:1"],
 ], [":", "::", "[", "]", ".", "%", "unix:", "builtin:", "0", "65536", "-", "é", "\n", "ffff"]);
 
-/** Addresses in every form: what is read is written the same way and read again. */
+/** Addresses in every form: a parsed address can be written and parsed again. */
 export const ADDRESS: Target = {
   name: "address",
   share: 50,

@@ -122,7 +122,7 @@ class World implements Disposable {
         if (standing.is("ejected") && !standing.is("down") && !standing.is("drain")) onlyEjected++;
         assert(standing.share >= 1 && standing.share <= 1000, `Share ${standing.share} of ${key}`);
         if (config.health.slow_start === 0) assertEquals(standing.share, 1000);
-        // What is told is what the data planes see.
+        // The reported state is the one that the data planes see.
         const seen = standing.is("down") ? "down" : standing.is("ejected") ? "ejected" : undefined;
         if (seen !== undefined) assertEquals(report.health, seen);
         else assert(report.health === "up" || report.health === "unchecked", key);

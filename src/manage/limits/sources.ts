@@ -7,7 +7,7 @@
 
 import { refilled } from "../../bucket.ts";
 import type { ListenerLimits } from "../../config/per_source.ts";
-import { readIp } from "../../resolve/ip.ts";
+import { readIp } from "../../wire/ip.ts";
 
 /** Which of a source's limits refused a session or flow. */
 export type SourceReason = "limit_source" | "limit_rate";

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { byName, FACTS, SHOWN_NAMES } from "../../facts/mod.ts";
+
 /** The fields, in their order. A line leaves out fields that are not known. */
 export const ACCESS_TEXTS = {
   id: "Unique; ids sort by start time (ULID)",
@@ -11,13 +13,7 @@ export const ACCESS_TEXTS = {
   listener: "The listener's name",
   source: "The client's address, or the one in a trusted PROXY header",
   protocol: "The protocol, `unknown` or `silent`; left out if no route asked for it",
-  sni: "Server name of the TLS or QUIC hello",
-  alpn: "Protocols that the hello offers: the first eight, cut to 32 bytes with `…` unless a " +
-    "route asks for them",
-  ja4: "JA4 fingerprint of the hello",
-  tls_version: "The highest TLS version that the hello offers",
-  hello_bytes: "Bytes of the hello",
-  host: "Host of an HTTP request",
+  ...byName(SHOWN_NAMES, (name): string => FACTS[name].shown),
   detect_end: "What ended detection before everything was read, see below; left out if nothing did",
   route: "The route that matched, by position: `routes[0]`",
   upstream: "The upstream that the route leads to",

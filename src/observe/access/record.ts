@@ -7,6 +7,8 @@
 
 import { messageOf } from "../../errors.ts";
 import type { TextFormatter } from "@logtape/logtape";
+import type { FactValue } from "../../facts/kind.ts";
+import { byName, SHOWN_NAMES } from "../../facts/mod.ts";
 import type { Detected } from "../../detect/mod.ts";
 import type { ACCESS_TEXTS } from "./fields.ts";
 import type { CloseReason } from "../metrics/counters.ts";
@@ -43,8 +45,13 @@ export interface AccessRecord extends LiveRecord {
 const MAX_VALUES = 8;
 const MAX_LENGTH = 255;
 
-function clipped(text: string | undefined): string | undefined {
-  return text !== undefined && text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+function clipped(value: FactValue | undefined): FactValue | undefined {
+  if (typeof value === "string") {
+    return value.length > MAX_LENGTH ? `${value.slice(0, MAX_LENGTH)}…` : value;
+  }
+  return typeof value === "object"
+    ? value.slice(0, MAX_VALUES).map((one) => clipped(one) as string)
+    : value;
 }
 
 function rounded(ms: number | undefined): number | undefined {
@@ -52,25 +59,20 @@ function rounded(ms: number | undefined): number | undefined {
 }
 
 /**
- * Returns the fields of an access line.
+ * Returns the fields of a running session or flow.
  *
  * @param record The session or flow
  * @returns Their values, with limits for those that clients choose; `undefined` if not known
  */
-export function accessValues(record: AccessRecord) {
-  const { detected, error } = record;
+export function liveValues(record: LiveRecord) {
+  const { detected } = record;
   return {
     id: record.id,
     transport: record.transport,
     listener: record.listener,
     source: record.source,
     protocol: detected?.protocol,
-    sni: clipped(detected?.facts.sni),
-    alpn: detected?.facts.alpn?.slice(0, MAX_VALUES).map(clipped),
-    ja4: detected?.facts.ja4,
-    tls_version: detected?.facts.tls_version,
-    hello_bytes: detected?.facts.hello_bytes,
-    host: clipped(detected?.facts.host),
+    ...byName(SHOWN_NAMES, (name) => clipped(detected?.facts[name])),
     detect_end: detected?.end,
     route: record.route,
     upstream: record.upstream,
@@ -79,6 +81,19 @@ export function accessValues(record: AccessRecord) {
     bytes_down: record.down,
     detect_ms: rounded(record.detectMs),
     connect_ms: rounded(record.connectMs),
+  };
+}
+
+/**
+ * Returns an access line's fields.
+ *
+ * @param record What is known of the session or flow
+ * @returns Their values, as {@linkcode liveValues} gives them
+ */
+export function accessValues(record: AccessRecord) {
+  const { error } = record;
+  return {
+    ...liveValues(record),
     duration_ms: rounded(record.durationMs),
     reason: record.reason,
     error: error === undefined ? undefined : messageOf(error),

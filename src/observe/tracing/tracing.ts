@@ -17,35 +17,18 @@ import {
 import { decodeTime } from "@std/ulid";
 import project from "../../../deno.json" with { type: "json" };
 import { messageOf } from "../../errors.ts";
+import { byName, type Fact, FACTS, SHOWN_NAMES } from "../../facts/mod.ts";
 import { type AccessRecord, accessValues } from "../access/record.ts";
-import type { ACCESS_TEXTS } from "../access/fields.ts";
 import { AccessSampler } from "../access/sampler.ts";
 import type { CloseReason } from "../reasons.ts";
 
-/** The names of an access line's fields in a span; `undefined` if the span has them elsewhere. */
-const NAMES: Readonly<Record<keyof typeof ACCESS_TEXTS, string | undefined>> = {
-  id: "shunt.id",
+/** The names of an access line's fields in a span, if not `shunt.` and the field; "" if the span has them elsewhere. */
+const NAMES: Readonly<Record<string, string>> = {
+  source: "",
   transport: "network.transport",
-  listener: "shunt.listener",
-  source: undefined,
   protocol: "network.protocol.name",
-  sni: "tls.client.server_name",
-  alpn: "tls.client.supported_protocols",
-  ja4: "tls.client.ja4",
-  tls_version: "shunt.tls_version",
-  hello_bytes: "shunt.hello_bytes",
-  host: "shunt.host",
-  detect_end: "shunt.detect_end",
-  route: "shunt.route",
-  upstream: "shunt.upstream",
-  target: "shunt.target",
-  bytes_up: "shunt.bytes_up",
-  bytes_down: "shunt.bytes_down",
-  detect_ms: "shunt.detect_ms",
-  connect_ms: "shunt.connect_ms",
-  duration_ms: "shunt.duration_ms",
-  reason: "shunt.reason",
-  error: undefined,
+  error: "",
+  ...byName(SHOWN_NAMES, (name) => (FACTS[name] as Fact).attribute ?? `shunt.${name}`),
 };
 
 /** A step of a session or flow, which has a span of its own. */
@@ -159,9 +142,9 @@ function attributesOf(record: AccessRecord): Attributes {
   const values = accessValues(record);
   const attributes: Attributes = {};
   for (const field of Object.keys(values) as (keyof typeof values)[]) {
-    const name = NAMES[field];
+    const name = NAMES[field] ?? `shunt.${field}`;
     const value = values[field];
-    if (name === undefined || value === undefined) continue;
+    if (name === "" || value === undefined) continue;
     attributes[name] = Array.isArray(value) ? value.map(String) : value as string | number;
   }
   const colon = record.source.lastIndexOf(":");

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { elementsOf, patternCoverers } from "../../../src/config/coverers.ts";
+import { networks } from "../../../src/facts/networks.ts";
+import { patternCoverers } from "../../../src/facts/host_names.ts";
 import { editDistance, nearest } from "../../../src/config/near.ts";
 
 const PATTERNS: readonly (readonly [wide: string, narrow: string, covers: boolean])[] = [
@@ -46,10 +47,8 @@ const NETWORKS: readonly (readonly [wide: string, narrow: string, covers: boolea
 
 for (const [wide, narrow, covers] of NETWORKS) {
   Deno.test(`config names: ${wide} ${covers ? "contains" : "does not contain"} ${narrow}`, () => {
-    const [outer, inner] = [wide, narrow].map((one) =>
-      elementsOf({ source: [one] }).get("source")!
-    );
-    assertEquals(inner!.coverers(inner!.keys[0]!).includes(outer!.keys[0]!), covers);
+    const [outer, inner] = [wide, narrow].map((one) => networks.key!(one));
+    assertEquals(networks.coverers(inner!).includes(outer!), covers);
   });
 }
 

@@ -77,7 +77,7 @@ Deno.test("resolve dns on the wire: a silent name server costs its time and no m
   assertEquals(server.asked, 4);
 });
 
-Deno.test("resolve dns on the wire: closing ends a question that is under way", async () => {
+Deno.test("resolve dns on the wire: closing ends a pending query", async () => {
   await using server = new DnsServer();
   server.zones.set("web.test", { silent: true });
   const resolver = resolverOf(server);

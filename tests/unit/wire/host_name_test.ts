@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parsePattern } from "../../../src/config/names.ts";
+import { hostNames } from "../../../src/facts/host_names.ts";
 import { parseSocketAddress } from "../../../src/wire/address.ts";
 import { hostOf } from "../../../src/wire/authority.ts";
 import { parseClientHello } from "../../../src/wire/client_hello.ts";
@@ -29,7 +29,7 @@ const NAMES: Readonly<Record<string, string>> = {
   [`${LONGEST}.`]: LONGEST,
 };
 
-/** What is none, IP addresses aside. */
+/** Invalid names, except for IP addresses. */
 const OTHERS: readonly string[] = [
   "",
   ".",
@@ -75,17 +75,17 @@ const OTHERS: readonly string[] = [
 
 const ADDRESSES = ["192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", "::"];
 
-Deno.test("wire host name: spells names in lower case, without the dot at their end", () => {
+Deno.test("wire host name: returns names in lower case, without the dot at their end", () => {
   for (const [text, name] of Object.entries(NAMES)) assertEquals(hostName(text), name, text);
 });
 
-Deno.test("wire host name: refuses what is no name", () => {
+Deno.test("wire host name: refuses text that is no name", () => {
   for (const text of [...OTHERS, ...ADDRESSES]) {
     assertEquals([hostName(text), isHostName(text)], [undefined, false], text);
   }
 });
 
-Deno.test("wire host name: judges bytes as text, whatever stands beside them", () => {
+Deno.test("wire host name: reads bytes like text, whatever stands around them", () => {
   for (const text of [...Object.keys(NAMES), ...OTHERS, ...ADDRESSES]) {
     const bytes = concat(bytesOf("a."), bytesOf(text), bytesOf(".b"));
     assertEquals(readHostName(bytes, 2, 2 + text.length), hostName(text), text);
@@ -94,8 +94,8 @@ Deno.test("wire host name: judges bytes as text, whatever stands beside them", (
 
 Deno.test("names: are the same in the file, in hellos, in HTTP and in targets", () => {
   for (const [text, name] of Object.entries(NAMES)) {
-    assertEquals(parsePattern(text, { ip: false }), name);
-    assertEquals(parsePattern(`*.${text}`, { ip: true }), `*.${name}`);
+    assertEquals(hostNames({ ip: false }).parse(text), name);
+    assertEquals(hostNames({ ip: true }).parse(`*.${text}`), `*.${name}`);
     assertEquals(hostOf(text), name);
     assertEquals(hostOf(`${text}:443`), name);
     const hello = parseClientHello(buildClientHello({ sni: text }));
@@ -105,10 +105,10 @@ Deno.test("names: are the same in the file, in hellos, in HTTP and in targets", 
   }
 });
 
-Deno.test("names: what is no name is none anywhere", () => {
+Deno.test("names: an invalid name is invalid everywhere", () => {
   for (const text of OTHERS) {
     if (!text.startsWith("*")) {
-      assertEquals(typeof parsePattern(text, { ip: true }), "object", text);
+      assertEquals(typeof hostNames({ ip: true }).parse(text), "object", text);
     }
     // With a port, and with brackets, it is a host and more.
     if (!/:[0-9]*$|^\[/.test(text)) assertEquals(hostOf(text), undefined, text);
@@ -121,14 +121,14 @@ Deno.test("names: what is no name is none anywhere", () => {
 
 Deno.test("names: an IP address is an HTTP host, and no server name", () => {
   for (const text of ADDRESSES) {
-    assertEquals(parsePattern(text, { ip: true }), text);
-    assertEquals(typeof parsePattern(text, { ip: false }), "object");
+    assertEquals(hostNames({ ip: true }).parse(text), text);
+    assertEquals(typeof hostNames({ ip: false }).parse(text), "object");
     assertEquals(hostOf(text.includes(":") ? `[${text}]:80` : `${text}:80`), text);
     const hello = parseClientHello(buildClientHello({ sni: text }));
     assertEquals(hello.kind === "hello" && [hello.sni, hello.doubt], [undefined, undefined]);
   }
   assertEquals(hostOf("192.0.2.7.:80"), "192.0.2.7");
-  assertEquals(parsePattern("192.0.2.7.", { ip: true }), "192.0.2.7");
+  assertEquals(hostNames({ ip: true }).parse("192.0.2.7."), "192.0.2.7");
   assertEquals(hostName("192.0.2.7."), undefined);
 });
 

@@ -104,7 +104,7 @@ Deno.test("manage limits: the rate outlives the sessions that used it up", () =>
   }
 });
 
-Deno.test("manage limits: what is refused takes no place and no token", () => {
+Deno.test("manage limits: a refusal takes no place and no token", () => {
   const world = new World({ per_source: 1, new_per_source: 2, sessions: 2 });
   const { limits } = world;
   assertEquals(limits.admit("session", "192.0.2.1"), undefined);
@@ -131,7 +131,7 @@ Deno.test("manage limits: a source can be charged once it is known", () => {
   assertEquals([limits.sessions, limits.sources], [0, 0]);
 });
 
-Deno.test("manage limits: no source is remembered where none is limited", () => {
+Deno.test("manage limits: no source is remembered if none is limited", () => {
   const { limits } = new World({});
   for (let i = 0; i < 100; i++) limits.admit("session", `192.0.2.${i}`);
   assertEquals([limits.sessions, limits.sources], [100, 0]);
@@ -243,7 +243,7 @@ Deno.test("manage limits: flows leave their share of the descriptors to sessions
   assertEquals([sockets.count.total, sockets.flows.count.total, limits.flows], [0, 0, 0]);
 });
 
-Deno.test("manage limits: whether a source would be refused is told without counting", () => {
+Deno.test("manage limits: reports whether a source would be refused, without counting", () => {
   const world = new World({ per_source: 1, new_per_source: 2 });
   const { limits } = world;
   const would = () => limits.refusesSource("192.0.2.1");

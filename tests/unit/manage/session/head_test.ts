@@ -40,7 +40,7 @@ async function expire(head: Head, session: Session): Promise<void> {
   assertEquals(await arrival, "deadline");
 }
 
-Deno.test("head: what a read brings after the deadline is gathered once", async () => {
+Deno.test("head: bytes of a read that ends after the deadline are gathered once", async () => {
   const { head, session, arrive } = pendingHead();
   await expire(head, session);
   assertEquals(head.gather(), { bytes: new Uint8Array(), ended: false });
@@ -150,7 +150,7 @@ for (const limit of [1024, 8192, 65_536]) {
   });
 }
 
-Deno.test("head: what is there at once is taken piece by piece, beyond its first buffer", () => {
+Deno.test("head: bytes that are available at once are taken piece by piece, beyond its first buffer", () => {
   const end = { host: "192.0.2.1", port: 1 };
   const sent = new Uint8Array(200_000).map((_, i) => i);
   let at = 0;
@@ -216,7 +216,7 @@ for (const limit of [1024, 4096, 5000, 8192, 10_000, 65_536]) {
   });
 }
 
-Deno.test("head: one that is shed gives all back and takes no more", async () => {
+Deno.test("head: a head that is shed gives everything back and takes no more", async () => {
   const budget = new Budget(100);
   let ended = 0;
   const client = (bytes: number): Stream => ({

@@ -15,7 +15,7 @@ upstreams: { web: { targets: ${targets} } }`,
   );
 }
 
-Deno.test("counters: sessions and flows are counted apart, and summed where asked", () => {
+Deno.test("counters: sessions and flows are counted apart, and summed on request", () => {
   const counters = new Counters();
   counters.sessions.begin();
   counters.sessions.carry(1, 2);
@@ -30,7 +30,7 @@ Deno.test("counters: sessions and flows are counted apart, and summed where aske
   assertEquals(counters.flows.closes.every((count) => count === 0), true);
 });
 
-Deno.test("counters: a protocol that no detector has is not counted, and none is", () => {
+Deno.test('counters: an unknown protocol is not counted, and "none" is', () => {
   const { sessions } = new Counters();
   for (const protocol of ["tls", undefined, "silent", 'x"} 1\n', "__proto__"]) {
     sessions.detect(protocol);
@@ -39,7 +39,7 @@ Deno.test("counters: a protocol that no detector has is not counted, and none is
   assertEquals(counted, ["tls", "silent", "none"]);
 });
 
-Deno.test("counters: nothing written by one counter is another's", () => {
+Deno.test("counters: no counter writes into another", () => {
   const counters = new Counters(undefined, new Float64Array(2));
   for (const life of [counters.sessions, counters.flows]) {
     for (const reason of CLOSE_REASONS) life.end(reason);
@@ -58,7 +58,7 @@ Deno.test("counters: nothing written by one counter is another's", () => {
   assertEquals(counters.acceptErrors, 0);
 });
 
-Deno.test("shared memory: totals are of all workers, and outlive one that died", () => {
+Deno.test("shared memory: totals include all workers, and outlive one that died", () => {
   const memory = atOnce(makeMemory(config(), { workers: 3, maxSockets: 100 }));
   const views = [0, 1, 2].map((worker) => new SharedView(memory, worker));
   for (const view of views) {
@@ -84,7 +84,7 @@ Deno.test("shared memory: totals are of all workers, and outlive one that died",
   assertEquals([second!.totals.failures, first!.totals.failures], [3, 0]);
 });
 
-Deno.test("shared memory: a reload goes on counting, but routes anew where they changed", () => {
+Deno.test("shared memory: a reload goes on counting, but starts again for routes that changed", () => {
   const before = atOnce(makeMemory(config(), { workers: 2, maxSockets: 100 }));
   const view = new SharedView(before, 1);
   view.counters("edge").sessions.begin();

@@ -1,11 +1,25 @@
 /**
- * Sets of source networks, for `match: { source }` and lists of trusted peers. Knows addresses only
- * as text; it resolves no name and knows no route.
+ * Networks, for `match: { source }` and lists of trusted peers: an IP address, or one with a prefix
+ * length. Knows addresses only as text; it resolves no name and knows no route.
  *
  * @module
  */
 
-import { readIp } from "./ip.ts";
+import { isIpLiteral, parseSocketAddress } from "../wire/address.ts";
+import { readIp } from "../wire/ip.ts";
+import { type Fault, quote } from "../wording.ts";
+import type { Kind, PatternSet } from "./kind.ts";
+
+/** Patterns that are networks. */
+export const networks: Omit<Kind, "read"> = {
+  what: 'a network such as "10.0.0.0/8" or "192.0.2.7"',
+  listed: "an IP address or CIDR block",
+  title: "IP address or CIDR block",
+  parse,
+  key,
+  coverers,
+  compile: (patterns) => new AddressSet(patterns),
+};
 
 const MAPPED_BITS = 96;
 
@@ -16,7 +30,7 @@ interface Network {
   readonly bits: number;
 }
 
-function parseNetwork(text: string): Network {
+function toNetwork(text: string): Network {
   const slash = text.indexOf("/");
   const host = slash < 0 ? text : text.slice(0, slash);
   const words = new Uint16Array(8);
@@ -32,6 +46,36 @@ function parseNetwork(text: string): Network {
   return { family: family === 4 && bits >= MAPPED_BITS ? 4 : 6, words, bits };
 }
 
+/** Returns the family and the bits of the prefix, so that the beginnings of a key are the wider networks. */
+function key(text: string): string {
+  const { family, words, bits } = toNetwork(text);
+  let digits = "";
+  for (const word of words) digits += word.toString(2).padStart(16, "0");
+  return `${family} ${digits.slice(family === 4 ? MAPPED_BITS : 0, bits)}`;
+}
+
+function coverers(key: string): readonly string[] {
+  const found: string[] = [];
+  for (let end = key.indexOf(" ") + 1; end <= key.length; end++) found.push(key.slice(0, end));
+  return found;
+}
+
+/** Returns the text itself, or what is wrong. */
+function parse(text: string): string | Fault {
+  const [, host = "", digits] = /^([^/%]*)(?:\/([0-9]{1,3}))?$/.exec(text) ?? [];
+  if (isIpLiteral(host)) {
+    const bits = host.includes(":") ? 128 : 32;
+    if (Number(digits ?? 0) <= bits) return text;
+    return { fault: `The prefix length of ${quote(text)} is greater than ${bits}` };
+  }
+  const address = parseSocketAddress(text);
+  const hint = typeof address !== "string" && isIpLiteral(address.host)
+    ? `did you mean ${quote(address.host)}?`
+    : "names are not resolved here";
+  const example = '"10.0.0.0/8", "192.0.2.7" or "2001:db8::/32"';
+  return { fault: `Expected a network such as ${example}, got ${quote(text)}`, hint };
+}
+
 function holds(network: Network, words: Uint16Array): boolean {
   const whole = network.bits >>> 4;
   for (let i = 0; i < whole; i++) {
@@ -44,7 +88,7 @@ function holds(network: Network, words: Uint16Array): boolean {
 const scratch = new Uint16Array(8);
 
 /** A set of networks: CIDRs and single addresses. */
-export class AddressSet {
+export class AddressSet implements PatternSet {
   readonly #networks: readonly Network[];
 
   /**
@@ -52,7 +96,7 @@ export class AddressSet {
    * @throws {Error} If one is neither
    */
   constructor(networks: readonly string[]) {
-    this.#networks = networks.map(parseNetwork);
+    this.#networks = networks.map(toNetwork);
   }
 
   /**

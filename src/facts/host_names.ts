@@ -1,9 +1,78 @@
 /**
- * Sets of name patterns as `sni` and `host` conditions use them: exact, `*.suffix`, `*`. Knows text
- * only: no route, no protocol, no DNS.
+ * Patterns of host names, for `sni` and `host`: exact, `*.suffix`, `*`. What a host name is,
+ * wire/host_name.ts says. Knows text only: no route, no protocol, no DNS.
  *
  * @module
  */
+
+import { isIpLiteral } from "../wire/address.ts";
+import { hostName, isHostName } from "../wire/host_name.ts";
+import { type Fault, quote } from "../wording.ts";
+import type { Kind, PatternSet } from "./kind.ts";
+
+/**
+ * Returns the kind of patterns that are host names.
+ *
+ * @param options Whether an IP literal is a name too: an HTTP host may be one, a TLS server name
+ * never is (RFC 6066 §3)
+ */
+export function hostNames({ ip }: { readonly ip: boolean }): Kind {
+  return {
+    what: 'a name, "*.suffix" or "*"',
+    title: ip ? 'name, IP address, "*.suffix" or "*"' : 'name, "*.suffix" or "*"',
+    isName: true,
+    parse: (text) => parsePattern(text, { ip }),
+    coverers: patternCoverers,
+    compile: (patterns) => new NameSet(patterns),
+    read(text) {
+      if (isIpLiteral(text)) return ip ? { value: text.toLowerCase() } : {};
+      const value = hostName(text);
+      return value === undefined ? { bad: true } : { value };
+    },
+  };
+}
+
+/** Returns the pattern in lower case without a trailing dot, or what is wrong. */
+function parsePattern(text: string, options: { readonly ip: boolean }): string | Fault {
+  const pattern = text.toLowerCase().replace(/(?<=[^.*])\.$/, "");
+  if (pattern === "*") return pattern;
+  if (isIpLiteral(pattern)) {
+    if (options.ip) return pattern;
+    return {
+      fault: `A server name is never an IP address, got ${quote(text)}`,
+      hint: 'use a name, or leave "sni" out',
+    };
+  }
+  const name = pattern.startsWith("*.") ? pattern.slice(2) : pattern;
+  if (isHostName(name)) return pattern;
+  return { fault: `Expected a name, "*.suffix" or "*", got ${quote(text)}`, ...remedy(pattern) };
+}
+
+function remedy(pattern: string): { readonly hint?: string } {
+  const meant = /^[a-z]+:\/\/([^/]+)/.exec(pattern)?.[1] ?? pattern;
+  const name = /^\[?(.*?)\]?(?::[0-9]*)?$/.exec(meant)?.[1] ?? meant;
+  const isName = isHostName(name.replace(/^\*\./, "")) || isIpLiteral(name);
+  if (name !== pattern && isName) return { hint: `did you mean ${quote(name)}?` };
+  if (/[^ -~]/.test(pattern)) return { hint: 'write other letters as clients send them: "xn--…"' };
+  if (pattern.includes("*")) return { hint: 'a "*" stands for whole labels at the start' };
+  return {};
+}
+
+/**
+ * Lists the name patterns that match every name which a pattern matches.
+ *
+ * @param pattern The pattern: exact, `*.suffix` or `*`
+ * @returns The patterns, itself included
+ */
+export function patternCoverers(pattern: string): readonly string[] {
+  if (pattern === "*") return ["*"];
+  const coverers = [pattern, "*"];
+  const start = pattern.startsWith("*.") ? 2 : 0;
+  for (let dot = pattern.indexOf(".", start); dot >= 0; dot = pattern.indexOf(".", dot + 1)) {
+    coverers.push(`*${pattern.slice(dot)}`);
+  }
+  return coverers;
+}
 
 const DOT = 0x2e;
 /** Keeps hashes in 30 bits, which the engine holds without allocating. */
@@ -43,7 +112,7 @@ function endsInAny(name: string, suffixes: readonly string[]): boolean {
 }
 
 /** A set of name patterns. */
-export class NameSet {
+export class NameSet implements PatternSet {
   readonly #any: boolean;
   readonly #exact = new Set<string>();
   /** With their leading dot. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
-import { NameSet, normalizeName } from "../../../src/resolve/names.ts";
+import { NameSet, normalizeName } from "../../../src/facts/host_names.ts";
 
 const CASES: readonly [string, string, boolean][] = [
   ["example.com", "example.com", true],

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
-import { AddressSet } from "../../../src/resolve/cidr.ts";
+import { AddressSet } from "../../../src/facts/networks.ts";
 
 const CASES: readonly [string[], string, boolean][] = [
   [["10.0.0.0/8"], "10.255.0.1", true],
@@ -33,7 +33,7 @@ for (const [networks, source, expected] of CASES) {
   });
 }
 
-Deno.test("resolve cidr: refuses what is no network", () => {
+Deno.test("resolve cidr: refuses text that is no network", () => {
   for (const text of ["10.0.0.0/33", "::/129", "example.com", "10.0.0.0/"]) {
     assertThrows(() => new AddressSet([text]), Error);
   }
