@@ -54,8 +54,8 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
  * Returns what the detectors find in the first bytes of a session, layer by layer.
  *
  * @param bytes The bytes
- * @param asked What routes ask for: of other ALPN names the first eight are shown, and openings are held only
- * if they ask for it
+ * @param asked What routes ask for: of other ALPN names the first eight are shown, and openings are held only if
+ * routes ask for what lies behind them
  * @param proxied Whether it may begin with a PROXY header
  */
 export function detectStream(bytes: Uint8Array, asked?: Wants, proxied = true): Finding {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import project from "../../deno.json" with { type: "json" };
+import { concat } from "../unit/_hello.ts";
 import { type Outcome, shunt, shuntWithInput } from "./_process.ts";
 
 const EXAMPLE = `${import.meta.dirname}/../../config.example.yaml`;
@@ -232,10 +233,7 @@ upstreams:
   );
   const write = async (name: string, ...parts: readonly Uint8Array[]) => {
     const path = `${folder.path}/${name}`;
-    await Deno.writeFile(
-      path,
-      new Uint8Array(await new Blob([...parts] as BlobPart[]).arrayBuffer()),
-    );
+    await Deno.writeFile(path, concat(...parts));
     return path;
   };
   const header = new TextEncoder().encode("PROXY TCP4 192.0.2.7 198.51.100.1 4711 5432\r\n");
