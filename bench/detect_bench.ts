@@ -1,5 +1,5 @@
 /**
- * What it costs to recognise one session, per detector, with everything a client first sends at hand.
+ * The cost of recognising one session, per detector, with all of a client's first bytes at hand.
  *
  * @module
  */
@@ -61,7 +61,7 @@ Deno.bench({
   },
 });
 
-/** Hellos whose fingerprints are not remembered: each has a cipher suite that is its own. */
+/** Makes hellos with fingerprints that are not remembered: each has a cipher suite of its own. */
 function strangers(count: number, lists: number): Uint8Array[] {
   const values = Array.from({ length: lists }, (_, i) => 0x2000 + i * 7);
   const list = prefixed(2, Uint8Array.from(values.flatMap((value) => [value >> 8, value & 255])));
@@ -87,7 +87,7 @@ for (const [name, lists] of [["browser's", 16], ["hostile", 500]] as const) {
   });
 }
 
-/** A whole session of a client that sends one byte at a time, asked as the driver asks. */
+/** Detects a whole session of a client that sends one byte at a time, called as the driver does. */
 function drip(detector: Detector, bytes: Uint8Array): void {
   let wait = 1;
   for (let given = 1; given <= bytes.length; given++) {

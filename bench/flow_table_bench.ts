@@ -1,6 +1,6 @@
 /**
- * What the flow table costs per datagram, per flow and per sweep. Every datagram of an open flow pays
- * the first figure, beside 7 to 18 µs for its sockets.
+ * The cost of the flow table per datagram, per flow and per sweep. Every datagram of an open flow pays the
+ * first figure, in addition to 7 to 18 µs for its sockets.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { Counters } from "../src/observe/metrics/counters.ts";
 
 const DATAGRAM = new Uint8Array(1200);
 const PORTS_PER_HOST = 4;
-/** A prime, so that walking by it touches all flows in an order that no cache foresees. */
+/** A prime, so that steps of this size visit all flows in an order that no cache foresees. */
 const STRIDE = 7919;
 
 function hostText(flow: number): string {
@@ -32,7 +32,7 @@ function open(table: FlowTable<undefined>, host: string, port: number): Flow<und
 function tableWith(flows: number): FlowTable<undefined> {
   const table = new FlowTable<undefined>({
     limits: { flows: 200_000, heldBytes: 65_536, heldDatagrams: 64, detectMs: 3000 },
-    budget: { take: () => true, give: () => {} },
+    budget: { claim: () => true, give: () => {}, note: () => {} },
     drops: new Counters().drops,
     newId: () => "",
     newData: () => undefined,

@@ -30,7 +30,7 @@ async function rss(pid: number): Promise<number> {
   return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024);
 }
 
-/** Resident memory once it has been the same for a while. */
+/** Returns the resident memory once it has been stable for a while. */
 async function settled(pid: number): Promise<number> {
   let last = -1;
   for (let same = 0; same < 4;) {
@@ -50,7 +50,7 @@ async function readSome(conn: Deno.Conn, wanted: number, buffer: Uint8Array): Pr
   for (let got = 0; got < wanted;) got += await conn.read(buffer) ?? wanted;
 }
 
-/** A target in a process of its own: echoes, or sends without end where the first byte is 255. */
+/** A target in its own process: echoes, or sends without end if the first byte is 255. */
 async function target(): Promise<void> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 4096 });
   const { port } = listener.addr;
@@ -78,7 +78,7 @@ interface Running {
   readonly port: number;
 }
 
-/** Runs shunt while something is done with it. */
+/** Runs shunt during some work. */
 async function withShunt(route: string, port: number, work: (shunt: Running) => Promise<void>) {
   const folder = await Deno.makeTempDir();
   const config = `${folder}/config.yaml`;
@@ -115,7 +115,7 @@ drain_timeout: 0s
   }
 }
 
-/** Does something for many, some at once. */
+/** Runs work for many items, some at once. */
 async function each<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const left = [...items];
   await Promise.all(Array.from({ length: 100 }, async () => {
@@ -162,7 +162,7 @@ async function stuck(port: number): Promise<void> {
   });
 }
 
-/** What a TLS client begins with: a record of 16 KiB that does not end. */
+/** The first bytes of a TLS client: a record of 16 KiB that does not end. */
 function hello(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   bytes.set([22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xf0, 3, 3]);

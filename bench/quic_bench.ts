@@ -1,6 +1,6 @@
 /**
- * What QUIC detection costs a new flow, honest or forged, beside the 7 to 18 µs of each datagram's
- * sockets. Datagrams of open flows are never looked at.
+ * The cost of QUIC detection for a new flow, honest or forged, in addition to the 7 to 18 µs of each
+ * datagram's sockets. Datagrams of open flows are never looked at.
  *
  * @module
  */
@@ -45,7 +45,7 @@ Deno.bench("forged Initial packet", { group: "flow" }, () => {
   quic.udp?.([forged[next = (next + 1) % FORGERIES]!]);
 });
 
-// Only the tag is wrong: the dearest forgery.
+// Only the tag is wrong: the most expensive forgery.
 const nearly = forged.map((datagram) => {
   const dcid = datagram.slice(6, 14);
   const sealed = buildInitial(cryptoFrame(small), { size: MIN_DATAGRAM, dcid });
@@ -75,7 +75,7 @@ Deno.bench("noise, QUIC and WireGuard", { group: "noise" }, () => {
   wireguard.udp?.(noise);
 });
 
-// Why keys and ciphers are computed by hand: the parts that node:crypto offers.
+// Shows why keys and ciphers are computed by hand: the same parts by node:crypto.
 const key = new Uint8Array(32).fill(3);
 const label = new Uint8Array(20).fill(7);
 const salt = new Uint8Array(20);

@@ -1,6 +1,6 @@
 /**
- * What choosing a route and a target costs: it happens once per session and flow, beside about 70 µs
- * that a new connection takes.
+ * The cost of choosing a route and a target, once per session and flow, in addition to about 70 µs for a
+ * new connection.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Packs a release's files so that the same files make the same bytes: sorted, one time for all, no
+ * Packs a release's files so that the same files give the same bytes: sorted, with one time for all and no
  * owner. Knows no build.
  *
  * @module
@@ -17,7 +17,7 @@ export interface Entry {
   readonly executable: boolean;
 }
 
-/** 1980, before which ZIP's times do not reach. */
+/** 1980, the earliest year of ZIP's times. */
 const FIRST_ZIP_YEAR = 315_532_800;
 
 function sorted(entries: readonly Entry[]): Entry[] {
@@ -54,14 +54,14 @@ export function tarGz(entries: readonly Entry[], epoch: number): Uint8Array {
  * @returns The archive
  */
 export function zip(entries: readonly Entry[], epoch: number): Uint8Array {
-  // ZIP has local times: 1980 begins a day later where it is behind UTC.
+  // ZIP has local times: west of Greenwich, 1980 begins a day later.
   const date = new Date(Math.max(epoch, FIRST_ZIP_YEAR) * 1000);
   const local = date.getTime() + date.getTimezoneOffset() * 60_000;
   return zipSync(
     Object.fromEntries(
       sorted(entries).map((entry) => [
         entry.name,
-        // The upper half is Unix's mode; 3 says that it is.
+        // The upper half is Unix's mode; 3 marks it as such.
         [entry.data, { mtime: local, os: 3, attrs: modeOf(entry) << 16, level: 9 }],
       ]),
     ),

@@ -1,5 +1,5 @@
 /**
- * Makes all of shunt one JavaScript file. Knows what that file begins with.
+ * Bundles all of shunt into one JavaScript file. Knows how that file begins.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { deno, ROOT } from "./_command.ts";
 import { FLAGS } from "./_permissions.ts";
 import type { Stamp } from "./_stamp.ts";
 
-/** Where the bundle is made. */
+/** Where the bundle goes. */
 export const BUNDLE: string = `${ROOT}dist/shunt.js`;
 
-/** Neither a configuration nor a lock file that lies near is shunt's. Linux reads 255 bytes of it. */
+/** A configuration or lock file of Deno's nearby must not be used. Linux reads 255 bytes of this line. */
 const SHEBANG = `#!/usr/bin/env -S deno run --no-config --no-lock ${FLAGS.join(" ")}`;
 
 /**
  * Makes the bundle.
  *
- * @param stamp What to stamp it with
- * @param output Where to
- * @throws {Error} when Deno cannot bundle
+ * @param stamp The stamp of the build
+ * @param output Where it goes
+ * @throws {Error} if Deno cannot bundle
  */
 export async function makeBundle({ commit, epoch }: Stamp, output = BUNDLE): Promise<void> {
   await deno("bundle", "--quiet", "--output", output, "scripts/entry.ts");
@@ -28,11 +28,11 @@ export async function makeBundle({ commit, epoch }: Stamp, output = BUNDLE): Pro
   const build = `const SHUNT_BUILD = ${JSON.stringify({ commit })};`;
   await Deno.writeTextFile(output, `${SHEBANG}\n${build}\n${code}`);
   if (Deno.build.os !== "windows") await Deno.chmod(output, 0o755);
-  // A binary holds the time of the file in it.
+  // A binary contains this file's time.
   await Deno.utime(output, epoch, epoch);
 }
 
-/** The bundler names modules by their paths, which differ from machine to machine. */
+/** Removes the paths by which the bundler names modules, which differ from machine to machine. */
 function withoutCachePath(code: string, cache: string): string {
   const path = relative(ROOT, cache).replaceAll("\\", "/");
   const escaped = path.replaceAll(/[.+*?^$()[\]{}|\\]/g, "\\$&");

@@ -1,13 +1,13 @@
 /**
- * Runs the commands that builds are made of. Knows no build.
+ * Runs the commands of builds. Knows no build.
  *
  * @module
  */
 
-/** Where the project is. */
+/** The project's folder. */
 export const ROOT: string = new URL("..", import.meta.url).pathname;
 
-/** What a command came to. */
+/** The result of a command. */
 export interface Outcome {
   readonly ok: boolean;
   readonly out: string;
@@ -17,9 +17,9 @@ export interface Outcome {
 /**
  * Runs a command in the project's folder.
  *
- * @param program What to run
+ * @param program The program
  * @param args Its arguments
- * @param env Variables that it has beside this process's
+ * @param env Variables in addition to this process's
  * @returns Whether it ended with exit code 0, and what it wrote
  */
 export async function run(
@@ -34,11 +34,11 @@ export async function run(
 }
 
 /**
- * Runs Deno: the one that runs the build.
+ * Runs the same Deno as this script.
  *
  * @param args Its arguments
- * @returns What it wrote to standard output
- * @throws {Error} with what it wrote to standard error, when it fails
+ * @returns Its standard output
+ * @throws {Error} with its standard error if it fails
  */
 export async function deno(...args: readonly string[]): Promise<string> {
   const { ok, out, err } = await run(Deno.execPath(), args);
@@ -47,7 +47,7 @@ export async function deno(...args: readonly string[]): Promise<string> {
 }
 
 /**
- * Runs a task to its end: an error becomes one line and exit code 1.
+ * Runs a task. An error becomes one line and exit code 1.
  *
  * @param task What to do
  */
@@ -55,7 +55,7 @@ export async function runTask(task: () => Promise<void>): Promise<void> {
   try {
     await task();
   } catch (error) {
-    tell(`error: ${error instanceof Error ? error.message : error}`);
+    writeLine(`error: ${error instanceof Error ? error.message : error}`);
     Deno.exit(1);
   }
 }
@@ -65,7 +65,7 @@ export async function runTask(task: () => Promise<void>): Promise<void> {
  *
  * @param line The line
  */
-export function tell(line: string): void {
+export function writeLine(line: string): void {
   const bytes = new TextEncoder().encode(`${line}\n`);
   let written = 0;
   while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));

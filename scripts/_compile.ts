@@ -1,5 +1,5 @@
 /**
- * Makes binaries: the bundle and Deno's base, `denort`, in one file. Knows where the base comes from.
+ * Makes binaries from the bundle and Deno's base, `denort`. Knows where the base comes from.
  *
  * @module
  */
@@ -19,27 +19,27 @@ export const TARGETS = [
 /** One platform. */
 export type Target = (typeof TARGETS)[number];
 
-/** The variable by which Deno takes a base that is on this machine already. */
+/** The variable that names a base on this machine. */
 const BASE = "DENORT_BIN";
 
 /**
- * Makes a binary of a bundle.
+ * Makes a binary from a bundle.
  *
  * @param bundle The bundle
- * @param output Where to
- * @param target For which platform; for this one unless given
- * @throws {Error} when the base cannot be had, which says what to do, or when Deno cannot compile
+ * @param output Where it goes
+ * @param target The platform; default: this one
+ * @throws {Error} if the base is not available, with what to do, or if Deno cannot compile
  */
 export async function compile(bundle: string, output: string, target?: Target): Promise<void> {
-  // Deno takes an empty one for a path.
+  // Deno treats an empty value as a path.
   if (Deno.env.get(BASE) === "") Deno.env.delete(BASE);
   const base = Deno.env.get(BASE);
   const { ok, err } = await run(Deno.execPath(), [
     "compile",
     ...["--no-check", "--no-config", "--no-lock"],
-    // At run time shunt writes nothing that it was not told to.
+    // At run time shunt must write nothing unless told to.
     "--no-code-cache",
-    // Would be the output's name, which may differ from build to build.
+    // Otherwise it is the output's name, which may differ between builds.
     "--app-name=shunt",
     ...FLAGS,
     ...target === undefined ? [] : ["--target", target],
@@ -49,9 +49,9 @@ export async function compile(bundle: string, output: string, target?: Target): 
 }
 
 /**
- * The base for a platform.
+ * Returns the base for a platform.
  *
- * @param base What `DENORT_BIN` says, where `{target}` stands for the platform
+ * @param base The value of `DENORT_BIN`, in which `{target}` stands for the platform
  * @param target The platform
  * @returns The file
  */
@@ -60,12 +60,12 @@ export function baseFor(base: string, target: string): string {
 }
 
 /**
- * Says in a sentence why there is no binary.
+ * Explains in a sentence why there is no binary.
  *
  * @param err What Deno wrote
  * @param target The platform
- * @param base What `DENORT_BIN` says
- * @returns The sentence; what Deno wrote, where that is no question of the base
+ * @param base The value of `DENORT_BIN`
+ * @returns The sentence; Deno's own text if the base is not the cause
  */
 export function explain(err: string, target: string, base: string | undefined): string {
   if (base !== undefined && err.includes("Could not find denort")) {
@@ -79,5 +79,5 @@ export function explain(err: string, target: string, base: string | undefined): 
   return `"deno compile" failed:\n${err.trim()}`;
 }
 
-/** Where `deno task build` puts its binary. */
+/** The binary of `deno task build`. */
 export const BINARY: string = `${ROOT}dist/shunt${Deno.build.os === "windows" ? ".exe" : ""}`;

@@ -1,8 +1,8 @@
 /**
- * Makes the files of the admin address's page: the browser's code and style with uPlot in one file
- * each. Knows where they come from, not how they are served.
+ * Makes the files of the admin address's page: code, style and uPlot, in one file each. Knows where they
+ * come from, not how they are served.
  *
- * They are kept as a module, as importing text or bytes still needs an unstable flag of Deno's.
+ * They are kept as a module, since importing text or bytes still needs an unstable flag in Deno.
  *
  * @module
  */
@@ -26,11 +26,11 @@ const HEADER = `/**
  * Makes the module.
  *
  * @returns Its text
- * @throws {Error} when Deno cannot bundle the browser's code
+ * @throws {Error} if Deno cannot bundle the browser's code
  */
 export async function makePageFiles(): Promise<string> {
   const uplot = dirname(dirname(fileURLToPath(import.meta.resolve("uplot"))));
-  // The bundler leaves it out, and it has to come along.
+  // The bundler drops the license, but it has to be included.
   const license = `/*!\n${(await Deno.readTextFile(`${uplot}/LICENSE`)).trim()}\n*/\n`;
   const read = (name: string) => Deno.readTextFile(`${SOURCE}${name}`);
   const code = await deno(

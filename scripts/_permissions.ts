@@ -1,15 +1,16 @@
 /**
- * What shunt may do once it is built: the bundle's first line and the binary say the same.
+ * The permissions of a built shunt, used by the bundle's first line and the binary.
  *
  * @module
  */
 
-/** The variables that shunt and the service manager know; all others do not exist for it. */
+/** The variables of shunt and the service manager; shunt does not see any others. */
 const VARIABLES = ["LISTEN_*", "NOTIFY_SOCKET", "WATCHDOG_*", "OTEL_*", "NO_COLOR"];
 
 /**
- * Deno's flags. Read and write know no paths: configuration, ready file and Unix sockets may be
- * anywhere. `ffi` is for libc's sockets, and who may call libc may do what the process's user may.
+ * Deno's flags. Read and write have no paths, since configuration, ready file and Unix sockets may be
+ * anywhere. `ffi` is for libc's sockets; code that may call libc may do everything that the process's user
+ * may.
  */
 export const FLAGS: readonly string[] = [
   // A young generation of 3 MiB instead of up to 48: a flow takes 3 KiB instead of 5, at the same speed.

@@ -1,6 +1,6 @@
 /**
- * The software bill of materials: CycloneDX 1.6 of what the bundle holds, with the hashes of
- * deno.lock. Development's packages are not in the bundle and not in the list.
+ * The software bill of materials: CycloneDX 1.6 of the bundle's content, with the hashes of deno.lock.
+ * Packages used only in development are not included.
  *
  * @module
  */
@@ -12,10 +12,12 @@ import type { Stamp } from "./_stamp.ts";
 export interface Package {
   readonly name: string;
   readonly version: string;
-  /** Its SHA-512, as deno.lock has it: `sha512-` and base64. */
+  /** Its SHA-512 as in deno.lock: `sha512-` and base64. */
   readonly integrity: string;
   readonly license: string | undefined;
-  /** The names and versions of what it needs: `yaml@2.9.1`. */
+  /**
+   * The names and versions of its dependencies: `yaml@2.9.1`.
+   */
   readonly dependencies: readonly string[];
 }
 
@@ -39,13 +41,13 @@ interface Graph {
 }
 
 /**
- * Finds the packages that the bundle holds.
+ * Finds the packages in the bundle.
  *
  * @returns The packages, sorted
- * @throws {Error} when one is not in deno.lock
+ * @throws {Error} if one is not in deno.lock
  */
 export async function findPackages(): Promise<readonly Package[]> {
-  // The admin address's page is in the bundle as text, with what it is made of.
+  // The bundle contains the admin address's page as text, and its packages too.
   const graphs = await Promise.all(["scripts/entry.ts", "src/admin/page/main.ts"].map(
     async (program): Promise<Graph> => JSON.parse(await deno("info", "--json", program)),
   ));
@@ -84,16 +86,16 @@ function hexOf(integrity: string): string {
   return Uint8Array.fromBase64(integrity.slice("sha512-".length)).toHex();
 }
 
-/** What a bill of materials is about. */
+/** The subject of a bill of materials. */
 export interface Subject extends Stamp {
   readonly version: string;
 }
 
 /**
- * Writes the bill.
+ * Writes the bill of materials.
  *
- * @param subject What it is about
- * @param packages What that holds
+ * @param subject Its subject
+ * @param packages The packages in it
  * @returns CycloneDX 1.6 as JSON
  */
 export function sbomOf(subject: Subject, packages: readonly Package[]): string {

@@ -1,24 +1,24 @@
 /**
- * What a build is stamped with: its commit, and the time that its files carry.
+ * The stamp of a build: its commit, and the time of its files.
  *
  * @module
  */
 
 import { run } from "./_command.ts";
 
-/** What a build is stamped with. */
+/** The stamp of a build. */
 export interface Stamp {
-  /** The commit, with `-dirty` where tracked files differ from it; `null` where there is no git. */
+  /** The commit, with `-dirty` if tracked files differ from it; `null` if there is no git. */
   readonly commit: string | null;
-  /** Seconds since 1970: `SOURCE_DATE_EPOCH`, or else the time of the commit, or else 0. */
+  /** Seconds since 1970: `SOURCE_DATE_EPOCH`, else the time of the commit, else 0. */
   readonly epoch: number;
 }
 
 /**
- * Finds out what to stamp.
+ * Determines the stamp.
  *
  * @returns The stamp
- * @throws {Error} when `SOURCE_DATE_EPOCH` is no number of seconds
+ * @throws {Error} if `SOURCE_DATE_EPOCH` is no number of seconds
  */
 export async function findStamp(): Promise<Stamp> {
   const [commit, time, changes] = await Promise.all([

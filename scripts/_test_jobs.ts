@@ -1,5 +1,5 @@
 /**
- * Which test files run in which process, and what a process says it came to. Runs nothing.
+ * Assigns test files to processes, and reads a process's result. Runs nothing.
  *
  * @module
  */
@@ -7,7 +7,10 @@
 import { join, relative, resolve } from "node:path";
 import { ROOT } from "./_command.ts";
 
-/** Tests of how soon clients are served: others beside them would take the processor that they measure. */
+/**
+ * Tests that measure how soon clients are served. Others at the same time would take the processor that
+ * they measure.
+ */
 export const ALONE: readonly string[] = [
   "tests/e2e/admin_crowd_test.ts",
   "tests/e2e/quic_flood_test.ts",
@@ -15,7 +18,7 @@ export const ALONE: readonly string[] = [
   "tests/e2e/spoofed_test.ts",
 ];
 
-/** Those that take longest by far: each has a process, and those begin first. */
+/** The longest tests. Each gets its own process, and they start first. */
 const LONG: readonly string[] = [
   "tests/e2e/closing_test.ts",
   "tests/e2e/memory_test.ts",
@@ -24,7 +27,7 @@ const LONG: readonly string[] = [
   "tests/unit/config/cost_test.ts",
 ];
 
-/** Files of one process: few, so that no process is left alone with much at the end. */
+/** Files per process: few, so that no process is left alone with much work at the end. */
 const FILES = 8;
 
 /** The parts of a command line. */
@@ -33,15 +36,15 @@ export interface TestArgs {
   readonly paths: readonly string[];
   /** Options of `deno test`. */
   readonly options: readonly string[];
-  /** From `--` on. */
+  /** Everything from `--` on. */
   readonly rest: readonly string[];
 }
 
 /**
- * Takes a command line apart.
+ * Parses a command line.
  *
- * @param args The arguments; an option's value stands behind `=`
- * @returns Its parts; all tests where it names none
+ * @param args The arguments; an option's value follows `=`
+ * @returns Its parts; all tests if it names none
  */
 export function parseArgs(args: readonly string[]): TestArgs {
   const end = args.includes("--") ? args.indexOf("--") : args.length;
@@ -62,19 +65,19 @@ async function* filesUnder(path: string): AsyncGenerator<string> {
   }
 }
 
-/** Which files run in which process. */
+/** The files of each process. */
 export interface Jobs {
-  /** Those that others may run beside. */
+  /** Those that may run at the same time. */
   readonly together: readonly (readonly string[])[];
   readonly alone: readonly (readonly string[])[];
 }
 
 /**
- * Finds test files and gives them to processes.
+ * Finds test files and assigns them to processes.
  *
  * @param paths Files and folders, in the project's folder
- * @returns The files of each process; those that take longest come first
- * @throws {Error} where there is no such file
+ * @returns The files of each process; the longest tests come first
+ * @throws {Error} if a file does not exist
  */
 export async function jobsOf(paths: readonly string[]): Promise<Jobs> {
   const files = new Set<string>();
@@ -88,7 +91,7 @@ export async function jobsOf(paths: readonly string[]): Promise<Jobs> {
   return { together, alone: ALONE.filter((file) => files.has(file)).map((file) => [file]) };
 }
 
-/** How many tests came to what. */
+/** Numbers of tests by result. */
 export interface Sums {
   readonly passed: number;
   readonly failed: number;
@@ -96,10 +99,10 @@ export interface Sums {
 }
 
 /**
- * Reads the sums that `deno test` ends with.
+ * Reads the numbers at the end of `deno test`.
  *
- * @param text All that it wrote
- * @returns The sums; 0 where it has not come so far
+ * @param text All its output
+ * @returns The numbers; 0 if it did not get that far
  */
 export function parseSums(text: string): Sums {
   // deno-lint-ignore no-control-regex
@@ -111,10 +114,10 @@ export function parseSums(text: string): Sums {
 }
 
 /**
- * Sums up in the words of `deno test`.
+ * Writes a summary in the words of `deno test`.
  *
- * @param all What the processes came to
- * @param end Whether all went well, and how many seconds it took
+ * @param all The numbers of all processes
+ * @param end Whether all succeeded, and how many seconds it took
  * @returns One line
  */
 export function summaryOf(

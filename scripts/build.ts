@@ -1,11 +1,11 @@
 /**
- * `deno task build`: makes `dist/shunt`, one binary for this machine, and says whether it runs.
+ * `deno task build`: makes `dist/shunt`, one binary for this machine, and checks that it runs.
  *
  * @module
  */
 
 import { BUNDLE, makeBundle } from "./_bundle.ts";
-import { run, runTask, tell } from "./_command.ts";
+import { run, runTask, writeLine } from "./_command.ts";
 import { BINARY, compile } from "./_compile.ts";
 import { findStamp } from "./_stamp.ts";
 
@@ -18,6 +18,6 @@ if (import.meta.main) {
       await Deno.remove(BINARY);
       throw new Error("What was made does not run, and was removed; is DENORT_BIN a denort?");
     }
-    tell(`Made ${BINARY}: ${out.trim()}`);
+    writeLine(`Made ${BINARY}: ${out.trim()}`);
   });
 }

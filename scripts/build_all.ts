@@ -1,6 +1,6 @@
 /**
- * `deno task build:all`: makes what a release consists of in `dist/release`: an archive for each
- * platform, the bundle, the bill of materials, and the checksums of all.
+ * `deno task build:all`: makes the files of a release in `dist/release`: an archive for each platform, the
+ * bundle, the bill of materials, and the checksums of all.
  *
  * @module
  */
@@ -8,14 +8,14 @@
 import project from "../deno.json" with { type: "json" };
 import { type Entry, tarGz, zip } from "./_archive.ts";
 import { BUNDLE, makeBundle } from "./_bundle.ts";
-import { ROOT, runTask, tell } from "./_command.ts";
+import { ROOT, runTask, writeLine } from "./_command.ts";
 import { compile, type Target, TARGETS } from "./_compile.ts";
 import { findPackages, sbomOf } from "./_sbom.ts";
 import { findStamp } from "./_stamp.ts";
 
 const FOLDER = `${ROOT}dist/release`;
 
-/** What every archive holds beside the binary. */
+/** Files in every archive besides the binary. */
 const PAPERS = ["LICENSE", "README.md", "CHANGELOG.md", "config.example.yaml"];
 
 async function makeArchive(target: Target, papers: readonly Entry[], epoch: number) {
@@ -29,7 +29,7 @@ async function makeArchive(target: Target, papers: readonly Entry[], epoch: numb
   const archive = `shunt-${target}.${windows ? "zip" : "tar.gz"}`;
   const pack = windows ? zip : tarGz;
   await Deno.writeFile(`${FOLDER}/${archive}`, pack(entries, epoch));
-  tell(`Made ${archive}`);
+  writeLine(`Made ${archive}`);
 }
 
 async function readPapers(): Promise<readonly Entry[]> {
@@ -40,7 +40,7 @@ async function readPapers(): Promise<readonly Entry[]> {
   })));
 }
 
-/** As `sha256sum` writes and checks them. */
+/** Writes checksums in the format of `sha256sum`. */
 async function writeChecksums(): Promise<void> {
   const names = (await Array.fromAsync(Deno.readDir(FOLDER))).map(({ name }) => name).toSorted();
   let lines = "";
@@ -63,6 +63,6 @@ if (import.meta.main) {
     const papers = await readPapers();
     for (const target of TARGETS) await makeArchive(target, papers, stamp.epoch);
     await writeChecksums();
-    tell(`Made ${FOLDER}`);
+    writeLine(`Made ${FOLDER}`);
   });
 }

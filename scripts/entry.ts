@@ -1,13 +1,13 @@
 /**
- * What the bundle begins with: the same file is the command line and, in a worker, the data plane or
- * what checks a configuration. Each loads only its own modules.
+ * The entry of the bundle: the same file is the command line and, in a worker, the data plane or the check
+ * of a configuration. Each loads only its own modules.
  *
  * @module
  */
 
 import { CHECK_WORKER } from "../src/build.ts";
 
-// Where a main module and a worker's differ; `import.meta.main` is true for both.
+// This distinguishes a main module from a worker's, while `import.meta.main` is true for both.
 if (globalThis.constructor.name === "DedicatedWorkerGlobalScope") {
   if (Reflect.get(globalThis, "name") === CHECK_WORKER) {
     await import("../src/service/check_worker.ts");

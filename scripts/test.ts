@@ -1,8 +1,8 @@
 /**
- * `deno task test`: runs the tests in processes side by side, those that measure time by themselves.
+ * `deno task test`: runs the tests in several processes at once; those that measure time run alone.
  *
- * Takes files and folders (all of `tests/` unless given) and options of `deno test`; what follows `--`
- * is for the tests. Writes what each process wrote once that has ended, and the sums in the last line.
+ * Takes files and folders (default: `tests/`) and options of `deno test`; arguments after `--` are for the
+ * tests. Writes the output of each process when it has ended, and the summary in the last line.
  *
  * @module
  */
@@ -10,17 +10,17 @@
 import { ROOT, runTask } from "./_command.ts";
 import { jobsOf, parseArgs, parseSums, summaryOf, type Sums } from "./_test_jobs.ts";
 
-/** As many as the smallest machine that runs them has cores. */
+/** The number of cores of the smallest machine that runs the tests. */
 const LANES = 2;
 
 const running = new Set<number>();
 
-/** What one process came to. */
+/** The result of one process. */
 interface Outcome {
   readonly sums: Sums;
   readonly ok: boolean;
-  /** Says so in a line. */
-  readonly told: string;
+  /** The result in one line. */
+  readonly summary: string;
 }
 
 async function runJob(args: readonly string[], name: string): Promise<Outcome> {
@@ -31,7 +31,7 @@ async function runJob(args: readonly string[], name: string): Promise<Outcome> {
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    // A process group of its own: what tests have started ends with it.
+    // A process group of its own, so that processes started by tests end with it.
     detached: true,
   }).spawn();
   running.add(child.pid);
@@ -46,12 +46,12 @@ async function runJob(args: readonly string[], name: string): Promise<Outcome> {
   await collected;
   const text = new TextDecoder().decode(await new Blob(parts as Uint8Array<ArrayBuffer>[]).bytes());
   const seconds = (performance.now() - begun) / 1000;
-  const told = `--- ${success ? "ok" : "FAILED"} after ${seconds.toFixed(1)} s: ${name}`;
-  print(`${text.trimEnd()}\n${told}\n`);
+  const summary = `--- ${success ? "ok" : "FAILED"} after ${seconds.toFixed(1)} s: ${name}`;
+  print(`${text.trimEnd()}\n${summary}\n`);
   const sums = parseSums(text);
-  // One that came to no end names no test that failed.
+  // A process that did not finish names no failed test, so it counts as one.
   const failed = success ? sums.failed : Math.max(1, sums.failed);
-  return { sums: { ...sums, failed }, ok: success, told };
+  return { sums: { ...sums, failed }, ok: success, summary };
 }
 
 function print(text: string): void {
@@ -60,7 +60,7 @@ function print(text: string): void {
   while (written < bytes.length) written += Deno.stdout.writeSync(bytes.subarray(written));
 }
 
-/** Ends a process and what it has started and left. */
+/** Ends a process and all processes that it has started. */
 function endGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
@@ -77,7 +77,7 @@ function endWith(signal: Deno.Signal, code: number): void {
   });
 }
 
-/** Runs jobs, so many at once. */
+/** Runs jobs, as many at once as there are lanes. */
 async function runAll(
   jobs: readonly (readonly string[])[],
   lanes: number,
@@ -106,15 +106,15 @@ async function main(): Promise<void> {
     ];
     outcomes.push(await runJob(args, files.join(" ")));
   };
-  // Types once, and not by each process.
+  // Checks types once, instead of in each process.
   const types = runJob(["check", ...paths], "types");
   await runAll(together, LANES, test);
   await types;
   await runAll(alone, 1, test);
   const all = [await types, ...outcomes];
   const ok = all.every((outcome) => outcome.ok);
-  // Those that failed last, as they are looked for.
-  for (const { told } of all.toSorted((a, b) => Number(b.ok) - Number(a.ok))) print(told);
+  // Failed ones last, where they are easy to find.
+  for (const { summary } of all.toSorted((a, b) => Number(b.ok) - Number(a.ok))) print(summary);
   const seconds = Math.round((performance.now() - begun) / 1000);
   print(summaryOf(all.map(({ sums }) => sums), { ok, seconds }));
   if (!ok) Deno.exit(1);

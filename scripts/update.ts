@@ -1,6 +1,6 @@
 /**
- * `deno task update`: makes every file anew that is made by code and kept in the repository, by running
- * the tests that compare them, which call `assertGolden`.
+ * `deno task update`: regenerates all generated files in the repository, by running the tests that compare
+ * them, which call `assertGolden`.
  *
  * @module
  */

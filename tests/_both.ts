@@ -7,12 +7,12 @@
 const ATTEMPTS = 50;
 
 /**
- * Opens a socket for UDP and something for TCP at one port of 127.0.0.1. The kernel gives a port that is
- * free for one of them, which the other may have taken: then another one is tried.
+ * Opens a UDP socket and a TCP listener on the same port of 127.0.0.1. The kernel returns a port that is
+ * free for one of them; if it is not free for the other, another port is tried.
  *
- * @param listen Listens for TCP at a port
- * @returns The socket, and what was opened for TCP
- * @throws Error if nothing can be opened
+ * @param listen Listens for TCP on a port
+ * @returns The socket and the listener
+ * @throws {Error} if none can be opened
  */
 export function openBoth<T>(listen: (port: number) => T): { udp: Deno.DatagramConn; tcp: T } {
   for (let attempt = 1;; attempt++) {

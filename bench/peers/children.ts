@@ -1,5 +1,5 @@
 /**
- * Every process that the bench starts, so that none outlives it. Knows nothing of what they do.
+ * Keeps every process that the bench starts, so that none outlives it. Knows nothing of what they do.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Child {
   ended: Deno.CommandStatus | undefined;
 }
 
-/** What {@linkcode start} may be told. */
+/** Options of {@linkcode start}. */
 export interface StartOptions {
   /** Where its output goes; unset, standard output is piped and errors are shown. */
   readonly output?: string;
@@ -62,12 +62,12 @@ function signal(pid: number, name: Deno.Signal): void {
   try {
     Deno.kill(pid, name);
   } catch {
-    // It is gone, which is what was wanted.
+    // It has already ended.
   }
 }
 
 /**
- * Ends a process and whatever it started.
+ * Ends a process and all that it has started.
  *
  * @param child The process
  */
@@ -77,7 +77,7 @@ export async function stop(child: Child): Promise<void> {
   const timer = setTimeout(() => tree.forEach((pid) => signal(pid, "SIGKILL")), GRACE);
   await child.process.status;
   clearTimeout(timer);
-  // A process whose parent was killed first; its id cannot have been given away yet.
+  // A process whose parent was killed first. Its id cannot have been reused yet.
   const start = performance.now();
   while (tree.some(runs) && performance.now() - start < GRACE) await delay(10);
   tree.filter(runs).forEach((pid) => signal(pid, "SIGKILL"));
@@ -87,7 +87,7 @@ function runs(pid: number): boolean {
   return processTree(pid).length > 0;
 }
 
-/** Ends every process that was started, and lets none be started any more. */
+/** Ends every process that was started, and prevents further starts. */
 export async function stopAll(): Promise<void> {
   ending = true;
   await Promise.all([...alive].map(stop));

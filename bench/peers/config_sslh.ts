@@ -1,5 +1,5 @@
 /**
- * sslh's configuration for the bench: one port, every job told apart by its first bytes.
+ * sslh's configuration for the bench: one port; every job is recognised by its first bytes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What shunt means to reach, by way of its sockets, and whether a run reached it.
+ * The goals of shunt by its sockets, and whether a run reached them.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * Finds HAProxy, nginx and sslh, and installs what is missing where apt-get and root can.
+ * Finds HAProxy, nginx and sslh, and installs missing ones if apt-get and root are available.
  *
  * @module
  */
 
-/** Paths of the peers' programs; undefined where one could not be had. */
+/** Paths of the peers' programs; undefined if one is not available. */
 export interface Programs {
   /** HAProxy. */
   readonly haproxy: string | undefined;
@@ -12,7 +12,7 @@ export interface Programs {
   readonly nginx: string | undefined;
   /** sslh with one process for all sessions. */
   readonly sslh: string | undefined;
-  /** sslh with a process per session, where the other cannot do all. */
+  /** sslh with a process per session, for what the other cannot do. */
   readonly sslhFork: string | undefined;
 }
 
@@ -48,9 +48,9 @@ function complete({ haproxy, nginx, sslh }: Programs): boolean {
 }
 
 /**
- * Finds the peers, after installing what is missing.
+ * Finds the peers, after installing missing ones.
  *
- * @param say Takes a line for whoever watches
+ * @param say Prints a line
  * @returns The programs
  */
 export function findPrograms(say: (line: string) => void): Programs {

@@ -44,7 +44,7 @@ class Generator {
     }
     const answer: Outcome | { readonly error: string } = JSON.parse(line);
     if (!("error" in answer)) return answer;
-    // What a failed job left open must not disturb the next one.
+    // Connections that a failed job left open must not disturb the next one.
     this.#child = undefined;
     await stop(child);
     throw new Error(answer.error);

@@ -1,5 +1,5 @@
 /**
- * What the figures of a run depend on: the machine and the versions of all that took part.
+ * The conditions of a run: the machine and the versions of all participants.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export function describeMachine(programs: Programs): Machine {
     date: new Date().toISOString().slice(0, 16).replace("T", " ") + " UTC",
     cpu: firstMatch(Deno.readTextFileSync("/proc/cpuinfo"), /^model name\s*:\s*(.+)$/m),
     cores: navigator.hardwareConcurrency,
-    // Major and minor: what comes after names the machine rather than the kernel.
+    // Major and minor only; the rest names the machine rather than the kernel.
     kernel: Deno.osRelease().split(".").slice(0, 2).join("."),
     load: Deno.loadavg()[0] ?? 0,
     versions: {

@@ -26,12 +26,12 @@ function say(line: string): void {
 
 async function write(path: string, text: string): Promise<void> {
   await Deno.writeTextFile(path, text);
-  // What is kept in the repository must pass its gate.
+  // Files in the repository must pass its gate.
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
   say(`Wrote ${path}`);
 }
 
-/** Runs the bench in a folder of its own; tells whether all participants came through. */
+/** Runs the bench in a folder of its own; returns whether all participants succeeded. */
 async function bench(
   options: Options,
   { folder, signal }: { readonly folder: string; readonly signal: AbortSignal },
@@ -103,7 +103,7 @@ async function main(): Promise<number> {
     try {
       await Deno.remove(folder, { recursive: true });
     } catch {
-      // A second signal came while the first was being served.
+      // A second signal came while the first was handled.
     }
   };
   const interrupt = new AbortController();

@@ -1,5 +1,5 @@
 /**
- * What a measurement is. Knows none of them.
+ * The definition of a measurement. Knows no measurement.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Better } from "./stats.ts";
 export interface Metric {
   /** Its key in the JSON. */
   readonly id: string;
-  /** What it is called. */
+  /** Its name in the report. */
   readonly label: string;
   /** Its unit. */
   readonly unit: string;
@@ -29,7 +29,7 @@ export interface Metric {
 /** Figures by metric. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** What a measurement works with. */
+/** The means of a measurement. */
 export interface Context {
   /** The participant. */
   readonly instance: Instance;
@@ -44,8 +44,8 @@ export interface Context {
   /**
    * Starts another instance of the participant, and ends it afterwards.
    *
-   * @param use What to do with it and the milliseconds from its start to its first answer
-   * @returns What that returned
+   * @param use Gets it, and the milliseconds from its start to its first answer
+   * @returns Its result
    */
   fresh<T>(use: (instance: Instance, ms: number) => Promise<T>): Promise<T>;
 }
@@ -58,7 +58,7 @@ export interface Measure {
   readonly needs: keyof Ports;
   /** Whether it is repeated with logs on. */
   readonly logs: boolean;
-  /** What it gives. */
+  /** The metrics that it measures. */
   readonly metrics: readonly Metric[];
   /**
    * Measures.
@@ -70,10 +70,10 @@ export interface Measure {
 }
 
 /**
- * Runs a job and reads what CPU time the participant took for it.
+ * Runs a job and reads the CPU time that the participant took for it.
  *
  * @param context The participant and the means
- * @param job What to do
+ * @param job The job
  * @returns What was done, and user and system seconds of the proxy; undefined without a proxy
  */
 export async function loadWithCpu(
@@ -88,7 +88,7 @@ export async function loadWithCpu(
 }
 
 /**
- * Asks for a port that the measurement needs.
+ * Returns a port that the measurement needs.
  *
  * @param port The participant's port
  * @returns The port

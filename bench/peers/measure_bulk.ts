@@ -1,5 +1,5 @@
 /**
- * Bulk throughput with 1, 8 and 64 sessions, and what a gigabyte costs the proxy.
+ * Bulk throughput with 1, 8 and 64 sessions, and the proxy's cost per gigabyte.
  *
  * @module
  */

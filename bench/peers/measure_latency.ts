@@ -1,6 +1,6 @@
 /**
- * Latency that the proxy adds at a fixed rate below saturation, in an open loop: quantiles through it
- * less those of the backend itself in the same round.
+ * Latency that the proxy adds at a fixed rate below saturation, in an open loop: its quantiles minus those
+ * of the backend itself in the same round.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { median } from "./stats.ts";
 const RATE = 5000;
 const CONNECTIONS = 32;
 const SIZE = 64;
-/** A burst of somebody else's work spoils one slice; the median of them passes over it. */
+/** A burst of other work on the machine spoils one slice; the median ignores it. */
 const SLICES = 4;
 const QUANTILES = [["p50", "p50"], ["p99", "p99"], ["p999", "p99.9"]] as const;
 type Quantile = typeof QUANTILES[number][0];

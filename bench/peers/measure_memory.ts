@@ -11,7 +11,7 @@ import type { Instance } from "./participant.ts";
 import { residentKiB } from "./proc.ts";
 
 const COUNT = 5000;
-/** What a process allocates once, for its first sessions, is not theirs. */
+/** What a process allocates once, for its first sessions, does not count as theirs. */
 const CROWD = 100;
 /** Until accepting, connecting and closing have settled. */
 const SETTLE = 700;

@@ -1,6 +1,6 @@
 /**
- * Requests on kept connections, new connections, and new connections routed by TLS server name, with
- * 32 at once, and what each costs the proxy.
+ * Requests on kept connections, new connections, and new connections routed by TLS server name, 32 at once,
+ * and the proxy's cost of each.
  *
  * @module
  */

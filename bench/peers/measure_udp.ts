@@ -1,6 +1,6 @@
 /**
- * UDP round trips: small and large datagrams on few busy flows, and many flows with one in flight
- * each, and what each costs the proxy.
+ * UDP round trips: small and large datagrams on few busy flows, and many flows with one in flight each, and
+ * the proxy's cost of each.
  *
  * @module
  */

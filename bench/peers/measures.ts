@@ -1,5 +1,5 @@
 /**
- * The table of measurements, in the order in which they run.
+ * The table of measurements, in the order of running.
  *
  * @module
  */

@@ -7,7 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { MEASURES } from "./measures.ts";
 
-/** What the flags ask for. */
+/** The values of the flags. */
 export interface Options {
   /** Rounds of every measurement. */
   readonly rounds: number;
@@ -60,7 +60,7 @@ function positive(flag: string, value: unknown, whole: boolean): number {
  * Reads the flags.
  *
  * @param args The command line's arguments
- * @returns What they ask for; undefined if for help
+ * @returns Their values; undefined if help is wanted
  * @throws {Error} If a flag is unknown or has an illegal value
  */
 export function readOptions(args: readonly string[]): Options | undefined {

@@ -1,5 +1,5 @@
 /**
- * What a participant of the bench is: how it is started and where it listens. Knows no product.
+ * The definition of a participant: how it is started and where it listens. Knows no product.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface Ports {
   readonly udp?: number;
 }
 
-/** What a participant is set up with. */
+/** The environment of a participant. */
 export interface Setting {
   /** A folder of its own. */
   readonly folder: string;
@@ -42,15 +42,15 @@ export interface Setup {
 
 /** One line of the table of participants. */
 export interface Participant {
-  /** What it is called in the report. */
+  /** Its name in the report. */
   readonly name: string;
   /** Ours, one to compare with, or the backends without a proxy. */
   readonly kind: "shunt" | "peer" | "direct";
   /** Whether it logs each session. */
   readonly logs: boolean;
-  /** Whether a process of its own serves each session: its CPU time goes with it, uncounted. */
+  /** Whether each session has a process of its own, whose CPU time is not counted. */
   readonly forks?: boolean;
-  /** Measurements that it takes no part in, and why; empty if that goes without saying. */
+  /** Measurements that it does not take part in, and why; empty if the reason is obvious. */
   readonly cannot?: Readonly<Record<string, string>>;
   /** Writes its configuration. */
   setUp(setting: Setting): Setup;
@@ -121,11 +121,7 @@ export class Instance {
     return this.#child === undefined || this.#child.ended === undefined;
   }
 
-  /**
-   * Gives the end of what it has written, to explain a failure.
-   *
-   * @returns Some lines, perhaps none
-   */
+  /** Returns the end of its output, to explain a failure. */
   said(): string {
     try {
       return Deno.readTextFileSync(this.#output).trim().slice(-400);

@@ -27,7 +27,7 @@ const VARIANTS: readonly Variant[] = [
 ];
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-/** What the name of a participant that logs ends with. */
+/** The end of the name of a participant that logs. */
 export const LOGS = " + log";
 
 function allPorts(): Required<Ports> {
@@ -94,13 +94,13 @@ function nginx(program: string, logs: boolean): Participant {
   };
 }
 
-/** What select() holds, and what sslh 1.20 does when a descriptor number is used again. */
+/** The limits of select(), and of sslh 1.20 if a descriptor number is used again. */
 const SELECT_CANNOT = {
   memory: "select() holds 1,024 descriptors",
   new: "it ends sessions whose descriptor number another one of the same wake just gave up",
   sni: "it ends sessions whose descriptor number another one of the same wake just gave up",
 };
-/** It stands in where the other cannot. */
+/** Used for what the other cannot do. */
 const FORK_CANNOT = Object.fromEntries(
   ["bulk", "kept", "latency_tcp", "memory", "cold"].map((name) => [name, ""]),
 );

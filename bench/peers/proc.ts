@@ -1,6 +1,6 @@
 /**
- * What the kernel says of a process and its descendants: CPU time and resident memory. Knows
- * `/proc`, not whose process it is.
+ * Reads the CPU time and resident memory of a process and its descendants. Knows `/proc`, not the
+ * processes' owners.
  *
  * @module
  */
@@ -25,7 +25,7 @@ function stat(pid: number): readonly string[] | undefined {
 }
 
 /**
- * Finds a process and all that it started and that is alive.
+ * Finds a process and all its living descendants.
  *
  * @param root The first process
  * @returns Their ids, the first one's first; none if it is gone
@@ -74,11 +74,7 @@ export function residentKiB(root: number): number {
   return sum;
 }
 
-/**
- * Tells how many descriptors a process may open once it has raised its own limit.
- *
- * @returns The hard limit
- */
+/** Returns how many descriptors a process may open once it has raised its limit to the hard limit. */
 export function descriptorLimit(): number {
   const line = /^Max open files\s+\d+\s+(\d+)/m.exec(readText("/proc/self/limits") ?? "");
   return Number(line?.[1] ?? 1024);

@@ -9,7 +9,7 @@ import type { Machine } from "./machine.ts";
 import type { Metric } from "./measure.ts";
 import type { Entry, Results } from "./results.ts";
 
-/** What a report is made of. */
+/** The input of a report. */
 export interface Report {
   readonly machine: Machine;
   readonly entries: readonly Entry[];
@@ -92,9 +92,9 @@ function notes({ results }: Report): string {
 }
 
 /**
- * Writes a report.
+ * Writes a report as Markdown.
  *
- * @param report What it is made of
+ * @param report Its input
  * @returns Markdown
  */
 export function writeReport(report: Report): string {

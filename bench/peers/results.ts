@@ -39,10 +39,10 @@ export class Results {
   }
 
   /**
-   * Keeps what one measurement gave.
+   * Keeps the figures of one measurement.
    *
-   * @param participant Whose
-   * @param round In which round, from 0
+   * @param participant The participant
+   * @param round The round, from 0
    * @param figures The figures
    */
   add(participant: string, round: number, figures: Figures): void {
@@ -56,32 +56,31 @@ export class Results {
   }
 
   /**
-   * Gives a participant's values.
+   * Returns a participant's values.
    *
-   * @param participant Whose
-   * @param metric Of what
-   * @returns One per round, undefined where there is none
+   * @param participant The participant
+   * @param metric The metric
+   * @returns One per round, undefined if there is none
    */
   values(participant: string, metric: string): readonly (number | undefined)[] {
     return this.#values.get(participant)?.get(metric) ?? [];
   }
 
   /**
-   * Tells whether a measurement of a participant failed in any round.
+   * Returns whether a measurement of a participant failed in any round.
    *
-   * @param participant Whose
-   * @param measure Which
-   * @returns Whether it failed
+   * @param participant The participant
+   * @param measure The measurement
    */
   failed(participant: string, measure: string): boolean {
     return this.failures.some((f) => f.participant === participant && f.measure === measure);
   }
 
   /**
-   * Gives a participant's median.
+   * Returns a participant's median.
    *
-   * @param participant Whose
-   * @param metric Of what
+   * @param participant The participant
+   * @param metric The metric
    * @returns The median over rounds; undefined if nothing was measured
    */
   median(participant: string, metric: string): number | undefined {
@@ -91,8 +90,8 @@ export class Results {
   /**
    * Compares a participant with the best of its peers.
    *
-   * @param own Which
-   * @param metric In what
+   * @param own The participant
+   * @param metric The metric
    * @param peers The peers
    * @returns The median over rounds of the ratio; undefined if there is nothing to compare
    */
@@ -104,11 +103,7 @@ export class Results {
     );
   }
 
-  /**
-   * Gives everything for JSON.
-   *
-   * @returns Values by participant and metric
-   */
+  /** Returns all values by participant and metric, for JSON. */
   toJSON(): Record<string, Record<string, readonly (number | null)[]>> {
     return Object.fromEntries(
       [...this.#values].map(([participant, metrics]) => [

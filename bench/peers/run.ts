@@ -10,7 +10,7 @@ import type { Figures, Measure } from "./measure.ts";
 import { Instance, type Participant, type Setting, StartError } from "./participant.ts";
 import type { Results } from "./results.ts";
 
-/** What a run is made of. */
+/** The input of a run. */
 export interface Plan {
   readonly participants: readonly Participant[];
   readonly measures: readonly Measure[];
@@ -22,14 +22,14 @@ export interface Plan {
   readonly signal: AbortSignal;
   /** Makes a setting with a new folder. */
   setting(name: string): Setting;
-  /** Takes a line for whoever watches. */
+  /** Prints a line. */
   say(line: string): void;
 }
 
-/** Exit code of bad usage, which a variant that does not exist yet ends with. */
+/** Exit code for bad usage, which a variant that does not exist yet ends with. */
 const UNSUPPORTED = 2;
 const PAUSE = 150;
-/** Measurements that are made once for nothing first. */
+/** Measurements that are run once before they count. */
 const WARMED = /^(kept|new|sni|udp)/;
 
 /** A participant that takes part. */
@@ -109,7 +109,9 @@ function show(measure: Measure, figures: Figures): string {
     .map(({ id, unit, digits }) => `${figures[id]!.toFixed(digits)} ${unit}`).join(", ");
 }
 
-/** A proxy in its first second of life is not what an operator runs: compilers have not seen it yet. */
+/**
+ * Warms up the proxies: operators do not run one in its first second of life, before its code is compiled.
+ */
 async function warmUp(plan: Plan, runners: readonly Runner[]): Promise<void> {
   const warmed = plan.measures.filter(({ name }) => WARMED.test(name));
   for (const measure of warmed) {
@@ -118,7 +120,7 @@ async function warmUp(plan: Plan, runners: readonly Runner[]): Promise<void> {
       try {
         await measureOne(plan, measure, runner, undefined);
       } catch (error) {
-        // What fails here fails in the rounds too, where it is told.
+        // What fails here fails in the rounds too, where it is reported.
         plan.say(`warming up ${runner.participant.name}: ${message(error)}`);
       }
     }
@@ -127,9 +129,9 @@ async function warmUp(plan: Plan, runners: readonly Runner[]): Promise<void> {
 }
 
 /**
- * Runs the plan; what fails is in its results.
+ * Runs the plan. Failures are part of its results.
  *
- * @param plan What to run
+ * @param plan The plan
  * @returns The participants that took part
  * @throws {Error} If the run was ended early
  */
@@ -155,7 +157,7 @@ export async function runAll(plan: Plan): Promise<Participant[]> {
               show(measure, figures),
           );
         } catch (error) {
-          // Where sessions are logged, the end of the log would only be sessions.
+          // The end of an access log would only show sessions.
           const said = participant.logs ? "" : runner.instance.said();
           const why = said === "" ? error : new Error(`${message(error)}; it said: ${said}`);
           fail(plan, participant, measure.name, { round, error: why });

@@ -34,13 +34,13 @@ export function best(values: readonly number[], better: Better): number | undefi
 }
 
 /**
- * Compares one participant with the best of others in each round and takes the median: what slows a
- * whole round down on a shared machine cancels out.
+ * Compares one participant with the best of others in each round and takes the median, so that a slow round
+ * on a shared machine cancels out.
  *
- * @param own The participant's value in each round, undefined where it failed
- * @param others The same of each other
- * @param better Which is better, to tell the best of the others
- * @param floor Smaller values count as this much, so that noise about zero makes no ratio
+ * @param own The participant's value in each round, undefined if it failed
+ * @param others The same for each other one
+ * @param better Which is better, to find the best of the others
+ * @param floor Smaller values count as this much, so that noise around zero makes no ratio
  * @returns The ratio; undefined if no round has both
  */
 export function ratioToBest(

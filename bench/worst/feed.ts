@@ -1,5 +1,5 @@
 /**
- * How worst inputs are fed to what reads them, and what that costs. Knows no protocol.
+ * Feeds worst inputs to their readers and measures the cost. Knows no protocol.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { Detection } from "../../src/detect/mod.ts";
 import { wantsAll } from "../../src/facts/wants.ts";
 
-/** Bytes of a piece that comes at once; `Infinity` is all of them. */
+/** Sizes of the pieces in bytes; `Infinity` means one piece. */
 export const CUTS: readonly number[] = [Infinity, 64, 1];
 
 /** Feeds one input, in pieces of a size. */
@@ -15,19 +15,19 @@ export type Feed = (input: readonly Uint8Array[], cut: number) => void;
 
 /** One worst input, at any size. */
 export interface Worst {
-  /** What reads it: a detector's name, or a parser's. */
+  /** Its reader: the name of a detector or a parser. */
   readonly parser: string;
-  /** What is bad about it. */
+  /** Why it is bad. */
   readonly name: string;
-  /** Bytes of the largest that is ever read. */
+  /** The largest size in bytes that is ever read. */
   readonly cap: number;
   /** How it is fed. */
   readonly feed: Feed;
-  /** How it may be cut; as {@linkcode CUTS} unless set. */
+  /** The sizes of pieces; default {@linkcode CUTS}. */
   readonly cuts?: readonly number[];
-  /** Makes the input: of a stream one, of a flow its datagrams, about so many bytes in all. */
+  /** Makes an input of about this many bytes: one array for a stream, the datagrams for a flow. */
   readonly make: (size: number) => readonly Uint8Array[];
-  /** Changes the input before each time, so that nothing that is remembered helps. */
+  /** Changes the input before each time, so that nothing remembered helps. */
   readonly freshen?: (input: readonly Uint8Array[], time: number) => void;
 }
 
@@ -51,7 +51,7 @@ export const flow: Feed = (datagrams) => {
 };
 
 /**
- * Feeds a parser that says how many bytes it needs, as `manage/session/serve.ts` does.
+ * Feeds a parser that reports how many bytes it needs, as `manage/session/serve.ts` does.
  *
  * @param parse The parser
  * @returns Its feed
@@ -72,11 +72,11 @@ export function needing(
   };
 }
 
-/** Milliseconds that one measurement takes at least, so that the clock's grain is no part of it. */
+/** Milliseconds of one measurement at least, so that the clock's resolution does not matter. */
 const LEAST_MS = 1;
 let times = 0;
 
-/** Feeds an input again and again, and says what one time cost. */
+/** Feeds an input repeatedly, and reports the cost of one time. */
 export class Meter {
   readonly #worst: Worst;
   readonly #input: readonly Uint8Array[];
@@ -101,14 +101,14 @@ export class Meter {
     return this.#input.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Feeds the input often enough for the engine to have compiled what reads it. */
+  /** Feeds the input often enough for the engine to compile the reader. */
   warmUp(): void {
     this.round();
     this.round();
     this.best = Infinity;
   }
 
-  /** Measures one round, which is longer than the last if that was too short to measure. */
+  /** Measures one round, longer than the last one if that was too short to measure. */
   round(): void {
     const { feed, freshen } = this.#worst;
     for (;;) {
@@ -128,12 +128,12 @@ export class Meter {
 }
 
 /**
- * Compares the costs of two sizes, round by round, so that what else the machine does meets both.
+ * Compares the costs of two sizes, round by round, so that other work on the machine affects both.
  *
  * @param worst The input
  * @param cut How it is cut
  * @param opts The smaller size, and rounds of each
- * @returns What twice the input costs, as a multiple of what the input costs
+ * @returns The cost of twice the input, as a multiple of the input's
  */
 export function costOfTwice(
   worst: Worst,

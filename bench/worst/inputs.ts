@@ -1,6 +1,6 @@
 /**
- * The table of worst inputs: what makes each parser of what the network sends work the most, at any
- * size. One entry is all that a new one takes.
+ * The table of worst inputs: those that cost each parser of network input the most, at any size. A new one
+ * needs one entry here.
  *
  * @module
  */
@@ -25,12 +25,12 @@ import { type Feed, flow, needing, stream, type Worst } from "./feed.ts";
 const MAX_BYTES = 65_536;
 /** Datagrams of a flow that are held. */
 const MAX_DATAGRAMS = 64;
-/** The longest hello that its lengths allow (RFC 8446 §4.1.2), and what is held of a session. */
+/** The longest hello that its lengths allow (RFC 8446 §4.1.2), as far as a session's bytes are kept. */
 const MAX_HELLO = 60_000;
 
 type Make = (size: number) => Uint8Array;
 
-/** A head and then the same piece over and over. */
+/** A head, then the same piece repeatedly. */
 function repeated(head: Uint8Array | string, piece: Uint8Array | string): Make {
   const [first, next] = [head, piece].map((one) => typeof one === "string" ? bytesOf(one) : one);
   return (size) => {
@@ -43,7 +43,7 @@ function repeated(head: Uint8Array | string, piece: Uint8Array | string): Make {
   };
 }
 
-/** Streams, each to the largest size that is held of a session. */
+/** Streams, up to the largest size that is kept of a session. */
 function streams(parser: string, makes: Readonly<Record<string, Make>>): readonly Worst[] {
   return Object.entries(makes).map(([name, make]) => ({
     ...{ parser, name, cap: MAX_BYTES, feed: stream },
@@ -55,7 +55,7 @@ function hello(fill: (bytes: number) => HelloOptions): Make {
   return (size) => recordize(buildClientHello(fill(size)));
 }
 
-/** Two-byte values, all different as far as there are so many. */
+/** Two-byte values, all different as far as possible. */
 function values(bytes: number): readonly number[] {
   return Array.from({ length: Math.floor(bytes / 2) }, (_, i) => (0x2000 + i * 7919) & 0xffff);
 }
@@ -64,10 +64,10 @@ function list(numbers: readonly number[]): Uint8Array {
   return prefixed(2, Uint8Array.from(numbers.flatMap((value) => [value >> 8, value & 255])));
 }
 
-/** Where the first cipher suite of a hello stands that comes in one record. */
+/** Index of the first cipher suite in a hello of one record. */
 const SUITE = 5 + 4 + 2 + 32 + 1 + 32 + 2;
 
-/** Hellos, whose fingerprints must not be remembered from the time before. */
+/** Hellos with fingerprints that must not be remembered from the time before. */
 const HELLOS: readonly Worst[] = streams("tls", {
   "padded hello in 1-byte records": (size) => recordize(buildClientHello({ size: size / 6 }), [1]),
   "record headers alone": repeated("\x16\x03\x01\0\x01\x01", "\x16\x03\x01\0\x01\x01"),
@@ -205,7 +205,7 @@ const OTHERS: readonly Worst[] = [
   }),
 ];
 
-/** An Initial packet as sent by who has no keys: a header that is right and noise. */
+/** An Initial packet from a sender without keys: a valid header, then noise. */
 function forged(size: number, seed: number): Uint8Array {
   const dcid = Uint8Array.from({ length: 8 }, (_, i) => (seed * 131 + i * 17) & 255);
   const head = concat([0xc0, 0, 0, 0, 1, 8], dcid, [0, 0]);
@@ -230,12 +230,12 @@ function tinyFrames(index: number): Uint8Array {
   return authentic(concat(...frames).subarray(0, 1120), index);
 }
 
-/** A packet that authenticates, as long as one that begins a connection has to be. */
+/** A packet that authenticates, with the minimum length of one that begins a connection. */
 function authentic(frames: Uint8Array, index: number): Uint8Array {
   return buildInitial(frames, { number: index & 127, size: MIN_DATAGRAM });
 }
 
-/** Packets in one datagram that authenticate but for the last. */
+/** Packets in one datagram of which all but the last authenticate. */
 function crowded(index: number, last: Uint8Array): Uint8Array {
   const packet = buildInitial(Uint8Array.of(1), { number: index & 127 });
   const broken = packet.with(-1, packet.at(-1)! ^ 1);
@@ -287,7 +287,7 @@ const FLOWS: readonly Worst[] = [
 
 const LATIN1 = new TextDecoder("latin1");
 
-/** A parser of text, which takes the whole of it at once. */
+/** A parser of text, which takes it all at once. */
 function text(parse: (text: string) => unknown): Feed {
   return ([bytes]) => void parse(LATIN1.decode(bytes));
 }
@@ -322,7 +322,7 @@ const PARSERS: readonly Worst[] = [
     ...{ parser: "proxy", name, cap: MAX_BYTES, feed: needing(parseProxyHeader) },
     make: (size) => [make(size)],
   })),
-  // At most 107 bytes, asked about from the fifteenth on: too few to compare their cuts.
+  // At most 107 bytes, parsed from the fifteenth on: too few to compare their cuts.
   ...Object.entries({
     "a version 1 line": repeated("PROXY UNKNOWN ", "f"),
     "addresses of zeros": repeated("PROXY TCP6 ", ":0"),

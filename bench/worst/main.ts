@@ -1,5 +1,5 @@
 /**
- * What the worst inputs cost, at every size up to the caps and however they are cut. See `--help`.
+ * The cost of the worst inputs, at sizes up to the caps and however they are cut. See `--help`.
  *
  * @module
  */

@@ -15,7 +15,7 @@ const number = z.number().min(0);
 const count = z.int().min(0);
 
 const CountersSchema = z.object({
-  sessions_total: count.meta({ description: "Sessions begun, refused ones included" }),
+  sessions_total: count.meta({ description: "Sessions started, including refused ones" }),
   sessions_active: count,
   flows_total: count,
   flows_active: count,
@@ -36,12 +36,12 @@ export const StatusSchema = z.object({
   state: z.enum(["starting", "ready", "draining"]),
   started_at: z.iso.datetime(),
   uptime_s: number,
-  io: z.string().meta({ description: "Whose sockets carry the data" }),
-  workers: count.meta({ description: "Threads that carry it" }),
+  io: z.string().meta({ description: "The sockets in use" }),
+  workers: count.meta({ description: "Data-plane threads" }),
   admin: z.string().meta({ description: "The admin address" }),
   active: z.object({ sessions: count, flows: count, detect_memory_bytes: number }),
   totals: CountersSchema.meta({
-    description: "Of all listeners, those that reloads have removed too",
+    description: "Of all listeners, including those that reloads have removed",
   }),
   listeners: z.record(
     z.string(),
@@ -86,10 +86,10 @@ export type LiveAnswer = z.output<typeof LiveSchema>;
 
 /** A page of sessions or flows. */
 export const LivePageSchema = z.object({
-  total: count.meta({ description: "How many live, whatever the filter" }),
+  total: count.meta({ description: "How many are running, without the filter" }),
   items: z.array(LiveSchema),
   next: z.string().nullable().meta({
-    description: "Where the next page begins, for `after`; null at the end",
+    description: "The `after` of the next page; null at the end",
   }),
 });
 
@@ -109,7 +109,7 @@ export const LiveQuerySchema = z.strictObject({
   target: z.string().optional(),
   source: z.string().optional().meta({ description: "An address, with or without its port" }),
   q: z.string().max(255).optional().meta({
-    description: "Text that one of the fields has, in any letter case",
+    description: "Text that one of the fields must contain, in any letter case",
   }),
 });
 
@@ -129,7 +129,7 @@ export const UpstreamSchema = z.object({
     last_error: z.string().optional(),
     sessions: count,
     flows: count,
-    share: number.max(1).meta({ description: "Less than 1 while it starts slowly" }),
+    share: number.max(1).meta({ description: "Less than 1 during `slow_start`" }),
   })),
 });
 
@@ -144,7 +144,7 @@ export const RunningConfigSchema = z.record(z.string(), z.unknown());
 
 /** `POST /api/reload` if it succeeded. */
 export const ReloadedSchema = z.object({
-  changed: z.array(z.string()).meta({ description: "What is different now; empty for nothing" }),
+  changed: z.array(z.string()).meta({ description: "What is different now; empty if nothing is" }),
 });
 
 /** `POST /api/reload` if the configuration cannot be used. */
@@ -163,18 +163,17 @@ export const DrainingSchema = z.object({
 /** The parameters of `POST /api/drain`. */
 export const DrainQuerySchema = z.strictObject({
   handover: z.enum(["true", "false", "ask"]).default("false").meta({
-    description: "`true` where another shunt has bound the same addresses: this one frees its " +
-      "admin address at once, and still takes what had begun to connect to it; `ask` " +
-      "reports whether it would, and keeps all that comes at this one for 30 s or until it hands over",
+    description: "`true` if another shunt has bound the same addresses: this one frees its admin " +
+      "address at once, and still takes connections that had begun; `ask` reports whether it would, " +
+      "and keeps everything new at this one for 30 s or until it hands over",
   }),
 });
 
 /** The body of `PATCH /api/upstreams/NAME`. */
 export const UpstreamPatchSchema = z.strictObject({
   faults: FaultsSchema.nullable().meta({
-    description:
-      "What to do on purpose to new sessions and flows, in the place of the upstream's " +
-      "`faults`; null goes back to those",
+    description: "Faults for new sessions and flows, instead of the upstream's `faults`; null " +
+      "goes back to those",
   }),
 });
 

@@ -8,8 +8,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { DisplacedCounts, Displacement } from "../observe/metrics/measures.ts";
 
-export type { DisplacedCounts } from "../observe/metrics/measures.ts";
-
 const logger = getLogger(["shunt", "admin"]);
 
 /** Milliseconds between two lines of the log. */

@@ -10,7 +10,7 @@ import { latin1 } from "../wire/reader.ts";
 export type BodyLength = number | "chunked";
 
 /** A parsed head. */
-export interface Head {
+export interface RequestHead {
   readonly method: string;
   /** The request's target, as it was sent. */
   readonly target: string;
@@ -55,7 +55,7 @@ export function headEnd(bytes: Uint8Array, from: number): number | "bare" {
  * @param bytes The head with its empty line; Latin-1
  * @returns The head, or the status to refuse it with
  */
-export function readHead(bytes: Uint8Array): Head | BadHead {
+export function readHead(bytes: Uint8Array): RequestHead | BadHead {
   const text = latin1(bytes, 0, bytes.length);
   const [first = "", ...lines] = text.slice(0, -4).split("\r\n", MAX_FIELDS + 2);
   if (lines.length > MAX_FIELDS) return 431;

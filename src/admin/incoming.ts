@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Head, headEnd, readHead } from "./head.ts";
+import { headEnd, readHead, type RequestHead } from "./head.ts";
 
 /** Bytes of a request's body. */
 export const MAX_BODY = 4096;
@@ -19,7 +19,7 @@ const LF = 0x0a;
 
 /** A request that has arrived completely. */
 export interface Arrived {
-  readonly head: Head;
+  readonly head: RequestHead;
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
@@ -32,7 +32,7 @@ export class Incoming {
   #length = 0;
   /** How many bytes were looked at. */
   #seen = 0;
-  #head: Head | undefined;
+  #head: RequestHead | undefined;
   #body: Body | undefined;
   /** Whether "100 Continue" still has to be sent. */
   #continues = false;

@@ -57,7 +57,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "GET",
     path: "/",
-    summary: "A page for people; plain text with what there is for those who do not ask for HTML",
+    summary: "The page for people; the list of paths as plain text unless HTML is asked for",
     answers: { 200: { description: "The paths", content: TEXT } },
     run: (call) =>
       wantsPage(call.header("accept")) ? servePage() : text(`shunt\n\n${listPaths()}\n`),
@@ -93,21 +93,21 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "GET",
     path: "/api/status",
-    summary: "What runs, since when, and what it has counted",
+    summary: "What runs, since when, and its counters",
     answers: { 200: { description: "The status", content: StatusSchema } },
     run: ({ control, address }) => Response.json(statusOf(control, address)),
   },
   {
     method: "GET",
     path: "/api/traffic",
-    summary: "Counters by listener, protocol and target, for who asks every second",
+    summary: "Counters by listener, protocol and target, for polling every second",
     answers: { 200: { description: "What was counted so far", content: TrafficSchema } },
     run: ({ control }) => Response.json(trafficOf(control)),
   },
   ...(["sessions", "flows"] as const).map((kind): Operation => ({
     method: "GET",
     path: `/api/${kind}`,
-    summary: `The ${kind} that live`,
+    summary: `The ${kind} that are running`,
     query: LiveQuerySchema,
     answers: PAGE,
     run: async ({ control, query }) =>
@@ -116,14 +116,14 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "GET",
     path: "/api/upstreams",
-    summary: "Upstreams and how their targets stand",
+    summary: "Upstreams and the state of their targets",
     answers: { 200: { description: "The upstreams", content: UpstreamsSchema } },
     run: ({ control }) => Response.json({ upstreams: control.upstreams() }),
   },
   {
     method: "GET",
     path: "/api/config",
-    summary: "The configuration that runs: durations in ms, sizes in bytes, rates per second",
+    summary: "The running configuration: durations in ms, sizes in bytes, rates per second",
     answers: {
       200: { description: "The configuration, defaults filled in", content: RunningConfigSchema },
     },
@@ -132,9 +132,9 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "POST",
     path: "/api/reload",
-    summary: "Read the configuration again and go on with it, whole or not at all",
+    summary: "Read the configuration again and use all of it, or none of it",
     answers: {
-      200: { description: "It runs", content: ReloadedSchema },
+      200: { description: "It is in use", content: ReloadedSchema },
       422: { description: "It cannot be used; the one before goes on", content: RefusedSchema },
     },
     run: async ({ control }) => {
@@ -148,11 +148,11 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "POST",
     path: "/api/drain",
-    summary: "Take nothing new, let what runs finish, then end the process",
+    summary: "Take nothing new, let sessions and flows finish, then end the process",
     query: DrainQuerySchema,
     answers: {
-      200: { description: "It was asked, and would hand over", content: DrainingSchema },
-      202: { description: "It has begun", content: DrainingSchema },
+      200: { description: "It would hand over (`handover=ask`)", content: DrainingSchema },
+      202: { description: "Draining has started", content: DrainingSchema },
       409: { description: "It cannot hand over now; it goes on", content: ErrorSchema },
     },
     run: async ({ control, query }) => {
@@ -194,7 +194,7 @@ export const OPERATIONS: readonly Operation[] = [
     answers: {
       200: { description: "Its faults", content: UpstreamPatchedSchema },
       404: { description: "There is no such upstream", content: ErrorSchema },
-      409: { description: "It drains: nothing new gets faults", content: ErrorSchema },
+      409: { description: "shunt drains, so nothing new can get faults", content: ErrorSchema },
     },
     run: async (call) => {
       const upstream = call.param("name");

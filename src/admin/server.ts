@@ -8,13 +8,14 @@
 import { getLogger } from "@logtape/logtape";
 import type { AdminConfig } from "../config/check_admin.ts";
 import { messageOf } from "../errors.ts";
+import type { AdminMeasures, DisplacedCounts } from "../observe/metrics/measures.ts";
 import type { Prepared } from "../prepared.ts";
 import type { Api } from "./api.ts";
 import { makeApi } from "./api.ts";
 import type { Guard } from "./auth.ts";
 import { bindAdmin, type BoundAdmin, isSameBind } from "./bind.ts";
 import type { Control } from "./control.ts";
-import { Displaced, type DisplacedCounts } from "./displaced.ts";
+import { Displaced } from "./displaced.ts";
 import { HttpServer } from "./http.ts";
 import { readToken } from "./token.ts";
 
@@ -22,26 +23,6 @@ const logger = getLogger(["shunt", "admin"]);
 
 /** Answered before all others: a late "no" gets shunt restarted or taken out of service. */
 const URGENT_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
-
-/** A running admin address. */
-export interface Admin extends AsyncDisposable {
-  /** `IP:PORT` with the real port, `unix:PATH`, or null if the admin address is off. */
-  readonly address: string | null;
-  /** Clients that lost their place, by what it was for. */
-  readonly displaced: DisplacedCounts;
-  /** Number of connections. */
-  readonly connections: number;
-  /**
-   * Prepares a new configuration: reads its token, and binds its address if it has changed.
-   *
-   * @param config The configuration's admin part
-   * @returns The prepared change. Connections of an address that is given up may finish their requests
-   * @throws {ShuntError} with code `bad_token_file` or `bind_failed`; nothing has changed
-   */
-  prepare(config: AdminConfig | null): Promise<Prepared<void, Promise<void>>>;
-  /** Closes the address. Pending answers get a second. */
-  close(): Promise<void>;
-}
 
 /** One bound address with its server. */
 interface Running {
@@ -65,12 +46,13 @@ export async function startAdmin(
   control: Control,
   { takeOver = false }: { readonly takeOver?: boolean } = {},
 ): Promise<Admin> {
-  const admin = new RunningAdmin(control, takeOver);
+  const admin = new Admin(control, takeOver);
   (await admin.prepare(config)).commit();
   return admin;
 }
 
-class RunningAdmin implements Admin {
+/** A running admin address; {@linkcode startAdmin} starts one. */
+export class Admin implements AsyncDisposable, AdminMeasures {
   readonly #api: Api;
   /** Holds for the first address only; no other shunt has later ones. */
   #takeOver: boolean;
@@ -78,23 +60,37 @@ class RunningAdmin implements Admin {
   readonly #closing = new Set<Promise<void>>();
   readonly #displaced = new Displaced();
 
+  /**
+   * @param control What runs
+   * @param takeOver Whether its first address may be another shunt's still
+   */
   constructor(control: Control, takeOver: boolean) {
     this.#api = makeApi(control);
     this.#takeOver = takeOver;
   }
 
+  /** `IP:PORT` with the real port, `unix:PATH`, or null if the admin address is off. */
   get address(): string | null {
     return this.#running?.bound.address ?? null;
   }
 
+  /** Clients that lost their place, by what it was for. */
   get displaced(): DisplacedCounts {
     return this.#displaced.counts;
   }
 
+  /** Number of connections. */
   get connections(): number {
     return this.#running?.server.size ?? 0;
   }
 
+  /**
+   * Prepares a new configuration: reads its token, and binds its address if it has changed.
+   *
+   * @param config The configuration's admin part
+   * @returns The prepared change. Connections of an address that is given up may finish their requests
+   * @throws {ShuntError} with code `bad_token_file` or `bind_failed`; nothing has changed
+   */
   async prepare(config: AdminConfig | null): Promise<Prepared<void, Promise<void>>> {
     const before = this.#running;
     const token = await readToken(config?.token_file);
@@ -138,6 +134,7 @@ class RunningAdmin implements Admin {
     this.#closing.add(done);
   }
 
+  /** Closes the address. Pending answers get a second. */
   async close(): Promise<void> {
     if (this.#running !== undefined) this.#leave(this.#running);
     this.#running = undefined;

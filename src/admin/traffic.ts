@@ -17,7 +17,7 @@ const count = z.int().min(0);
 const byName = z.record(z.string(), count);
 
 const LifeSchema = z.object({
-  total: count.meta({ description: "Begun, refused ones included" }),
+  total: count.meta({ description: "Started, including refused ones" }),
   active: count,
   bytes_up: count,
   bytes_down: count,
@@ -44,20 +44,20 @@ export const TrafficSchema = z.object({
     io: true,
     workers: true,
   }).shape,
-  at_ms: z.number().min(0).meta({ description: "When this was so: a clock that never goes back" }),
+  at_ms: z.number().min(0).meta({ description: "Time of the answer, by a monotonic clock" }),
   listeners: z.record(
     z.string(),
     z.object({
       addresses: z.array(z.string()).meta({ description: "Bound addresses" }),
-      sessions: LifeSchema.optional().meta({ description: "Where it has TCP" }),
-      flows: LifeSchema.optional().meta({ description: "Where it has UDP" }),
+      sessions: LifeSchema.optional().meta({ description: "If it has TCP" }),
+      flows: LifeSchema.optional().meta({ description: "If it has UDP" }),
       drops: byName.meta({ description: "Dropped datagrams by reason; zeros are left out" }),
     }),
   ),
   upstreams: z.array(UpstreamSchema.extend({
     targets: z.array(
       UpstreamSchema.shape.targets.element.extend({
-        totals: TotalsSchema.meta({ description: "Since shunt began" }),
+        totals: TotalsSchema.meta({ description: "Since shunt started" }),
       }),
     ),
   })),

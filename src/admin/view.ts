@@ -25,18 +25,13 @@ export interface LifeRow extends Rates {
   readonly flows: number;
 }
 
+type Listener = TrafficAnswer["listeners"][string];
+type Upstreams = TrafficAnswer["upstreams"];
+type Target = Upstreams[number]["targets"][number];
+
 /** A target. */
-export interface TargetRow extends Rates {
+export interface TargetRow extends Rates, Readonly<Omit<Target, "totals">> {
   readonly upstream: string;
-  readonly target: string;
-  readonly state: "ready" | "drain";
-  readonly health: "up" | "down" | "ejected" | "unchecked";
-  readonly backup: boolean;
-  readonly share: number;
-  readonly since: string | undefined;
-  readonly error: string | undefined;
-  readonly sessions: number;
-  readonly flows: number;
   /** Real traffic that failed at it, since shunt began. */
   readonly failures: number;
 }
@@ -62,7 +57,6 @@ export interface View {
   readonly drops: readonly CountRow[];
 }
 
-type Listener = TrafficAnswer["listeners"][string];
 type Counts = Readonly<Record<string, number>>;
 
 /** Counters of one moment that can be compared with another moment's. */
@@ -143,10 +137,7 @@ function lifeRow(
   };
 }
 
-type Upstreams = TrafficAnswer["upstreams"];
-type Totals = Upstreams[number]["targets"][number]["totals"];
-
-function countedAt({ sessions, flows, bytes_up, bytes_down }: Totals): Counted {
+function countedAt({ sessions, flows, bytes_up, bytes_down }: Target["totals"]): Counted {
   return { begun: sessions + flows, up: bytes_up, down: bytes_down };
 }
 
@@ -154,19 +145,11 @@ function targetRows(now: Upstreams, before: Upstreams, comparison: Comparison): 
   return now.flatMap(({ name, targets }) => {
     const earlier = before.find((upstream) => upstream.name === name)?.targets ?? [];
     const totals = new Map(earlier.map((one) => [one.target, countedAt(one.totals)]));
-    return targets.map((one) => ({
+    return targets.map(({ totals: counted, ...target }) => ({
+      ...target,
       upstream: name,
-      target: one.target,
-      state: one.state,
-      health: one.health,
-      backup: one.backup,
-      share: one.share,
-      since: one.since,
-      error: one.last_error,
-      sessions: one.sessions,
-      flows: one.flows,
-      failures: one.totals.failures,
-      ...comparison.rates(countedAt(one.totals), totals.get(one.target)),
+      failures: counted.failures,
+      ...comparison.rates(countedAt(counted), totals.get(target.target)),
     }));
   });
 }

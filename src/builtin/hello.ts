@@ -1,6 +1,6 @@
 /**
- * `builtin:hello`: answers clients with JSON that shows what shunt saw of them. Can tell HTTP from other
- * protocols; knows no socket.
+ * `builtin:hello`: answers clients with JSON that shows what shunt saw of them. Recognises HTTP; knows no
+ * socket.
  *
  * @module
  */

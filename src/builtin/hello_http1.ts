@@ -52,8 +52,8 @@ export class Http1Dialogue implements Dialogue {
     const [, method, path, minor] = REQUEST_LINE.exec(lines[0] ?? "") ?? [];
     if (method === undefined || path === undefined) return refuse("400 Bad Request", out);
     const fields = readFields(lines);
-    // Bodies are not parsed: the direction ends instead, so they need not be told from the next request. A
-    // CONNECT would have to be answered with a tunnel.
+    // Bodies are not parsed: the direction ends instead, so they need not be separated from the next
+    // request. A CONNECT would have to be answered with a tunnel.
     const keeps = (minor === "0" ? fields.keepAlive : !fields.close) && !fields.body &&
       method !== "CONNECT" && !out.full;
     const page = helloPage(this.#info, { method, path });

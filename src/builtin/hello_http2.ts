@@ -14,6 +14,7 @@ import {
   type HelloRequest,
   type Replies,
 } from "./hello_info.ts";
+import { NO_BYTES } from "../wire/bytes.ts";
 
 /** The first bytes that a client sends (RFC 9113 §3.4). */
 const PREFACE = new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -52,8 +53,6 @@ const PRIORITY = 0x20;
 const PROTOCOL_ERROR = 0x01;
 const FRAME_SIZE_ERROR = 0x06;
 const ENHANCE_YOUR_CALM = 0x0b;
-
-const EMPTY = new Uint8Array(0);
 
 /** One frame from the client. */
 interface Frame {
@@ -170,7 +169,7 @@ export class Http2Dialogue implements Dialogue {
     }
     if (acknowledges) return;
     this.#settled = true;
-    out.add(frame(SETTINGS, ACK, 0, EMPTY));
+    out.add(frame(SETTINGS, ACK, 0, NO_BYTES));
   }
 
   #ping({ flags, stream, payload }: Frame, out: Replies): void {

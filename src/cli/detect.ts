@@ -8,6 +8,8 @@ import { messageOf } from "../errors.ts";
 import { type Detected, Detection, SILENT } from "../detect/mod.ts";
 import { readFile } from "../text_file.ts";
 import { ALL_NAMES, type Fact, FACTS } from "../facts/mod.ts";
+import { formatAddress, type SocketAddress } from "../wire/address.ts";
+import { parseProxyHeader } from "../wire/proxy_protocol.ts";
 import { type Wants, wantsAll } from "../facts/wants.ts";
 import { InputError, type Options, type Terminal, UsageError } from "../service/options.ts";
 import type { Verb } from "./verb.ts";
@@ -15,16 +17,20 @@ import type { Verb } from "./verb.ts";
 /** What captured bytes are. */
 export interface Finding {
   readonly detected: Detected;
-  /** Whether more bytes could tell more. */
+  /** Whether no more bytes are needed. */
   readonly complete: boolean;
+  /** What lies before it, from the first byte on: a PROXY header, and each step of an opening. */
+  readonly layers: readonly string[];
+  /** Whether shunt would have answered something of it. */
+  readonly opened?: boolean;
+  /** The client, if a PROXY header names it. */
+  readonly source?: SocketAddress | undefined;
 }
 
 /**
- * Reads files of captured bytes.
+ * Reads files of captured bytes; `-` is standard input.
  *
- * @param files Their paths; `-` is standard input
- * @returns Their contents
- * @throws {InputError} when one cannot be read
+ * @throws {InputError} if one cannot be read
  */
 export async function readCaptures(files: readonly string[]): Promise<Uint8Array[]> {
   const captures: Uint8Array[] = [];
@@ -45,28 +51,44 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
 }
 
 /**
- * Asks the detectors about the first bytes of a session.
+ * Returns what the detectors find in the first bytes of a session, layer by layer.
  *
  * @param bytes The bytes
- * @param asked What routes ask for: of other ALPN names the first eight are shown
- * @returns What they are
+ * @param asked What routes ask for: of other ALPN names the first eight are shown, and openings are held only if
+ * routes ask for what lies behind them
+ * @param proxied Whether it may begin with a PROXY header
  */
-export function detectStream(bytes: Uint8Array, asked?: Wants): Finding {
+export function detectStream(bytes: Uint8Array, asked?: Wants, proxied = true): Finding {
+  const layers: string[] = [];
+  const parsed = proxied ? parseProxyHeader(bytes) : undefined;
+  const header = parsed?.kind === "header" ? parsed.header : undefined;
+  const source = header?.source;
+  if (header !== undefined) {
+    const from = source === undefined ? "unknown" : formatAddress(source.host, source.port);
+    layers.push(`PROXY header (source ${from})`);
+  }
+  let rest = bytes.subarray(header?.length ?? 0);
   const detection = new Detection("tcp", wantsAll(asked));
-  if (bytes.length === 0) return { detected: SILENT, complete: false };
-  const detected = detection.stream(bytes);
-  return {
-    detected: detected ?? detection.conclude("client_end"),
-    complete: detected !== undefined,
-  };
+  let detected: Detected | undefined = SILENT;
+  let opened = false;
+  while (rest.length > 0) {
+    detected = detection.stream(rest);
+    const { step } = detection;
+    if (step === undefined) break;
+    opened = true;
+    layers.push(step.name);
+    rest = rest.subarray(step.consumed);
+  }
+  const complete = rest.length > 0 && detected !== undefined;
+  detected ??= detection.conclude("client_end");
+  return { detected, complete, layers, opened, source };
 }
 
 /**
- * Asks the detectors about the first datagrams of a flow.
+ * Returns what the detectors find in the first datagrams of a flow.
  *
  * @param datagrams The datagrams, in order
  * @param asked What routes ask for: of other ALPN names the first eight are shown
- * @returns What they are
  */
 export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Finding {
   const detection = new Detection("udp", wantsAll(asked));
@@ -74,18 +96,13 @@ export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Fin
   for (const datagram of datagrams) {
     soFar.push(datagram);
     const detected = detection.datagrams(soFar);
-    if (detected !== undefined) return { detected, complete: true };
+    if (detected !== undefined) return { detected, complete: true, layers: [] };
   }
-  return { detected: detection.conclude("deadline"), complete: false };
+  return { detected: detection.conclude("deadline"), complete: false, layers: [] };
 }
 
-/**
- * Writes a finding as one line.
- *
- * @param finding The finding
- * @returns The line
- */
-export function formatFinding({ detected, complete }: Finding): string {
+/** Writes a finding as one line. */
+export function formatFinding({ detected, complete, layers }: Finding): string {
   const { protocol, facts, end } = detected;
   const words = [protocol];
   for (const name of ALL_NAMES) {
@@ -96,7 +113,7 @@ export function formatFinding({ detected, complete }: Finding): string {
   }
   if (complete && end !== undefined) words.push(`detect_end=${end}`);
   if (!complete) words.push("(incomplete: more bytes could show more)");
-  return words.join(" ");
+  return [...layers, words.join(" ")].join(" > ");
 }
 
 async function run(options: Options, terminal: Terminal): Promise<number> {
@@ -109,11 +126,12 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     ? [{ file: files.join(" "), ...detectFlow(captures) }]
     : captures.map((bytes, i) => ({ file: files[i] ?? "", ...detectStream(bytes) }));
   for (const finding of findings) {
-    const { file, detected: { protocol, facts, end }, complete } = finding;
+    const { file, detected: { protocol, facts, end }, complete, layers } = finding;
+    const before = layers.length > 0 ? { layers } : {};
     const detect_end = complete ? end : undefined;
     terminal.out(
       options.has("json")
-        ? JSON.stringify({ file, protocol, ...facts, detect_end, complete })
+        ? JSON.stringify({ file, protocol, ...facts, detect_end, complete, ...before })
         : `${file}: ${formatFinding(finding)}`,
     );
   }
@@ -127,7 +145,8 @@ export const detectVerb: Verb = {
   help: `Usage: shunt detect FILE... [--udp] [--json]
 
 Reports what the detectors find in captured bytes. Each file holds the first bytes of one TCP session;
-with --udp, each is one datagram of one flow. "-" is standard input.
+with --udp, each is one datagram of one flow. "-" is standard input. What lies before the protocol is shown as
+well: a PROXY header, and a request for TLS that shunt would answer if a route asks for what follows.
 
   --udp     the files are datagrams
   --json    one JSON object per line

@@ -1,12 +1,13 @@
 /**
- * `shunt explain`: tells which route, upstream and target a client would get, and why.
+ * `shunt explain`: shows which route, upstream and target a client would get, and why.
  *
  * @module
  */
 
 import type { Config, ListenerConfig, Transport } from "../config/schema.ts";
-import { type Detected, PROTOCOLS, SILENT } from "../detect/mod.ts";
+import { type Detected, liesBehind, PROTOCOLS, SILENT, UNKNOWN } from "../detect/mod.ts";
 import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
+import { AddressSet } from "../facts/networks.ts";
 import { Router, type Seen } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
@@ -26,12 +27,30 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const listener = chooseListener(config, options.get("listener"));
   const transport = chooseTransport(listener, options);
   const router = new Router(listener, { protocols: PROTOCOLS });
-  const client = await describeClient(options, transport, router.wants);
-  const source = readSource(options.get("source") ?? DEFAULT_SOURCE);
+  const peer = readSource(options.get("source") ?? DEFAULT_SOURCE);
+  const { accept, trusted } = listener.proxy_protocol;
+  const proxied = accept !== "off" && new AddressSet(trusted).has(peer.host);
+  const client = await describeClient(options, transport, router.wants, proxied);
+  const source = client.source ?? peer;
   let detected: Detected | undefined;
   if (router.needs(transport, source.host) === "bytes") {
     detected = client.detected;
     if (options.rest.length > 0) terminal.out(`detect: ${formatFinding(client)}`);
+    if (liesBehind(detected.protocol)) {
+      const asked = [...router.wants.named(detected.protocol)];
+      const names = `routes that name "${detected.protocol}"`;
+      terminal.out(
+        asked.length > 0
+          ? `opening: held if the client asks for it, as ${names} ask for ${asked.join(", ")}`
+          : `opening: not held, as no ${names} ask for what lies behind it`,
+      );
+      if (asked.length === 0) detected = { ...detected, facts: {} };
+    }
+    if (client.opened && (!client.complete || detected.protocol === UNKNOWN.protocol)) {
+      const reason = client.complete ? "opening_violation" : "opening_timeout";
+      terminal.out(`the opening goes no further: shunt closes it (${reason})`);
+      return 0;
+    }
     if (endsUndetected(listener, client)) {
       terminal.out(
         "no more comes in time: shunt closes it (detect_timeout), as detect.on_timeout says",
@@ -124,6 +143,7 @@ async function describeClient(
   options: Options,
   transport: Transport,
   asked: Wants,
+  proxied: boolean,
 ): Promise<Finding> {
   const protocol = options.get("protocol");
   if (options.rest.length > 0) {
@@ -132,7 +152,9 @@ async function describeClient(
       throw new UsageError('Give one file for a TCP session; with "--udp" each is a datagram');
     }
     const captures = await readCaptures(options.rest);
-    return transport === "udp" ? detectFlow(captures, asked) : detectStream(captures[0]!, asked);
+    return transport === "udp"
+      ? detectFlow(captures, asked)
+      : detectStream(captures[0]!, asked, proxied);
   }
   if (protocol === undefined) {
     throw new UsageError("Name files of captured bytes, or a protocol with --protocol");
@@ -161,7 +183,8 @@ async function describeClient(
     });
     if (values.length > 0) facts[fact] = isSeveral(fact) ? values : values[0];
   }
-  return { detected: { protocol, facts, ...(bad ? { end: "bad_name" } : {}) }, complete: true };
+  const end = bad ? "bad_name" as const : undefined;
+  return { detected: { protocol, facts, ...(end && { end }) }, complete: true, layers: [] };
 }
 
 function optionOf(fact: FactName): string {

@@ -72,7 +72,7 @@ function writer(stream: { writeSync(bytes: Uint8Array): number }): (line: string
  * Runs the command line.
  *
  * @param args The arguments after the program's name
- * @param terminal Where to write; the process's own streams unless given
+ * @param terminal Where to write; by default the process's own streams
  * @returns The exit code
  */
 export async function main(

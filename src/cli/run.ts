@@ -26,15 +26,15 @@ import type { Verb } from "./verb.ts";
 const logger = getLogger(["shunt", "run"]);
 
 /**
- * Milliseconds in which a second SIGINT is the first one again: Ctrl-C goes to the whole process group,
- * and `deno task` passes it on besides, some 10 ms later.
+ * Milliseconds in which a second SIGINT counts as the first one: Ctrl-C goes to the whole process group,
+ * and `deno task` also passes it on, some 10 ms later.
  */
 const SAME_INTERRUPT_MS = 100;
 
-/** Milliseconds that the end may take beyond `drain_timeout`; an upgrade waits as long. */
+/** Milliseconds that the end may take beyond `drain_timeout`; an upgrade waits for as long. */
 const LATE_MS = 5000;
 
-/** Milliseconds that ending at once may take. */
+/** Milliseconds that an end at once may take. */
 const FORCED_MS = 5000;
 
 const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--upgrade] [--set PATH=VALUE]...
@@ -83,14 +83,14 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   // A script that sees a port open may send a signal at once: it must not kill.
   const signals = new Signals(log, () => (proxy?.config ?? config).drain_timeout);
   const predecessor = upgrade ? await findPredecessor(config.admin, loaded.file) : undefined;
-  // Until it is written over, it may be the other one's.
+  // Until it is replaced, the file may belong to the other process.
   if (readyFile !== undefined && upgrade && predecessor === undefined) {
     await removeReadyFile(readyFile);
   }
   const source = new ConfigSource(options, loaded);
   let supervisor: Supervisor | undefined;
   try {
-    // What can fail has to before addresses are shared with the other one, or the other one is asked to go.
+    // What can fail has to fail before addresses are shared or the other process is asked to go.
     if (readyFile !== undefined) await tryReadyFile(readyFile);
     if (predecessor !== undefined) await readToken(config.admin?.token_file);
     const inherited = findInherited();
@@ -116,14 +116,14 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     if (proxy === undefined && !(error instanceof ShuntError)) throw error;
     terminal.err(`error: ${messageOf(error)}`);
     signals.supervisor = supervisor;
-    // Clients that have come here instead of to the other one may finish.
+    // Clients that came here instead of to the other process may finish.
     if (predecessor === undefined) await proxy?.close();
     else await proxy?.drain();
     return 1;
   }
   const { io, workers } = proxy;
   logger.info("Started", { version: project.version, io, workers });
-  tellAddresses(supervisor, terminal);
+  printAddresses(supervisor, terminal);
   signals.supervisor = supervisor;
   try {
     if (readyFile !== undefined) {
@@ -159,24 +159,24 @@ async function openLog({ log }: Config, terminal: Terminal): Promise<RunningLog 
   }
 }
 
-/** The sockets that a service manager has bound for this process. */
+/** Returns the sockets that a service manager has bound for this process. */
 function findInherited(): InheritedSocket[] {
   return missingForLibc() === undefined
     ? inheritedSockets((name) => Deno.env.get(name), Deno.pid)
     : [];
 }
 
-/** From here on everything new comes to this process; the other ends when what it carries has. */
+/** Takes everything new from here on; the other process exits once its sessions and flows have ended. */
 async function takeOverFrom(
   predecessor: Predecessor,
   supervisor: Supervisor,
   proxy: Proxy,
 ): Promise<void> {
   const { pid, workers } = predecessor;
-  // First, for it may refuse; it takes what is new for a second more.
+  // This comes first, because the other may refuse; it takes new connections for a second more.
   await predecessor.handOver();
   supervisor.predecessor = pid;
-  // Each socket that the other closes moves the last one to its place: these keep theirs to the end.
+  // When the other closes a socket, the kernel moves the last one into its place: these keep theirs.
   const count = Math.max(1, proxy.workers - workers + 1);
   const failure = await proxy.steer({ first: workers, count });
   const because = failure ??
@@ -188,7 +188,7 @@ async function takeOverFrom(
   await supervisor.takeAdmin();
 }
 
-/** Once the other process has ended, the kernel may spread what is new over all workers by itself. */
+/** Lets the kernel spread everything new over all workers, once the other process has ended. */
 async function shareOnceEnded(
   predecessor: Predecessor,
   { supervisor, proxy, signal }: {
@@ -205,7 +205,7 @@ async function shareOnceEnded(
   logger.info("The shunt that this one took over from has ended", { pid: predecessor.pid });
 }
 
-function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
+function printAddresses(supervisor: Supervisor, terminal: Terminal): void {
   for (const [name, { tcp, udp }] of Object.entries(supervisor.proxy.addresses)) {
     for (const address of tcp) terminal.out(`${name} listens on tcp ${address}`);
     for (const address of udp) terminal.out(`${name} listens on udp ${address}`);
@@ -214,7 +214,7 @@ function tellAddresses(supervisor: Supervisor, terminal: Terminal): void {
   if (adminAddress !== null) terminal.out(`admin listens on ${adminAddress}`);
 }
 
-/** Listens to signals: the first that ends drains, the second ends at once. */
+/** Handles signals: the first that ends drains, the second ends at once. */
 class Signals {
   /** Settles with the first. */
   readonly first: Promise<void>;
@@ -233,7 +233,7 @@ class Signals {
   constructor(log: RunningLog, drainMs: () => number) {
     this.#drainMs = drainMs;
     this.first = new Promise((resolve) => this.#onFirst = resolve);
-    // They stay to the end: a signal while the last lines are written must not kill.
+    // The handlers stay to the end: a signal while the last lines are written must not kill.
     Deno.addSignalListener("SIGINT", () => this.#interrupt());
     if (Deno.build.os === "windows") return;
     Deno.addSignalListener("SIGTERM", () => this.#end());
@@ -254,7 +254,7 @@ class Signals {
     return this.#onFirst === undefined;
   }
 
-  /** Has the process end in time, whatever hangs: a drain, a start, a worker, a file that never opens. */
+  /** Makes the process end in time, even if a drain, a start, a worker or a file hangs. */
   limit(): void {
     exitIn(this.#drainMs() + LATE_MS);
   }
@@ -302,7 +302,7 @@ async function keepRunning(
   return await supervisor.stop();
 }
 
-/** What was served and what was dropped, by reason. */
+/** Counts what was served, and what was dropped by reason. */
 function summary(proxy: Proxy): Record<string, number> {
   const totals = proxy.totals();
   const dropped = Object.entries(totals.drops).filter(([, count]) => count > 0)

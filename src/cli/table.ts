@@ -4,22 +4,12 @@
  * @module
  */
 
-/**
- * Makes text harmless for a terminal.
- *
- * @param text Text from elsewhere
- * @returns The text without control characters and what turns its direction
- */
+/** Replaces control characters, and those that change the direction of text, for a terminal. */
 export function harmless(text: string): string {
   return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, "?");
 }
 
-/**
- * Lines up rows.
- *
- * @param rows The rows, their cells as text; numbers are put to the right
- * @returns A line for each
- */
+/** Lines up rows, numbers to the right, and returns one line per row. */
 export function formatTable(rows: readonly (readonly (string | number)[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

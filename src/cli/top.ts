@@ -34,7 +34,7 @@ the order, / filters rows by a text, up and down scroll.
 Exit codes: 0 quit by key or signal, 1 no answer, 2 bad usage or bad configuration`;
 
 const POLL_MS = 1000;
-/** Sessions, and flows, that are asked for: more than anyone scrolls through. */
+/** Most sessions, and flows, to ask for: more than anyone scrolls through. */
 const MAX_LIVES = 500;
 
 /** The other screen, without a cursor; and back. */
@@ -75,7 +75,7 @@ class Top {
   #facts: TopFacts;
   #shown: TopShown = { columns: TOP_COLUMNS, rows: 0, height: 0 };
   readonly #over = Promise.withResolvers<void>();
-  /** Counts questions for sessions and flows: an answer to another view or filter comes too late. */
+  /** Counts requests for sessions and flows: an answer to another view or filter comes too late. */
   #asked = 0;
   #polling = false;
 
@@ -85,7 +85,7 @@ class Top {
     this.#facts = { address, traffic, view: viewOf(traffic), lives: [], trouble: undefined };
   }
 
-  /** Shows it until told to end; the terminal is as it was afterwards, whatever happens. */
+  /** Shows it until a key or signal ends it; then restores the terminal, whatever happened. */
   async run(): Promise<void> {
     const end = () => this.#over.resolve();
     const redraw = () => this.#draw();
@@ -124,7 +124,7 @@ class Top {
     if (this.#state.over) return this.#over.resolve();
     this.#draw();
     const other = this.#state.filter !== filter || this.#state.view !== view;
-    // What does not answer, the next second tells.
+    // If there is no answer, the next second shows it.
     if (other) this.#pollLives().catch(() => {});
   }
 

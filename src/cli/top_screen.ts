@@ -1,5 +1,5 @@
 /**
- * The screen of `shunt top` as lines: what is known and what was chosen in, lines out. Pure: knows no
+ * Draws the screen of `shunt top` as lines, from what is known and what was chosen. Pure: knows no
  * terminal.
  *
  * @module
@@ -24,7 +24,7 @@ export interface TopFacts {
   readonly address: string;
   readonly traffic: TrafficAnswer;
   readonly view: View;
-  /** Sessions and flows that fit the filter; some where there are many. */
+  /** Sessions and flows that fit the filter; only some if there are many. */
   readonly lives: readonly LiveAnswer[];
   /** Why it did not answer the last time. */
   readonly trouble: string | undefined;
@@ -51,7 +51,7 @@ export const TOP_COLUMNS: Readonly<Record<TopView, number>> = {
   sessions: LIVE_COLUMNS.length,
 };
 
-/** Lines that are no rows of the table. */
+/** Lines other than rows of the table. */
 const FRAME = 5;
 
 const KEYS = "q quit  1 2 3 view  < > sort  r reverse  / filter  up down scroll";
@@ -61,12 +61,11 @@ const TYPING_KEYS = "enter keep  escape clear";
 const STYLES = { title: "\x1b[7m", strong: "\x1b[1m", bad: "\x1b[1;31m" } as const;
 
 /**
- * Draws the screen.
+ * Draws the screen: as many lines as it has, none wider than it.
  *
  * @param facts What is known
  * @param state What was chosen
  * @param screen Where it is shown
- * @returns As many lines as the screen has, none wider than it
  */
 export function draw(facts: TopFacts, state: TopState, screen: TopScreen): TopPicture {
   const { width, height, color } = screen;

@@ -1,5 +1,5 @@
 /**
- * What `shunt top` is told by keys: which view, how it is sorted, filtered and scrolled. Pure: knows
+ * What keys choose in `shunt top`: the view, and how it is sorted, filtered and scrolled. Pure: knows
  * neither the terminal nor what is shown.
  *
  * @module
@@ -21,11 +21,11 @@ export interface TopSort {
 export interface TopState {
   readonly view: TopView;
   readonly sorts: Readonly<Record<TopView, TopSort>>;
-  /** Text that rows have to have. */
+  /** Text that rows must contain. */
   readonly filter: string;
   /** Whether keys go into the filter. */
   readonly typing: boolean;
-  /** Rows that are above what is seen. */
+  /** Rows above the visible ones. */
   readonly scroll: number;
   readonly over: boolean;
 }
@@ -40,7 +40,7 @@ export interface TopShown {
   readonly height: number;
 }
 
-/** Characters of a filter: what the admin address takes. */
+/** Most characters of a filter: what the admin address takes. */
 const MAX_FILTER = 255;
 
 const UNSORTED: TopSort = { column: undefined, descending: true };
@@ -55,7 +55,7 @@ export const TOP_START: TopState = {
   over: false,
 };
 
-/** What terminals send for keys that are no characters. */
+/** What terminals send for keys other than characters. */
 const SEQUENCES: Readonly<Record<string, string>> = {
   "\x1b[A": "up",
   "\x1bOA": "up",
@@ -76,12 +76,7 @@ const SEQUENCES: Readonly<Record<string, string>> = {
   "\b": "backspace",
 };
 
-/**
- * Takes apart what a terminal sent.
- *
- * @param text Some of it
- * @returns The keys: characters, and names of those that are none
- */
+/** Splits what a terminal sent into keys: characters, and names of other keys. */
 export function keysOf(text: string): string[] {
   // deno-lint-ignore no-control-regex -- ECMA-48, section 5.4: what a control sequence consists of
   const parts = text.match(/\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|./gsu) ?? [];
@@ -89,12 +84,11 @@ export function keysOf(text: string): string[] {
 }
 
 /**
- * Does what a key says.
+ * Returns the state after a key.
  *
  * @param state What was chosen before
  * @param key The key
  * @param shown What is shown
- * @returns What is chosen now
  */
 export function press(state: TopState, key: string, shown: TopShown): TopState {
   if (key === "interrupt") return { ...state, over: true };
@@ -145,7 +139,7 @@ function withSort(state: TopState, sort: TopSort): TopState {
   return { ...state, sorts: { ...state.sorts, [state.view]: sort }, scroll: 0 };
 }
 
-/** Goes to the column beside; beyond the first and the last is the order in which rows come. */
+/** Moves to the next column; beyond the first and the last is the order in which rows come. */
 function sorted(state: TopState, by: number, { columns }: TopShown): TopState {
   const { column, descending } = state.sorts[state.view];
   const count = columns[state.view] + 1;

@@ -30,7 +30,7 @@ function number(value: number | undefined, format: (value: number) => string): C
   return { text: value === undefined ? "-" : format(value), value: value ?? -1 };
 }
 
-/** What a terminal shows in one place, and does not obey: the rest of Unicode is wide, or joins. */
+/** Keeps what a terminal shows in one cell and does not obey: other Unicode is wide, or joins. */
 function printable(value: string): string {
   return value.replace(/[^\x20-\x7e]/gu, "?");
 }
@@ -87,7 +87,7 @@ export const LIVE_COLUMNS: readonly TopColumn<LiveAnswer>[] = [
 /** How a table is wanted. */
 export interface TableOptions {
   readonly sort: TopSort;
-  /** Text that a cell of every row has, in any letter case; empty for all. */
+  /** Text that one cell of every row must contain, in any letter case; empty for all rows. */
   readonly filter: string;
   readonly width: number;
 }
@@ -99,12 +99,11 @@ export interface TopTable {
 }
 
 /**
- * Writes a table.
+ * Writes a table as lines, none wider than wanted.
  *
  * @param columns Its columns
  * @param rows Its rows
  * @param options How it is wanted
- * @returns Its lines, none wider than wanted
  */
 export function layOut<Row>(
   columns: readonly TopColumn<Row>[],
@@ -139,10 +138,10 @@ function compare({ value: a }: Cell, { value: b }: Cell): number {
   return String(a) < String(b) ? -1 : Number(String(a) > String(b));
 }
 
-/** Characters that a column of text keeps where there is little room. */
+/** Least characters that a column of text keeps if there is little room. */
 const MIN_TEXT = 6;
 
-/** Takes room from the widest column of text until all fit. */
+/** Takes room from the widest column of text until all columns fit. */
 function fit(widths: number[], right: readonly boolean[], width: number): void {
   const all = () => widths.reduce((sum, one) => sum + one, 2 * (widths.length - 1));
   while (all() > width) {

@@ -1,5 +1,5 @@
 /**
- * What a verb of the command line is. Knows none of them.
+ * Defines what a verb of the command line is, and reads its options. Knows no verb.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface Verb {
    * Runs the verb.
    *
    * @returns The exit code: 0 clean, 1 runtime failure, 2 bad usage or bad configuration
-   * @throws {UsageError} when the options do not fit
+   * @throws {UsageError} if the options do not fit
    */
   readonly run: (options: Options, terminal: Terminal) => number | Promise<number>;
 }

@@ -1,5 +1,5 @@
 /**
- * Tells in words how two configurations differ, for the log of a reload.
+ * Describes in words how two configurations differ, for the log of a reload.
  *
  * @module
  */
@@ -32,12 +32,8 @@ function describe(path: string, before: unknown, after: unknown): string {
 }
 
 /**
- * Lists what differs.
- *
- * @param before What runs
- * @param after What is to run
- * @returns One text for each listener, upstream and other top-level key that differs, such as
- * `listeners.edge changed: routes`
+ * Returns one text for each listener, upstream and other top-level key that differs, such as
+ * `listeners.edge changed: routes`.
  */
 export function* describeChanges(before: Config, after: Config): Steps<string[]> {
   const texts: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * What one value alone cannot tell: names that exist, addresses that collide, keys that need each
- * other. Knows the meaning of keys; routes among themselves are check_routes.ts's matter.
+ * What one value alone does not show: names that exist, addresses that collide, keys that need each
+ * other. Knows the meaning of keys; check_routes.ts compares routes with each other.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { Config, Transport } from "./schema.ts";
 import { formatDuration } from "./scalars.ts";
 import { quote, thereAre } from "../wording.ts";
 
-/** How each upstream can be reached; one that is absent is not. */
+/** The transports by which routes lead to each upstream; an absent one is not used. */
 type Reached = ReadonlyMap<string, ReadonlySet<Transport>>;
 
 /**
@@ -72,12 +72,7 @@ export function checkDraft(
   }
 }
 
-/**
- * Checks the bounds of how long a name's addresses are used.
- *
- * @param dns The bounds
- * @param report What takes the problems
- */
+/** Checks `dns`: how long the addresses of a name are used. */
 export function checkDns({ min_ttl, max_ttl }: Config["dns"], report: Report): void {
   if (min_ttl <= max_ttl) return;
   report.error("conflict", ["dns", "min_ttl"], {
@@ -172,12 +167,12 @@ interface Bound {
 /** What is bound on one port. */
 interface BoundPort {
   readonly hosts: Map<string, Bound>;
-  /** The first of all, and the first on an IPv4 address: what a wildcard collides with. */
+  /** The first of all, and the first on an IPv4 address: a wildcard collides with these. */
   first?: Bound;
   firstV4?: Bound;
 }
 
-/** A wildcard takes the port on every address, and `::` takes IPv4 too: so does the kernel. */
+/** A wildcard takes the port on every address, and `::` takes IPv4 too, as in the kernel. */
 function checkBinds(listeners: readonly DraftListener[], report: Report): void {
   const ports = new Map<string, BoundPort>();
   for (const { bind = [], transports = [], path } of listeners) {

@@ -1,5 +1,5 @@
 /**
- * What the admin address needs: who can reach it, and with what. Knows no server.
+ * What the admin address needs, depending on who can reach it. Knows no server.
  *
  * @module
  */
@@ -11,15 +11,10 @@ import type { Report } from "./report.ts";
 import type { Config } from "./schema.ts";
 import { quote } from "../wording.ts";
 
-/** The admin part of a configuration, where it is not off. */
+/** The admin part of a configuration, if it is not off. */
 export type AdminConfig = NonNullable<Config["admin"]>;
 
-/**
- * Reports whether a host is this machine's own loopback.
- *
- * @param host IP literal without brackets, or `localhost`
- * @returns `false` for anything that others may reach
- */
+/** Reports whether a host, an IP literal without brackets or `localhost`, is this machine's loopback. */
 export function isLoopbackHost(host: string): boolean {
   if (host === "localhost") return true;
   const literal = canonicalHost(host);
@@ -27,12 +22,7 @@ export function isLoopbackHost(host: string): boolean {
     ipaddr.parse(literal).range() === "loopback";
 }
 
-/**
- * Reports whether only who is on this machine reaches an admin address.
- *
- * @param bind `IP:PORT` or `unix:PATH`
- * @returns `true` for loopback and Unix sockets
- */
+/** Reports whether only this machine reaches an address, `IP:PORT` or `unix:PATH`. */
 export function isLocalBind(bind: string): boolean {
   if (bind.startsWith("unix:")) return true;
   const address = parseSocketAddress(bind);
@@ -63,7 +53,7 @@ export function checkAdmin(
     if (!transports.includes("tcp")) continue;
     binds.forEach((text, index) => {
       if (!overlap(text, bind)) return;
-      // The admin address may stand in no line of the file, being a default.
+      // The admin address may be a default, without a line in the file.
       report.error("conflict", [...path, "bind", index], {
         message: `Address ${quote(text)} is taken (tcp) by the admin address ${quote(bind)}`,
         hint: 'choose another port here or in "admin.bind", or set "admin: null"',

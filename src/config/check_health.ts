@@ -1,6 +1,6 @@
 /**
- * Health values that make no sense together, or not with what reaches the upstream. Knows the meaning
- * of the health keys and no other.
+ * Finds health values that make no sense together, or not with the transports that reach the upstream.
+ * Knows only the meaning of the health keys.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { quote } from "../wording.ts";
 
 type Health = UpstreamConfig["health"];
 
-/** Checks are started at ticks, so that more often is no more. */
+/** Checks start at ticks, so a shorter interval would change nothing. */
 const LEAST_INTERVAL_MS = 100;
 const CHECK_KEYS = ["timeout", "probe", "rise", "fall"] as const;
-/** Policies by which a target's weight, and so its share, is nothing or stays with its clients. */
+/** Policies that ignore a target's share, or whose clients stay with their target. */
 const UNSHARED: readonly string[] = ["first", "source_ip", "source_socket", "maglev"];
 
 const DEFAULTS: Health = UpstreamSchema.shape.health.parse(undefined);
@@ -25,7 +25,7 @@ const DEFAULTS: Health = UpstreamSchema.shape.health.parse(undefined);
  * Checks the health values of an upstream.
  *
  * @param upstream The usable parts of the upstream
- * @param options What takes the problems, and how the upstream is reached, where it is
+ * @param options What takes the problems, and the transports that reach the upstream, if any
  */
 export function checkHealth(
   { path, targets = [], balance, health }: DraftUpstream,

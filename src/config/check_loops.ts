@@ -1,5 +1,5 @@
 /**
- * Finds targets that lead back to where their sessions come from. Knows listeners, routes and targets.
+ * Finds targets that lead back to the listener that their sessions come from.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { TargetConfig } from "./schema.ts";
 import { quote } from "../wording.ts";
 
 /**
- * Warns of targets by which a session comes back to its listener, again and again.
+ * Warns of targets that send a session back to its own listener, again and again.
  *
  * @param draft The usable parts of a configuration
  * @param report What takes the problems
@@ -31,7 +31,7 @@ export function checkLoops({ listeners, upstreams }: Draft, report: Report): voi
     ...used,
     ...led.map((ends) => ends.filter((end) => end !== undefined)),
   ]);
-  /** The first listener of each upstream to which its sessions can come back. */
+  /** The first listener that sessions of each upstream can come back to. */
   const from = new Map<number, string>();
   listeners.forEach(({ name }, listener) => {
     for (const upstream of used[listener]!) {
@@ -56,10 +56,10 @@ export function checkLoops({ listeners, upstreams }: Draft, report: Report): voi
   });
 }
 
-/** Where a connection to a wildcard address ends: the kernel takes it for the loopback. */
+/** The kernel takes a connection to a wildcard address for one to the loopback. */
 const OWN_HOSTS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
-/** Which listener has bound an address: the first of those that have. */
+/** Which listener has bound an address; the first one, if there are several. */
 class BoundListeners {
   /** By host and port. */
   readonly #exact = new Map<string, number>();
@@ -78,10 +78,7 @@ class BoundListeners {
     });
   }
 
-  /**
-   * @param address The address of a target
-   * @returns The listener's number, or `undefined` if none is there
-   */
+  /** Returns the number of the listener at a target's address, if there is one. */
   find(address: TargetConfig["address"]): number | undefined {
     if (address.kind !== "inet") return undefined;
     const { port } = address;

@@ -1,5 +1,5 @@
 /**
- * Which nodes of a graph lie on a common way round. Knows numbers only.
+ * Finds the nodes of a graph that lie on a common cycle. Knows only numbers.
  *
  * @module
  */
@@ -13,11 +13,11 @@
  */
 export function components(next: readonly (readonly number[])[]): Int32Array {
   const component = new Int32Array(next.length).fill(-1);
-  /** When a node was met first, from 1; 0 is not yet. */
+  /** When a node was first met, from 1; 0 is not yet. */
   const met = new Int32Array(next.length);
   /** The earliest node that is known to be reached from a node and is in no component yet. */
   const lowest = new Int32Array(next.length);
-  /** How many of its ways have been walked. */
+  /** How many of its edges have been walked. */
   const walked = new Int32Array(next.length);
   const open: number[] = [];
   let time = 0;

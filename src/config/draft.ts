@@ -1,6 +1,6 @@
 /**
- * A configuration with its unusable parts left out, so that one wrong value does not keep the
- * others from being checked against each other. Knows the schema's shape; judges nothing.
+ * A configuration without its unusable parts, so that one wrong value does not keep the others from
+ * being checked against each other. Knows the schema's shape; judges nothing.
  *
  * @module
  */
@@ -45,14 +45,9 @@ export interface Draft {
   readonly upstreams: readonly DraftUpstream[];
 }
 
-/**
- * Reads what is usable of a configuration.
- *
- * @param value The configuration as plain values, legal or not
- * @returns Its usable parts
- */
+/** Returns the usable parts of a configuration of plain values, legal or not. */
 export function readDraft(value: unknown): Draft {
-  // Made here: it is a new schema each time.
+  // Made once: each call makes a new schema.
   const { shape } = ListenerSchema.omit({ routes: true });
   return {
     listeners: Object.entries(toMap(toMap(value)["listeners"])).map(([name, listener]) => {

@@ -3,7 +3,7 @@
  * and describes itself for the JSON Schema. Knows no key.
  *
  * In issues about a wrong type, value or union, a schema's message is only what was expected; the
- * sentence around it is written in issues.ts.
+ * sentence around it is written in zod_issues.ts.
  *
  * @module
  */

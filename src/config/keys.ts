@@ -1,6 +1,6 @@
 /**
- * Every key that a JSON Schema describes, as a flat list: for suggestions and for the reference.
- * Knows JSON Schema; knows no key of shunt's.
+ * Lists every key that a JSON Schema describes, for suggestions and the reference. Knows JSON Schema, but
+ * no key of shunt's.
  *
  * @module
  */
@@ -52,25 +52,14 @@ export function listKeys(schema: JsonSchema, above: readonly string[] = []): Key
   return keys;
 }
 
-/**
- * Reports whether a path leads towards a pattern.
- *
- * @param pattern The pattern
- * @param path The path, not longer than the pattern
- * @returns `true` where its first parts are those of the path
- */
+/** Reports whether a path, no longer than the pattern, fits the beginning of the pattern. */
 export function startsPattern(pattern: readonly string[], path: Path): boolean {
   return path.every((part, i) =>
     pattern[i] === part || pattern[i] === (typeof part === "number" ? "[]" : "*")
   );
 }
 
-/**
- * Writes a pattern as people read it.
- *
- * @param pattern The pattern
- * @returns Text such as `listeners.NAME.routes[].match.sni`
- */
+/** Writes a pattern for people, such as `listeners.NAME.routes[].match.sni`. */
 export function formatPattern(pattern: readonly string[]): string {
   return pattern.map((part) => part === "*" ? "NAME" : part).join(".").replaceAll(".[]", "[]");
 }

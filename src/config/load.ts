@@ -9,8 +9,8 @@ import { ConfigError } from "../errors.ts";
 import { checkDns, checkDraft } from "./check.ts";
 import { checkAdmin } from "./check_admin.ts";
 import { readDraft } from "./draft.ts";
-import { expectation, reportIssues } from "./issues.ts";
 import type { ProtocolInfo } from "../facts/mod.ts";
+import { expectation, reportIssues } from "./zod_issues.ts";
 import { applyOverrides } from "./overrides.ts";
 import { formatPath, formatProblem, type Path, type Problem } from "./problem.ts";
 import { Report } from "./report.ts";
@@ -29,9 +29,9 @@ export interface LoadOptions {
   readonly set?: readonly string[];
 }
 
-/** What came of loading. */
+/** The result of loading. */
 export interface Loaded {
-  /** The configuration; absent where there is an error. */
+  /** The configuration; absent if there is an error. */
   readonly config?: Config;
   /** Every error and warning, in the order of the file's lines. */
   readonly problems: readonly Problem[];
@@ -51,7 +51,7 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
   const report = new Report(tree.places, tree.problems);
 
   const parsed = ConfigSchema.safeParse(tree.value, { reportInput: true, error: expectation });
-  // What has been said of a key already is not said again in other words.
+  // Reports no key twice in different words.
   const said = new Set<string>();
   for (const { code, path } of tree.problems) {
     if (code === "syntax") said.add(path);
@@ -68,12 +68,12 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
 }
 
 /**
- * Reads and checks a configuration for whoever wants it or nothing.
+ * Reads and checks a configuration, or throws. Ignores warnings.
  *
  * @param text The YAML text
  * @param options The file's name, the protocols and overrides
- * @returns The configuration; warnings are not told
- * @throws {ConfigError} with code `bad_config` and every problem, one a line, where there is an error
+ * @returns The configuration
+ * @throws {ConfigError} with code `bad_config` and every problem, one per line, if there is an error
  */
 export function parseConfig(text: string, options: LoadOptions): Config {
   const { config, problems } = loadConfig(text, options);

@@ -34,7 +34,7 @@ function isSwap(a: string, b: string): boolean {
  *
  * @param word What was written
  * @param candidates What is legal
- * @returns The nearest candidate, or `undefined` where none is near
+ * @returns The nearest candidate, or `undefined` if none is near
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > MAX_LENGTH) return undefined;

@@ -9,10 +9,10 @@ import { readTree, type Tree } from "./tree.ts";
 import { quote } from "../wording.ts";
 
 /**
- * Sets values in what a file gave.
+ * Sets values in the contents of a file.
  *
- * @param tree What the file gave; its places are added to
- * @param overrides Texts such as `listeners.edge.routes[0].upstream=web`, the value being YAML
+ * @param tree The contents; gets the overrides' places too
+ * @param overrides Texts such as `listeners.edge.routes[0].upstream=web`; the value is YAML
  * @returns The values with the overrides in place, and what is wrong with the overrides
  */
 export function applyOverrides(tree: Tree, overrides: readonly string[]): Tree {
@@ -55,7 +55,7 @@ function parsePath(text: string): Path | undefined {
   return path.length === 0 ? undefined : path;
 }
 
-/** Copies what it changes, since aliases let one value stand at several paths. */
+/** Copies what it changes, because an alias may put one value at several paths. */
 function assign(
   into: unknown,
   { path, value, depth }: { readonly path: Path; readonly value: unknown; readonly depth: number },

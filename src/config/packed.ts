@@ -1,6 +1,6 @@
 /**
- * A configuration on its way to another thread: as texts, because those are copied at once, whatever
- * they hold, and can be read piece by piece. Knows where the long lists of a configuration are.
+ * A configuration on its way to another thread: as texts, which are copied at once whatever they hold,
+ * and can be read piece by piece. Knows the long lists of a configuration.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { Config, ListenerConfig, UpstreamConfig } from "./schema.ts";
 
 /** A configuration as texts. */
 export interface PackedConfig {
-  /** All but listeners and upstreams. */
+  /** Everything but listeners and upstreams. */
   readonly top: string;
-  /** Listeners and upstreams, some a text. */
+  /** Listeners and upstreams, several per text. */
   readonly parts: readonly string[];
 }
 
@@ -27,12 +27,7 @@ type Entry =
 const MAX_LIST = 128;
 const MAX_ENTRIES = 32;
 
-/**
- * Packs a configuration.
- *
- * @param config The configuration
- * @returns What {@linkcode unpackConfig} takes
- */
+/** Packs a configuration for {@linkcode unpackConfig}. */
 export function* packConfig({ listeners, upstreams, ...top }: Config): Steps<PackedConfig> {
   const parts: string[] = [];
   let entries: Entry[] = [];
@@ -65,18 +60,13 @@ function* listEntries(
   }
 }
 
-/**
- * Reads a packed configuration.
- *
- * @param packed What {@linkcode packConfig} gave
- * @returns The configuration
- */
+/** Reads what {@linkcode packConfig} returned. */
 export function* unpackConfig({ top, parts }: PackedConfig): Steps<Config> {
   const listeners: Record<string, ListenerConfig> = {};
   const upstreams: Record<string, UpstreamConfig> = {};
   for (const part of parts) {
     for (const [kind, name, value] of JSON.parse(part) as Entry[]) {
-      // What has come out of JSON is nobody else's yet, so the long lists may grow in place.
+      // Nothing else refers to the parsed values yet, so the long lists may grow in place.
       if (kind === "listener") listeners[name] = value;
       else if (kind === "upstream") upstreams[name] = value;
       else if (kind === "routes") (listeners[name]!.routes as unknown[]).push(...value);

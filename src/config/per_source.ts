@@ -8,10 +8,10 @@ import type { ListenerConfig } from "./schema.ts";
 
 /** One source may have a fifth of a listener, so that one alone never fills it. */
 const SHARE = 0.2;
-/** A small listener is no smaller for those behind one NAT. */
+/** The least for a small listener, for clients behind one NAT. */
 const LEAST = 100;
 
-/** What limits a listener's sessions and flows, with all numbers known. */
+/** The limits of a listener, with all numbers known. */
 export type ListenerLimits =
   & Pick<
     ListenerConfig["limits"],
@@ -22,12 +22,7 @@ export type ListenerLimits =
     readonly per_source: number;
   };
 
-/**
- * Finds a listener's limits.
- *
- * @param listener The listener
- * @returns The limits, `auto` replaced
- */
+/** Returns a listener's limits, `auto` replaced. */
 export function listenerLimits(
   { limits, transports }: Pick<ListenerConfig, "limits" | "transports">,
 ): ListenerLimits {

@@ -16,8 +16,8 @@ const MAX_COMPARED = 30_000_000;
 /** What a comparison of short words costs at least. */
 const LEAST_COMPARED = 150;
 
-/** What is said of a problem. */
-export interface Finding {
+/** The text of a problem. */
+export interface ProblemText {
   readonly message: string;
   readonly hint?: string | undefined;
   /** Whether to point at the key or at its value. */
@@ -44,10 +44,10 @@ export class Report {
    *
    * @param code What kind of thing is wrong
    * @param path Where
-   * @param finding What to say
+   * @param what What to say
    */
-  error(code: ProblemCode, path: Path, finding: Finding): void {
-    this.#add("error", code, { path, finding });
+  error(code: ProblemCode, path: Path, what: ProblemText): void {
+    this.#add("error", code, { path, what });
   }
 
   /**
@@ -55,14 +55,14 @@ export class Report {
    *
    * @param code What kind of thing is wrong
    * @param path Where
-   * @param finding What to say
+   * @param what What to say
    */
-  warning(code: ProblemCode, path: Path, finding: Finding): void {
-    this.#add("warning", code, { path, finding });
+  warning(code: ProblemCode, path: Path, what: ProblemText): void {
+    this.#add("warning", code, { path, what });
   }
 
   /**
-   * Says where a path is written, within a message about another.
+   * Returns where a path is written, for a message about another.
    *
    * @param path The path
    * @returns Text such as `listeners.edge.routes[0] (line 12)`
@@ -79,7 +79,7 @@ export class Report {
    *
    * @param word What was written
    * @param candidates What is legal
-   * @returns The nearest candidate, or `undefined` where none is near
+   * @returns The nearest candidate, or `undefined` if none is near
    */
   nearest(word: string, candidates: readonly string[]): string | undefined {
     if (this.#compared > MAX_COMPARED) return undefined;
@@ -104,9 +104,9 @@ export class Report {
   #add(
     severity: Problem["severity"],
     code: ProblemCode,
-    { path, finding }: { readonly path: Path; readonly finding: Finding },
+    { path, what }: { readonly path: Path; readonly what: ProblemText },
   ): void {
-    const { message, hint, at = "value" } = finding;
+    const { message, hint, at = "value" } = what;
     const { place, path: written } = this.#places.find(path, at);
     const text = formatPath(written);
     const problem = { severity, code, ...place, path: text, message };

@@ -1,16 +1,10 @@
 /**
- * Whether two plain values say the same. Knows no key.
+ * Compares plain values. Knows no key.
  *
  * @module
  */
 
-/**
- * Compares two plain values, without writing them down to do so.
- *
- * @param a One value: what JSON has
- * @param b The other
- * @returns Whether they have the same values at the same keys
- */
+/** Reports whether two plain values, as in JSON, have the same values at the same keys. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;

@@ -23,12 +23,7 @@ export const BANDWIDTH = 'a bandwidth such as "64KiB/s"';
 /** What a share looks like, for messages. */
 export const SHARE = 'a share such as "5%" or "0.1%"';
 
-/**
- * Parses `250ms`, `5s`, `1m` or `1h`.
- *
- * @param text The text
- * @returns Milliseconds, or what is wrong
- */
+/** Parses `250ms`, `5s`, `1m` or `1h` as milliseconds. */
 export function parseDuration(text: string): number | Fault {
   const [, digits, unit] = /^([0-9]{1,9})(ms|s|m|h)$/.exec(text) ?? [];
   const factor = DURATIONS.find(([name]) => name === unit)?.[1];
@@ -36,12 +31,7 @@ export function parseDuration(text: string): number | Fault {
   return Number(digits) * factor;
 }
 
-/**
- * Parses `512B`, `64KiB`, `1MiB` or `1GiB`.
- *
- * @param text The text
- * @returns Bytes, or what is wrong
- */
+/** Parses `512B`, `64KiB`, `1MiB` or `1GiB` as bytes. */
 export function parseSize(text: string): number | Fault {
   const [, digits, unit] = /^([0-9]{1,9})(B|KiB|MiB|GiB)$/.exec(text) ?? [];
   const factor = SIZES.find(([name]) => name === unit)?.[1];
@@ -49,66 +39,36 @@ export function parseSize(text: string): number | Fault {
   return Number(digits) * factor;
 }
 
-/**
- * Parses `100/s`; a fraction such as `0.5/s` is one in two seconds.
- *
- * @param text The text
- * @returns Number per second, or what is wrong
- */
+/** Parses `100/s` as a number per second; `0.5/s` is one every two seconds. */
 export function parseRate(text: string): number | Fault {
   const [, number] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)\/s$/.exec(text) ?? [];
   return number === undefined ? expected(RATE, text) : Number(number);
 }
 
-/**
- * Parses `64KiB/s`.
- *
- * @param text The text
- * @returns Bytes per second, or what is wrong
- */
+/** Parses `64KiB/s` as bytes per second. */
 export function parseBandwidth(text: string): number | Fault {
   const size = text.endsWith("/s") ? parseSize(text.slice(0, -2)) : undefined;
   return typeof size === "number" && size > 0 ? size : expected(BANDWIDTH, text);
 }
 
-/**
- * Parses `5%` or `0.1%`.
- *
- * @param text The text
- * @returns A number from 0 to 1, or what is wrong
- */
+/** Parses `5%` or `0.1%` as a number from 0 to 1. */
 export function parseShare(text: string): number | Fault {
   const [, number] = /^([0-9]{1,3}(?:\.[0-9]{1,3})?)%$/.exec(text) ?? [];
   const share = Number(number) / 100;
   return share >= 0 && share <= 1 ? share : expected(SHARE, text);
 }
 
-/**
- * Writes a duration with the largest unit that keeps it whole.
- *
- * @param ms Milliseconds
- * @returns Text that {@linkcode parseDuration} reads
- */
+/** Writes milliseconds as {@linkcode parseDuration} reads them, in the largest unit that keeps them whole. */
 export function formatDuration(ms: number): string {
   return ms === 0 ? "0s" : withUnit(ms, DURATIONS);
 }
 
-/**
- * Writes a size with the largest unit that keeps it whole.
- *
- * @param bytes Bytes
- * @returns Text that {@linkcode parseSize} reads
- */
+/** Writes bytes as {@linkcode parseSize} reads them, in the largest unit that keeps them whole. */
 export function formatSize(bytes: number): string {
   return bytes === 0 ? "0B" : withUnit(bytes, SIZES);
 }
 
-/**
- * Writes a rate.
- *
- * @param perSecond Number per second
- * @returns Text that {@linkcode parseRate} reads
- */
+/** Writes a number per second as {@linkcode parseRate} reads it. */
 export function formatRate(perSecond: number): string {
   return `${perSecond}/s`;
 }

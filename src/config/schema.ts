@@ -24,7 +24,9 @@ export const TransportSchema = field.choice(["tcp", "udp"]);
 export const MatchSchema = z.strictObject({
   protocol: field.list(field.protocol, { what: "a protocol" }).exactOptional().meta({
     description: "Protocol of the first bytes: one that shunt detects, `unknown` (no detector " +
-      "knows the bytes) or `silent` (no bytes within `detect.timeout`; TCP only)",
+      "knows the bytes) or `silent` (no bytes within `detect.timeout`; TCP only). A route that names " +
+      "`postgres` and asks for `sni`, `alpn` or `ja4` makes shunt answer the client's request for " +
+      "TLS and read the hello that follows (docs/names.md)",
   }),
   ...byName(FACT_NAMES, (name) => {
     const { kind, description } = CONDITIONS[name];

@@ -1,5 +1,5 @@
 /**
- * YAML text as plain values and the places they were written at. Knows YAML and its dangers; knows
+ * Reads YAML text as plain values and the places where they were written. Knows YAML and its dangers, but
  * no key of shunt's.
  *
  * @module
@@ -20,17 +20,17 @@ import { formatPath, type Path, type Problem, type ProblemCode } from "./problem
 import { quote } from "../wording.ts";
 
 /**
- * Far above any real configuration: ten thousand routes with an upstream each are 1 MiB. To check as much
- * as this takes some seconds and 250 MiB of heap.
+ * Far above any real configuration: ten thousand routes with an upstream each are 1 MiB. Checking this
+ * much takes some seconds and 250 MiB of heap.
  */
 const MAX_LENGTH = 2 * 1024 * 1024;
 /** The schema needs 7 levels. */
 const MAX_DEPTH = 32;
-/** What aliases stand for counts as often as they are used, so that a few lines cannot grow without bound. */
+/** Values behind aliases count each time they are used, so that a few lines cannot grow without bound. */
 const MAX_ALIASED = 100_000;
 /** Values that are written out. */
 const MAX_VALUES = 200_000;
-/** Enough to see what is wrong; one slip in YAML often gives several. */
+/** Enough to see what is wrong: one slip in YAML often causes several problems. */
 const MAX_SYNTAX_PROBLEMS = 20;
 
 /** Where something is written: absent in overrides. */
@@ -56,21 +56,16 @@ export class Places {
     this.#file = file;
   }
 
-  /**
-   * Notes where a path is written.
-   *
-   * @param path The path
-   * @param spot Where its key and value are
-   */
+  /** Notes where the key and value of a path are written. */
   set(path: Path, spot: Spot): void {
     this.#spots.set(JSON.stringify(path), spot);
   }
 
   /**
-   * Notes that the values under a path come from another text, of which lines say nothing.
+   * Notes that the values under a path come from another text, which has no lines.
    *
    * @param path The path
-   * @param places Where that text's values are, their paths counted from its own top
+   * @param places The places in that text, with paths from its own top
    */
   graft(path: Path, places: Places): void {
     const above = JSON.stringify(path).slice(0, -1);
@@ -88,10 +83,10 @@ export class Places {
   }
 
   /**
-   * Finds where a path is written; for what is not written, what would contain it.
+   * Finds where a path is written, or what would contain it.
    *
    * @param path The path
-   * @param at Whether the key is meant or its value
+   * @param at Whether the key or its value is meant
    * @returns The place, and the path as written: a list of one may be written as a scalar
    */
   find(path: Path, at: "key" | "value"): { readonly place: Place; readonly path: Path } {
@@ -108,14 +103,14 @@ export class Places {
 
 /** A text as values. */
 export interface Tree {
-  /** Plain values; absent where the text is not YAML. */
+  /** Plain values; absent if the text is not YAML. */
   readonly value?: unknown;
   readonly places: Places;
   readonly problems: readonly Problem[];
 }
 
 /**
- * Reads YAML text. Does not throw, whatever the text is.
+ * Reads YAML text. Never throws.
  *
  * @param text The text
  * @param file The file's name, for problems
@@ -153,7 +148,7 @@ export function readTree(text: string, file: string): Tree {
   return reader.tooLarge ? { places, problems } : { value, places, problems };
 }
 
-/** The document, or `undefined` where the parser's recursion came to the end of the stack. */
+/** The document, or `undefined` if the parser's recursion reached the end of the stack. */
 function parse(text: string, lineCounter: LineCounter) {
   try {
     return parseDocument(text, {
@@ -163,7 +158,7 @@ function parse(text: string, lineCounter: LineCounter) {
       resolveKnownTags: false,
     });
   } catch (error) {
-    // Anything else, a missing permission say, is not about the text.
+    // Any other error, such as a missing permission, is not about the text.
     if (!(error instanceof RangeError)) throw error;
     return undefined;
   }
@@ -191,7 +186,7 @@ function syntaxMessage(code: string, message: string): string {
       // The parser recurses into block lists and reports the end of the stack as an error.
       return message.startsWith("Maximum call stack")
         ? `Lists and maps are nested deeper than ${MAX_DEPTH} levels`
-        // It cites what it cannot read as it is.
+        // The message quotes unreadable text as it is.
         : `Cannot read as YAML: ${message.replace(/\p{Cc}+/gu, " ")}`;
   }
 }
@@ -199,14 +194,14 @@ function syntaxMessage(code: string, message: string): string {
 /** Walks one document. */
 class Reader {
   readonly problems: Problem[] = [];
-  /** Whether it has said that there is more than it reads. */
+  /** Whether it has reported that there is more than it reads. */
   tooLarge = false;
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #places: Places;
   readonly #anchors = new Map<string, Node>();
   #values = 0;
-  /** How many aliases the value that is being read stands within. */
+  /** How many aliases the current value is inside of. */
   #aliases = 0;
 
   constructor(file: string, { lines, places }: { lines: LineCounter; places: Places }) {
@@ -264,7 +259,7 @@ class Reader {
   }
 
   #aliased(meant: Node, path: Path, key?: Scalar): unknown {
-    // One that stands for a single value makes nothing grow.
+    // An alias of a single value makes nothing grow.
     if (isScalar(meant)) return this.read(meant, path, key);
     this.#aliases++;
     const value = this.read(meant, path, key);
@@ -307,7 +302,7 @@ class Reader {
 
 type Pairs = readonly { readonly key: Node | null; readonly value: Node | null }[];
 
-/** An empty value has no text of its own: its key is where to look. */
+/** An empty value has no text of its own: its key shows the place. */
 function isEmpty(node: Node): boolean {
   return isScalar(node) && node.value === null && (node.source ?? "") === "";
 }

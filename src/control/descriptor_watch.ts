@@ -1,6 +1,6 @@
 /**
- * Tells the operator that descriptors are too few: of a configuration whose limits need more than the
- * process may have, and of sessions and flows that were refused for want of them. Refuses nobody itself.
+ * Warns the operator of too few descriptors: if the limits of a configuration need more than the process
+ * may have, and while sessions and flows are refused because none is left. Refuses nothing itself.
  *
  * @module
  */
@@ -9,20 +9,12 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/schema.ts";
 import type { Counters } from "../observe/metrics/counters.ts";
 import { SOCKETS } from "../manage/limits/limits.ts";
+import { RefusalWatch } from "./refusals.ts";
 
 const logger = getLogger(["shunt", "limits"]);
 
-const LOOK_MS = 1000;
-/** Between two warnings while the want goes on. */
-const AGAIN_MS = 60_000;
-
-/**
- * Reports how many descriptors a configuration's limits let sessions and flows have.
- *
- * @param config The configuration
- * @returns Their number
- */
-export function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): number {
+/** How many descriptors a configuration's limits let sessions and flows have. */
+function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): number {
   let needed = 0;
   for (const { transports, limits } of Object.values(listeners)) {
     if (transports.includes("tcp")) needed += limits.sessions * SOCKETS.session;
@@ -34,10 +26,7 @@ export function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): num
 /** Watches descriptors for one process. */
 export class DescriptorWatch {
   readonly #most: number;
-  readonly #totals: () => Counters;
-  #refused = 0;
-  #lookAt = 0;
-  #warnAt = 0;
+  readonly #refusals: RefusalWatch;
 
   /**
    * @param most Descriptors that sessions and flows may have together
@@ -45,11 +34,16 @@ export class DescriptorWatch {
    */
   constructor(most: number, totals: () => Counters) {
     this.#most = most;
-    this.#totals = totals;
+    this.#refusals = new RefusalWatch("no_descriptors", totals, (refused) =>
+      logger.warn(
+        "Sessions or flows are refused: no descriptor is left for them; raise the process's limit " +
+          "(ulimit -n, LimitNOFILE=)",
+        { refused, available: most },
+      ));
   }
 
   /**
-   * Warns where a configuration's limits promise more than there is.
+   * Warns if the limits of a configuration promise more than the process may have.
    *
    * @param config The configuration that runs from now on
    */
@@ -64,23 +58,11 @@ export class DescriptorWatch {
   }
 
   /**
-   * Lets time pass: warns once a minute while sessions or flows are refused for want of descriptors.
+   * Warns once a minute while sessions or flows are refused because no descriptor is left.
    *
    * @param now The time in milliseconds
    */
   tick(now: number): void {
-    if (now < this.#lookAt) return;
-    this.#lookAt = now + LOOK_MS;
-    if (now < this.#warnAt) return;
-    const { closes, drops } = this.#totals();
-    const refused = closes.no_descriptors + drops.no_descriptors;
-    if (refused <= this.#refused) return;
-    this.#warnAt = now + AGAIN_MS;
-    logger.warn(
-      "Sessions or flows are refused: no descriptor is left for them; raise the process's limit " +
-        "(ulimit -n, LimitNOFILE=)",
-      { refused: refused - this.#refused, available: this.#most },
-    );
-    this.#refused = refused;
+    this.#refusals.tick(now);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Watches the memory of the whole process for the control plane: has planes refuse what is new, and tells
- * the operator. Knows no session.
+ * Watches the memory of the whole process for the control plane: makes planes refuse new sessions and
+ * flows, and warns the operator. Knows no session.
  *
  * @module
  */
@@ -11,21 +11,18 @@ import type { Counters } from "../observe/metrics/counters.ts";
 import type { Config } from "../config/schema.ts";
 import { HeapGuard, ResidentGuard } from "../manage/limits/memory_guard.ts";
 import type { Pressure } from "../manage/limits/pressure.ts";
+import { RefusalWatch } from "./refusals.ts";
 
 const logger = getLogger(["shunt", "limits"]);
 
-/** What `limits.memory: auto` takes of what there is: the rest is for socket buffers and others. */
+/** The part of the memory that `limits.memory: auto` takes. The rest is for socket buffers and others. */
 const AUTO_SHARE = 0.75;
-
-const LOOK_MS = 1000;
-/** Between two warnings while the want goes on. */
-const AGAIN_MS = 60_000;
 
 /**
  * Reports how many bytes of resident memory a configuration lets the process have.
  *
  * @param limits The process's limits
- * @param machine Bytes that the process may have at all; unset if the system does not say
+ * @param machine Bytes that the process may have at all; undefined if the system does not report it
  * @returns Bytes; `Infinity` if there is no limit
  */
 export function memoryLimit(limits: Config["limits"], machine: number | undefined): number {
@@ -34,19 +31,19 @@ export function memoryLimit(limits: Config["limits"], machine: number | undefine
 
 /** What a {@linkcode MemoryWatch} is given. */
 export interface MemoryWatchOptions {
-  /** Where planes read that nothing new is to be taken. */
+  /** Where planes read whether to refuse everything new. */
   readonly pressure: Pressure;
-  /** Gives the sum of all counters. */
+  /** Returns the sum of all counters. */
   readonly totals: () => Counters;
-  /** Reports how much lives, in any unit. */
+  /** Returns how many sessions and flows there are, in any unit. */
   readonly lives: () => number;
-  /** Whether a data plane is in this thread: then it watches the heap. */
+  /** Whether a data plane runs in this thread. If so, it watches the heap. */
   readonly shared: boolean;
 }
 
 /** Watches memory for one process. */
 export class MemoryWatch {
-  /** Bytes of resident memory that there may be. */
+  /** Most bytes of resident memory. */
   limit = Infinity;
   readonly #options: MemoryWatchOptions;
   readonly #heap = new HeapGuard({
@@ -55,18 +52,21 @@ export class MemoryWatch {
     now: () => performance.now(),
   });
   readonly #resident: ResidentGuard;
-  #refused = 0;
-  #lookAt = 0;
-  #warnAt = 0;
+  readonly #refusals: RefusalWatch;
 
   /** @param options What to ask, and what to call */
   constructor(options: MemoryWatchOptions) {
     this.#options = options;
+    this.#refusals = new RefusalWatch(
+      "no_memory",
+      options.totals,
+      (refused) => this.#warn(refused),
+    );
     this.#resident = new ResidentGuard(() => options.pressure.askToCollect());
   }
 
   /**
-   * Takes a configuration's limit, and warns if the process has as much already.
+   * Sets the limit, and warns if the process has nearly reached it already.
    *
    * @param limit Bytes of resident memory
    */
@@ -81,8 +81,7 @@ export class MemoryWatch {
   }
 
   /**
-   * Lets time pass: looks at memory, and warns once a minute while sessions or flows are refused for want
-   * of it.
+   * Looks at memory, and warns once a minute while sessions or flows are refused because it is nearly full.
    *
    * @param now The time in milliseconds
    */
@@ -95,27 +94,20 @@ export class MemoryWatch {
     const resident = Deno.memoryUsage().rss;
     this.#resident.tick(now, { resident, limit: this.limit, lives: lives() });
     pressure.refuseAll(this.#resident.refusing || this.#heap.refusing);
-    if (now >= this.#lookAt) this.#look(now, resident);
+    this.#refusals.tick(now);
   }
 
-  #look(now: number, resident: number): void {
-    this.#lookAt = now + LOOK_MS;
-    if (now < this.#warnAt) return;
-    const { closes, drops } = this.#options.totals();
-    const refused = closes.no_memory + drops.no_memory;
-    if (refused <= this.#refused) return;
-    this.#warnAt = now + AGAIN_MS;
+  #warn(refused: number): void {
     const { heaps } = this.#options.pressure;
     logger.warn(
       "Sessions or flows are refused: memory is nearly full; raise limits.memory, or the heap " +
         "(--v8-flags=--max-old-space-size=), or lower limits.sessions and limits.flows",
       {
-        no_memory: refused - this.#refused,
-        resident,
+        no_memory: refused,
+        resident: Deno.memoryUsage().rss,
         limit: this.limit,
         fullest_heap: Math.max(...heaps.map(({ used, limit }) => limit > 0 ? used / limit : 0)),
       },
     );
-    this.#refused = refused;
   }
 }

@@ -1,59 +1,47 @@
 /**
- * What carries the data, as the control plane sees it: workers, or one plane in its own thread.
+ * The data planes, as the control plane sees them: workers, or one plane in this thread.
  *
  * @module
  */
 
 import type { Config } from "../config/schema.ts";
 import type { SocketShare } from "../io/mod.ts";
-import type { BoundAddresses, ListenerAddresses } from "../listen/bind.ts";
+import type { BoundAddresses } from "../listen/bind.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
-import type { DrainOptions } from "../plane/messages.ts";
 import { Plane } from "../plane/plane.ts";
 import { type SharedMemory, SharedView } from "../plane/shared.ts";
 import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
 
+/** A configuration that all planes have ready. */
+export type PreparedPlanes = Prepared<Promise<void>>;
+
 /** All data planes of a process. */
-export interface Planes {
-  readonly addresses: ListenerAddresses;
+export interface Planes extends Pick<Plane, "addresses" | "drain" | "close"> {
   /**
-   * Binds what a new configuration asks for; nothing of what runs changes.
+   * Binds the new addresses of a configuration. Nothing that runs changes.
    *
    * @param config A checked configuration, with the numbers of ports that are bound already
    * @param memory Its memory
-   * @param own What this process has bound already: nobody else may have bound the rest
-   * @returns What makes it the configuration that new sessions and flows meet
+   * @param own What this process has bound already. No other process may have bound the rest
+   * @returns The prepared configuration. Once it is committed, new sessions and flows follow it
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
-  prepare(
-    config: Config,
-    memory: SharedMemory,
-    own: BoundAddresses,
-  ): Promise<Prepared<Promise<void>>>;
+  prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<PreparedPlanes>;
   /**
-   * Lists what lives.
+   * Lists sessions or flows.
    *
    * @param query Which sessions or flows are wanted
    */
   live(query: LiveQuery): readonly LiveRecord[] | Promise<readonly LiveRecord[]>;
   /**
-   * Has some of the sockets that share the addresses get all that is new.
+   * Sends all new sessions and flows to some of the sockets that share the addresses.
    *
-   * @param share Which; `undefined` lets all have their share again
-   * @returns Why not all of it could be done
+   * @param share Which sockets; `undefined` gives each its share again
+   * @returns Why a part of it failed, if it did
    */
   steer(share: SocketShare | undefined): string | undefined | Promise<string | undefined>;
-  /**
-   * Takes nothing new, lets what runs finish, and ends.
-   *
-   * @param options How long that may take, and whether another shunt takes over
-   * @returns How many sessions and flows had to be closed
-   */
-  drain(options: DrainOptions): Promise<number>;
-  /** Ends at once. */
-  close(): Promise<void>;
 }
 
 /** A single plane in this thread. */
@@ -62,7 +50,7 @@ export class LocalPlane extends Plane implements Planes {
     config: Config,
     memory: SharedMemory,
     own: BoundAddresses,
-  ): Promise<Prepared<Promise<void>>> {
+  ): Promise<PreparedPlanes> {
     const look = { exclusive: true, own };
     const steps = this.prepareInSteps(config, new SharedView(memory, 0), look);
     const prepared = await inSlices(steps, () => this.ending);

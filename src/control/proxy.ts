@@ -17,23 +17,24 @@ import type { Io, SocketShare } from "../io/mod.ts";
 import { bindKey, type BoundAddresses, type ListenerAddresses } from "../listen/bind.ts";
 import { Clock } from "../manage/clock.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
-import { AccessLog } from "../observe/access/log.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
+import type { LeftOut } from "../observe/access/sampler.ts";
 import { LeftOutTeller } from "../observe/log/left_out.ts";
 import type { Counters } from "../observe/metrics/counters.ts";
 import type { ProxyMeasures } from "../observe/metrics/measures.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import { makeMemory, makeSharedMemory, SharedView } from "../plane/shared.ts";
+import type { EndTakers } from "../plane/plane.ts";
+import { makeMemory, SharedView } from "../plane/shared.ts";
 import { makeUpstreams } from "../plane/states.ts";
 import { Resolver, type ResolverOptions } from "../resolve/dns.ts";
 import type { Upstream } from "../resolve/upstream.ts";
-import { atOnce, inSlices } from "../slices.ts";
+import { atOnce, inSlices, type Steps } from "../slices.ts";
 import { keepPorts, OwnAddresses } from "./addresses.ts";
 import { DescriptorWatch } from "./descriptor_watch.ts";
 import { HealthChecks } from "./health/checks.ts";
 import type { HealthReport } from "./health/health.ts";
 import { ListenerCounts } from "./listener_counts.ts";
-import { measureProxy } from "./measure.ts";
+import { measureUpstreams } from "./upstream_measures.ts";
 import { memoryLimit, MemoryWatch } from "./memory_watch.ts";
 import { LocalPlane, type Planes } from "./planes.ts";
 import { chooseThreads, refuseRestart, type Threads } from "./threads.ts";
@@ -42,25 +43,18 @@ import { Workers } from "./workers.ts";
 const logger = getLogger(["shunt", "proxy"]);
 
 /** Options of {@linkcode startProxy}. */
-export interface ProxyOptions {
-  /** Sockets to use in this thread, whatever the configuration says of `io` and `workers`. */
+export interface ProxyOptions extends Partial<Pick<EndTakers, "onEnd" | "onAccess">> {
+  /** Sockets to use in this thread, whatever `io` and `workers` say in the configuration. */
   readonly io?: Io;
   /** How names are resolved; by the system's name servers unless given. */
   readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
-  /** Gets a record of each session and flow at its end. */
-  readonly onEnd?: ((record: AccessRecord) => void) | undefined;
-  /**
-   * Gets access lines as `log` asks, one or more at once, each with its line feed; none while
-   * `log.access` is `false`.
-   */
-  readonly onAccess?: (lines: string) => void;
-  /** What another process has bound, from which this one takes over: the same may be bound beside it. */
+  /** What the process has bound that this one takes over from: the same addresses may be bound beside it. */
   readonly takeOver?: BoundAddresses | undefined;
-  /** Sockets that a service manager has bound; libc sockets alone can use them. */
+  /** Sockets that a service manager has bound. Only libc sockets can use them. */
   readonly inherited?: readonly InheritedSocket[];
 }
 
-/** What lives, and what it holds. */
+/** How many sessions and flows there are, and what they hold. */
 export interface Active {
   readonly sessions: number;
   readonly flows: number;
@@ -79,8 +73,6 @@ export class Proxy implements AsyncDisposable {
   readonly #resolver: Resolver;
   readonly #clock = new Clock();
   readonly #leftOut = new LeftOutTeller();
-  /** Set where the plane is in this thread. */
-  #access: AccessLog | undefined;
   readonly #health: HealthChecks;
   readonly #descriptors: DescriptorWatch;
   readonly #memory: MemoryWatch;
@@ -97,8 +89,8 @@ export class Proxy implements AsyncDisposable {
 
   /**
    * @param config A checked configuration
-   * @param options Sockets and what to tell of ended sessions
-   * @param threads What carries the data
+   * @param options Sockets, and what takes records of ended sessions
+   * @param threads The sockets and threads that carry the data
    */
   constructor(config: Config, options: ProxyOptions, threads: Threads) {
     this.#config = config;
@@ -106,7 +98,7 @@ export class Proxy implements AsyncDisposable {
     this.io = threads.io;
     this.workers = threads.workers;
     const current = () => this.#config.dns;
-    const clock = this.#clock;
+    const now = () => this.#clock.now;
     this.#resolver = new Resolver({
       ...options.dns,
       get minTtl() {
@@ -115,12 +107,12 @@ export class Proxy implements AsyncDisposable {
       get maxTtl() {
         return current().max_ttl;
       },
-      now: () => clock.now,
+      now,
     });
-    this.#health = new HealthChecks({ resolver: this.#resolver, now: () => clock.now });
+    this.#health = new HealthChecks({ resolver: this.#resolver, now });
     const maxSockets = socketAllowance();
     this.#descriptors = new DescriptorWatch(maxSockets, () => this.totals());
-    const memory = makeSharedMemory(config, { workers: this.workers, maxSockets });
+    const memory = atOnce(makeMemory(config, { workers: this.workers, maxSockets }));
     this.#shared = new SharedView(memory, 0);
     this.#counts = new ListenerCounts(config, this.#shared);
     this.#upstreams = atOnce(makeUpstreams(config, this.#shared));
@@ -142,45 +134,41 @@ export class Proxy implements AsyncDisposable {
   async start(): Promise<void> {
     const { io, takeOver, inherited = [], onEnd, onAccess } = this.#options;
     if (inherited.length > 0 && this.io === "deno") {
-      logger.warn(
-        "Deno's sockets cannot use sockets from the service manager; libc's can",
-        {
-          sockets: inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`),
-        },
-      );
+      const sockets = inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`);
+      logger.warn("Deno's sockets cannot use sockets from the service manager; libc's can", {
+        sockets,
+      });
     }
     const common = {
       resolver: this.#resolver,
       // So that a newer shunt can bind the same addresses while this one drains.
       reusePort: Deno.build.os === "linux" && io === undefined,
       look: { exclusive: true, own: takeOver },
+      onEnd,
+      onAccess,
+      onLeftOut: (lines: LeftOut) => this.#leftOut.add(lines),
     };
     this.#planes = this.#isLocal
-      ? new LocalPlane(this.#config, {
-        ...common,
-        io: io ?? denoIo,
-        shared: this.#shared,
-        onEnd: this.#localListener(),
-        records: () => onEnd !== undefined || onAccess !== undefined && this.#config.log.access,
-      })
+      ? new LocalPlane(this.#config, { ...common, io: io ?? denoIo, shared: this.#shared })
       : await Workers.start(this.#config, {
         ...common,
         io: this.io,
         memory: this.#shared.memory,
         inherited: this.io === "libc" ? inherited : [],
-        onEnd,
-        onAccess,
-        onLeftOut: (lines) => this.#leftOut.add(lines),
         onDeath: (worker) => this.#counts.clear(worker),
       });
     if (this.io === "libc") this.#tellUnused(inherited);
-    this.#health.watch(this.upstreams());
-    this.#clock.onTick((now) => this.#health.tick(now));
+    atOnce(this.#watch());
+    for (const one of [this.#health, this.#descriptors, this.#memory, this.#leftOut]) {
+      this.#clock.onTick((now) => one.tick(now));
+    }
+  }
+
+  /** Watches health, descriptors and memory as the configuration asks. */
+  *#watch(): Steps<void> {
+    yield* this.#health.watch(this.upstreams());
     this.#descriptors.check(this.#config);
-    this.#clock.onTick((now) => this.#descriptors.tick(now));
     this.#memory.change(memoryLimit(this.#config.limits, this.#machine));
-    this.#clock.onTick((now) => this.#memory.tick(now));
-    this.#clock.onTick((now) => this.#leftOut.tick(now));
   }
 
   #tellUnused(inherited: readonly InheritedSocket[]): void {
@@ -190,22 +178,6 @@ export class Proxy implements AsyncDisposable {
       if (bound.some((addresses) => addresses[transport].includes(address))) continue;
       logger.warn("No listener uses this socket from the service manager", { transport, address });
     }
-  }
-
-  #localListener(): ((record: AccessRecord) => void) | undefined {
-    const { onEnd, onAccess } = this.#options;
-    if (onAccess === undefined) return onEnd;
-    const access = new AccessLog(this.#config.log, {
-      workers: 1,
-      write: onAccess,
-      onLeftOut: (lines) => this.#leftOut.add(lines),
-    });
-    this.#access = access;
-    this.#clock.onTick((now) => access.tick(now));
-    return (record) => {
-      access.take(record);
-      onEnd?.(record);
-    };
   }
 
   /** What runs. */
@@ -228,24 +200,24 @@ export class Proxy implements AsyncDisposable {
     return this.#counts.stats();
   }
 
-  /** The sum of all counters, of listeners that a reload has removed too. */
+  /** The sum of all counters, including those of listeners that a reload has removed. */
   totals(): Counters {
     return this.#counts.totals();
   }
 
-  /** What lives and what it holds now. */
+  /** How many sessions and flows there are now, and what they hold. */
   active(): Active {
     const { sessionsActive: sessions, flowsActive: flows } = this.totals();
     return { sessions, flows, detectMemory: this.#shared.budget(0).used };
   }
 
-  /** The upstreams, with their targets as they are now. */
+  /** The upstreams with the current state of their targets. */
   upstreams(): readonly Upstream[] {
     return [...this.#upstreams.values()];
   }
 
   /**
-   * What checks and traffic have told of a target.
+   * Reports what checks and traffic have found out about a target.
    *
    * @param upstream The upstream's name
    * @param target The target's address as the configuration spells it
@@ -257,34 +229,38 @@ export class Proxy implements AsyncDisposable {
 
   /** What was counted, for metrics. */
   measures(): ProxyMeasures {
-    return measureProxy({
-      config: this.#config,
-      shared: this.#shared,
-      listeners: this.#counts,
-      upstreams: this.upstreams(),
-      health: (upstream, target) => this.health(upstream, target),
+    const shared = this.#shared;
+    const { detect_memory } = this.#config.limits;
+    return {
+      listeners: this.#counts.measures(),
+      upstreams: measureUpstreams(this.#upstreams.values(), shared, this.#health),
       dns: this.#resolver,
+      detectMemory: { used: shared.budget(0).used, limit: detect_memory },
+      descriptors: { used: shared.sockets().count.total, limit: shared.memory.maxSockets },
+      lingering: shared.lingeringTotals(),
       memoryLimit: this.#memory.limit,
-    });
+      heaps: shared.pressure.heaps,
+      ticks: shared.ticks(),
+    };
   }
 
-  /** Ticks of each worker's clock: those of one that hangs stand still. */
+  /** Ticks of each worker's clock. Those of a worker that hangs stand still. */
   ticks(): readonly number[] {
     return this.#shared.ticks();
   }
 
   /**
-   * Lists sessions or flows that live.
+   * Lists sessions or flows.
    *
-   * @param query Which are wanted
+   * @param query Which ones are wanted
    */
   async live(query: LiveQuery): Promise<readonly LiveRecord[]> {
     return await this.#planes?.live(query) ?? [];
   }
 
   /**
-   * Goes on with another configuration: all of it, or where an address cannot be bound nothing. What
-   * runs lives on under the old rules, sockets that stay are not bound again, counters go on.
+   * Changes to another configuration: to all of it, or to nothing if an address cannot be bound. Sessions and
+   * flows that run keep the old rules, sockets that stay are not bound again, counters go on.
    *
    * @param config A checked configuration
    * @returns One line per difference; empty if there is none
@@ -318,20 +294,17 @@ export class Proxy implements AsyncDisposable {
     this.#shared = shared;
     this.#upstreams = upstreams;
     this.#config = config;
-    this.#access?.change(config.log);
-    await inSlices(this.#health.watchInSteps(this.upstreams()));
-    this.#descriptors.check(config);
-    this.#memory.change(memoryLimit(config.limits, this.#machine));
+    await inSlices(this.#watch());
     return changes;
   }
 
   /**
-   * Takes a target out of use, or back.
+   * Takes a target out of use, or puts it back.
    *
    * @param upstream The upstream's name
    * @param target The target's address as the configuration spells it
    * @param state `drain` gives it nothing new
-   * @returns Whether there is such a target
+   * @returns Whether the target exists
    */
   setTarget(upstream: string, target: string, state: "ready" | "drain"): boolean {
     const found = this.#upstreams.get(upstream)?.targets.find(({ name }) => name === target);
@@ -340,18 +313,18 @@ export class Proxy implements AsyncDisposable {
   }
 
   /**
-   * Has some of the sockets that share the addresses get all that is new: this proxy's own, where it
-   * takes over from another.
+   * Sends all new sessions and flows to some of the sockets that share the addresses: to this proxy's own
+   * while it takes over from another.
    *
-   * @param share Which, in the order in which they were bound; `undefined` lets all have their share
-   * @returns Why not all of it could be done; `undefined` where it was
+   * @param share Which, in the order in which they were bound; `undefined` gives each its share
+   * @returns Why a part of it failed; `undefined` if nothing did
    */
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
     return await this.#planes?.steer(share);
   }
 
   /**
-   * Takes nothing new and lets what runs finish.
+   * Takes nothing new, lets sessions and flows finish, and ends.
    *
    * @param options How long that may take: `drain_timeout` unless given; and whether another proxy has
    * bound the same addresses and gets what is new
@@ -375,7 +348,6 @@ export class Proxy implements AsyncDisposable {
 
   /** Stops what belongs to the control plane. */
   stop(): void {
-    this.#access?.flush();
     this.#leftOut.flush();
     this.#health[Symbol.dispose]();
     this.#resolver.close();
@@ -391,7 +363,7 @@ export class Proxy implements AsyncDisposable {
  * Starts a proxy.
  *
  * @param config A checked configuration
- * @param options Sockets and what to tell of ended sessions
+ * @param options Sockets, and what takes records of ended sessions
  * @returns The proxy, with all its listeners bound
  * @throws {ShuntError} with code `bind_failed` when an address cannot be bound, or `io_unavailable`
  * when libc sockets are asked for and cannot be had; nothing is left bound

@@ -1,5 +1,5 @@
 /**
- * One worker as the control plane sees it: starts it, talks to it, and notices when it dies.
+ * One worker, as the control plane sees it: starts it, asks it, and notices when it dies.
  *
  * @module
  */
@@ -10,8 +10,6 @@ import type { PackedConfig } from "../config/packed.ts";
 import { ShuntError } from "../errors.ts";
 import { openLibc } from "../io/libc/symbols.ts";
 import type { ListenerAddresses } from "../listen/bind.ts";
-import type { AccessRecord } from "../observe/access/record.ts";
-import type { LeftOut } from "../observe/access/sampler.ts";
 import { type Answers, answerTo, Asker } from "../plane/ask.ts";
 import type {
   Assignment,
@@ -22,6 +20,7 @@ import type {
   ToWorker,
   WorkerQuestions,
 } from "../plane/messages.ts";
+import type { EndTakers } from "../plane/plane.ts";
 import type { Batch } from "../plane/record_queue.ts";
 import type { Prepared } from "../prepared.ts";
 import type { NameResolver } from "../resolve/dns.ts";
@@ -31,22 +30,17 @@ const logger = getLogger(["shunt", "workers"]);
 /** One bit each: as many descriptors as a process may have by the usual hard limit of Linux. */
 const MAX_DESCRIPTORS = 1_048_576;
 
-/** What a worker's owner provides and is told. */
-export interface WorkerOwner {
+/** What a worker's owner provides, and what it is called for. */
+export interface WorkerOwner extends EndTakers {
   readonly resolver: NameResolver;
-  readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  /** Takes access lines, many at once. */
-  readonly onAccess: ((lines: string) => void) | undefined;
-  /** Is told of access lines that were left out. */
-  readonly onLeftOut: (lines: LeftOut) => void;
-  /** Is told once when the worker has died on its own. */
+  /** Called once if the worker dies on its own. */
   readonly onDeath: (error: string) => void;
 }
 
-/** A configuration that a worker prepares; it may be aborted before it is ready, too. */
+/** A configuration that a worker prepares. It may also be aborted before it is ready. */
 export interface Preparing extends Prepared<Promise<void>> {
   /**
-   * What the worker would be bound to, once it is ready. Rejects with a ShuntError with code
+   * What the worker will be bound to. Resolves once it is ready, rejects with a ShuntError with code
    * `bind_failed`, or `worker_died`.
    */
   readonly addresses: Promise<ListenerAddresses>;
@@ -71,7 +65,7 @@ export class WorkerPlane {
 
   /**
    * @param start What the worker is to run
-   * @param owner What it may ask for, and what is told of it
+   * @param owner Its owner
    */
   constructor(start: Omit<Start, "descriptors">, owner: WorkerOwner) {
     this.#owner = owner;
@@ -88,7 +82,7 @@ export class WorkerPlane {
   }
 
   /**
-   * Has the worker bind its addresses and begin.
+   * Makes the worker bind its addresses and begin.
    *
    * @throws {ShuntError} with code `bind_failed` and the like, when it cannot
    */
@@ -105,10 +99,10 @@ export class WorkerPlane {
   }
 
   /**
-   * Has the worker bind what a new configuration asks for.
+   * Makes the worker bind the new addresses of a configuration.
    *
    * @param assignment The configuration
-   * @returns What commits or aborts it. A worker that dies before it has committed is no failure.
+   * @returns The configuration in preparation. If the worker dies, committing it does not fail
    */
   prepare(assignment: Assignment<PackedConfig>): Preparing {
     return {
@@ -196,7 +190,7 @@ export class WorkerPlane {
   #end(why: string): void {
     if (this.#over) return;
     this.#over = true;
-    // A worker that closes itself still has to be let go of here.
+    // Needed even if the worker has closed itself.
     this.#worker.terminate();
     this.#closeDescriptors();
     this.#asker.end(new ShuntError(`Worker died: ${why}`, { code: "worker_died" }));
@@ -205,7 +199,7 @@ export class WorkerPlane {
   #die(error: string): void {
     if (this.#over) return;
     this.#end(error);
-    // While it starts, whoever starts it hears of it.
+    // If it has not started, start() rejects.
     if (this.#ready) this.#owner.onDeath(error);
   }
 

@@ -1,48 +1,39 @@
 /**
- * The workers of a process: which addresses each binds, and a new one for one that died. Knows nothing
- * of what they carry.
+ * The workers of a process: which addresses each binds, and the replacement of those that die. Knows nothing
+ * of their traffic.
  *
  * @module
  */
 
-import { messageOf } from "../errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
+import { messageOf } from "../errors.ts";
 import { packConfig } from "../config/packed.ts";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
 import type { Io, SocketShare } from "../io/mod.ts";
 import { bindKey, type BoundAddresses, type ListenerAddresses, type Look } from "../listen/bind.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
-import type { LeftOut } from "../observe/access/sampler.ts";
+import type { LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
-import type { NameResolver } from "../resolve/dns.ts";
 import type { DrainOptions } from "../plane/messages.ts";
-import type { Planes } from "./planes.ts";
-import type { Prepared } from "../prepared.ts";
+import type { Planes, PreparedPlanes } from "./planes.ts";
 import { inSlices } from "../slices.ts";
+import type { PlaneOptions } from "../plane/plane.ts";
 import type { SharedMemory } from "../plane/shared.ts";
 import { type Preparing, WorkerPlane } from "./worker_plane.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
-/** Milliseconds before a worker that died is replaced, so that one that cannot live costs little. */
+/** Milliseconds before a dead worker is replaced, so that one that dies again and again costs little. */
 const RESPAWN_MS = 100;
 
 /** What workers are given. */
-export interface WorkersOptions {
+export interface WorkersOptions extends Omit<PlaneOptions, "io" | "shared"> {
   readonly io: Io["name"];
   readonly memory: SharedMemory;
-  readonly resolver: NameResolver;
-  /** Whether others bind the same addresses. */
-  readonly reusePort: boolean;
-  /** What is looked at before the first addresses are bound. */
-  readonly look: Look;
   /** Sockets that a service manager has bound. */
   readonly inherited: readonly InheritedSocket[];
-  readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  readonly onAccess: ((lines: string) => void) | undefined;
-  readonly onLeftOut: (lines: LeftOut) => void;
-  /** Is told of a worker that died. */
+  /** Called with the number of a worker that died. */
   readonly onDeath: (worker: number) => void;
 }
 
@@ -57,18 +48,17 @@ interface Running {
 export class Workers implements Planes {
   readonly #options: WorkersOptions;
   readonly #planes: WorkerPlane[] = [];
-  readonly #respawns = new Set<ReturnType<typeof setTimeout>>();
   #running: Running;
-  /** What each was given last. */
+  /** The last configuration of each. */
   readonly #given = new WeakMap<WorkerPlane, Running>();
-  #ending = false;
+  readonly #ending = new AbortController();
 
   private constructor(config: Config, options: WorkersOptions) {
     this.#running = { config, memory: options.memory, addresses: {} };
     this.#options = options;
   }
 
-  /** What the first worker is bound to, and so all are. */
+  /** What the first worker is bound to, and thereby all. */
   get addresses(): ListenerAddresses {
     return this.#running.addresses;
   }
@@ -102,7 +92,7 @@ export class Workers implements Planes {
     config: Config,
     memory: SharedMemory,
     own: BoundAddresses,
-  ): Promise<Prepared<Promise<void>>> {
+  ): Promise<PreparedPlanes> {
     const preparing = new Map<WorkerPlane, Preparing>();
     let isOver = false;
     const abort = () => {
@@ -118,7 +108,7 @@ export class Workers implements Planes {
     try {
       const addresses = await prepare(this.#planes[0]!, config, { exclusive: true, own });
       const next = { config, memory, addresses };
-      // More than one round only where a worker was replaced meanwhile.
+      // There is a second round only if a worker was replaced meanwhile.
       while (this.#planes.some((plane) => !preparing.has(plane))) {
         await Promise.all(this.#planes.map(async (plane, worker) => {
           if (!preparing.has(plane)) await prepare(plane, this.#configFor(worker, next), {});
@@ -154,24 +144,18 @@ export class Workers implements Planes {
   }
 
   async drain(options: DrainOptions): Promise<number> {
-    this.#stopRespawning();
+    this.#ending.abort();
     const rests = await Promise.all(this.#planes.map((plane) => plane.drain(options)));
     return rests.reduce((sum, rest) => sum + rest, 0);
   }
 
   async close(): Promise<void> {
-    this.#stopRespawning();
+    this.#ending.abort();
     await Promise.all(this.#planes.map((plane) => plane.close()));
   }
 
-  #stopRespawning(): void {
-    this.#ending = true;
-    for (const timer of this.#respawns) clearTimeout(timer);
-    this.#respawns.clear();
-  }
-
   #spawn(worker: number, look: Look = {}): WorkerPlane {
-    const { io, reusePort, inherited, resolver, onEnd, onAccess, onLeftOut } = this.#options;
+    const { io, reusePort, inherited, onEnd, onAccess } = this.#options;
     const plane = new WorkerPlane({
       config: this.#configFor(worker, this.#running),
       memory: this.#running.memory,
@@ -179,17 +163,11 @@ export class Workers implements Planes {
       worker,
       io,
       reusePort,
-      // One worker alone: datagrams of one client must not be anybody's.
+      // Only one worker: otherwise any worker could get a client's datagrams.
       inherited: inherited.filter(({ transport }) => worker === 0 || transport === "tcp"),
       records: onEnd !== undefined,
       lines: onAccess !== undefined,
-    }, {
-      resolver,
-      onEnd,
-      onAccess,
-      onLeftOut,
-      onDeath: (error) => this.#replace(worker, error),
-    });
+    }, { ...this.#options, onDeath: (error) => this.#replace(worker, error) });
     this.#planes[worker] = plane;
     this.#given.set(plane, this.#running);
     return plane;
@@ -209,7 +187,7 @@ export class Workers implements Planes {
     return { ...config, listeners: Object.fromEntries(listeners) };
   }
 
-  /** Neither Deno's UDP sockets nor those that somebody else has bound share an address. */
+  /** Neither Deno's UDP sockets nor those of a service manager share an address. */
   #sharesUdp(bind: readonly string[]): boolean {
     const { io, inherited } = this.#options;
     const foreign = inherited.filter(({ transport }) => transport === "udp");
@@ -219,21 +197,21 @@ export class Workers implements Planes {
 
   #replace(worker: number, error: string): void {
     this.#options.onDeath(worker);
-    if (this.#ending || Object.keys(this.addresses).length === 0) return;
+    const { signal } = this.#ending;
+    if (signal.aborted || Object.keys(this.addresses).length === 0) return;
     logger.error("A worker died and is replaced", { worker, error });
-    const timer = setTimeout(() => {
-      this.#respawns.delete(timer);
-      this.#respawn(worker).catch((failure) => this.#replace(worker, messageOf(failure)));
-    }, RESPAWN_MS);
-    this.#respawns.add(timer);
+    delay(RESPAWN_MS, undefined, { signal }).then(
+      () => this.#respawn(worker).catch((failure) => this.#replace(worker, messageOf(failure))),
+      () => {},
+    );
   }
 
   async #respawn(worker: number): Promise<void> {
     for (;;) {
       const plane = this.#spawn(worker);
       await plane.start();
-      if (this.#given.get(plane) === this.#running || this.#ending) return;
-      // A reload came while it started, and passed it by.
+      if (this.#given.get(plane) === this.#running || this.#ending.signal.aborted) return;
+      // A reload was committed without it while it started.
       await plane.close();
     }
   }

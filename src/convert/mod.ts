@@ -55,7 +55,7 @@ export function convertConfig(text: string, options: ConvertOptions): Converted 
   if (text.includes("\0")) throw unreadable(0, "The file is not a text file");
   const format = options.from ?? guessFormat(text);
   if (format === undefined) {
-    throw unreadable(0, `The format is not plain to see; say --from ${FORMATS.join(", ")}`);
+    throw unreadable(0, `Cannot guess the format; use --from ${FORMATS.join(", ")}`);
   }
   const plan = read(text.replace(/^\uFEFF/, ""), { format, protocols });
   settle(plan, protocols);

@@ -14,10 +14,10 @@ import { emptyPlan, Names, type Plan, unconverted, unreadable } from "./plan.ts"
 /** Why directives outside the stream block are not converted. */
 const REASONS: Readonly<Record<string, string>> = {
   http: "shunt reads no requests; that part stays with nginx",
-  mail: "shunt has no equal; that part stays with nginx",
+  mail: "shunt has no equivalent; that part stays with nginx",
   include: "put the file's text in its place and convert again",
   user: "let your service manager set the user",
-  pid: "run it with --ready-file, which tells the process id",
+  pid: "run it with --ready-file, which has the process id",
   error_log: "the log goes to standard error",
   daemon: "shunt stays in the foreground",
 };
@@ -60,7 +60,7 @@ function readTop(directive: Directive, plan: Plan): void {
     return;
   }
   const known = Object.hasOwn(REASONS, name) ? REASONS[name] : undefined;
-  plan.notes.push(unconverted(from, known ?? "shunt has no equal"));
+  plan.notes.push(unconverted(from, known ?? "shunt has no equivalent"));
 }
 
 function readStream(directives: readonly Directive[], plan: Plan): void {

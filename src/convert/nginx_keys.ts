@@ -41,7 +41,7 @@ function readAsWritten(key: string, hostnames: boolean): Key {
   if (wild && !hostnames) {
     return {
       kind: "none",
-      why: 'without "hostnames" nginx takes it for a name, which never comes',
+      why: 'without "hostnames" nginx takes it for a name that no client sends',
     };
   }
   if (key.startsWith("*.")) return { kind: "wildcard", patterns: [key] };

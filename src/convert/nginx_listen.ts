@@ -47,7 +47,7 @@ export function readListen(directives: readonly Directive[], notes: Note[]): Lis
     group.all.push(...found.map((value) => ({ value, from })));
     for (const param of params) {
       if (NEEDLESS.has(param) || param.startsWith("ipv6only=")) continue;
-      group.notes.push(unconverted(from, `${param}: shunt has no equal`));
+      group.notes.push(unconverted(from, `${param}: shunt has no equivalent`));
     }
   }
   return groups.map(({ all, notes, ...group }) => {

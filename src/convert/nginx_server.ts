@@ -46,7 +46,7 @@ const REASONS: Readonly<Record<string, string>> = {
   include: "put the file's text in its place and convert again",
   limit_conn: "see limits.per_source of a listener",
   limit_conn_zone: "see limits.per_source of a listener",
-  proxy_bind: "send_proxy_protocol tells targets the client's address",
+  proxy_bind: "send_proxy_protocol sends targets the client's address",
   proxy_ssl: "shunt encrypts nothing; a target that wants TLS will not understand clients",
   resolver: "shunt uses the resolver of the system",
   resolver_timeout: "shunt uses the resolver of the system",
@@ -66,7 +66,7 @@ export function noteUnconverted(directive: Directive): Note[] {
     if (value === undefined || value === args[0]) return [];
   }
   const known = Object.hasOwn(REASONS, name) ? REASONS[name] : undefined;
-  return [unconverted(originOf(directive), known ?? "shunt has no equal")];
+  return [unconverted(originOf(directive), known ?? "shunt has no equivalent")];
 }
 
 /** The context that servers share. */
@@ -224,7 +224,7 @@ function listenerSettings(
     from,
   });
   if (networks.length === 0) {
-    const why = "nginx takes PROXY headers from anyone; list in trusted who sends them";
+    const why = "nginx takes PROXY headers from anyone; list the senders in trusted";
     group.notes.push(unconverted(from, why));
   }
   return settings;

@@ -186,7 +186,7 @@ function readServer(directive: Directive, notes: Note[]): Server | undefined {
     else if (!NEEDLESS.has(name)) {
       if (name === "down") down = true;
       const reason = Object.hasOwn(REASONS, name) ? REASONS[name] : undefined;
-      notes.push(unconverted(from, `${param}: ${reason ?? "shunt has no equal"}`));
+      notes.push(unconverted(from, `${param}: ${reason ?? "shunt has no equivalent"}`));
     }
   }
   return down ? undefined : { target, common, from };
@@ -200,6 +200,6 @@ function readBalance(directive: Directive, notes: Note[]): string | undefined {
   if (name === "hash" && /^\$(\{)?(binary_)?remote_addr\}?$/.test(args[0] ?? "")) {
     return args[1] === "consistent" ? "maglev" : "source_ip";
   }
-  notes.push(unconverted(originOf(directive), "shunt has no equal"));
+  notes.push(unconverted(originOf(directive), "shunt has no equivalent"));
   return undefined;
 }

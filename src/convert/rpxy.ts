@@ -88,7 +88,7 @@ export function readRpxy(text: string, protocols: readonly ProtocolInfo[]): Plan
 
 function why(key: string): string {
   if (key === "tcp_backlog") return "shunt leaves the backlog to the system";
-  return "shunt has no equal";
+  return "shunt has no equivalent";
 }
 
 function readEntry(

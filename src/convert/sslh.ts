@@ -15,11 +15,11 @@ import { emptyPlan, type Note, type Plan, unconverted, unreadable } from "./plan
 /** Why settings of the whole file are not converted. */
 const REASONS: Readonly<Record<string, string>> = {
   chroot: "use the sandbox of your service manager",
-  pidfile: "run it with --ready-file, which tells the process id",
+  pidfile: "run it with --ready-file, which has the process id",
   user: "let your service manager set the user",
   logfile: "the log goes to standard error",
   syslog_facility: "the log goes to standard error",
-  transparent: "send_proxy_protocol tells targets the client's address",
+  transparent: "send_proxy_protocol sends targets the client's address",
   "@include": "put the file's text in its place and convert again",
 };
 
@@ -89,7 +89,7 @@ export function readSslh(text: string): Plan {
     const why = name.startsWith("verbose")
       ? "log.level and log.access decide what is logged"
       : REASONS[name];
-    plan.notes.push(unconverted(from, why ?? "shunt has no equal"));
+    plan.notes.push(unconverted(from, why ?? "shunt has no equivalent"));
   }
   return plan;
 }

@@ -78,7 +78,7 @@ const REASONS: Readonly<Record<string, string>> = {
   resolve_on_forward: "names are resolved again when their time to live is over",
   service: "shunt knows no libwrap; routes can ask for a source",
   tfo_ok: "shunt has no TCP Fast Open",
-  transparent: "send_proxy_protocol tells targets the client's address",
+  transparent: "send_proxy_protocol sends targets the client's address",
 };
 
 /** Makes a note on each setting of an entry of `listen` or `protocols` that was not read. */
@@ -87,6 +87,6 @@ export function leftOver(group: SslhGroup): Note[] {
     .map((from) => {
       const name = from.directive.split(":")[0] ?? "";
       const known = Object.hasOwn(REASONS, name) ? REASONS[name] : undefined;
-      return unconverted(from, known ?? "shunt has no equal");
+      return unconverted(from, known ?? "shunt has no equivalent");
     });
 }

@@ -85,7 +85,7 @@ function listenerSettings(
       { path: ["proxy_protocol", "accept"], value: "required", from },
       { path: ["proxy_protocol", "trusted"], value: LOOPBACK, from },
     );
-    const why = "sslh takes PROXY headers from anyone; list in trusted who sends them";
+    const why = "sslh takes PROXY headers from anyone; list the senders in trusted";
     notes.push(unconverted(from, why));
   }
   const sessions = group.number("max_connections");

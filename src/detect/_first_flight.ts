@@ -55,7 +55,7 @@ type Match = Extract<Verdict, { kind: "match" }>;
 const STREAM = new CryptoStream();
 
 /** One connection attempt. Several client sockets may share a flow. */
-interface Attempt {
+interface OpenedConnection {
   readonly version: QuicVersion;
   readonly dcid: Uint8Array;
   readonly keys: InitialKeys;
@@ -81,7 +81,7 @@ interface Remembered {
 
 /** The first datagrams of one flow. */
 export class FirstFlight implements Watch {
-  readonly #attempts: Attempt[] = [];
+  readonly #attempts: OpenedConnection[] = [];
   #judged = 0;
   #datagramBytes = 0;
   #payloadBytes = 0;
@@ -168,7 +168,7 @@ export class FirstFlight implements Watch {
   }
 
   /** Reports whether a packet repeats its connection's hello, or has one with the verdict's facts. */
-  #repeats(attempt: Attempt, payload: Uint8Array): boolean {
+  #repeats(attempt: OpenedConnection, payload: Uint8Array): boolean {
     if (attempt.remembered !== undefined) {
       return readFrames(payload, new Repeat(attempt.remembered));
     }
@@ -192,7 +192,7 @@ export class FirstFlight implements Watch {
   }
 
   /** The connection that made QUIC certain. */
-  get #certain(): Attempt | undefined {
+  get #certain(): OpenedConnection | undefined {
     return this.#attempts.find(({ log }) => log !== undefined);
   }
 
@@ -210,7 +210,7 @@ export class FirstFlight implements Watch {
     // A Handshake packet needs keys from the server's answer, so none comes before an Initial packet.
     if (first?.kind === "handshake" && this.#certain === undefined) return NO_MATCH;
     let early = false;
-    let opened: Attempt | undefined;
+    let opened: OpenedConnection | undefined;
     for (let packet = first; packet !== undefined; packet = parsePacket(datagram, packet.end)) {
       if (packet.version !== first?.version) break;
       if (packet.kind === "zero_rtt" && packet.end - packet.numberAt >= MIN_LENGTH) early = true;
@@ -238,7 +238,7 @@ export class FirstFlight implements Watch {
    * Returns the attempt that a packet's connection ID belongs to. Until it is answered, a client keeps the
    * ID that its keys come from. Datagrams that are too short to begin a connection make no keys.
    */
-  #attempt({ version, dcid }: QuicPacket, datagramBytes: number): Attempt | undefined {
+  #attempt({ version, dcid }: QuicPacket, datagramBytes: number): OpenedConnection | undefined {
     const known = this.#attempts.find((one) => one.version === version && equal(one.dcid, dcid));
     if (known !== undefined) return known;
     if (datagramBytes < MIN_INITIAL_DATAGRAM) return undefined;
@@ -246,7 +246,7 @@ export class FirstFlight implements Watch {
       this.#missed = true;
       return undefined;
     }
-    const attempt: Attempt = {
+    const attempt: OpenedConnection = {
       version,
       dcid: new Uint8Array(dcid),
       keys: new InitialKeys(version, dcid),
@@ -267,10 +267,10 @@ export class FirstFlight implements Watch {
    * @returns The attempt that it belongs to; `undefined` if it is not authentic
    */
   #open(
-    own: Attempt | undefined,
+    own: OpenedConnection | undefined,
     datagram: Uint8Array,
     packet: QuicPacket,
-  ): Attempt | undefined {
+  ): OpenedConnection | undefined {
     const others = this.#attempts.filter((one) => one !== own && one.log !== undefined);
     for (const attempt of own === undefined ? others : [own, ...others]) {
       const payload = attempt.keys.open(datagram, packet);
@@ -284,7 +284,7 @@ export class FirstFlight implements Watch {
 }
 
 /** Reports whether the target has read a connection's hello, or asks for a new one (Retry). */
-function isAnswered(attempt: Attempt, datagram: Uint8Array): boolean {
+function isAnswered(attempt: OpenedConnection, datagram: Uint8Array): boolean {
   if (isRetryOf(datagram, attempt.version, attempt.dcid)) return true;
   let packet = parsePacket(datagram, 0);
   for (; packet !== undefined; packet = parsePacket(datagram, packet.end)) {
@@ -320,7 +320,7 @@ class Repeat implements CryptoSink {
 
 /** Assembles the hello at most twice: for its length and for its whole content. */
 function readHello(
-  attempt: Attempt,
+  attempt: OpenedConnection,
   log: CryptoLog,
   alpn: AlpnSet | undefined,
 ): Match | undefined {
@@ -337,7 +337,7 @@ function readHello(
 }
 
 function parse(
-  attempt: Attempt,
+  attempt: OpenedConnection,
   message: Uint8Array,
   alpn: AlpnSet | undefined,
 ): Match | undefined {

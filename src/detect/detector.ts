@@ -17,11 +17,13 @@
  * 6. The answer depends on the bytes alone: not on how they were cut, on how often it was asked or on what
  *    others sent. `session` answers as `tcp` does, and an array of datagrams that grew as a new one does.
  * 7. What it returns is bounded: facts are numbers, texts and lists of texts of 1,024 characters in all
- *    and no views of the bytes, and of those that a route can ask for only the ones in `facts`.
+ *    and no views of the bytes, and of those that a route can ask for only the ones in `facts`. What a {@linkcode Step} says is shunt's own.
  * 8. Work grows with the bytes, not with the pieces: a client that sends byte by byte has it asked
  *    512 times at the most, unless it remembers what it has looked at (`session`).
  * 9. It takes nothing that another protocol's client sends, whole or cut anywhere. If two can take the
  *    same bytes, the comment at `DETECTORS` in `mod.ts` says which one comes first, and why.
+ * 10. A `step` takes no more bytes than there are, and says 128 at the most. It does not lead back to
+ *     itself: no detector of its `then` answers the same bytes with the same step, so a dialogue ends.
  *
  * @module
  */

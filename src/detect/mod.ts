@@ -15,7 +15,7 @@ import {
 import { NO_WANTS, type Wants } from "../facts/wants.ts";
 import type { Detector, Opens, Step, StreamJudge, Verdict, Watch } from "./detector.ts";
 import type { DetectEnd } from "./ends.ts";
-import type { Exchange } from "../opening/mod.ts";
+import { type Exchange, NO_OPENING } from "../opening/mod.ts";
 import { http } from "./http.ts";
 import { postgres } from "./postgres.ts";
 import { quic } from "./quic.ts";
@@ -66,10 +66,6 @@ export interface Detected {
    * {@linkcode end} cut them short: what follows is read by the target alone.
    */
   readonly maybe?: readonly string[];
-  /** Set if detection goes on: what has to be done before it judges the bytes that follow. */
-  readonly step?: Step;
-  /** What each target has to hear and answer first; unset if no step was taken. */
-  readonly opening?: readonly Exchange[];
 }
 
 const NO_FACTS: readonly FactName[] = [];
@@ -132,7 +128,11 @@ export class Detection {
   /** What a detector remembers of this session, in the place of the detector. */
   #judges: (StreamJudge | undefined)[] = [];
   readonly #wants: Wants;
-  /** What the steps that were taken have found out. */
+  /** What has to be done before the bytes that follow are judged; unset if what was found is all. */
+  step: Step | undefined;
+  /** What each target has to hear and answer, by the steps that were taken. */
+  opening: readonly Exchange[] = NO_OPENING;
+  /** What those steps have found out. */
   #outer: Detected | undefined;
   #certain: Detected | undefined;
   /** What matched while it could still be a protocol whose facts are wanted. */
@@ -150,8 +150,8 @@ export class Detection {
   }
 
   /**
-   * Judges a session's first bytes. If what they are has a {@linkcode Detected.step}, the next call judges
-   * the bytes that follow those of the step.
+   * Judges a session's first bytes. If that sets {@linkcode step}, the next call judges the bytes that follow
+   * those of the step.
    *
    * @param bytes All that came so far, at least one
    * @returns What they are, or `undefined` while more is needed
@@ -209,17 +209,15 @@ export class Detection {
     return this.#within({ protocol, facts: Object.fromEntries(kept), end });
   }
 
-  /** Goes on with those who may know what lies behind a step. */
+  /** Goes on with those that may know what lies behind a step. */
   #take(step: Step, found: Detected): Detected {
-    this.#outer = {
-      ...this.#within(found),
-      opening: [...this.#outer?.opening ?? [], ...step.target],
-    };
+    this.step = step;
+    this.opening = [...this.opening, ...step.target];
     this.#detectors = step.then;
     this.#wait = step.then.map(() => 0);
     this.#judges = [];
     this.#certain = this.#held = undefined;
-    return { ...this.#outer, step };
+    return this.#outer = this.#within(found);
   }
 
   /** Puts what was found behind a step together with what was found before it. */
@@ -240,6 +238,7 @@ export class Detection {
     judge: (detector: Detector, index: number) => Verdict | undefined,
   ): Detected | undefined {
     let open = false;
+    this.step = undefined;
     for (let i = 0; i < this.#detectors.length; i++) {
       const wait = this.#wait[i]!;
       if (wait === Infinity) continue;

@@ -64,9 +64,11 @@ export const NO_WANTS: Wants = new RouteWants();
 /**
  * Wants every fact of every protocol, as people do who look at captured bytes.
  *
- * @param routes What routes ask for, if there are any
+ * @param routes What routes ask for, if there are any: ALPN names that they ask for are found, and of what
+ * lies behind a dialogue no more is wanted than they want
  */
-export function wantsAll(routes: Wants = NO_WANTS): Wants {
+export function wantsAll(routes?: Wants): Wants {
   const all = new Set(FACT_NAMES);
-  return { alpn: routes.alpn, of: () => all, named: (protocol) => routes.named(protocol) };
+  const { alpn } = routes ?? NO_WANTS;
+  return { alpn, of: () => all, named: (protocol) => routes?.named(protocol) ?? all };
 }

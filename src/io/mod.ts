@@ -234,7 +234,7 @@ export interface RelayProgress {
 }
 
 /** What a relay needs besides its streams. */
-export interface RelayOptions {
+export interface StreamRelayOptions {
   /** Updated by the relay. */
   readonly progress: RelayProgress;
   /** The coarse time. */
@@ -293,7 +293,7 @@ export interface Io {
    * @param options What to send first, and what to call
    * @returns Whether it has taken the streams over
    */
-  relay?(client: Stream, server: Stream, options: RelayOptions): boolean;
+  relay?(client: Stream, server: Stream, options: StreamRelayOptions): boolean;
   /** Returns the meaning of an error of this implementation's sockets. */
   classify(error: unknown): IoFailure;
 }

@@ -28,7 +28,7 @@ export interface Bound {
   readonly udp: readonly DatagramSocket[];
 }
 
-/** How an address is checked before it is bound. */
+/** Whether addresses that another process has bound are refused, although workers will share them. */
 export interface Look {
   /** Whether to refuse addresses that another process has bound, although they are bound to be shared. */
   readonly exclusive?: boolean;

@@ -1,5 +1,5 @@
 /**
- * What sessions and flows say of themselves: to the access line and to `builtin:hello`.
+ * Describes sessions and flows, for the access line and for `builtin:hello`.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function recordOf(life: Life): LiveRecord {
  * Describes a session or flow to `builtin:hello`.
  *
  * @param life The session, or the flow's data
- * @returns What hello tells its client
+ * @returns What hello sends to its client
  */
 export function helloInfo(life: Life): HelloInfo {
   const { id, transport, source, listener, detected, route, upstream } = recordOf(life);

@@ -6,7 +6,7 @@
  */
 
 import { ResolveError } from "../errors.ts";
-import type { Addresses, NameResolver } from "../resolve/dns.ts";
+import type { NameAddresses, NameResolver } from "../resolve/dns.ts";
 import type { Target, Upstream } from "../resolve/upstream.ts";
 import type { Life } from "./life.ts";
 
@@ -55,7 +55,7 @@ export function tryTargets<C>(
     failure = error;
     // A life that ends gives its target's place back itself.
     if (life.ended) return;
-    target.leave(life.kind);
+    target.placesOf(life.kind).add(-1);
     life.target = undefined;
   };
   return next();
@@ -74,7 +74,7 @@ export function resolveFor(
   life: Life,
   host: string,
   resolver: NameResolver,
-): Addresses | Promise<Addresses> {
+): NameAddresses | Promise<NameAddresses> {
   const found = resolver.resolve(host);
   if (!(found instanceof Promise)) return found;
   const asked = performance.now();

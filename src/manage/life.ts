@@ -51,7 +51,7 @@ export abstract class Life {
   abstract readonly ended: boolean;
   /** Whether it holds a place of its listener's limits. */
   abstract readonly admitted: boolean;
-  /** The source whose limits it counts against; unset while a PROXY header has to tell. */
+  /** The source whose limits it counts against; unset while a PROXY header has yet to name it. */
   abstract readonly chargedTo: string | undefined;
 
   /** @param listener Where it came in */
@@ -128,7 +128,7 @@ export abstract class Life {
    */
   finish(reason: CloseReason): void {
     const { target, kind, counters } = this;
-    target?.leave(kind);
+    target?.placesOf(kind).add(-1);
     if (reason === "target_reset" && !this.answered) target?.failed(kind);
     if (this.admitted) {
       this.listener.limits.release(kind, this.chargedTo);

@@ -1,7 +1,7 @@
 /**
- * What becomes of a session or flow whose facts could not be read: because its protocol is certain, or
- * because it stopped while it could still become one that has such facts. Knows the listener's policy,
- * never what made them unreadable.
+ * Decides about a session or flow whose facts could not be read: its protocol is certain, or it stopped while
+ * it could still become one that has such facts. Knows the listener's policy, never what made them
+ * unreadable.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export const UNREADABLE =
 /**
  * Reports whether a session or flow is closed because its facts could not be read.
  *
- * @param listener Whose client it is
+ * @param listener Where it came in
  * @param detected What detection found out
  * @param seen The same, as the router takes it
  * @returns What `detect.on_unreadable` says; if it is unset, or the protocol is not certain, whether the
@@ -32,7 +32,7 @@ export function closesUnreadable(
   if (detected.end === undefined || policy === "fallthrough") return false;
   const doubtful = inDoubt(detected);
   if (doubtful.length > 0) return policy === "close" || router.hinges(seen, doubtful);
-  // Half a hello of two bytes is as good a way past a route as one of two hundred.
+  // Two bytes of a hello are as good a way past a route as two hundred.
   return detected.maybe?.some((protocol) =>
     // Nothing is in doubt that shunt would not have asked for.
     (!liesBehind(protocol) || router.wants.named(protocol).size > 0) &&
@@ -41,13 +41,13 @@ export function closesUnreadable(
 }
 
 /**
- * Reports whether what the client says next has to be held against what it has said: whether other facts could
- * have led elsewhere.
+ * Reports whether what the client sends next has to be checked against what it has sent, because other facts
+ * could have led elsewhere.
  *
- * @param listener Whose client it is
+ * @param listener Where it came in
  * @param detected What detection found out
  * @param seen The same, as the router takes it
- * @returns `false` if routes ask for none of them, or if they did not count
+ * @returns `false` if routes ask for none of these facts, or if they did not count
  */
 export function needsWatch(
   { router }: Pick<ListenerState, "router">,

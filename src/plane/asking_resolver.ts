@@ -6,9 +6,9 @@
  */
 
 import { messageOf, ResolveError } from "../errors.ts";
-import type { Addresses, NameResolver } from "../resolve/dns.ts";
+import type { NameAddresses, NameResolver } from "../resolve/dns.ts";
 
-/** Milliseconds for which an answer is used without asking again: the control plane's cache knows. */
+/** Milliseconds for which an answer is used without asking the control plane's cache again. */
 const FRESH_MS = 1000;
 
 /** The resolver of a worker. */
@@ -16,8 +16,8 @@ export class AskingResolver implements NameResolver {
   readonly #ask: (name: string) => Promise<readonly string[]>;
   readonly #now: () => number;
   /** Names come from the configuration, so there are few. */
-  readonly #known = new Map<string, Addresses>();
-  readonly #asked = new Map<string, Promise<Addresses>>();
+  readonly #known = new Map<string, NameAddresses>();
+  readonly #asked = new Map<string, Promise<NameAddresses>>();
 
   /**
    * @param ask Asks the control plane
@@ -28,20 +28,20 @@ export class AskingResolver implements NameResolver {
     this.#now = now;
   }
 
-  resolve(name: string): Addresses | Promise<Addresses> {
+  resolve(name: string): NameAddresses | Promise<NameAddresses> {
     const known = this.#known.get(name);
     if (known !== undefined && known.expires > this.#now()) return known;
     let asked = this.#asked.get(name);
     if (asked === undefined) {
       asked = this.#askFor(name);
-      // Whoever asked may be gone when the answer comes.
+      // The session or flow that asked may have ended when the answer comes.
       asked.catch(() => {});
       this.#asked.set(name, asked);
     }
     return asked;
   }
 
-  async #askFor(name: string): Promise<Addresses> {
+  async #askFor(name: string): Promise<NameAddresses> {
     try {
       const list = await this.#ask(name);
       const addresses = { list, expires: this.#now() + FRESH_MS };

@@ -29,7 +29,7 @@ const logger = getLogger(["shunt", "plane"]);
 /** A listening TCP socket. */
 export interface TcpBinding {
   readonly socket: StreamListener;
-  /** What new sessions begin with. */
+  /** The state that new sessions get. */
   state: ListenerState;
 }
 
@@ -41,7 +41,7 @@ export interface UdpBinding {
   closeAt: number;
 }
 
-/** What sockets are bound and served with. */
+/** How sockets are bound and served. */
 export interface BindingsOptions {
   readonly io: Io;
   /** Whether others bind the same addresses: workers, or a shunt that takes over. */
@@ -50,7 +50,7 @@ export interface BindingsOptions {
   readonly flows: FlowParts;
 }
 
-/** Sockets of a configuration that does not run yet, those that are new bound already. */
+/** The sockets of a configuration that does not run yet. New ones are already bound. */
 export interface PreparedBindings extends Prepared<Steps<void>> {
   readonly addresses: ListenerAddresses;
 }
@@ -61,7 +61,7 @@ export class Bindings {
   readonly tcp: Map<string, TcpBinding> = new Map();
   /** By {@linkcode bindKey}; those that drain too. */
   readonly udp: Map<string, UdpBinding> = new Map();
-  /** Set once the plane ends, which closes all that there is. */
+  /** Set once the plane ends, which closes all sockets. */
   ending = false;
   readonly #options: BindingsOptions;
   readonly #loops = new Set<Promise<void>>();
@@ -77,13 +77,13 @@ export class Bindings {
   }
 
   /**
-   * Binds the addresses of a configuration that are not bound yet. Nothing of what runs changes.
+   * Binds the addresses of a configuration that are not bound yet. Nothing that runs changes.
    *
    * @param config A checked configuration
-   * @param look Whether nobody else may have bound what is new
-   * @param stateOf Gives a listener's state by its name, once this is committed
-   * @returns What has sockets serve in its first step; those that are new are taken up, and those that the
-   * configuration has no more are closed, in the steps that follow
+   * @param look Whether other processes may have bound what is new
+   * @param stateOf Returns a listener's state by its name; called at the commit
+   * @returns The prepared sockets. The first step of their commit hands the new states to all sockets. The
+   * next steps start new sockets, and close those that are no longer in the configuration
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
   *prepare(
@@ -140,7 +140,7 @@ export class Bindings {
     this.#tellOwn();
     for (const [key, { socket }] of gone) {
       yield;
-      // What ends the plane meanwhile closes all that there is.
+      // The plane's end closes all sockets.
       if (this.ending) return;
       socket.close();
       this.tcp.delete(key);
@@ -151,7 +151,7 @@ export class Bindings {
   }
 
   /**
-   * Lets time pass for the flows of all sockets.
+   * Ends the flows of all sockets whose time is over.
    *
    * @param now The coarse time
    */
@@ -221,7 +221,7 @@ export class Bindings {
     loop.then(() => this.#loops.delete(loop));
   }
 
-  /** Lets the flows of a socket that the configuration has no more finish, and closes it. */
+  /** Lets the flows of a socket that is no longer in the configuration finish, and closes it. */
   #retire(binding: UdpBinding, drainTimeout: number): void {
     if (binding.closeAt !== Infinity) return;
     const { socket, flows } = binding;
@@ -238,7 +238,7 @@ export class Bindings {
     });
   }
 
-  /** Has flows know what this thread listens on. */
+  /** Tells flows the addresses that this thread listens on. */
   #tellOwn(): void {
     this.#options.flows.own.set([...this.udp.values()].map(({ socket }) => socket.local));
   }

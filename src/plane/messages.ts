@@ -17,7 +17,7 @@ import type { Answer, Ask, Question } from "./ask.ts";
 import type { Batch } from "./record_queue.ts";
 import type { SharedMemory } from "./shared.ts";
 
-/** How a plane is to end. */
+/** How a plane ends. */
 export interface DrainOptions {
   /** Milliseconds after which the rest is closed. */
   readonly timeoutMs: number;
@@ -66,7 +66,7 @@ export interface WorkerQuestions {
   /** Also gives up what is being prepared: that question has failed. */
   readonly abort: Question<undefined, void>;
   readonly live: Question<LiveQuery, readonly LiveRecord[]>;
-  /** Whether each flow keeps its client, whoever gets what is new. */
+  /** Whether each flow keeps its client while other sockets get what is new. */
   readonly hold: Question<boolean, void>;
   /** To worker 0 alone: its sockets speak for all that share their addresses. The answer says what failed. */
   readonly steer: Question<SocketShare | undefined, string | undefined>;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
 import { connectBuiltin } from "../builtin/mod.ts";
 import type { Config } from "../config/schema.ts";
@@ -26,8 +27,10 @@ import type { LifeEnd } from "../manage/life.ts";
 import { Rate } from "../manage/limits/rate.ts";
 import type { ServeParts } from "../manage/session/serve.ts";
 import { Sessions } from "../manage/session/sessions.ts";
-import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
 import { type LiveQuery, selectLive } from "../observe/access/live.ts";
+import { AccessLog } from "../observe/access/log.ts";
+import type { AccessRecord, LiveRecord } from "../observe/access/record.ts";
+import type { LeftOut } from "../observe/access/sampler.ts";
 import type { NameResolver } from "../resolve/dns.ts";
 import { atOnce, type Steps } from "../slices.ts";
 import { within } from "../within.ts";
@@ -40,8 +43,18 @@ import { prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
+/** What is called for sessions and flows that have ended. */
+export interface EndTakers {
+  /** Gets a record of each. */
+  readonly onEnd: ((record: AccessRecord) => void) | undefined;
+  /** Gets access lines as `log` asks, one or more at once, each with its line feed. */
+  readonly onAccess: ((lines: string) => void) | undefined;
+  /** Called with the number of access lines that were left out. */
+  readonly onLeftOut: (lines: LeftOut) => void;
+}
+
 /** What a data plane is given. */
-export interface PlaneOptions {
+export interface PlaneOptions extends EndTakers {
   readonly io: Io;
   readonly resolver: NameResolver;
   readonly shared: SharedView;
@@ -49,18 +62,14 @@ export interface PlaneOptions {
   readonly reusePort: boolean;
   /** What is looked at before the first addresses are bound. */
   readonly look: Look;
-  /** Gets a record of each session and flow at its end. */
-  readonly onEnd: ((record: AccessRecord) => void) | undefined;
-  /** Reports whether anybody wants such records now: making one costs 1 µs. */
-  readonly records: () => boolean;
 }
 
 /**
- * Milliseconds for which a shunt that is taken over from accepts what had begun to connect: handshakes
- * take a round trip, and the kernel resets those of a closed socket.
+ * Milliseconds for which a shunt still accepts connections after another has taken over. Handshakes take a
+ * round trip, and the kernel resets those of a closed socket.
  */
 const HAND_OVER_MS = 1000;
-/** Milliseconds in which answers still reach the clients of flows that another shunt goes on with. */
+/** Milliseconds for which answers still reach clients whose next datagrams go to another shunt. */
 const ANSWERS_MS = 1000;
 
 /** A part of the descriptors, and at least so many, may be of connections that linger. */
@@ -91,11 +100,12 @@ export class Plane {
     collect: collectGarbage,
     now: () => performance.now(),
   });
+  readonly #access: AccessLog | undefined;
   #shared: SharedView;
   #states: States | undefined;
   #ending: Promise<number> | undefined;
-  /** Ends the wait of a hand-over. */
-  #hurry: (() => void) | undefined;
+  /** Ends the waits of a hand-over. */
+  readonly #closing = new AbortController();
   /** Sessions and flows that had to be closed. */
   #cut = 0;
 
@@ -107,7 +117,7 @@ export class Plane {
    * @throws {ShuntError} with code `bind_failed`; nothing is left bound
    */
   constructor(config: Config, options: PlaneOptions) {
-    const { io, reusePort, resolver, shared } = options;
+    const { io, reusePort, resolver, shared, onAccess, onLeftOut } = options;
     this.#options = options;
     this.#shared = shared;
     this.#budget = shared.budget(config.limits.detect_memory);
@@ -116,9 +126,11 @@ export class Plane {
       sockets: shared.sockets().count,
     });
     const onEnd: LifeEnd = (life, reason, error) => {
-      if (options.records()) this.#tell({ ...recordOf(life), reason, error });
+      if (this.#wantsRecords) this.#report({ ...recordOf(life), reason, error });
     };
     this.#sessions = new Sessions(onEnd, lingering);
+    const { workers } = shared.memory;
+    this.#access = onAccess && new AccessLog(config.log, { workers, write: onAccess, onLeftOut });
     const common = { io, clock: this.clock, resolver, budget: this.#budget };
     const serve: ServeParts = {
       ...common,
@@ -152,19 +164,19 @@ export class Plane {
   }
 
   /**
-   * Binds what a configuration has and this one has not, and makes ready what takes time, so that
-   * committing takes none. Nothing of what runs changes.
+   * Binds the new addresses of a configuration, and does everything that takes time, so that committing takes
+   * none. Nothing that runs changes.
    *
    * @param config A checked configuration
    * @param shared Its memory
-   * @param look Whether nobody else may have bound what is new
-   * @returns What makes it the configuration that new sessions and flows meet, in its first step. What runs
-   * goes on as it began; sockets that the configuration has no more take nothing new.
+   * @param look Whether other processes may have bound what is new
+   * @returns The prepared configuration. From the first step of its commit, new sessions and flows follow it.
+   * Those that run keep the old one; sockets that are no longer in it take nothing new
    * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
    */
   *prepareInSteps(config: Config, shared: SharedView, look: Look): Steps<PreparedPlane> {
     const now = () => this.clock.now;
-    // First, for what is bound is to be let go of if anything after it fails.
+    // First, because sockets would have to be closed if anything failed after them.
     const states = yield* prepareStates(config, { shared, now, previous: this.#states });
     const stateOf = (name: string) => this.#states!.listeners.get(name)!;
     const bindings = yield* this.#bindings.prepare(config, look, stateOf);
@@ -176,6 +188,7 @@ export class Plane {
       const { workers } = shared.memory;
       limitLargeBuffers(config.limits.relay_memory / workers);
       limitRests(config.limits.relay_memory / workers);
+      this.#access?.change(config.log);
       this.#states = states();
       this.addresses = addresses;
       return bindings.commit();
@@ -184,7 +197,7 @@ export class Plane {
   }
 
   /**
-   * Lists what lives.
+   * Lists sessions or flows.
    *
    * @param query Which sessions or flows are wanted
    */
@@ -203,7 +216,7 @@ export class Plane {
   }
 
   /**
-   * Has each flow keep its client, whoever gets what is new.
+   * Makes each flow keep its client while other sockets get what is new.
    *
    * @param on Whether flows that begin from now on do so too
    */
@@ -212,11 +225,11 @@ export class Plane {
   }
 
   /**
-   * Has some of the sockets that share its addresses get all that is new: those of a shunt that takes
-   * over.
+   * Sends all new sessions and flows to some of the sockets that share its addresses: to those of a shunt
+   * that takes over.
    *
-   * @param share Which; `undefined` lets all have their share again
-   * @returns Why not all of it could be done
+   * @param share Which sockets; `undefined` gives each its share again
+   * @returns Why a part of it failed, if it did
    */
   steer(share: SocketShare | undefined): string | undefined {
     let failure: string | undefined;
@@ -245,7 +258,7 @@ export class Plane {
   async close(): Promise<void> {
     const draining = this.#ending;
     this.#ending ??= this.#end({ timeoutMs: 0, handOver: false });
-    this.#hurry?.();
+    this.#closing.abort();
     if (draining !== undefined) this.#endAll();
     await this.#ending;
   }
@@ -254,6 +267,7 @@ export class Plane {
     this.#sessions.sweep(time);
     this.#bindings.sweep(time);
     for (const { limits } of this.#states?.listeners.values() ?? []) limits.sweep();
+    this.#access?.tick(time);
     this.#shared.tick();
     if (this.#shared.pressure.collects()) this.#heap.collect();
     this.#lookAtHeap();
@@ -265,11 +279,17 @@ export class Plane {
     pressure.refuse(this.#heap.refusing, this.#heap.use);
   }
 
-  #tell(record: AccessRecord): void {
+  /** Whether records are wanted now: making one costs 1 µs. */
+  get #wantsRecords(): boolean {
+    return this.#options.onEnd !== undefined || this.#access?.on === true;
+  }
+
+  #report(record: AccessRecord): void {
     try {
+      this.#access?.take(record);
       this.#options.onEnd?.(record);
     } catch (error) {
-      // Whoever listens must not keep a session from ending.
+      // A failing listener must not keep a session from ending.
       logger.error("A listener for ended sessions failed", { error: String(error) });
     }
   }
@@ -278,7 +298,7 @@ export class Plane {
     this.#bindings.ending = true;
     if (handOver) {
       this.hold(true);
-      // Whoever has begun to connect to this one is still taken.
+      // Connections that have already begun here are still accepted.
       await this.#wait(HAND_OVER_MS);
     }
     for (const { socket } of this.#bindings.tcp.values()) socket.close();
@@ -303,18 +323,13 @@ export class Plane {
     for (const { socket } of this.#bindings.udp.values()) socket.close();
     this.clock[Symbol.dispose]();
     await this.#bindings.closed();
+    this.#access?.flush();
     return this.#cut;
   }
 
   /** Waits, unless all is closed meanwhile. */
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#hurry = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  async #wait(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
 
   #endAll(): void {

@@ -1,6 +1,6 @@
 /**
- * Collects what a worker has to tell of ended sessions and flows, records or lines, and hands it over in
- * batches. Knows neither what is in them nor who takes them.
+ * Collects a worker's records or access lines of ended sessions and flows, and hands them over in batches.
+ * Knows neither their contents nor what takes them.
  *
  * @module
  */
@@ -8,9 +8,9 @@
 import { messageOf } from "../errors.ts";
 import type { AccessRecord } from "../observe/access/record.ts";
 
-/** Records of one batch at the most. */
+/** Most records of one batch. */
 const BATCH = 512;
-/** Batches that may be on their way: what comes while a slow log has not taken them is lost. */
+/** Most batches under way. While a slow log has not taken them, further lines are lost. */
 const MAX_BATCHES = 32;
 
 /** Characters of a batch of lines: as many records make about as much. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Config, ListenerConfig } from "../config/schema.ts";
+import type { Config, ListenerConfig, TargetConfig } from "../config/schema.ts";
 import { type ListenerLimits, listenerLimits } from "../config/per_source.ts";
 import { Budget } from "../manage/limits/budget.ts";
 import { limitsSources, type SocketLimit } from "../manage/limits/limits.ts";
@@ -25,7 +25,7 @@ import {
 } from "../observe/metrics/target_counters.ts";
 import { Standing, STANDING_CELLS } from "../resolve/standing.ts";
 import type { TargetCells } from "../resolve/upstream.ts";
-import { atOnce, type Steps } from "../slices.ts";
+import type { Steps } from "../slices.ts";
 import { formatTarget } from "../wire/address.ts";
 
 /** The buffers of one listener. */
@@ -59,7 +59,7 @@ export interface SharedMemory {
   readonly maxFlowSockets: number;
   /** Whether memory is short, of {@linkcode pressureBytes}. */
   readonly pressure: SharedArrayBuffer;
-  /** Int32: ticks of each worker's clock, which tell that it lives. */
+  /** Int32: ticks of each worker's clock, which show that it is alive. */
   readonly ticks: SharedArrayBuffer;
   readonly listeners: Readonly<Record<string, ListenerMemory>>;
   /**
@@ -108,7 +108,7 @@ function listenerMemory(
   };
 }
 
-/** Where a target's totals begin: Float64 lies at multiples of 8 bytes only. */
+/** The offset of a target's totals. Float64 cells lie at multiples of 8 bytes. */
 function totalsOffset(workers: number): number {
   return 8 * Math.ceil((2 * workers + STANDING_CELLS) / 2);
 }
@@ -138,20 +138,6 @@ function* mapValues<T, U>(
  * @param options How many workers there are, or the memory of the configuration before: what has the
  * same name goes on with the same numbers
  * @returns The memory; what is new in it is zero
- */
-export function makeSharedMemory(
-  config: Config,
-  options: MemoryOptions | SharedMemory,
-): SharedMemory {
-  return atOnce(makeMemory(config, options));
-}
-
-/**
- * Makes the memory for a configuration in steps.
- *
- * @param config The configuration
- * @param options As for {@linkcode makeSharedMemory}
- * @returns The memory
  */
 export function* makeMemory(
   config: Config,
@@ -256,7 +242,7 @@ export class SharedView {
     return new LingerCounters(new Float64Array(this.memory.lingering, offset, LINGER_CELLS));
   }
 
-  /** Tells the control plane that this worker lives. */
+  /** Shows the control plane that this worker is alive. */
   tick(): void {
     Atomics.add(new Int32Array(this.memory.ticks), this.#worker, 1);
   }
@@ -276,18 +262,6 @@ export class SharedView {
     const { workers } = this.memory;
     const { counters, matches } = this.memory.listeners[listener]!;
     return new Counters(sumRows(counters, workers), sumRows(matches, workers));
-  }
-
-  /** Sessions and flows of all listeners in all workers, as of now. */
-  active(): { readonly sessions: number; readonly flows: number } {
-    let sessions = 0;
-    let flows = 0;
-    for (const listener of Object.keys(this.memory.listeners)) {
-      const totals = this.totals(listener);
-      sessions += totals.sessionsActive;
-      flows += totals.flowsActive;
-    }
-    return { sessions, flows };
   }
 
   /** The counts behind a listener's limits, by its name. */
@@ -323,11 +297,11 @@ export class SharedView {
    * What is known of targets of an upstream, in the order in which they are given.
    *
    * @param upstream The upstream's name
-   * @param config Its part of the configuration, with those targets alone
+   * @param targets Those targets
    */
   targetCells(
     upstream: string,
-    { targets }: Pick<Config["upstreams"][string], "targets">,
+    targets: readonly TargetConfig[],
   ): TargetCells[] {
     return targets.map(({ address }) => {
       const memory = this.memory.targets[upstream]![formatTarget(address)]!;

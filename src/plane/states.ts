@@ -81,7 +81,7 @@ export function* makeUpstreams(
     const targets: Target[] = [];
     for (let at = 0; at < upstream.targets.length; at += MAX_TARGETS) {
       const some = upstream.targets.slice(at, at + MAX_TARGETS);
-      const cells = shared.targetCells(name, { targets: some });
+      const cells = shared.targetCells(name, some);
       for (const [i, target] of some.entries()) targets.push(new Target(target, cells[i]));
       yield;
     }

@@ -1,5 +1,5 @@
 /**
- * The entry point of a worker: runs one data plane as the control plane tells it.
+ * The entry point of a worker: runs one data plane, and answers the questions of the control plane.
  *
  * @module
  */
@@ -10,7 +10,6 @@ import { stackOf } from "../errors.ts";
 import { denoIo } from "../io/deno.ts";
 import { type LibcIo, openLibcIo } from "../io/libc/mod.ts";
 import type { ListenerAddresses } from "../listen/bind.ts";
-import { AccessLog } from "../observe/access/log.ts";
 import type { Prepared } from "../prepared.ts";
 import { inSlices } from "../slices.ts";
 import { type Answers, answerTo, type Ask, Asker } from "./ask.ts";
@@ -52,7 +51,6 @@ class DataWorker implements DataAnswers {
   readonly #plane: Plane;
   readonly #libc: LibcIo | undefined;
   readonly #ended = new RecordQueue((batch) => control.ask("take", batch));
-  readonly #access: AccessLog;
   readonly #worker: number;
   #prepared: Prepared<Promise<void>> | undefined;
   /** Settles once no configuration is being prepared. */
@@ -71,12 +69,6 @@ class DataWorker implements DataAnswers {
       ? openLibcIo({ descriptors: new Int32Array(descriptors), inherited, onBug: logBug })
       : undefined;
     const ended = this.#ended;
-    const access = new AccessLog(config.log, {
-      workers: memory.workers,
-      write: (line) => ended.addLine(line),
-      onLeftOut: (lines) => scope.postMessage({ type: "left_out", lines }),
-    });
-    this.#access = access;
     this.#plane = new Plane(config, {
       io: this.#libc ?? denoIo,
       resolver: new AskingResolver(
@@ -86,16 +78,11 @@ class DataWorker implements DataAnswers {
       shared: new SharedView(memory, worker),
       reusePort: start.reusePort,
       look: start.look,
-      records: () => records || lines && access.on,
-      onEnd: (record) => {
-        if (lines) access.take(record);
-        if (records) ended.addRecord(record);
-      },
+      onEnd: records ? (record) => ended.addRecord(record) : undefined,
+      onAccess: lines ? (line) => ended.addLine(line) : undefined,
+      onLeftOut: (lines) => scope.postMessage({ type: "left_out", lines }),
     });
-    this.#plane.clock.onTick((now) => {
-      ended.flush();
-      access.tick(now);
-    });
+    this.#plane.clock.onTick(() => ended.flush());
     this.#libc?.poller.start();
   }
 
@@ -103,7 +90,7 @@ class DataWorker implements DataAnswers {
     return { addresses: this.#plane.addresses, wakeFd: this.#libc?.poller.wakeFd };
   }
 
-  /** Prepares one configuration after the other; one that was given up meanwhile has failed. */
+  /** Prepares one configuration after the other. It fails if it is aborted meanwhile. */
   prepare(assignment: Assignment<PackedConfig>): Promise<ListenerAddresses> {
     const given = ++this.#given;
     const addresses = this.#preparing.then(() => this.#prepareInSlices(assignment, given));
@@ -122,7 +109,6 @@ class DataWorker implements DataAnswers {
     this.#prepared = {
       commit: async () => {
         await inSlices(next.commit());
-        this.#access.change(config.log);
         configureLog(config.log.level);
       },
       abort: () => next.abort(),
@@ -147,7 +133,6 @@ class DataWorker implements DataAnswers {
     if (!this.hasLeft) {
       this.hasLeft = true;
       this.#ended.flush();
-      this.#access.flush();
       this.#libc?.poller.stop();
     }
     return rest;

@@ -12,7 +12,7 @@ import { type DnsLookup, type DnsQuery, type DnsRecord, openDns } from "./dns_qu
 export type { DnsLookup, DnsQuery, DnsRecord } from "./dns_query.ts";
 
 /** The addresses of a name. */
-export interface Addresses {
+export interface NameAddresses {
   /** IP literals, families alternating, IPv6 first; at least one. */
   readonly list: readonly string[];
   /** When they have to be refreshed, by the resolver's clock. */
@@ -28,7 +28,7 @@ export interface NameResolver {
    * @returns Its addresses, without a promise if they are known
    * @throws {ResolveError} with code `dns_failed`; the promise may reject likewise
    */
-  resolve(name: string): Addresses | Promise<Addresses>;
+  resolve(name: string): NameAddresses | Promise<NameAddresses>;
 }
 
 /** What the resolver needs. */
@@ -68,12 +68,12 @@ const RESOLUTION_DELAY_MS = 50;
 const MAX_NAMES = 4_096;
 
 interface Entry {
-  addresses: Addresses | undefined;
+  addresses: NameAddresses | undefined;
   error: ResolveError | undefined;
   /** When to query again after a failure. */
   retryAt: number;
   /** Settles with the pending query. */
-  pending: Promise<Addresses> | undefined;
+  pending: Promise<NameAddresses> | undefined;
 }
 
 /** Resolves names, with one pending query for each. */
@@ -126,7 +126,7 @@ export class Resolver implements NameResolver {
    * @param name Host name, no IP literal
    * @returns The addresses, or `undefined` if {@linkcode resolve} has to query
    */
-  cached(name: string): Addresses | undefined {
+  cached(name: string): NameAddresses | undefined {
     const entry = this.#entries.get(name);
     const addresses = entry?.addresses;
     if (entry === undefined || addresses === undefined) return undefined;
@@ -156,7 +156,7 @@ export class Resolver implements NameResolver {
    * @throws {ResolveError} with code `dns_failed` while a recent failure is remembered, and after
    * {@linkcode close}
    */
-  resolve(name: string): Addresses | Promise<Addresses> {
+  resolve(name: string): NameAddresses | Promise<NameAddresses> {
     const cached = this.cached(name);
     if (cached !== undefined) return cached;
     this.misses++;
@@ -188,8 +188,8 @@ export class Resolver implements NameResolver {
     }
   }
 
-  #ask(name: string, entry: Entry): Promise<Addresses> {
-    const { promise, resolve, reject } = Promise.withResolvers<Addresses>();
+  #ask(name: string, entry: Entry): Promise<NameAddresses> {
+    const { promise, resolve, reject } = Promise.withResolvers<NameAddresses>();
     // A refresh in the background has no caller that would handle its error.
     promise.catch(() => {});
     entry.pending = promise;
@@ -238,7 +238,7 @@ export class Resolver implements NameResolver {
     return promise;
   }
 
-  #keep(name: string, entry: Entry, records: readonly DnsRecord[], most = Infinity): Addresses {
+  #keep(name: string, entry: Entry, records: readonly DnsRecord[], most = Infinity): NameAddresses {
     const { minTtl, maxTtl, now } = this.#options;
     let ttl = most;
     for (const record of records) ttl = Math.min(ttl, record.ttl * 1000);
@@ -295,7 +295,7 @@ function failure(name: string, cause: unknown): ResolveError {
  * server, which looks the same. Both cases are in doubt, and queried again soon.
  */
 function missing(
-  old: Addresses | undefined,
+  old: NameAddresses | undefined,
   failed: ReadonlyMap<4 | 6, unknown>,
 ): { readonly kept: readonly DnsRecord[]; readonly inDoubt: boolean } {
   const kept: DnsRecord[] = [];

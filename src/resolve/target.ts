@@ -33,24 +33,24 @@ export class Target {
   readonly isLiteral: boolean;
   /** Its share beside the other targets' weights. */
   readonly weight: number;
-  /** Whether it is used only where no other target can be. */
+  /** Whether it is used only if no other target can be. */
   readonly backup: boolean;
-  /** The hash of its name: what hashing policies know it by, so that order in the file is nothing. */
+  /** The hash of its name. Hashing policies use it, so the order in the file does not matter. */
   readonly hash: number;
   /** Sessions that it has now, of all workers. */
   readonly sessions: SharedCount;
   /** Flows that it has now, of all workers. */
   readonly flows: SharedCount;
-  /** Whether it is used, and how it fares. */
+  /** Whether it may be used, and how it fares. */
   readonly standing: Standing;
-  /** What it was sent and has sent, since it is in the configuration. */
+  /** What it was sent and has sent since it came into the configuration. */
   readonly totals: TargetCounters;
-  /** Counts the connections to it, so that each starts at another of its addresses. */
+  /** Counts the connections to it: each starts at its next address. */
   turn = 0;
 
   /**
    * @param config The target's part of the configuration
-   * @param cells What is known of it together with other threads; of its own unless given
+   * @param cells What all threads know of it together; own memory unless given
    */
   constructor(config: TargetConfig, cells?: TargetCells) {
     this.sessions = cells?.sessions ?? new SharedCount();
@@ -66,22 +66,13 @@ export class Target {
   }
 
   /**
-   * Reports which places sessions or flows take.
+   * Finds the count of what it has now. A place is taken with `Upstream.take` and given back here.
    *
-   * @param kind Which of them
-   * @returns How many are taken, of all workers
+   * @param kind Of sessions, or of flows
+   * @returns The count, of all workers
    */
   placesOf(kind: LifeKind): SharedCount {
     return kind === "session" ? this.sessions : this.flows;
-  }
-
-  /**
-   * Gives back a place that was taken with `Upstream.take`.
-   *
-   * @param kind What has left
-   */
-  leave(kind: LifeKind): void {
-    this.placesOf(kind).add(-1);
   }
 
   /**

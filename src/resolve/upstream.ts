@@ -1,5 +1,5 @@
 /**
- * An upstream as it runs: its targets and which of them takes the next session or flow. Knows no
+ * An upstream as it runs: its targets, and which of them gets the next session or flow. Knows no
  * name server and no socket.
  *
  * @module
@@ -16,11 +16,11 @@ export { type LifeKind, Target, type TargetCells } from "./target.ts";
 
 /** What an upstream may be given from outside. */
 export interface UpstreamOptions {
-  /** Gives numbers from 0 up to, but not, 1. */
+  /** Returns numbers from 0 up to, but not including, 1. */
   readonly random?: () => number;
   /** What is known of each target together with other threads, in the configuration's order. */
   readonly cells?: readonly TargetCells[];
-  /** Its targets, where they are made already, in the configuration's order. */
+  /** Its targets in the configuration's order, if they are made already. */
   readonly targets?: readonly Target[];
   /** Where connect times are counted; memory of its own unless given. */
   readonly times?: ConnectTimes;
@@ -38,7 +38,7 @@ export class Upstream {
   readonly targets: readonly Target[];
   /** How long connecting took. */
   readonly times: ConnectTimes;
-  /** Sessions that a target may have; 0 for any number, which then need not be summed. */
+  /** Sessions that a target may have; 0 for any number, so that they need not be summed. */
   readonly #mostSessions: number;
   readonly #primary: Policy | undefined;
   readonly #backup: Policy | undefined;
@@ -74,7 +74,7 @@ export class Upstream {
   }
 
   /**
-   * Takes a place at a target. It has to be given back once, by {@linkcode Target.leave}.
+   * Takes a place at a target. It has to be given back once.
    *
    * @param target One of this upstream's targets
    * @param kind What takes it

@@ -40,23 +40,23 @@ export interface AdminAnswer {
 
 /** A running shunt, from outside. */
 export interface AdminClient {
-  /** Where it is. */
+  /** Its address. */
   readonly address: string;
   /**
    * Asks it.
    *
    * @param method The HTTP method
    * @param path The path
-   * @returns Its answer, where it is a success or 422
-   * @throws {Error} if nobody answers, somebody else does, or it refuses
+   * @returns Its answer, if it is a success or 422
+   * @throws {Error} if nothing answers, something other than shunt does, or it refuses
    */
   ask(method: "GET" | "POST", path: string): Promise<AdminAnswer>;
 }
 
-/** Nobody listens at the admin address. */
+/** Nothing listens at the admin address. */
 export class NobodyAnswers extends Error {}
 
-/** Where to ask, and with which token; the reason where one is named that cannot be read. */
+/** The address and the token, or the reason why the token cannot be read. */
 interface Place {
   readonly address: string;
   readonly token?: string | undefined;
@@ -78,7 +78,7 @@ export async function openAdmin(options: Options): Promise<AdminClient> {
  * Finds the shunt that runs at a configuration's admin address.
  *
  * @param config The configuration's admin part
- * @param file Where it is from, for messages
+ * @param file Its file, for messages
  * @returns What asks it; nothing has been sent yet
  * @throws {InputError} if it names no address
  */

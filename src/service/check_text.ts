@@ -1,5 +1,5 @@
 /**
- * Checks the text of a configuration, and says what is wrong with it. Knows neither files nor verbs.
+ * Checks the text of a configuration. Knows neither files nor verbs.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import { formatProblem, loadConfig, type Problem } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 
-/** More than anybody reads; an error in a loop of a template makes as many as there are routes. */
-const MAX_TOLD = 1000;
+/** More than anyone reads. An error in a loop of a template causes as many as there are routes. */
+const MAX_LISTED = 1000;
 
 /** What is checked. */
 export interface CheckQuestion {
@@ -20,7 +20,7 @@ export interface CheckQuestion {
   readonly set: readonly string[];
 }
 
-/** What came of it. */
+/** The result of a check. */
 export interface Checked {
   /** Unset if the text has errors. */
   readonly config: Config | undefined;
@@ -36,13 +36,13 @@ export interface Checked {
  */
 export function checkText({ text, file, set }: CheckQuestion): Checked {
   const { config, problems } = loadConfig(text, { file, protocols: PROTOCOLS, set });
-  return { config, problems: tell(problems, file) };
+  return { config, problems: listProblems(problems, file) };
 }
 
-/** If there are too many, errors are listed rather than warnings. */
-function tell(problems: readonly Problem[], file: string): string[] {
-  if (problems.length <= MAX_TOLD) return problems.map(formatProblem);
+/** Lists problems. If there are too many, errors are listed rather than warnings. */
+function listProblems(problems: readonly Problem[], file: string): string[] {
+  if (problems.length <= MAX_LISTED) return problems.map(formatProblem);
   const errors = problems.filter(({ severity }) => severity === "error");
-  const told = (errors.length > 0 ? errors : problems).slice(0, MAX_TOLD).map(formatProblem);
-  return [...told, `${file}: ${problems.length - told.length} more problems are not listed`];
+  const listed = (errors.length > 0 ? errors : problems).slice(0, MAX_LISTED).map(formatProblem);
+  return [...listed, `${file}: ${problems.length - listed.length} more problems are not listed`];
 }

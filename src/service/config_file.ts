@@ -1,5 +1,5 @@
 /**
- * Reads a configuration file for a verb and tells its problems. Knows no verb.
+ * Reads a configuration file for a verb, and prints its problems. Knows no verb.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { Config } from "../config/schema.ts";
 import { type Checked, type CheckQuestion, checkText } from "./check_text.ts";
 import { InputError, type Options, type Terminal } from "./options.ts";
 
-/** The file that is read where `-c` is not given. */
+/** The file that is read if `-c` is not given. */
 export const DEFAULT_CONFIG = "config.yaml";
 
 /** The options of every verb that reads a configuration. */
 export const CONFIG_OPTIONS = { string: ["config"], collect: ["set"] } as const;
 
-/** What came of a file. */
+/** A file that was read and checked. */
 export interface ConfigFile {
   readonly file: string;
   /** What is in it. */

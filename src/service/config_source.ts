@@ -9,7 +9,7 @@ import { messageOf } from "../errors.ts";
 import { checkAside } from "./check_aside.ts";
 import { type ConfigFile, loadFile } from "./config_file.ts";
 import type { Options } from "./options.ts";
-import { type FileWatch, watchFile } from "./watch.ts";
+import { FileWatch } from "./watch.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
@@ -29,7 +29,7 @@ export class ConfigSource implements AsyncDisposable {
   }
 
   /**
-   * Reads and checks the file; while it is watched, never what somebody is still writing.
+   * Reads and checks the file. While it is watched, an unfinished file is never read.
    *
    * @param text What is in the file; read from it unless given
    * @returns The configuration, unless there are errors, and what is wrong with it
@@ -45,11 +45,11 @@ export class ConfigSource implements AsyncDisposable {
   /**
    * Watches the file.
    *
-   * @param onChange Takes the new text, once per change, the one before being done
+   * @param onChange Called with the new text, once per change, and only after the call before has ended
    */
   watch(onChange: (text: string) => Promise<unknown>): void {
     const { file, text } = this.#first;
-    this.#watch = watchFile(file, {
+    this.#watch = new FileWatch(file, {
       text,
       onChange: async (text) => {
         await onChange(text);

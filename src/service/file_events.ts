@@ -1,6 +1,6 @@
 /**
- * Events of files, where they can be had without waiting for anything: by inotify, read some times a second.
- * Knows no configuration.
+ * Events of files, if the system has some that need no waiting: inotify, read several times a second. Knows
+ * no configuration.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export class FileEvents implements Disposable {
     this.#timer = setInterval(() => this.look(), Math.min(ms, LOOK_MS));
   }
 
-  /** Hears of what has happened by now. */
+  /** Reads the events so far. */
   look(): void {
     this.#inotify.read();
   }
@@ -29,9 +29,9 @@ export class FileEvents implements Disposable {
   /**
    * Watches a file, or a folder without what is in its folders.
    *
-   * @param path Where it is
-   * @param onEvent Takes what happens there
-   * @returns Ends it
+   * @param path Its path
+   * @param onEvent Called with each event
+   * @returns Ends the watch
    * @throws {Error} if it cannot be watched
    */
   watch(path: string, onEvent: OnFileEvent): () => void {

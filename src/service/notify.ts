@@ -1,5 +1,5 @@
 /**
- * Tells the service manager how shunt is doing: the protocol of sd_notify(3). Knows its socket and its
+ * Notifies the service manager of shunt's state: the protocol of sd_notify(3). Knows its socket and its
  * lines, never what makes the proxy ready.
  *
  * @module
@@ -23,33 +23,9 @@ const MAX_ATTEMPTS = 100;
 const CLOSE_MS = 1000;
 const CLOCK_MONOTONIC = 1;
 
-/** Tells the service manager; all of it does nothing where there is none, and nothing ever throws. */
-export interface Notifier extends AsyncDisposable {
-  /** Milliseconds between calls of {@linkcode watchdog}; unset if the manager expects none. */
-  readonly watchdogMs: number | undefined;
-  /**
-   * Everything is bound, or a reload has ended.
-   *
-   * @param status What `systemctl status` shows from now on
-   */
-  ready(status?: string): void;
-  /** A reload begins; {@linkcode ready} ends it, whatever came of it. */
-  reloading(): void;
-  /** Draining has begun. */
-  stopping(): void;
-  /**
-   * Changes what `systemctl status` shows.
-   *
-   * @param text One line
-   */
-  status(text: string): void;
-  /** The process is alive and well. */
-  watchdog(): void;
-}
-
 /** A way to the manager's socket. */
-interface Sender {
-  /** Sends a datagram; a promise where that takes its time. */
+export interface Sender {
+  /** Sends a datagram. Returns a promise if that takes time. */
   send(bytes: Uint8Array): Promise<unknown> | undefined;
   close(): void;
 }
@@ -62,16 +38,16 @@ interface Sender {
  */
 export function openNotifier(env: (name: string) => string | undefined = readEnv): Notifier {
   const name = env("NOTIFY_SOCKET");
-  if (name === undefined || name === "") return new Lines(undefined, undefined);
+  if (name === undefined || name === "") return new Notifier(undefined, undefined);
   try {
-    return new Lines(openSender(name), watchdogMs(env));
+    return new Notifier(openSender(name), watchdogMs(env));
   } catch (error) {
     warn(error);
-    return new Lines(undefined, undefined);
+    return new Notifier(undefined, undefined);
   }
 }
 
-/** Reads the environment where that is allowed: Deno would ask the person at the terminal. */
+/** Reads the environment if that is allowed; otherwise Deno would ask at the terminal. */
 function readEnv(variable: string): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable });
   return state === "granted" ? Deno.env.get(variable) : undefined;
@@ -120,7 +96,7 @@ class LibcSender implements Sender {
 
   constructor(path: string) {
     const name = encodeUnix(path);
-    // The length tells where an abstract name ends, and zeros belong to it.
+    // An abstract name ends at the length, and zeros belong to it.
     this.#to = path.startsWith("\0") ? name.slice(0, -1) : name;
     const { libc, errno } = openLibc();
     this.#fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
@@ -164,7 +140,9 @@ class LibcSender implements Sender {
   }
 }
 
-class Lines implements Notifier {
+/** Notifies the service manager. Does nothing if there is none, and never throws. */
+export class Notifier implements AsyncDisposable {
+  /** Milliseconds between calls of {@linkcode watchdog}; unset if the manager expects none. */
   readonly watchdogMs: number | undefined;
   readonly #pending: string[] = [];
   #sender: Sender | undefined;
@@ -172,28 +150,45 @@ class Lines implements Notifier {
   #idle = Promise.resolve();
   #warned = false;
 
+  /**
+   * @param sender The way to the manager, if there is one
+   * @param watchdogMs Milliseconds between signs of life, if it expects any
+   */
   constructor(sender: Sender | undefined, watchdogMs: number | undefined) {
     this.#sender = sender;
     this.watchdogMs = watchdogMs;
   }
 
+  /**
+   * Everything is bound, or a reload has ended.
+   *
+   * @param status What `systemctl status` shows from now on
+   */
   ready(status?: string): void {
     this.#send(status === undefined ? "READY=1" : `READY=1\nSTATUS=${oneLine(status)}`);
   }
 
+  /** A reload begins; {@linkcode ready} ends it, whatever came of it. */
   reloading(): void {
     const usec = monotonicUsec();
     this.#send(usec === undefined ? "RELOADING=1" : `RELOADING=1\nMONOTONIC_USEC=${usec}`);
   }
 
+  /** Draining has begun. */
   stopping(): void {
     this.#send("STOPPING=1");
   }
 
+  /**
+   * Changes what `systemctl status` shows.
+   *
+   * @param text One line
+   */
   status(text: string): void {
     this.#send(`STATUS=${oneLine(text)}`);
   }
 
+  /** The process is alive and well. */
   watchdog(): void {
     // A sign of life that comes late says nothing; one that waits already says the same.
     if (this.#pending.length === 0) this.#send("WATCHDOG=1");
@@ -223,6 +218,7 @@ class Lines implements Notifier {
     this.#pumping = false;
   }
 
+  /** Waits for lines that are under way, and closes the socket. */
   async [Symbol.asyncDispose](): Promise<void> {
     const sender = this.#sender;
     if (sender === undefined) return;
@@ -238,8 +234,8 @@ function oneLine(text: string): string {
 }
 
 /**
- * The clock that the manager compares with its own, to tell this reload from an earlier one. Deno has no
- * such clock: without libc, `Type=notify-reload` cannot be used, `Type=notify` can.
+ * The clock that the manager compares with its own, to distinguish this reload from an earlier one. Deno has
+ * no such clock: without libc, `Type=notify-reload` cannot be used, `Type=notify` can.
  */
 function monotonicUsec(): bigint | undefined {
   if (missingForLibc() !== undefined) return undefined;

@@ -10,7 +10,7 @@ import project from "../../deno.json" with { type: "json" };
 import { descriptorLimit } from "../io/descriptors.ts";
 import type { AdminMeasures, ProcessMeasures, ReloadOutcome } from "../observe/metrics/measures.ts";
 
-/** A clock ticks every 100 ms, a busy one later: who has not ticked for so many milliseconds hangs. */
+/** A clock ticks every 100 ms, a busy one later. A worker without a tick for this long hangs. */
 const HANG_MS = 1000;
 
 /** What is to be known of the process besides. */
@@ -68,7 +68,7 @@ export class ProcessBook {
     };
   }
 
-  /** Who asks twice within a second gets the same answer: too little time to tell. */
+  /** Questions within a second get the same answer: that is too little time to judge. */
   #workersUp(ticks: readonly number[], now: number): readonly boolean[] {
     if (now - this.#ticksAt >= HANG_MS) {
       this.#up = ticks.map((count, worker) => count !== this.#ticks[worker]);

@@ -1,5 +1,5 @@
 /**
- * The ready file: tells whoever waits for shunt that all is bound, and where. Knows paths and text,
+ * The ready file: reports that all is bound, and to which addresses. Knows paths and text,
  * never what is bound.
  *
  * @module
@@ -14,14 +14,14 @@ import { UsageError } from "./options.ts";
 export interface Ready {
   /** The process. */
   readonly pid: number;
-  /** Where the admin address is, or null where it is off. */
+  /** The admin address, or null if it is off. */
   readonly admin: string | null;
   /** What each listener is bound to. */
   readonly listeners: Readonly<Record<string, BoundAddresses>>;
 }
 
 /**
- * Writes the file, which appears whole: whoever waits for it never reads half of it.
+ * Writes the file, which appears whole: a program that waits for it never reads half of it.
  *
  * @param path Where
  * @param ready What to say
@@ -69,7 +69,7 @@ async function writing(path: string, work: (unfinished: string) => Promise<void>
 /**
  * Removes the file: an old one must not be taken for this run's. Nothing but a file is ever removed.
  *
- * @param path Where it is
+ * @param path Its path
  * @param pid Whose it has to be: at the end of a process it may be its successor's
  * @throws {UsageError} if a directory is in its place
  */
@@ -85,7 +85,7 @@ export async function removeReadyFile(path: string, pid?: number): Promise<void>
   }
 }
 
-/** Its name is known before it is there: what somebody has put in its place is not written through. */
+/** The name is known in advance, so a link that someone has put in its place is not followed. */
 async function writeAnew(path: string, text: string): Promise<void> {
   await removeReadyFile(path);
   await Deno.writeTextFile(path, text, { createNew: true });

@@ -1,5 +1,5 @@
 /**
- * Keeps a running shunt: reloads it, tells the admin address and the service manager how it is, and
+ * Keeps a running shunt: reloads it, reports its state to the admin address and the service manager, and
  * drains it. Knows neither signals nor the command line.
  *
  * @module
@@ -25,10 +25,10 @@ import { ProcessBook } from "./process_measures.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
-/** Milliseconds that a reload under way may take once shunt is to drain: its file may never be read. */
+/** Milliseconds that a reload may still take when a drain begins: its file may never be read. */
 const RELOAD_MS = 3000;
 
-/** Milliseconds in which whoever asked whether it would hand over has it do so. */
+/** Milliseconds for which a shunt that has asked may take over. */
 const ASKED_MS = 30_000;
 
 /** What a supervisor keeps. */
@@ -44,7 +44,7 @@ export interface SupervisorParts {
   readonly load: (text?: string) => Promise<ConfigFile>;
 }
 
-/** Whoever asks for a reload. */
+/** What caused a reload. */
 export type ReloadCause = "signal" | "file" | "admin";
 
 /** A running shunt, kept. */
@@ -68,7 +68,7 @@ export class Supervisor implements Control {
   #asked: ReturnType<typeof setTimeout> | undefined;
   /** Whether another shunt takes over. */
   #handOver = false;
-  /** Settles once nobody is given metrics. */
+  /** Settles once no metrics are being written. */
   #metrics: Promise<void> = Promise.resolve();
   /** The process that this one has taken over from, while it has not ended. */
   predecessor: number | undefined;
@@ -80,12 +80,12 @@ export class Supervisor implements Control {
     this.#configured = parts.proxy.config;
   }
 
-  /** Settles once somebody asks for a drain at the admin address. */
+  /** Settles once a drain is requested at the admin address. */
   get drainAsked(): Promise<void> {
     return this.#drainAsked.promise;
   }
 
-  /** Where the admin address is, or null where it is off. */
+  /** The admin address, or null if it is off. */
   get adminAddress(): string | null {
     return this.#admin?.address ?? null;
   }
@@ -99,12 +99,12 @@ export class Supervisor implements Control {
     this.#admin = await startAdmin(this.proxy.config.admin, this);
   }
 
-  /** Opens the admin address, which another shunt may have still: it has left the rest to this one. */
+  /** Opens the admin address even if the shunt that handed over still has it. */
   async takeAdmin(): Promise<void> {
     try {
       this.#admin = await startAdmin(this.proxy.config.admin, this, { takeOver: true });
     } catch (error) {
-      // Ending now would leave the listeners to nobody.
+      // If this one ended now, no process would serve the listeners.
       logger.error("shunt runs without its admin address; a reload tries it again", {
         error: messageOf(error),
       });
@@ -112,7 +112,7 @@ export class Supervisor implements Control {
     }
   }
 
-  /** All is bound: says so. */
+  /** Reports that all is bound. */
   ready(): void {
     const { notifier } = this.#parts;
     this.state = "ready";
@@ -122,7 +122,7 @@ export class Supervisor implements Control {
     }
   }
 
-  /** The manager hears of life only while every worker's clock ticks. */
+  /** Feeds the manager's watchdog, but only while every worker's clock ticks. */
   #pat(): void {
     const ticks = this.proxy.ticks();
     const alive = ticks.every((count, worker) => count !== this.#ticks[worker]);
@@ -143,7 +143,7 @@ export class Supervisor implements Control {
     clearTimeout(this.#asked);
     await within(RELOAD_MS, this.#reloading);
     const drained = this.proxy.drain({ handOver: this.#handOver });
-    // Its address is the other's now.
+    // The admin address belongs to the other one now.
     if (this.#handOver) await this.#admin?.close();
     const cut = await drained;
     await this.#admin?.close();
@@ -266,7 +266,7 @@ export class Supervisor implements Control {
 
   drain(handOver: boolean): void {
     this.#handOver ||= handOver;
-    // One that drains already is to free its address now; the answer to this is still given.
+    // If it already drains, it frees its address now. This request is still answered.
     if (handOver && this.state === "draining") void this.#admin?.close();
     this.state = "draining";
     this.#drainAsked.resolve();

@@ -1,10 +1,11 @@
 /**
- * Takes over from a shunt that runs: finds it, and has it hand over. Knows its admin address, never its
+ * Takes over from a running shunt: finds it, and makes it hand over. Knows its admin address, never its
  * sockets.
  *
  * @module
  */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { DrainingSchema, StatusSchema } from "../admin/answers.ts";
 import type { AdminConfig } from "../config/check_admin.ts";
@@ -18,14 +19,14 @@ const LOOK_MS = 500;
 const LATE_MS = 5000;
 const ConfigSchema = z.object({ drain_timeout: z.number() });
 
-/** A shunt that runs and is to be taken over from. */
+/** A running shunt that this one takes over from. */
 export interface Predecessor {
   readonly pid: number;
   /** Its data-plane threads: as many of the sockets that share an address are its own. */
   readonly workers: number;
   /** What its listeners are bound to. */
   readonly addresses: BoundAddresses;
-  /** Has it take nothing new, free its admin address, and end when what it carries has. */
+  /** Makes it take nothing new, free its admin address, and end once its sessions and flows have ended. */
   handOver(): Promise<void>;
   /**
    * Waits until it has ended.
@@ -36,13 +37,13 @@ export interface Predecessor {
 }
 
 /**
- * Finds the shunt that runs at the configuration's admin address, and makes sure that it would hand over.
+ * Finds the shunt at the configuration's admin address, and makes sure that it would hand over.
  *
  * @param config The configuration's admin part
- * @param file Where it is from, for messages
- * @returns The shunt, or `undefined` where nobody answers
+ * @param file Its file, for messages
+ * @returns The shunt, or `undefined` if nothing answers
  * @throws {InputError} if the configuration names no admin address
- * @throws {Error} if somebody else answers, or it refuses
+ * @throws {Error} if something other than shunt answers, or it refuses
  */
 export async function findPredecessor(
   config: AdminConfig | null,
@@ -68,7 +69,7 @@ export async function findPredecessor(
         try {
           answer = await admin.ask("POST", "/api/drain?handover=true");
         } catch (error) {
-          // It has ended since: what it had is this one's all the more.
+          // It has ended meanwhile, so its addresses are free for this one.
           if (error instanceof NobodyAnswers || !await isThere(pid)) return;
           throw error;
         }
@@ -84,17 +85,9 @@ export async function findPredecessor(
 
 async function untilEnded(pid: number, latest: number, signal: AbortSignal): Promise<void> {
   const end = performance.now() + latest;
-  // One in another container has a number that says nothing here, or is somebody else's.
+  // The number of a process in another container means nothing here, or belongs to another process.
   const visible = pid !== Deno.pid && await isThere(pid);
   while (!signal.aborted && performance.now() < end && !(visible && !await isThere(pid))) {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, LOOK_MS);
-      signal.addEventListener("abort", done);
-    });
+    await delay(LOOK_MS, undefined, { signal }).catch(() => {});
   }
 }

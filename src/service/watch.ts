@@ -7,8 +7,8 @@
  * changes them after its close (vim sets an ACL) looks like the next writer, but the text is what it was
  * at the close. Without events a file is whole once two looks have found the same.
  *
- * Events may be missing or stop: network file systems and folders further up tell nothing. So the file is
- * looked at beside them, and nothing here waits for one.
+ * Events may be missing or stop: network file systems and folders further up have none. So the file is also
+ * looked at now and then, and nothing here waits for an event.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { FileEventKind } from "../io/libc/inotify.ts";
 import { readTextFile } from "../text_file.ts";
 import { within } from "../within.ts";
 import { type FileEvents, openFileEvents } from "./file_events.ts";
-import { findWay, isMissing, type Way } from "./way.ts";
+import { findTrail, inodesOf, markOf, orMissing, type Trail } from "./trail.ts";
 
 const QUIET_MS = 250;
 /** Milliseconds between two looks that nothing but the clock asks for. */
@@ -31,26 +31,26 @@ const UNSEEN = "";
 const WAITING_QUIETS = 8;
 /** Milliseconds until a watch that could not be opened is tried again: descriptors may be short. */
 const RETRY_MS = 5000;
-/** Rounds of looking where the path leads while that changes; the rest waits for the timer. */
+/** How often the path is followed again while it changes. After that, the timer does it. */
 const MAX_ROUNDS = 10;
 /** Milliseconds that work under way has when the watch ends: reading may take longer. */
 const END_MS = 1000;
 
-/** Whom to tell what. */
+/** Options of a {@linkcode FileWatch}. */
 export interface WatchOptions {
   /**
-   * Takes the new text, once per change; called again only when it has settled.
+   * Called with the new text, once per change, and only after the call before has settled.
    *
    * @param text The whole file, never empty
    */
   readonly onChange: (text: string) => void | Promise<void>;
-  /** Is told once that a changed file is still open for writing, or that it is empty. */
+  /** Called once if a changed file is still open for writing, or empty. */
   readonly onWaiting?: () => void;
-  /** Is told once that a change was seen by looking: nothing had told of it. */
+  /** Called once if a change was found by looking, without an event. */
   readonly onMissed?: () => void;
-  /** Is told of what goes wrong, {@linkcode onChange} included; watching goes on. Must not throw. */
+  /** Called with errors, also those of {@linkcode onChange}. Watching goes on. Must not throw. */
   readonly onError: (error: unknown) => void;
-  /** The text that is in use; by default what the file says at first. */
+  /** The text that is in use; by default that of the file at the start. */
   readonly text?: string;
   /** Whether events are used if there are some; by default they are. */
   readonly events?: boolean;
@@ -60,36 +60,17 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
-/** A watch; disposing of it ends it. */
-export interface FileWatch extends AsyncDisposable {
-  /** Settles once every later change is noticed; never rejects. */
-  readonly started: Promise<void>;
-  /**
-   * Reads the file once nobody is writing it; it need not be told as a change then.
-   *
-   * @returns The whole file, or `undefined` where there is none
-   * @throws {Error} when it is still being written after some time, or cannot be read
-   */
-  read(): Promise<string | undefined>;
-}
-
-/**
- * Watches a file through symbolic links, replacement and removal, its folder's included.
- *
- * @param path The file; it may be missing
- * @param options Whom to tell
- * @returns The watch
- */
-export function watchFile(path: string, options: WatchOptions): FileWatch {
-  return new Watch(resolve(path), options);
-}
-
 interface Watched {
   readonly path: string;
   readonly end: () => void;
 }
 
-class Watch implements FileWatch {
+/**
+ * Watches a file through symbolic links, replacement and removal, its folder's included. Disposing of it ends
+ * it.
+ */
+export class FileWatch implements AsyncDisposable {
+  /** Settles once every later change is noticed; never rejects. */
   readonly started: Promise<void>;
   readonly #path: string;
   readonly #options: WatchOptions;
@@ -100,8 +81,8 @@ class Watch implements FileWatch {
   readonly #watched = new Map<string, Watched>();
   /** The keys of those that have seen a write and no close since, or have missed some. */
   readonly #open = new Set<string>();
-  #way: Way = { file: undefined, folders: new Set(), names: new Set() };
-  /** Whether the way may lead elsewhere by now. */
+  #trail: Trail = { file: undefined, folders: new Set(), names: new Set() };
+  /** Whether the path may lead elsewhere by now. */
   #moved = true;
   #text: string | undefined;
   /** What the file said when it was closed last. */
@@ -128,8 +109,12 @@ class Watch implements FileWatch {
   #lastProblem = "";
   #closed = false;
 
+  /**
+   * @param path The file; it may be missing
+   * @param options What to call
+   */
   constructor(path: string, options: WatchOptions) {
-    this.#path = path;
+    this.#path = resolve(path);
     this.#options = options;
     this.#quietMs = options.quietMs ?? QUIET_MS;
     this.#pollMs = options.pollMs ?? POLL_MS;
@@ -146,7 +131,7 @@ class Watch implements FileWatch {
     try {
       this.#text ??= await this.#read();
     } catch (error) {
-      this.#report(error);
+      this.#reportProblem(error);
     }
     await this.#follow();
     // What is written from now on is not to be taken for what was there.
@@ -154,6 +139,12 @@ class Watch implements FileWatch {
     this.#checkIn(this.#quietMs);
   }
 
+  /**
+   * Reads the file once no process is writing it. It is then not reported as a change.
+   *
+   * @returns The whole file, or `undefined` if there is none
+   * @throws {Error} when it is still being written after some time, or cannot be read
+   */
   async read(): Promise<string | undefined> {
     for (let left = WAITING_QUIETS;; left--) {
       await this.#snapshots;
@@ -201,7 +192,7 @@ class Watch implements FileWatch {
 
   #queue(work: () => Promise<void>): void {
     this.#checking = this.#checking.then(work).catch((error) => {
-      this.#report(error);
+      this.#reportProblem(error);
       this.#lookAgain();
     });
   }
@@ -234,7 +225,7 @@ class Watch implements FileWatch {
     // Every rewrite in place begins with an empty file, and none of those is a configuration.
     if (text === "" || (this.#source !== undefined && this.#open.size > 0)) {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
-      // What happened in a folder before it was watched was not told, so the way is looked at too.
+      // What happened in a folder before it was watched was not told, so the path is followed again too.
       if (left > 0) return this.#checkIn(left, { polled: true });
       if (text === "" || text !== this.#closedText) return this.#wait();
     }
@@ -243,7 +234,7 @@ class Watch implements FileWatch {
     this.#eventsSeen = this.#events;
     this.#text = text;
     this.#toldWaiting = false;
-    this.#tell(text);
+    this.#report(text);
   }
 
   /** Events were missed: believes in a writer until the file has long been what it is now. */
@@ -265,7 +256,7 @@ class Watch implements FileWatch {
     this.#options.onWaiting?.();
   }
 
-  async #tell(text: string): Promise<void> {
+  async #report(text: string): Promise<void> {
     this.#telling = true;
     try {
       await this.#options.onChange(text);
@@ -277,8 +268,8 @@ class Watch implements FileWatch {
     this.#checkIn(this.#quietMs);
   }
 
-  /** Tells a problem once, however often it comes in a row. */
-  #report(error: unknown): void {
+  /** Reports a problem once, however often it comes in a row. */
+  #reportProblem(error: unknown): void {
     const problem = String(error);
     if (this.#closed || problem === this.#lastProblem) return;
     this.#lastProblem = problem;
@@ -289,10 +280,10 @@ class Watch implements FileWatch {
     const watched = this.#watched.get(key);
     if (watched === undefined) return;
     const missed = kind === "missed";
-    if (!missed && !this.#way.names.has(path)) return;
+    if (!missed && !this.#trail.names.has(path)) return;
     this.#events++;
     this.#lastEvent = performance.now();
-    const atFile = path === this.#way.file;
+    const atFile = path === this.#trail.file;
     if (kind === "modify" && atFile) {
       this.#open.add(key);
     } else if (kind === "access" && atFile) {
@@ -331,16 +322,11 @@ class Watch implements FileWatch {
       const text = await this.#read();
       // Another file's text is not what this one was closed with.
       if (file === this.#files) this.#closedText = text;
-    }).catch((error) => this.#report(error));
+    }).catch((error) => this.#reportProblem(error));
   }
 
-  async #read(): Promise<string | undefined> {
-    try {
-      return await readTextFile(this.#path);
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+  #read(): Promise<string | undefined> {
+    return orMissing(readTextFile(this.#path));
   }
 
   /** Watches what the path leads through now, and no longer what it led through before. */
@@ -356,20 +342,15 @@ class Watch implements FileWatch {
 
   /** Answers whether there is a new watch. */
   async #followOnce(): Promise<boolean> {
-    const way = await findWay(this.#path);
-    const keys = new Map<string, string>();
-    // The file besides its folder: one that is mounted by itself is written elsewhere.
-    for (const path of way.file === undefined ? way.folders : [...way.folders, way.file]) {
-      const info = await statOrNothing(path);
-      if (info !== undefined) keys.set(`${path} ${info.dev}:${info.ino}`, path);
-    }
+    const trail = await findTrail(this.#path);
+    const keys = await inodesOf(trail);
     if (this.#closed) return false;
-    if (way.file !== this.#way.file) {
+    if (trail.file !== this.#trail.file) {
       this.#open.clear();
       this.#closedText = undefined;
       this.#files++;
     }
-    this.#way = way;
+    this.#trail = trail;
     for (const [key, watched] of this.#watched) {
       if (!keys.has(key)) this.#unwatch(key, watched);
     }
@@ -382,17 +363,17 @@ class Watch implements FileWatch {
 
   #watch(key: string, path: string): boolean {
     if (this.#source === undefined) return false;
-    const { file } = this.#way;
+    const { file } = this.#trail;
     try {
       const end = this.#source.watch(path, (kind, at) => this.#onEvent(key, kind, at));
       this.#watched.set(key, { path, end });
-      // Who has begun to write there was not seen.
+      // A writer that had already begun was not seen.
       if (file !== undefined && path === dirname(file)) this.#doubt(key);
       return true;
     } catch (error) {
       // It is gone again, which its folder announces.
       if (error instanceof Deno.errors.NotFound) return false;
-      this.#report(error);
+      this.#reportProblem(error);
       this.#moved = true;
       this.#checkIn(RETRY_MS);
       return false;
@@ -413,21 +394,5 @@ class Watch implements FileWatch {
     this.#source = undefined;
     // The caller's own work is not waited for: it may be what disposes.
     await within(END_MS, Promise.all([this.#checking, this.#snapshots]));
-  }
-}
-
-/** What distinguishes a file from another, and from what it was: one that is replaced or written has another. */
-async function markOf(path: string): Promise<string> {
-  const info = await statOrNothing(path);
-  if (info === undefined) return "";
-  const { dev, ino, size, mtime, ctime } = info;
-  return `${dev}:${ino}:${size}:${mtime?.getTime()}:${ctime?.getTime()}`;
-}
-
-async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch {
-    return undefined;
   }
 }

@@ -1,8 +1,11 @@
 /**
- * Joins byte arrays. Knows nothing of what they mean.
+ * Byte arrays: none, and two joined. Knows nothing of what they mean.
  *
  * @module
  */
+
+/** No bytes. */
+export const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array();
 
 /**
  * Joins two byte arrays.

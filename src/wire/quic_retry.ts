@@ -8,6 +8,7 @@
 import { open, TAG_BYTES } from "./gcm.ts";
 import { LONG_HEADER, MIN_HEADER, type QuicVersion } from "./quic_packet.ts";
 import { hexWords } from "./sha256.ts";
+import { NO_BYTES } from "./bytes.ts";
 
 /** The keys of the tags are public: a tag only shows which connection a Retry belongs to. */
 const PARAMETERS = {
@@ -27,7 +28,6 @@ const TYPE_BITS = 0x30;
 /** A token is seldom longer than 200 bytes, and no Retry on the Internet is longer than this. */
 const MAX_RETRY_BYTES = 2048;
 
-const NOTHING = new Uint8Array(0);
 const PSEUDO = new Uint8Array(MAX_RETRY_BYTES + 256);
 
 /**
@@ -47,5 +47,5 @@ export function isRetryOf(datagram: Uint8Array, version: QuicVersion, dcid: Uint
   PSEUDO.set(dcid, 1);
   PSEUDO.set(datagram.subarray(0, tagAt), 1 + dcid.length);
   const aadBytes = 1 + dcid.length + tagAt;
-  return open({ key, nonce, aad: PSEUDO, aadBytes, bytes: datagram, from: tagAt, tagAt }, NOTHING);
+  return open({ key, nonce, aad: PSEUDO, aadBytes, bytes: datagram, from: tagAt, tagAt }, NO_BYTES);
 }

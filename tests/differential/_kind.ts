@@ -1,6 +1,6 @@
 /**
- * What a differential test consists of: servers that refuse nobody, and openings of clients that ask for
- * one name. No form may exist for which a server serves that name while shunt neither reads it nor says that
+ * The parts of a differential test: servers that refuse no client, and openings of clients that ask for one
+ * name. No form may exist for which a server serves that name while shunt neither reads it nor reports that
  * it could not.
  *
  * @module
@@ -19,7 +19,7 @@ export interface Form {
   readonly bytes: Uint8Array;
 }
 
-/** A running server that serves {@linkcode REFUSED}, and whoever names none or another otherwise. */
+/** A running server that serves {@linkcode REFUSED}, and other clients differently. */
 export interface Server extends AsyncDisposable {
   readonly name: string;
   readonly port: number;
@@ -43,10 +43,10 @@ export interface Kind {
   readonly table: readonly Form[];
 
   /**
-   * Makes a form by chance.
+   * Makes a random form.
    *
    * @param dice Chance
-   * @returns The form; its name says what was done
+   * @returns The form; its name describes it
    */
   make(dice: Dice): Form;
 
@@ -67,8 +67,8 @@ export interface Kind {
   isOver?(answer: Uint8Array): boolean;
 
   /**
-   * Milliseconds to wait for an answer from a server that is not told that no more comes, as it would
-   * not answer then. Unset: it is told, and waited for until it closes.
+   * Milliseconds to wait for an answer from a server whose input is not ended, since it would not answer
+   * after the end. If unset, the input is ended, and the test waits until the server closes.
    */
   readonly waitMs?: number;
 
@@ -144,7 +144,7 @@ async function isServed(kind: Kind, server: Server, opening: Uint8Array): Promis
       if (kind.isOver?.(answer)) return false;
     }
   } catch {
-    // Servers reset what they do not like.
+    // Servers reset connections that they reject.
   } finally {
     clearTimeout(late);
     closeQuietly(conn);

@@ -1,5 +1,5 @@
 /**
- * Servers that run as processes of their own. Knows nothing of what they serve.
+ * Servers that run in their own processes. Knows nothing of what they serve.
  *
  * @module
  */
@@ -10,11 +10,7 @@ import type { Server } from "./_kind.ts";
 /** How long a server may take to start; Go compiles first. */
 const START_MS = 120_000;
 
-/**
- * Finds a port on loopback that nobody uses now.
- *
- * @returns Its number
- */
+/** Returns an unused port on loopback. */
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
@@ -24,8 +20,8 @@ export function freePort(): number {
  * Starts a server and waits until it accepts connections.
  *
  * @param name Its name
- * @param port Where it listens on loopback
- * @param command Program, arguments, and what is removed once it has ended
+ * @param port Its port on loopback
+ * @param command Program, arguments, and files to remove after its end
  * @returns The server
  */
 export async function startServer(

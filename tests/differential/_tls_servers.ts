@@ -33,7 +33,7 @@ const openssl: ServerKind = {
   async start(): Promise<Server> {
     const port = freePort();
     const named = await identify(...CURVE);
-    // Forms offer ECDSA alone, so that this one serves nobody.
+    // Forms offer only ECDSA, so that this certificate serves no client.
     const other = await identify("rsa:2048");
     for (const file of ["cert", "key"]) {
       await Deno.rename(`${other.folder}/${file}.pem`, `${named.folder}/other-${file}.pem`);

@@ -1,5 +1,6 @@
 /**
- * The table of forms on every server that is installed. `deno task fuzz:differential` goes on by chance.
+ * The table of forms against every server that is installed. `deno task fuzz:differential` goes on with
+ * random forms.
  *
  * @module
  */
@@ -40,7 +41,7 @@ for (const kind of KINDS) {
       },
     });
     Deno.test({
-      name: `differential ${kind.name}: nobody reaches ${name} by a name that shunt refuses` +
+      name: `differential ${kind.name}: no client reaches ${name} by a name that shunt refuses` +
         (lacks === undefined ? "" : ` (skipped: "${lacks}" is not installed)`),
       ignore: lacks !== undefined,
       async fn() {

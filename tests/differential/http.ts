@@ -102,11 +102,11 @@ function wrap(dice: Dice): Uint8Array {
 const MAX_BYTES = 65_536;
 
 /**
- * Detects as a session does whose client sends pieces of a size and then nothing.
+ * Detects like a session whose client sends pieces of a size and then nothing.
  *
- * @param bytes What the client sends
+ * @param bytes The client's bytes
  * @param size Bytes of a piece
- * @returns What is detected
+ * @returns The detected protocol
  */
 export function detect(bytes: Uint8Array, size: number): Detected {
   const detection = new Detection("tcp", wantsAll());

@@ -1,6 +1,6 @@
 /**
- * Forms of HTTP/2 connections that some server or other takes, or that look as if one did. Each says
- * `refused.example` in its first request; where it stands beside another name, that is `other`.
+ * Forms of HTTP/2 connections that some server takes, or that look as if one did. Each has
+ * `refused.example` in its first request; another name next to it is `other`.
  *
  * @module
  */
@@ -55,7 +55,7 @@ const PRIORITY = frame(2, 0, [0, 0, 0, 0, 16], 3);
 const GOAWAY = frame(7, 0, new Uint8Array(8), 0);
 const UNKNOWN = frame(0xfa, 0, [1], 0);
 
-/** In the place of SETTINGS. */
+/** First frames instead of SETTINGS. */
 const FIRST: readonly Bytes[] = [
   ...[[], PING, WINDOW, PRIORITY, UNKNOWN, GOAWAY, frame(4, 1, [], 0), frame(0, 1, [1]), PREFACE],
   ...[frame(4, 0, [1, 2, 3], 0), frame(4, 0, [0, 1, 0, 0, 0, 0], 0), frame(4, 0, [], 1)],

@@ -1,6 +1,6 @@
 /**
- * Forms of HTTP/1 requests that some server or other takes, or that look as if one did. Each says
- * `refused.example` in one place; where it stands beside another name, that is `other`.
+ * Forms of HTTP/1 requests that some server takes, or that look as if one did. Each has `refused.example`
+ * in one place; another name next to it is `other`.
  *
  * @module
  */
@@ -161,7 +161,7 @@ export const HTTP1_FORMS: readonly Uint8Array[] = [
 ].map(bytesOf);
 
 const SHORT = 700;
-/** One part in so many is odd: with more, servers refuse nearly all. */
+/** One in this many parts is odd. With more, servers refuse nearly all forms. */
 const ODD = 6;
 const LINE_ENDS = ["\r\n", "\r\n", "\r\n", "\n", "\r\r\n", "\r"];
 

@@ -21,7 +21,7 @@ interface Draft {
   tail: Uint8Array;
 }
 
-/** A record: what it holds, and its header. */
+/** A record: its content and its header. */
 interface Piece {
   type: number;
   version: readonly number[];
@@ -124,7 +124,7 @@ const FILLS: Readonly<Record<string, Piece>> = {
   "a HelloRequest": { ...EMPTY, data: Uint8Array.of(0, 0, 0, 0) },
 };
 
-/** Spellings of the name, some of which servers take for it. */
+/** Spellings of the name, some of which servers accept. */
 const NAMES: readonly string[] = [
   REFUSED.toUpperCase(),
   ...[".", "..", ":443", ":", "\0", " ", "/", "#", "?", ":x/y", ".:443"].map((end) =>

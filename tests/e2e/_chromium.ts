@@ -16,7 +16,7 @@ export interface Look {
   readonly height: number;
 }
 
-/** Keys that are more than the letter they type: their code and what they type. */
+/** Keys that are more than a letter: their code and the text that they type. */
 const KEYS: Readonly<Record<string, readonly [code: number, text: string]>> = {
   Tab: [9, ""],
   Enter: [13, "\r"],
@@ -26,7 +26,7 @@ const KEYS: Readonly<Record<string, readonly [code: number, text: string]>> = {
   ArrowDown: [40, ""],
 };
 
-/** Starts Chromium, or Chrome where there is no other; says what to install where there is neither. */
+/** Starts Chromium, or Chrome if there is no other. If there is neither, the error says what to install. */
 function start(args: readonly string[]): Tool {
   try {
     return new Tool("chromium", args);
@@ -63,7 +63,7 @@ export class Page implements AsyncDisposable {
    * Starts a browser with an empty page.
    *
    * @returns The page
-   * @throws {Error} where there is no Chromium, which says what to install
+   * @throws {Error} if there is no Chromium, with what to install
    */
   static async open(): Promise<Page> {
     const folder = await Deno.makeTempDir({ prefix: "shunt-chromium-" });
@@ -159,7 +159,7 @@ export class Page implements AsyncDisposable {
     throw new Error(`${expression}: ${exceptionDetails.exception?.description}`);
   }
 
-  /** The text of an element as it is seen. */
+  /** Returns the visible text of an element. */
   text(selector: string): Promise<string> {
     return this.value(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`);
   }
@@ -218,7 +218,7 @@ export class Page implements AsyncDisposable {
   }
 
   /**
-   * Takes a picture of what is seen.
+   * Takes a screenshot.
    *
    * @param path The PNG file
    */

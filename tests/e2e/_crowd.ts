@@ -1,6 +1,6 @@
 /**
- * Clients of the admin address that do it no good, as a program of its own: `_crowd.ts ADDRESS KIND COUNT`
- * says "ready" once each has begun, or after 2 s, and goes on until it is killed.
+ * Harmful clients of the admin address, as a separate program: `_crowd.ts ADDRESS KIND COUNT` prints
+ * "ready" once each has begun, or after 2 s, and goes on until it is killed.
  *
  * @module
  */
@@ -127,10 +127,10 @@ async function live(address: string, act: Act, onBegun: () => void): Promise<nev
 if (import.meta.main) {
   const [address = "", kind = "all", count = "64"] = Deno.args;
   const acts = kind === "all" ? Object.values(KINDS) : [KINDS[kind]!];
-  // Those who wait for nothing keep no program running.
+  // Clients that wait for nothing do not keep a program running.
   setInterval(() => {}, 1000);
   const ready = () => Deno.stdout.writeSync(encoder.encode("ready\n"));
-  // Those who come again at once may keep some of the others out.
+  // Clients that reconnect immediately may keep some of the others out.
   setTimeout(ready, 2000);
   let left = Number(count);
   for (let i = 0; i < Number(count); i++) {

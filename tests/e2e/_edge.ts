@@ -50,9 +50,9 @@ const ROUTES = `
       - upstream: names`;
 
 /**
- * Writes the configuration of the one port that carries everything.
+ * Writes the configuration of a single port for everything.
  *
- * @param targets The port on loopback of each upstream's target; the others discard what they get
+ * @param targets The port on loopback of each upstream's target; the others discard their bytes
  * @returns The configuration's text
  */
 export function edge(targets: Readonly<Partial<Record<EdgeUpstream, number>>>): string {

@@ -47,7 +47,7 @@ export async function each(
   }));
 }
 
-/** Closes what a test has opened. */
+/** Closes everything that a test has opened. */
 export class Opened implements Disposable {
   readonly all: { close(): void }[] = [];
 
@@ -74,7 +74,7 @@ export class Opened implements Disposable {
 }
 
 /**
- * A client whose connection is ended by shunt: waits for that.
+ * Opens a connection and waits until shunt ends it.
  *
  * @param port Where to connect to
  * @param first What it sends first

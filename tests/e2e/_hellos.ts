@@ -10,7 +10,7 @@ import { buildClientHello, type Extension, recordize } from "../unit/_hello.ts";
 /** The name that they ask for. */
 export const HELLO_NAME = "one.example";
 
-/** As long as a name may be (RFC 1035 §2.3.4), in the same zone. */
+/** A name of the maximum length (RFC 1035 §2.3.4), in the same zone. */
 const LONG_NAME = `${"a".repeat(63)}.${"b".repeat(63)}.${"c".repeat(63)}.${
   "d".repeat(46)
 }.${HELLO_NAME}`;

@@ -1,12 +1,12 @@
 /**
- * Certificates and TLS servers by `openssl`. Knows nothing of shunt.
+ * Certificates and TLS servers made with `openssl`. Knows nothing of shunt.
  *
  * @module
  */
 
 import { run, Tool } from "./_tools.ts";
 
-/** A certificate authority of the test's own and what it has signed. */
+/** A certificate authority of the test, and the certificates that it has signed. */
 export class Certificates implements AsyncDisposable {
   readonly #folder: string;
 
@@ -67,8 +67,8 @@ export interface TlsServer extends AsyncDisposable {
  * Starts `openssl s_server`.
  *
  * @param certificates Where its certificate is
- * @param name Whom it speaks for
- * @param alpn The protocol it speaks, where it negotiates one
+ * @param name Its server name
+ * @param alpn The protocol that it negotiates, if any
  * @returns The server
  */
 export async function serveTls(
@@ -86,11 +86,11 @@ export async function serveTls(
 }
 
 /**
- * Talks with `openssl s_client` to whoever answers for a name: checks the certificate against the
- * authority, and that a line comes back reversed.
+ * Connects with `openssl s_client` to the server of a name: checks the certificate against the authority,
+ * and that a line comes back reversed.
  *
  * @param port Where to connect on loopback
- * @param certificates Who is trusted
+ * @param certificates The trusted authority
  * @param client What the client offers
  * @returns The common name of the server's certificate and the negotiated protocol
  */

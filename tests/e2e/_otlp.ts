@@ -1,5 +1,5 @@
 /**
- * Receives what OpenTelemetry exports, as JSON over HTTP. Knows OTLP, nothing of shunt.
+ * Receives OpenTelemetry exports as JSON over HTTP. Knows OTLP, nothing of shunt.
  *
  * @module
  */
@@ -56,7 +56,7 @@ export class OtlpReceiver implements AsyncDisposable {
   readonly spans: Span[] = [];
   /** The values of metrics so far, the newest last. */
   readonly points: Point[] = [];
-  /** Names of services that told something. */
+  /** Names of the services that exported something. */
   readonly services = new Set<unknown>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 

@@ -1,6 +1,6 @@
 /**
- * Runs shunt as a process of its own, as users do: configuration in a file, addresses from the ready
- * file, what happened from the log. Knows the command line and nothing of shunt's inside.
+ * Runs shunt as a separate process, as users do: configuration from a file, addresses from the ready file,
+ * events from the log. Knows the command line and nothing of shunt's inside.
  *
  * @module
  */
@@ -31,8 +31,8 @@ export interface Outcome {
 }
 
 /**
- * Starts shunt: from its source, or what the environment names in `SHUNT_BIN`, a binary or the
- * bundle, whose first line runs the Deno that it finds: this one.
+ * Starts shunt from its source, or the file that `SHUNT_BIN` names: a binary, or the bundle, whose first
+ * line runs the Deno that it finds, which is this one.
  *
  * @param args The command line after the program's name
  * @param options A command that runs the one after it, and more environment
@@ -62,21 +62,21 @@ export function spawnShunt(
 }
 
 /**
- * Runs a command of shunt's to its end.
+ * Runs a command of shunt and waits for its end.
  *
  * @param args The command line after the program's name
- * @returns Its exit code and what it wrote
+ * @returns Its exit code and output
  */
 export async function shunt(...args: readonly string[]): Promise<Outcome> {
   return await shuntWithInput("", ...args);
 }
 
 /**
- * Runs a command of shunt's to its end, its standard input piped.
+ * Runs a command of shunt with standard input, and waits for its end.
  *
- * @param input What its standard input brings
+ * @param input Its standard input
  * @param args The command line after the program's name
- * @returns Its exit code and what it wrote
+ * @returns Its exit code and output
  */
 export async function shuntWithInput(
   input: string | Uint8Array<ArrayBuffer>,
@@ -96,7 +96,7 @@ class Output {
   readonly log: LogLine[] = [];
   readonly access: LogLine[] = [];
 
-  /** Collects lines; what follows the last line feed is a line too. */
+  /** Collects lines. Text after the last line feed counts as a line. */
   async collect(stream: ReadableStream<Uint8Array>): Promise<void> {
     let rest = "";
     const decoder = new TextDecoder();
@@ -253,7 +253,7 @@ export async function withShunt(
   const config = `${folder}/config.yaml`;
   const readyFile = `${folder}/ready.json`;
   await Deno.writeTextFile(config, `${yaml}\nlog: { format: json }\n`);
-  // Tests run beside each other, and beside what the machine runs: no fixed port.
+  // Tests run at the same time as others and as other programs, so there is no fixed port.
   const admin = yaml.includes("\nadmin:") ? [] : ["--set", "admin=null"];
   // Tests count access lines.
   const all = ["--set", "log.access_rate=0/s"];

@@ -1,5 +1,5 @@
 /**
- * QUIC servers and exchanges by Deno's own QUIC. Knows nothing of shunt.
+ * QUIC servers and exchanges with Deno's own QUIC. Knows nothing of shunt.
  *
  * @module
  */

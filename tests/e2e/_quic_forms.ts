@@ -68,7 +68,7 @@ function stump(seal: Seal, length: number): Uint8Array {
   return concat(packet.subarray(0, packet.length - 22), [0x40, length], new Uint8Array(length));
 }
 
-/** Flights that tell one name, which is refused, in forms that servers read. */
+/** Flights with one name, which is refused, in forms that servers read. */
 export const FORMS: Readonly<Record<string, Form>> = {
   "one datagram": (seal, { evil }) => [seal(cryptoFrame(evil))],
   "two datagrams": (seal, { evil }) => [seal(headOf(evil)), seal(tailOf(evil), { number: 1 })],
@@ -126,7 +126,7 @@ export const FORMS: Readonly<Record<string, Form>> = {
   ],
 };
 
-/** Flights that tell two names: which one counts is up to the server. */
+/** Flights with two names. The server decides which one counts. */
 export const CONTRADICTIONS: Readonly<Record<string, Form>> = {
   "contradiction in a packet, good last": (seal, { good, evil }) => [
     seal(concat(headOf(evil), tailOf(evil), tailOf(good))),

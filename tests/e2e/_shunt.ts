@@ -39,7 +39,7 @@ export const TEST_IO: string = Deno.env.get("SHUNT_IO") ?? "deno";
 // A library that stays open is not a test's leak.
 if (TEST_IO === "libc") openLibc();
 
-/** A running shunt with what it told of ended sessions and flows. */
+/** A running shunt with the records of ended sessions and flows. */
 export class TestShunt implements AsyncDisposable {
   readonly proxy: Proxy;
   readonly records: AccessRecord[];
@@ -75,7 +75,7 @@ export class TestShunt implements AsyncDisposable {
   /** Waits for the access record of the session or flow that ends next, and takes it out. */
   async ended(timeoutMs = 10_000): Promise<AccessRecord> {
     let record: AccessRecord | undefined;
-    // Taken in the condition: others may wait as well.
+    // Taken in the condition, since others may wait too.
     const taken = () => (record = this.records.shift()) !== undefined;
     await until(taken, "a session or flow to end", timeoutMs);
     return record!;
@@ -168,7 +168,7 @@ export function serveTcp(
   };
 }
 
-/** Sends back what comes, until the client ends. */
+/** Sends all bytes back, until the client ends. */
 export async function echo(conn: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(65_536);
   for (;;) {
@@ -201,7 +201,7 @@ export async function readAll(
   return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
 }
 
-/** Reads exactly so many bytes. */
+/** Reads exactly this many bytes. */
 export async function readExactly(conn: Deno.TcpConn, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   for (let got = 0; got < length;) {

@@ -7,7 +7,7 @@
 
 import { connect, readExactly, serveTcp, type TcpServer, text, writeAll } from "./_shunt.ts";
 
-/** A SOCKS server with what it was asked for. */
+/** A SOCKS server with the requests that it got. */
 export interface SocksServer extends TcpServer {
   /** What was asked for so far, as `VERSION HOST`. */
   readonly asked: readonly string[];

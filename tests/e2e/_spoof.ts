@@ -1,5 +1,5 @@
 /**
- * A flood of datagrams, each from a source address of its own. Knows nothing of shunt.
+ * A flood of datagrams, each from its own source address. Knows nothing of shunt.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export class SpoofedFlood {
     this.#timer = setInterval(() => this.#burst(), BURST_MS);
   }
 
-  /** As many as are due; what a pause of this process has missed is not made up for. */
+  /** Sends all datagrams that are due. Those missed in a pause of this process are not sent later. */
   #burst(): void {
     const now = performance.now();
     const due = this.#perSecond / 1000 * Math.min(now - this.#last, 2 * BURST_MS) + this.#rest;

@@ -1,6 +1,6 @@
 /**
- * A real `sshd` with keys of the test's own, and the command line of an `ssh` that trusts it and no
- * other. Knows nothing of shunt.
+ * A real `sshd` with keys of the test, and the command line of an `ssh` that trusts only it. Knows nothing
+ * of shunt.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Runs the clients and servers that no one here wrote. Knows which package has which tool, so that a
- * machine without one fails with what to install instead of skipping.
+ * Runs clients and servers of other projects. Knows which package has which tool, so that a test fails with
+ * what to install instead of being skipped.
  *
  * @module
  */
@@ -86,7 +86,7 @@ export class Tool implements AsyncDisposable {
     await this.#stdin.write(new TextEncoder().encode(text));
   }
 
-  /** Ends its standard input and waits until it has ended by itself. */
+  /** Ends its standard input and waits for its end. */
   async end(): Promise<void> {
     await this.#stdin.close();
     await until(() => this.#over, `the end of ${this.#name}`);

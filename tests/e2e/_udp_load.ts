@@ -1,7 +1,7 @@
 /**
- * UDP flows that send and a target that hears them, as a program of its own: `_udp_load.ts FLOWS RATE`.
- * Says its target's port, sends through the port that a line on standard input names, ends with the next
- * line, and then says what came of it. Its queues are long: what is lost is lost between.
+ * UDP flows that send, and a target that receives, as a separate program: `_udp_load.ts FLOWS RATE`. It
+ * prints its target's port, sends to the port that a line on standard input gives, ends with the next line,
+ * and prints the result. Its queues are long, so that losses happen in between.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface LoadReport {
   readonly received: number;
   readonly answered: number;
   readonly answers: number;
-  /** By flow: the ports that the target has heard it from. */
+  /** By flow: the ports from which the target has received it. */
   readonly ports: readonly (readonly number[])[];
 }
 
@@ -85,7 +85,7 @@ function run(flows: number, rate: number): void {
     const began = performance.now();
     setInterval(() => {
       hear();
-      // After a pause it goes on as before, and makes up for nothing.
+      // After a pause it goes on at the same rate, without catching up.
       const due = (performance.now() - began) * rate / 1000;
       send(Math.min(due, report.sent + 10 * LOOK_MS * rate / 1000));
     }, LOOK_MS);

@@ -43,7 +43,8 @@ async function converse(port: number): Promise<void> {
 }
 
 Deno.test({
-  name: "activation: shunt serves sockets that it was started with, and leaves them to their owner",
+  name:
+    "activation: shunt serves sockets that it was started with, and leaves them open for their owner",
   ignore: missingForLibc() !== undefined,
   async fn() {
     const { libc } = openLibc();
@@ -83,7 +84,7 @@ exec "$0" run --no-prompt -A "${MAIN}" run -c "${config}"`;
     child.kill("SIGTERM");
     assertEquals((await child.status).code, 0);
     assertStringIncludes(await log, "No listener uses this socket from the service manager");
-    // The next shunt will find who comes now.
+    // The next shunt will accept this connection.
     (await connect(port)).close();
     for (const fd of [tcp, udp, unused]) libc.close(fd);
     await until(async () => await connect(port).then(() => false, () => true), "the socket's end");

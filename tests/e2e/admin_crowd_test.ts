@@ -68,7 +68,7 @@ async function assertServed(address: string, times: number, what: string): Promi
       for (const [path, answer] of [["/healthz", "ok\n"], ["/readyz", "ready\n"]] as const) {
         const began = performance.now();
         let text = await ask(address, path, from).catch(String);
-        // A Unix socket's full queue makes nobody wait: who comes then has to come again.
+        // The full queue of a Unix socket does not block: a client has to try again.
         while (text.includes("EAGAIN") && performance.now() - began < LIMIT_MS) {
           await new Promise((resolve) => setTimeout(resolve, 5));
           text = await ask(address, path, from).catch(String);
@@ -103,7 +103,7 @@ for (const [count, kinds] of [[64, CROWDS], [1000, MANY], [1000, ["all"]]] as co
   });
 }
 
-Deno.test("admin crowd: health is answered where a thousand clients are more than the descriptors", async () => {
+Deno.test("admin crowd: health is answered if a thousand clients are more than the descriptors", async () => {
   await withShunt(yaml("127.0.0.1:0"), async ({ ready }) => {
     for (const kind of ["silent", "unread_page", "no_body", "all"]) {
       await using _ = await crowd(ready.admin!, kind, 1000);
@@ -112,7 +112,7 @@ Deno.test("admin crowd: health is answered where a thousand clients are more tha
   }, { mayLogErrors: true, under: ["prlimit", "--nofile=512:512"] });
 });
 
-Deno.test("admin crowd: health is answered on a Unix socket, whatever others do there", async () => {
+Deno.test("admin crowd: health is answered on a Unix socket, whatever other clients do there", async () => {
   await inFolder(async (dir) => {
     await withShunt(yaml(`unix:${dir}/admin.sock`), async ({ ready }) => {
       for (const kind of ["unread_page", "half_heads", "no_body", "all"]) {

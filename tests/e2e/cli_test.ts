@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import project from "../../deno.json" with { type: "json" };
+import { concat } from "../unit/_hello.ts";
 import { type Outcome, shunt, shuntWithInput } from "./_process.ts";
 
 const EXAMPLE = `${import.meta.dirname}/../../config.example.yaml`;
@@ -35,13 +36,13 @@ async function writeCaptures(folder: string, ...names: readonly string[]): Promi
   }));
 }
 
-/** The command went well, and told nothing to standard error. */
+/** Asserts that the command succeeded and wrote nothing to standard error. */
 function succeeded({ code, out, err }: Outcome): string {
   assertEquals([code, err], [0, ""]);
   return out;
 }
 
-Deno.test("cli: what cannot be run says why and exits with the code of its kind", async () => {
+Deno.test("cli: a command that cannot run says why and exits with the code of its kind", async () => {
   await using folder = await makeFolder();
   const good = `${folder.path}/good.yaml`;
   const bad = `${folder.path}/bad.yaml`;
@@ -88,7 +89,7 @@ Deno.test("cli: what cannot be run says why and exits with the code of its kind"
   }
 });
 
-Deno.test("cli: check tells every error at once, and what is only odd without failing", async () => {
+Deno.test("cli: check reports every error at once, and warnings without failing", async () => {
   await using folder = await makeFolder();
   const file = `${folder.path}/config.yaml`;
   const check = async (yaml: string) => {
@@ -115,7 +116,7 @@ Deno.test("cli: check tells every error at once, and what is only odd without fa
   assertStringIncludes(odd.out, "usable, with warnings");
 });
 
-Deno.test("cli: detect tells what captures of real clients are", async () => {
+Deno.test("cli: detect recognises captures of real clients", async () => {
   await using folder = await makeFolder();
   const files = await writeCaptures(
     folder.path,
@@ -207,6 +208,81 @@ Deno.test("cli: explain names route, upstream and target, and why each earlier r
   assertMatch(succeeded(silent), /^no more comes in time: shunt closes it \(detect_timeout\)/);
 });
 
+Deno.test("cli: detect and explain peel the layers that a session would", async () => {
+  await using folder = await makeFolder();
+  const config = `${folder.path}/config.yaml`;
+  await Deno.writeTextFile(
+    config,
+    `listeners:
+  db:
+    bind: 127.0.0.1:0
+    proxy_protocol: { accept: optional, trusted: [127.0.0.0/8] }
+    routes:
+      - match: { protocol: postgres, sni: www.example.com, source: 192.0.2.0/24 }
+        upstream: db
+      - match: { protocol: postgres }
+        upstream: rest
+upstreams:
+  db: { targets: ["192.0.2.1:5432"] }
+  rest: { targets: ["192.0.2.2:5432"] }
+`,
+  );
+  const [request, hello] = await Promise.all(
+    (await writeCaptures(folder.path, "postgres_psql_ssl_request", "tls_openssl_client"))
+      .map((path) => Deno.readFile(path)),
+  );
+  const write = async (name: string, ...parts: readonly Uint8Array[]) => {
+    const path = `${folder.path}/${name}`;
+    await Deno.writeFile(path, concat(...parts));
+    return path;
+  };
+  const header = new TextEncoder().encode("PROXY TCP4 192.0.2.7 198.51.100.1 4711 5432\r\n");
+  const whole = await write("whole", header, request!, hello!);
+  const bare = await write("bare", header);
+  const begun = await write("begun", request!);
+  const early = await write("early", request!, request!);
+  const explain = (...args: readonly string[]) => shunt("explain", "-c", config, ...args);
+  const tls = "listeners.db.routes[0].match.protocol=tls";
+  const sni = ["--protocol", "postgres", "--sni", "www.example.com", "--source", "192.0.2.7"];
+  const [lines, json, routed, elsewhere, silent, twice, named, unasked] = await Promise.all([
+    shunt("detect", whole, bare, begun, early),
+    shunt("detect", "--json", whole),
+    explain(whole),
+    explain("--source", "198.51.100.1", whole),
+    explain(begun),
+    explain(early),
+    explain(...sni),
+    explain("--set", tls, ...sni),
+  ]);
+  const found = succeeded(lines).trimEnd().split("\n").map((line) =>
+    line.slice(line.indexOf(": "))
+  );
+  const proxied = ": PROXY header (source 192.0.2.7:4711) > ";
+  assertMatch(
+    found[0]!,
+    /> SSLRequest > postgres sni="www.example.com" alpn="h2,http\/1.1" ja4=t13d/,
+  );
+  assertEquals(found.slice(1), [
+    `${proxied}silent (incomplete: more bytes could show more)`,
+    ": SSLRequest > postgres (incomplete: more bytes could show more)",
+    ": SSLRequest > unknown",
+  ]);
+  const { protocol, layers, complete } = JSON.parse(succeeded(json));
+  assertEquals([protocol, complete], ["postgres", true]);
+  assertEquals(layers, ["PROXY header (source 192.0.2.7:4711)", "SSLRequest"]);
+  assertMatch(
+    succeeded(routed),
+    /^opening: held if .* as routes that name "postgres" ask for sni$/m,
+  );
+  assertMatch(succeeded(routed), /^routes\[0\] -> db: matches$/m);
+  assertMatch(succeeded(elsewhere), /^detect: unknown$/m);
+  assertMatch(succeeded(silent), /shunt closes it \(opening_timeout\)/);
+  assertMatch(succeeded(twice), /shunt closes it \(opening_violation\)/);
+  assertMatch(succeeded(named), /^routes\[0\] -> db: matches$/m);
+  assertMatch(succeeded(unasked), /^opening: not held, as no routes that name "postgres" ask/m);
+  assertMatch(succeeded(unasked), /^routes\[1\] -> rest: matches$/m);
+});
+
 Deno.test("cli: explain takes a fingerprint, whole and as clients have it", async () => {
   await using folder = await makeFolder();
   const file = `${folder.path}/config.yaml`;
@@ -232,7 +308,7 @@ Deno.test("cli: explain takes a fingerprint, whole and as clients have it", asyn
   assertStringIncludes(ssh.err, 'Protocol "ssh" has no ja4; leave out "--ja4"');
 });
 
-Deno.test("cli: what init prints is a configuration that check takes, and so is the example", async () => {
+Deno.test("cli: check accepts the configuration that init prints, and the example", async () => {
   await using folder = await makeFolder();
   const file = `${folder.path}/config.yaml`;
   const started = succeeded(await shunt("init"));
@@ -246,7 +322,7 @@ Deno.test("cli: what init prints is a configuration that check takes, and so is 
   assertStringIncludes(succeeded(example), "no problems");
 });
 
-Deno.test("cli: schema prints JSON Schema, version prints versions, help tells every verb", async () => {
+Deno.test("cli: schema prints JSON Schema, version prints versions, help lists every verb", async () => {
   const [schema, version, json, help, runHelp] = await Promise.all([
     shunt("schema"),
     shunt("version"),

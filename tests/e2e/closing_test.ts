@@ -62,7 +62,7 @@ function assertWhole(heard: Uint8Array): void {
   assert(heard.every((byte, i) => byte === ANSWER[i]));
 }
 
-/** Waits until so many sessions have had all of the answer, as far as shunt can tell. */
+/** Waits until this many sessions have got their whole answer, as far as shunt knows. */
 async function answered(shunt: TestShunt, times = 1): Promise<void> {
   const length = ANSWER.length * times;
   await until(
@@ -72,7 +72,7 @@ async function answered(shunt: TestShunt, times = 1): Promise<void> {
   );
 }
 
-Deno.test("closing: what a target sent before it reset arrives, however slowly a client reads that still sends", async () => {
+Deno.test("closing: bytes of a target that has reset arrive, however slowly a client reads that still sends", async () => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     socket.on("error", () => {});
@@ -82,7 +82,7 @@ Deno.test("closing: what a target sent before it reset arrives, however slowly a
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   {
     await using shunt = await startShunt(config((server.address() as { port: number }).port));
-    // A reset drops what the target's own kernel has not sent: by then shunt has all.
+    // A reset drops what the target's own kernel has not sent; by then shunt has everything.
     const resets = answered(shunt, 40).then(() => {
       for (const socket of sockets) socket.resetAndDestroy();
     });
@@ -105,7 +105,7 @@ Deno.test("closing: what a target sent before it reset arrives, however slowly a
   await new Promise((resolve) => server.close(resolve));
 });
 
-Deno.test("closing: what a client has not read when both sides have ended is counted until it arrives", async () => {
+Deno.test("closing: bytes that a client has not read when both sides have ended are counted until they arrive", async () => {
   await using server = serveTcp(async (conn) => await writeAll(conn, ANSWER));
   await using shunt = await startShunt(config(server.port));
   const clients = await Promise.all(Array.from({ length: 3 }, () => connect(shunt.port())));
@@ -123,7 +123,7 @@ Deno.test("closing: what a client has not read when both sides have ended is cou
   assertEquals([lingering(shunt).bytes, shunt.proxy.measures().descriptors.used], [0, 0]);
 });
 
-Deno.test("closing: what a client was told to be sent arrives at a slow target after both have ended", async () => {
+Deno.test("closing: bytes of a client arrive at a slow target after both have ended", async () => {
   let heard: Uint8Array | undefined;
   const gate = Promise.withResolvers<void>();
   await using server = serveTcp(async (conn) => {
@@ -150,7 +150,7 @@ function endOf(conn: Deno.TcpConn): Promise<unknown> {
   return readAll(conn).then((heard) => heard.length, (error: unknown) => error);
 }
 
-/** Clients that read nothing of a target that sends without end. */
+/** Opens clients that read nothing from a target that sends without end. */
 async function deaf(shunt: TestShunt, count: number): Promise<Deno.TcpConn[]> {
   const clients = await Promise.all(Array.from({ length: count }, () => connect(shunt.port())));
   await until(() => shunt.counters().sessionsActive === count, "the sessions to begin");
@@ -165,7 +165,7 @@ async function assertReset(clients: readonly Deno.TcpConn[]): Promise<void> {
   }
 }
 
-Deno.test("closing: an idle time resets clients that do not read, and nothing of theirs stays in the kernel", async () => {
+Deno.test("closing: an idle time resets clients that do not read, and none of their bytes stay in the kernel", async () => {
   await using server = serveTcp(async (conn) => {
     for (;;) await conn.write(ANSWER);
   });
@@ -237,7 +237,7 @@ Deno.test("closing: a client that the kernel still delivers to is not idle", asy
   client.close();
 });
 
-Deno.test("closing: a drain waits for what is still to arrive", async () => {
+Deno.test("closing: a drain waits for bytes that are still to arrive", async () => {
   await using server = serveTcp(async (conn) => await writeAll(conn, ANSWER));
   await using shunt = await startShunt(config(server.port));
   const client = await connect(shunt.port());
@@ -251,7 +251,7 @@ Deno.test("closing: a drain waits for what is still to arrive", async () => {
   assertLess(performance.now() - started, 5_000);
 });
 
-Deno.test("closing: a drain that has no time left resets what has not arrived", async () => {
+Deno.test("closing: a drain without time left resets connections with undelivered bytes", async () => {
   await using server = serveTcp(async (conn) => {
     for (;;) await conn.write(ANSWER);
   });
@@ -280,7 +280,7 @@ upstreams:
   assertEquals([resets.limit, resets.shutdown], [4, 1]);
 });
 
-Deno.test("closing: sessions that end in order leave nothing that lingers", async () => {
+Deno.test("closing: sessions that end in order leave nothing lingering", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(config(server.port));
   for (let i = 0; i < 20; i++) {
@@ -335,7 +335,7 @@ upstreams: { up: { targets: ["builtin:echo"], idle_timeout: 500ms } }
   assertEquals(reason, "idle_timeout");
   await until(async () => await unsentOf(shunt.port()) === 0, "the kernel to forget");
   await upload;
-  // The write that failed has had the error: what has come is less than what was sent.
+  // The failed write has reported the error; fewer bytes have come than were sent.
   const heard = await endOf(client);
   assert(typeof heard !== "number" || heard < down, `${heard} of ${down} bytes`);
   client.close();

@@ -4,7 +4,7 @@ import { edge } from "./_edge.ts";
 import { withShunt } from "./_process.ts";
 import { run } from "./_tools.ts";
 
-Deno.test("dig: UDP and TCP queries, which nothing knows, reach the target of the rest", async () => {
+Deno.test("dig: UDP and TCP queries, which no detector knows, reach the fallback target", async () => {
   await using dns = serveDns("192.0.2.53");
   await withShunt(edge({ names: dns.port }), async (shunt) => {
     const server = ["@127.0.0.1", "-p", String(shunt.port()), "+tries=1", "+time=8", "+short"];

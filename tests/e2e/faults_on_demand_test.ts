@@ -22,7 +22,7 @@ upstreams: { up: { targets: ["127.0.0.1:${port}"], faults: { ${faults} } } }
 `;
 }
 
-Deno.test("faults: latency holds up each way, and order stays", async () => {
+Deno.test("faults: latency delays each direction, and the order stays", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(config(server.port, "latency: 60ms, jitter: 20ms"));
   using client = await connect(shunt.port());
@@ -32,7 +32,7 @@ Deno.test("faults: latency holds up each way, and order stays", async () => {
   assertGreaterOrEqual(performance.now() - began, 80);
 });
 
-Deno.test("faults: half-close is kept, and what is on its way when the session ends arrives", async () => {
+Deno.test("faults: half-close is kept, and delayed bytes arrive after the session has ended", async () => {
   const heard = Promise.withResolvers<string>();
   await using server = serveTcp(async (conn) => {
     await conn.closeWrite();
@@ -47,7 +47,7 @@ Deno.test("faults: half-close is kept, and what is on its way when the session e
   assertEquals((await shunt.ended()).reason, "done");
 });
 
-Deno.test("faults: bandwidth lets so much through each way", async () => {
+Deno.test("faults: bandwidth limits each direction", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(config(server.port, "bandwidth: 200KiB/s"));
   using client = await connect(shunt.port());
@@ -60,7 +60,7 @@ Deno.test("faults: bandwidth lets so much through each way", async () => {
   assertLess(ms, 5000);
 });
 
-Deno.test("faults: reset_after lets exactly so many bytes through and resets", async () => {
+Deno.test("faults: reset_after lets exactly that many bytes through and resets", async () => {
   await using server = serveTcp(async (conn) => {
     await writeAll(conn, new Uint8Array(100_000));
     await readAll(conn);
@@ -85,7 +85,7 @@ Deno.test("faults: reset_after lets exactly so many bytes through and resets", a
   if (TEST_IO === "libc") assert(failure instanceof Deno.errors.ConnectionReset);
 });
 
-Deno.test("faults: blackhole keeps the connection open and lets nothing through, no end either", async () => {
+Deno.test("faults: blackhole keeps the connection open and lets nothing through, not even the end", async () => {
   const heard: number[] = [];
   await using server = serveTcp(async (conn) => {
     await writeAll(conn, bytes("hello"));
@@ -107,7 +107,7 @@ Deno.test("faults: blackhole keeps the connection open and lets nothing through,
   assertEquals(heard, [0]);
 });
 
-Deno.test("faults: slow_close holds up the end", async () => {
+Deno.test("faults: slow_close delays the end", async () => {
   await using server = serveTcp(() => {});
   await using shunt = await startShunt(config(server.port, "slow_close: 200ms"));
   using client = await connect(shunt.port());
@@ -146,7 +146,7 @@ upstreams: { up: { targets: ["127.0.0.1:${server.port}"], faults: { blackhole: t
   assertEquals(await fates(), first);
 });
 
-/** Sends numbered datagrams and tells what came back. */
+/** Sends numbered datagrams and returns those that came back. */
 async function exchange(faults: string): Promise<{ up: string[]; down: string[] }> {
   await using target = new UdpPeer((data) => data);
   await using client = new UdpPeer();
@@ -167,7 +167,7 @@ async function exchange(faults: string): Promise<{ up: string[]; down: string[] 
 }
 
 Deno.test("faults: datagrams are lost and doubled at random, the same ones for the same seed", async () => {
-  // Late, so that datagrams and answers cross: the dice of one direction are not the other's.
+  // Delayed, so that datagrams and answers cross. The directions do not share dice.
   const faults = "loss: 20%, duplicate: 10%, latency: 5ms, seed: 3";
   const first = await exchange(faults);
   const { up } = first;

@@ -90,7 +90,7 @@ upstreams:
   await steady.stop();
 });
 
-Deno.test("faults: what a target sent before it reset its connection arrives", async () => {
+Deno.test("faults: bytes that a target sent before it reset its connection arrive", async () => {
   const answer = "a".repeat(20_000);
   const server = createServer((socket) => {
     socket.on("error", () => {});
@@ -114,7 +114,7 @@ Deno.test("faults: what a target sent before it reset its connection arrives", a
   await new Promise((resolve) => server.close(resolve));
 });
 
-Deno.test("faults: where both sides stop reading the session waits, others go on, and all of it arrives in the end", async () => {
+Deno.test("faults: if both sides stop reading, the session waits, others go on, and everything arrives in the end", async () => {
   // More than the kernel buffers on the way.
   const mine = new Uint8Array(32_000_000).map((_, i) => i * 7 >> 3);
   const gate = Promise.withResolvers<void>();
@@ -145,7 +145,7 @@ limits: { relay_memory: 1MiB }
     while (written < mine.length) written += await client.write(mine.subarray(written));
     await client.closeWrite();
   })();
-  // Where the test fails before it waits for this, that failure is the one to tell.
+  // If the test fails before it waits for this, that failure is the one to report.
   sent.catch(() => {});
   const steady = await Steady.start(shunt.port("other"), 4);
   let last = -1;
@@ -189,7 +189,7 @@ Deno.test("faults: names that fail, have no address or are slow end sessions as 
     await using shunt = await withNames(yaml("fails.example"), { query });
     await ends(shunt);
     const first = asked;
-    // A failure is remembered, so that a flood of sessions is no flood of questions.
+    // A failure is remembered, so that a flood of sessions does not cause a flood of queries.
     await each(50, () => ends(shunt), 5);
     assertEquals(asked, first);
     answer = () => [record("127.0.0.1")];
@@ -211,7 +211,7 @@ Deno.test("faults: names that fail, have no address or are slow end sessions as 
   }
 });
 
-Deno.test("faults: where a name's address changes, new sessions go to the new one and running ones stay", async () => {
+Deno.test("faults: if a name's address changes, new sessions go to the new one and running ones stay", async () => {
   const names = new Map([["127.0.0.2", "old"], ["127.0.0.3", "new"]]);
   await using server = serveTcp(async (conn) => {
     await writeAll(conn, bytes(names.get((conn.localAddr as Deno.NetAddr).hostname) ?? "???"));
@@ -234,7 +234,7 @@ Deno.test("faults: where a name's address changes, new sessions go to the new on
   await echoed(before, "still there");
 });
 
-/** Sockets whose connections to some addresses never come to anything. */
+/** Sockets whose connections to some addresses never complete. */
 class HoledIo {
   readonly at: number[] = [];
   running = 0;
@@ -262,7 +262,7 @@ class HoledIo {
 /** 40 addresses, the last of which is the server's. */
 const FORTY = [...Array.from({ length: 39 }, (_, i) => `127.0.1.${i + 1}`), "127.0.0.1"];
 
-Deno.test("faults: of 40 addresses that refuse, but for one, that one is found at once", async () => {
+Deno.test("faults: among 40 addresses that refuse, the one that accepts is found at once", async () => {
   await using server = serveTcp(echo);
   await using shunt = await withNames(config(`many.example:${server.port}`), {
     query: ofIpv4(() => FORTY.map((address) => record(address, 60))),
@@ -272,7 +272,7 @@ Deno.test("faults: of 40 addresses that refuse, but for one, that one is found a
   assertLess(performance.now() - begun, 5000);
 });
 
-Deno.test("faults: of 40 addresses that swallow connections, few are tried at once, one each 250 ms, within connect_timeout", async () => {
+Deno.test("faults: of 40 addresses that do not answer, few are tried at once, one each 250 ms, within connect_timeout", async () => {
   const holes = new HoledIo();
   await using shunt = await withNames(
     config("many.example:9", { upstream: "    connect_timeout: 2s\n    retries: 0" }),
@@ -285,7 +285,7 @@ Deno.test("faults: of 40 addresses that swallow connections, few are tried at on
   assertLessOrEqual(holes.at.length, 9);
   assertGreater(holes.at.length, 4);
   for (let i = 1; i < holes.at.length; i++) assertGreater(holes.at[i]! - holes.at[i - 1]!, 240);
-  // Each holds a descriptor that nobody has reserved.
+  // Each holds a descriptor that is not reserved.
   assertLessOrEqual(holes.most, 4);
   assertEquals(holes.running, 0);
 });
@@ -303,7 +303,7 @@ Deno.test("faults: a full disk under the log costs lines and nothing else", asyn
   }, { under: stderrTo("/dev/full") });
 });
 
-Deno.test("faults: a log reader that stops reading holds up nobody, and shunt keeps a bounded rest", async () => {
+Deno.test("faults: a log reader that stops reading delays no session, and shunt keeps a bounded number of lines", async () => {
   await using server = serveTcp(echo);
   const fifo = await Deno.makeTempFile();
   await Deno.remove(fifo);

@@ -39,7 +39,7 @@ function count(shunt: ShuntProcess, reason: string): number {
   return shunt.access.filter((line) => line.reason === reason).length;
 }
 
-/** Watches memory while something goes on. */
+/** Measures the peak memory during some work. */
 async function peakWhile(pid: number, work: () => Promise<unknown>): Promise<number> {
   let peak = 0;
   let over = false;
@@ -58,7 +58,7 @@ async function peakWhile(pid: number, work: () => Promise<unknown>): Promise<num
   return peak;
 }
 
-Deno.test("flood: connections beyond limits.sessions are closed at once and counted, and harm nobody", async () => {
+Deno.test("flood: connections beyond limits.sessions are closed at once and counted, and harm no other", async () => {
   await using server = serveTcp(echo);
   await withShunt(
     config(server.port, { listener: "    limits: { sessions: 50 }" }),
@@ -87,7 +87,7 @@ Deno.test("flood: connections beyond limits.sessions are closed at once and coun
 });
 
 for (const [where, route] of [["detection", "tls"], ["the relay", undefined]] as const) {
-  Deno.test(`flood: hundreds of clients that send a byte now and then hold up nobody in ${where}`, async () => {
+  Deno.test(`flood: hundreds of clients that send a byte now and then delay no other in ${where}`, async () => {
     await using server = serveTcp(echo);
     const yaml = `
 listeners:
@@ -101,7 +101,7 @@ upstreams: { up: { targets: ["127.0.0.1:${server.port}"] } }
 `;
     await withShunt(yaml, async (shunt) => {
       const steady = await Steady.start(shunt.port("steady"));
-      // A TLS record whose end never comes.
+      // A TLS record without an end.
       const word = new Uint8Array(2000).fill(1);
       word.set([22, 3, 1, 0x30, 0, 1, 0, 0x2f, 0xf0, 3, 3]);
       const before = await rss(shunt.pid);
@@ -131,7 +131,7 @@ upstreams: { up: { targets: ["127.0.0.1:${server.port}"] } }
   });
 }
 
-Deno.test("flood: UDP from thousands of addresses takes no more than limits.flows, and those who were there stay", async () => {
+Deno.test("flood: UDP from thousands of addresses takes no more than limits.flows, and earlier flows stay", async () => {
   await using server = new UdpPeer((data) => data);
   const yaml = config(server.port, {
     transports: "udp",
@@ -162,7 +162,9 @@ Deno.test("flood: UDP from thousands of addresses takes no more than limits.flow
       }
     });
     let source = 0;
-    /** Datagrams from so many addresses, about 10,000 a second: the kernel drops what is too fast. */
+    /**
+     * Sends datagrams from this many addresses, about 10,000 a second; the kernel drops what is too fast.
+     */
     const flood = (count: number) =>
       each(count, async () => {
         const from = source++;
@@ -210,7 +212,7 @@ Deno.test("flood: UDP from thousands of addresses takes no more than limits.flow
   }, { ends: true });
 });
 
-/** Runs shunt with so many descriptors at most. */
+/** Runs shunt with at most this many descriptors. */
 const few = (limit: number) => ["prlimit", `--nofile=${limit}:${limit}`];
 
 /** Connects clients, and keeps those that are served. */
@@ -300,7 +302,7 @@ admin: { bind: "127.0.0.1:0" }
 
 // A session takes two: with an odd one left it is accepted and refused, with none not even accepted.
 for (const spare of [10, 11]) {
-  Deno.test(`flood: where the system refuses descriptors after ${spare}, accepting backs off, nothing spins, and it comes back`, async () => {
+  Deno.test(`flood: if the system refuses descriptors after ${spare}, accepting backs off, nothing spins, and it recovers`, async () => {
     await using server = serveTcp(echo);
     await using peer = new UdpPeer((data) => data);
     const yaml = `
@@ -360,7 +362,7 @@ upstreams:
   });
 }
 
-Deno.test("flood: of one source, new sessions and flows come as fast as new_per_source says, and IPv6 counts by its /64", async () => {
+Deno.test("flood: one source opens sessions and flows as fast as new_per_source allows, and IPv6 counts by its /64", async () => {
   await using server = serveTcp(echo);
   await using peer = new UdpPeer((data) => data);
   const rate = 10;
@@ -426,7 +428,7 @@ upstreams:
   await other[Symbol.asyncDispose]();
 });
 
-Deno.test("flood: where heads fill limits.detect_memory, new ones are refused, and memory stays", async () => {
+Deno.test("flood: if heads fill limits.detect_memory, new ones are refused, and memory does not grow", async () => {
   await using server = serveTcp(echo);
   const yaml = `
 listeners:
@@ -453,7 +455,7 @@ limits: { detect_memory: 2MiB }
         const conn = kept.add(await connect(shunt.port()));
         await writeAll(conn, hello).catch(() => {});
       });
-      // What is held is held by those who came first; some 140 have room.
+      // The first sessions hold it; about 140 have room.
       await until(() => count(shunt, "detect_memory") > wave * 1000, "clients to be refused");
       kept.close();
       await until(() => isServed(shunt.port(), odd), "new sessions to be served again");
@@ -468,7 +470,7 @@ limits: { detect_memory: 2MiB }
 });
 
 for (const who of ["clients", "targets"] as const) {
-  Deno.test(`flood: ${who} that stop reading take no more than limits.relay_memory, and hold up nobody`, async () => {
+  Deno.test(`flood: ${who} that stop reading take no more than limits.relay_memory, and delay no other`, async () => {
     const block = new Uint8Array(1 << 20);
     await using server = serveTcp(echo);
     const { promise: over, resolve: finish } = Promise.withResolvers<void>();
@@ -498,7 +500,7 @@ limits: { relay_memory: 1MiB }
             })().catch(() => {});
           }
         });
-        // Each comes to a stop by itself, and then nothing moves for the idle time.
+        // Each stops by itself, and then nothing moves for the idle time.
         await until(() => count(shunt, "idle_timeout") === 120, "stuck sessions to end", 20_000);
       });
       assertLess(peak - before, 40, "MiB that stuck sessions took");

@@ -140,7 +140,7 @@ for (const [kind, errorOf] of KINDS) {
     assertEquals((await shunt.ended()).reason, "target_reset");
   });
 
-  Deno.test(`flow sends: a flow of which nothing can be sent ends by its idle time with ${kind} sockets`, async () => {
+  Deno.test(`flow sends: a flow that cannot send anything ends by its idle time with ${kind} sockets`, async () => {
     await using client = new UdpPeer();
     await using shunt = await startShunt(
       config('targets: ["127.0.0.1:9"], idle_timeout: 300ms'),
@@ -152,7 +152,7 @@ for (const [kind, errorOf] of KINDS) {
   });
 }
 
-/** Deno's sockets, by which a test says who a datagram is from. */
+/** Deno's sockets, with senders that a test chooses. */
 function forging(): Io & {
   forge(from: string, port: number, says: string): Promise<unknown> | undefined;
 } {
@@ -200,7 +200,7 @@ upstreams: { echo: { targets: [builtin:echo] }, hello: { targets: [builtin:hello
   });
 }
 
-Deno.test("flow loops: a built-in target answers so many datagrams a second of one flow", async () => {
+Deno.test("flow loops: a built-in target answers a limited number of datagrams a second per flow", async () => {
   const io = forging();
   await using shunt = await startShunt(config("targets: [builtin:echo]"), io);
   await using client = new UdpPeer();
@@ -235,7 +235,7 @@ for (const faults of ["{}", "{ loss: 0% }", "{ latency: 20ms }", "{ bandwidth: 1
   }
 }
 
-Deno.test("flow order: a burst that begins a flow is not lost while what is held is sent", async () => {
+Deno.test("flow order: a burst that begins a flow is not lost while held datagrams are sent", async () => {
   await using target = new UdpPeer();
   await using client = new UdpPeer();
   await using shunt = await startShunt(config(`targets: ["127.0.0.1:${target.port}"]`));

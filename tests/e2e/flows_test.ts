@@ -71,7 +71,7 @@ Deno.test("flow: a WireGuard message in the middle of a tunnel is recognised", a
   }
 });
 
-Deno.test("flow: what nothing routes is dropped and counted", async () => {
+Deno.test("flow: a datagram without a route is dropped and counted", async () => {
   await using client = new UdpPeer();
   await using shunt = await startShunt(config(
     "      - match: { protocol: wireguard }\n        upstream: up",
@@ -148,7 +148,7 @@ Deno.test("flow: a PROXY header that did not go through goes with the next datag
   assertEquals([text(second!.subarray(28)), text(third!)], ["second", "third"]);
 });
 
-Deno.test("flow: the first datagram carries a PROXY header where the upstream asks for one", async () => {
+Deno.test("flow: the first datagram carries a PROXY header if the upstream asks for one", async () => {
   await using target = new UdpPeer((data) => data.subarray(0, 1));
   await using client = new UdpPeer();
   await using shunt = await startShunt(config(
@@ -194,7 +194,7 @@ for (const { bind, to, wildcard } of BINDS) {
     const { length, source, destination } = result.header;
     assertEquals(text(data.subarray(length)), "first");
     if (wildcard && shunt.proxy.io === "deno") {
-      // Deno's sockets do not tell: AF_UNSPEC, no addresses.
+      // Deno's sockets do not know the address: AF_UNSPEC, no addresses.
       assertEquals([...data.subarray(12, 16)], [0x21, 0, 0, 0]);
     } else {
       const six = to.includes(":");
@@ -247,7 +247,7 @@ Deno.test("flow: a socket that fails ends its own flow and no other", async () =
   assertEquals(shunt.proxy.active().flows, 1);
 });
 
-Deno.test("flow: hello tells what shunt saw", async () => {
+Deno.test("flow: hello shows what shunt saw", async () => {
   await using client = new UdpPeer();
   await using shunt = await startShunt(config(
     "      - match: { protocol: unknown }\n        upstream: up",

@@ -33,7 +33,10 @@ upstreams:
 `;
 }
 
-/** Bytes of the header that a connection begins with, and what came behind it; nothing without one. */
+/**
+ * Returns the bytes of the header that a connection begins with, and the bytes after it; nothing without a
+ * header.
+ */
 async function readHeader(conn: Deno.TcpConn): Promise<
   { readonly header: Uint8Array; readonly rest: Uint8Array; readonly source: boolean } | undefined
 > {
@@ -61,7 +64,9 @@ interface Seen {
   refused: number;
 }
 
-/** A target that closes whoever begins without a PROXY header, and goes on as another one behind it. */
+/**
+ * A target that closes connections without a PROXY header, and behaves like another one after the header.
+ */
 function strict(seen: Seen, behind: number): TcpServer {
   return serveTcp(async (conn) => {
     const first = await readHeader(conn);

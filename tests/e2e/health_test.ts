@@ -70,7 +70,7 @@ upstreams:
 `;
 }
 
-/** Which target serves a new session, by its letter; nothing where none does. */
+/** Returns the letter of the target that serves a new session; `undefined` if none does. */
 async function served(shunt: TestShunt): Promise<string | undefined> {
   let conn: Deno.TcpConn | undefined;
   try {
@@ -229,8 +229,8 @@ Deno.test("health: a target that an operator drains gets nothing new, keeps what
   kept.close();
 });
 
-Deno.test("health: a flow of a target found down moves at its next datagram", async () => {
-  // Checks are by TCP, beside the UDP service on the same port.
+Deno.test("health: a flow whose target is found down moves at its next datagram", async () => {
+  // Checks use TCP, next to the UDP service on the same port.
   await using a = new Killable("a");
   await using b = new Killable("b");
   const sockets = [a, b].map(({ port }) =>
@@ -255,7 +255,7 @@ upstreams:
   assertEquals(text(await client.next()), "a1");
   await a.kill();
   await until(() => stateOf(shunt, a.name) === "down", "it to be found down");
-  // Flows are told at the next tick of their thread's clock.
+  // Flows are reported at the next tick of their thread's clock.
   let last = "";
   for (let i = 2; !last.startsWith("b"); i++) {
     await client.send(bytes(String(i)), shunt.port());

@@ -23,7 +23,7 @@ upstreams:
   named: { targets: ["127.0.0.1:${port}"] }
 `;
 
-Deno.test("hello facts: of thousands of protocol names a session keeps eight and what routes ask for", async () => {
+Deno.test("hello facts: of thousands of protocol names a session keeps eight and those that routes ask for", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(CONFIG(server.port));
   for (const [count, size] of [[235, 255], [15_000, 3], [30_000, 1]]) {

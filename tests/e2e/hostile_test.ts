@@ -1,6 +1,6 @@
 /**
- * Clients and targets that do what they should not: reset at every point, send noise, stop reading,
- * die in the middle. Whatever they do, nothing is left behind and the next client is served.
+ * Clients and targets that misbehave: they reset at every point, send noise, stop reading, or die in the
+ * middle. Whatever they do, nothing is left behind and the next client is served.
  *
  * @module
  */
@@ -97,7 +97,7 @@ async function assertServes(shunt: TestShunt): Promise<void> {
 }
 
 for (const max of ["1KiB", "64KiB", "1MiB"]) {
-  Deno.test(`hostile: no byte is lost, whatever the pace, with heads of ${max} at most`, async () => {
+  Deno.test(`hostile: no byte is lost, whatever the pace, with heads of at most ${max}`, async () => {
     const random = seeded(SEED);
     const answers = new Map<string, Uint8Array>();
     // The first 4 bytes of each client name its data and the answer to it.
@@ -144,7 +144,7 @@ upstreams: { up: { targets: ["127.0.0.1:${server.port}"] } }
   });
 }
 
-Deno.test("hostile: clients that reset, with or without a word, hold up nobody", async () => {
+Deno.test("hostile: clients that reset, with or without bytes, delay no other", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(`
 listeners:
@@ -163,7 +163,7 @@ upstreams: { up: { targets: ["127.0.0.1:${server.port}"] } }
   await assertNothingLeft(shunt);
 });
 
-Deno.test("hostile: clients that reset before they are accepted hold up nobody", async () => {
+Deno.test("hostile: clients that reset before they are accepted delay no other", async () => {
   const { promise: queued, resolve: open } = Promise.withResolvers<void>();
   const io: Io = {
     ...denoIo,
@@ -234,7 +234,7 @@ upstreams:
   for (const socket of sockets) socket.close();
 });
 
-Deno.test("hostile: a client that never reads is cut off by the idle time, and its target told", async () => {
+Deno.test("hostile: a client that never reads is cut off by the idle time, and its target sees the end", async () => {
   const block = new Uint8Array(1 << 20);
   let failed = false;
   await using server = serveTcp(async (conn) => {

@@ -51,7 +51,7 @@ const WALKS: Readonly<Record<string, Uint8Array | string>> = {
   ),
 };
 
-/** Serves whoever does not ask for the name; whoever does is sent nothing. */
+/** Serves clients that do not ask for the name; clients that do get nothing. */
 async function startEdge(port: number): Promise<TestShunt> {
   return await startShunt(`
 listeners:
@@ -84,7 +84,7 @@ async function isServed(shunt: TestShunt, pieces: readonly Uint8Array[]): Promis
   }
 }
 
-Deno.test("http names: no form that a server takes walks past a route, nor does a pause in it", async () => {
+Deno.test("http names: no form that a server takes gets past a route, even with a pause in it", async () => {
   await using site = await serveTcp(async (conn) => {
     await writeAll(conn, bytesOf("served"));
     await conn.closeWrite();

@@ -4,7 +4,7 @@ import { withShunt } from "./_process.ts";
 import { bytes } from "./_shunt.ts";
 import { run } from "./_tools.ts";
 
-/** An HTTP server that says its name, the path, and the length of what was sent. */
+/** An HTTP server that answers with its name, the path, and the length of the body. */
 function serveWeb(name: string): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
     const { pathname } = new URL(request.url);
@@ -39,7 +39,7 @@ Deno.test("curl: the host leads HTTP/1.1 requests to different servers, bodies a
   });
 });
 
-Deno.test("curl: HTTP/2 with prior knowledge goes by its authority", async () => {
+Deno.test("curl: HTTP/2 with prior knowledge is routed by its authority", async () => {
   await using one = serveWeb("first");
   await using two = serveWeb("second");
   const targets = { "web-one": one.addr.port, "web-two": two.addr.port };
@@ -53,7 +53,7 @@ Deno.test("curl: HTTP/2 with prior knowledge goes by its authority", async () =>
   });
 });
 
-Deno.test("curl: the built-in hello tells what shunt saw of a request", async () => {
+Deno.test("curl: the built-in hello shows what shunt saw of a request", async () => {
   const yaml = edge({}).replace(/(web-one: ).*/, '$1{ targets: ["builtin:hello"] }');
   await withShunt(yaml, async (shunt) => {
     for (const version of ["--http1.1", "--http2-prior-knowledge"]) {

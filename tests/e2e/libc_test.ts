@@ -73,7 +73,7 @@ function descriptors(): number {
   return [...Deno.readDirSync("/proc/self/fd")].length;
 }
 
-/** A port of loopback that nobody has bound. */
+/** Returns a port of loopback that is not bound. */
 function freePort(): number {
   using socket = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return socket.addr.port;
@@ -118,7 +118,7 @@ upstreams: { up: { targets: ["${address}"] } }
 }
 
 Deno.test({
-  name: "libc: a UDP target that is gone ends the flow, and the next datagram begins another",
+  name: "libc: a UDP target that is gone ends the flow, and the next datagram starts another",
   ignore,
   async fn() {
     await using shunt = await startLibc(`
@@ -137,7 +137,7 @@ upstreams: { up: { targets: ["127.0.0.1:${freePort()}"] } }
 });
 
 Deno.test({
-  name: "libc: one number for TCP and UDP where port 0 asks for any, by IPv6 as well",
+  name: "libc: port 0 gives one number for TCP and UDP, with IPv6 too",
   ignore,
   async fn() {
     await using shunt = await startLibc(`
@@ -243,7 +243,7 @@ ${ECHO}
     await until(() => shunt.proxy.active().sessions === 0, "the session to end", 500);
     const begun = performance.now();
     assertEquals(await shunt.proxy.drain({ timeoutMs: 10_000 }), 0);
-    // A message alone would wait for the end of a wait each time it takes a turn of the event loop.
+    // Without the wake, a message would wait for the end of a wait for each turn of the event loop.
     assert(performance.now() - begun < 200, "drain took too long");
   },
 });
@@ -343,7 +343,7 @@ async function runInShell(
 }
 
 Deno.test({
-  name: "libc: asked for without permission to call it, shunt refuses to start and says why",
+  name: "libc: without permission for it, shunt refuses to start and says why",
   ignore,
   async fn() {
     const { said, ended } = await runInShell({ allow: ALLOW, io: "libc" });
@@ -365,7 +365,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "libc: where sessions have all descriptors, clients are refused until some are free",
+  name: "libc: if sessions have all descriptors, clients are refused until some are free",
   ignore,
   async fn() {
     const all = { allow: [...ALLOW, "--allow-ffi"], io: "libc" };

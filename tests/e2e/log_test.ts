@@ -29,7 +29,7 @@ async function withLogFile(
   }
 }
 
-/** Has a session carry so many bytes, by which its access line is known. */
+/** Runs a session with this many bytes, which identify its access line. */
 async function session(shunt: ShuntProcess, size: number): Promise<void> {
   using client = await connect(shunt.port());
   await writeAll(client, bytes("x".repeat(size)));
@@ -113,7 +113,7 @@ Deno.test("log file: SIGUSR1 opens it again as well, with a warning of what Deno
   });
 });
 
-Deno.test("log file: where it cannot be opened again lines go on to the old one, and standard error says so", async () => {
+Deno.test("log file: if it cannot be opened again, lines go on to the old one, and standard error says so", async () => {
   await withLogFile(async (shunt, file) => {
     await untilSays(file, "Started");
     await Deno.rename(file, `${file}.old`);
@@ -182,7 +182,7 @@ Deno.test("log file: one that cannot be opened keeps shunt from starting", async
   await Deno.remove(folder, { recursive: true });
 });
 
-/** Mounts a file system of 64 KiB where that is permitted. */
+/** Mounts a file system of 64 KiB if that is permitted. */
 async function mountSmall(folder: string): Promise<boolean> {
   const { success } = await new Deno.Command("mount", {
     args: ["-t", "tmpfs", "-o", "size=64k", "shunt-test", folder],
@@ -190,7 +190,7 @@ async function mountSmall(folder: string): Promise<boolean> {
   return success;
 }
 
-Deno.test("log file: a full disk costs lines, never a session; once there is room lines are written, and it is said how many are missing", async (t) => {
+Deno.test("log file: a full disk costs lines, never a session; once there is room, lines are written and the missing ones are reported", async (t) => {
   const folder = await Deno.makeTempDir({ prefix: "shunt-log-" });
   if (!await mountSmall(folder)) {
     await Deno.remove(folder);
@@ -217,7 +217,7 @@ Deno.test("log file: a full disk costs lines, never a session; once there is roo
       const whole = async () => {
         const lines = (await Deno.readTextFile(file)).split("\n").slice(0, -1);
         const found = lines.filter((line) => line.endsWith("}")).map((line) => JSON.parse(line));
-        // Half a line where the disk was full; everything else is whole.
+        // One line may be cut, where the disk was full; all others are whole.
         assert(lines.length - found.length <= 1);
         return found as LogLine[];
       };
@@ -233,7 +233,7 @@ Deno.test("log file: a full disk costs lines, never a session; once there is roo
   }
 });
 
-Deno.test("access rate: what is above it is left out and told by reason; everything is counted", async () => {
+Deno.test("access rate: lines above it are left out and reported by reason; everything is counted", async () => {
   const yaml = YAML.replace("routes: [", "routes: [{ match: { protocol: tls }, upstream: up }, ")
     .replace(", { upstream: up }]", ", { match: { protocol: http }, upstream: up }]");
   await withShunt(yaml, async (shunt) => {
@@ -262,7 +262,7 @@ Deno.test("access rate: what is above it is left out and told by reason; everyth
   }, { args: ["--set", "log.access_rate=20/s"], ends: true });
 });
 
-Deno.test("access template: access lines have its form", async () => {
+Deno.test("access template: access lines follow it", async () => {
   const args = ["--set", `log.template='{listener} {sni} {bytes_up} {reason}'`];
   await withShunt(YAML, async (shunt) => {
     await session(shunt, 5);

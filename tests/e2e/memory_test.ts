@@ -14,7 +14,7 @@ import {
 } from "./_shunt.ts";
 import { UdpPeer } from "./_udp.ts";
 
-/** As many as a heap of 32 MiB cannot hold: a session takes 3 KiB of it. */
+/** More than a heap of 32 MiB can hold: a session takes 3 KiB of it. */
 const SESSIONS = 8000;
 const FLOWS = 12_000;
 const HELLO = bytes("SSH-2.0-hello\r\n");
@@ -105,7 +105,7 @@ Deno.test("memory: flows that fill the heap are refused, and the process lives",
     using opened = new Opened();
     const to = { transport: "udp", hostname: "127.0.0.1", port: shunt.port() } as const;
     let sources = 0;
-    // An address each: one has 28,000 ports, which others need as well.
+    // Each has an address of its own: one address has 28,000 ports, which others need too.
     const socket = () => {
       const hostname = `127.${1 + (sources >> 8)}.${sources++ & 255}.9`;
       return opened.add(Deno.listenDatagram({ transport: "udp", hostname, port: 0 }));
@@ -130,7 +130,7 @@ Deno.test("memory: flows that fill the heap are refused, and the process lives",
   }, { env: { DENO_V8_FLAGS: "--max-old-space-size=28" } });
 });
 
-Deno.test("memory: a limit that shunt itself fills is told at the start", async () => {
+Deno.test("memory: a limit that shunt itself fills is reported at the start", async () => {
   await withShunt(config("tcp", "limits: { memory: 64MiB }"), async (shunt) => {
     await shunt.says(
       "limits.memory is hardly more than what shunt takes with no session; raise it",
@@ -179,12 +179,12 @@ async function fillDetectMemory(
 }
 
 for (const [what, length] of [["a lot", 15_000], ["a little", 2500]] as const) {
-  Deno.test(`memory: sessions that hold ${what} end where detect_memory is full, and who comes is served`, async () => {
+  Deno.test(`memory: sessions that hold ${what} end if detect_memory is full, and new clients are served`, async () => {
     await using shunt = await startShunt(SMALL_MEMORY);
     using opened = new Opened();
     const held = () => shunt.proxy.active().detectMemory;
     await fillDetectMemory(shunt, opened, length);
-    // Ages, by which those who hold are told from those who come.
+    // Gives them different ages, so that holders can be told from newcomers.
     await new Promise((resolve) => setTimeout(resolve, 300));
     const before = shunt.proxy.active().sessions;
     const banner = new Uint8Array(2000).fill(32);
@@ -202,7 +202,7 @@ for (const [what, length] of [["a lot", 15_000], ["a little", 2500]] as const) {
   });
 }
 
-Deno.test("memory: where sessions fill detect_memory, flows that come are served", async () => {
+Deno.test("memory: if sessions fill detect_memory, new flows are served", async () => {
   await using shunt = await startShunt(SMALL_MEMORY);
   using opened = new Opened();
   await fillDetectMemory(shunt, opened, 15_000);
@@ -218,7 +218,7 @@ Deno.test("memory: where sessions fill detect_memory, flows that come are served
   clearTimeout(timer);
 });
 
-Deno.test("memory: one source never has all sessions of a listener, unless it is told to", async () => {
+Deno.test("memory: one source never has all sessions of a listener, unless the configuration says so", async () => {
   const yaml = (more: string) => `
 listeners:
   edge:

@@ -41,7 +41,7 @@ async function scrape(shunt: ShuntProcess): Promise<string> {
   return await response.text();
 }
 
-/** The value of a series, or `undefined` where there is none. */
+/** Returns the value of a series, or `undefined` if there is none. */
 function valueOf(text: string, series: string): number | undefined {
   const line = text.split("\n").find((line) => line.startsWith(`${series} `));
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
@@ -61,7 +61,7 @@ async function datagram(port: number): Promise<void> {
   socket.close();
 }
 
-Deno.test("metrics: a real scrape passes promtool and tells what has happened", async () => {
+Deno.test("metrics: a real scrape passes promtool and shows what has happened", async () => {
   await using target = serveTcp(echo);
   await withShunt(yamlTo(target.port), async (shunt) => {
     await ask(shunt.port(), REQUEST);

@@ -97,11 +97,11 @@ Deno.test("page: sessions are searched, and names from the network are text", as
     await page.type("NEEDLE");
     await page.until(`${rows} === 1`, "the one that fits");
     assertStringIncludes(await page.text("#lives"), "needle.example");
-    assertStringIncludes(await page.text("#found"), "1 found, 3 sessions live in all");
+    assertStringIncludes(await page.text("#found"), "1 found, 3 sessions running in all");
     for (let i = 0; i < 6; i++) await page.value('document.execCommand("delete")');
     await page.type("nothing has this");
     await page.until(`${rows} === 0`, "none that fits");
-    assertStringIncludes(await page.text("#lives"), "Nothing that fits lives now");
+    assertStringIncludes(await page.text("#lives"), "Nothing matches now");
     assertEquals(await page.value('document.querySelectorAll("img").length'), 0);
     assertEquals(page.errors, []);
   });
@@ -116,7 +116,7 @@ Deno.test("page: sessions come page by page", async () => {
     await page.tabTo("#next");
     await page.press("Enter");
     await page.until(`${rows} === 10`, "the rest");
-    assertStringIncludes(await page.text("#found"), "Page 2: 10 shown, 60 sessions live in all");
+    assertStringIncludes(await page.text("#found"), "Page 2: 10 shown, 60 sessions running in all");
     // The button that can do nothing any more hands the focus on.
     assertEquals(await page.value("document.activeElement.id"), "first");
     await page.press("Enter");
@@ -161,7 +161,7 @@ Deno.test("page: a target is drained and taken back by keyboard, after a questio
   });
 });
 
-Deno.test("page: tells what a reload came to", async () => {
+Deno.test("page: shows the result of a reload", async () => {
   await withPage(async (page, shunt) => {
     const reload = async () => {
       await page.tabTo("#reload");
@@ -182,7 +182,7 @@ Deno.test("page: tells what a reload came to", async () => {
   }, { mayLogErrors: true });
 });
 
-Deno.test("page: asks for the token once where all of it needs one", async () => {
+Deno.test("page: asks for the token once if everything needs it", async () => {
   const token = await Deno.makeTempFile();
   await Deno.writeTextFile(token, TOKEN);
   await Deno.chmod(token, 0o600);
@@ -221,7 +221,7 @@ Deno.test("page: asks for the token once where all of it needs one", async () =>
   }
 });
 
-Deno.test("page: tells that shunt drains, and that it has ended", async () => {
+Deno.test("page: shows that shunt drains, and that it has ended", async () => {
   await using target = serveTcp(echo);
   await withShunt(`${yamlTo(target.port)}\ndrain_timeout: 30s`, async (shunt) => {
     await using page = await Page.open();

@@ -9,7 +9,7 @@ import { UdpPeer } from "./_udp.ts";
 const PEER = new URL("./peers/quic_go/", import.meta.url).pathname;
 const ALL = { ...FORMS, ...CONTRADICTIONS };
 
-/** Builds a server of Go's QUIC; what is missing, or why it cannot be. */
+/** Builds a server with Go's QUIC. Returns what is missing, or why it cannot be built. */
 async function buildPeer(): Promise<{ path: string } | { missing: string }> {
   const path = await Deno.makeTempFile({ prefix: "shunt-quic-go-" });
   try {
@@ -40,7 +40,7 @@ upstreams:
 `;
 }
 
-/** The names of a form's flights: 16 bytes, told apart by its number. */
+/** The names of a form's flights: 16 bytes, distinguished by its number. */
 function namesOf(number: number): { good: string; evil: string } {
   const label = `${number}`.padStart(3, "x");
   return { good: `${label}.good.example`, evil: `${label}.evil.example` };

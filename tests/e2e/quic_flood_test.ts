@@ -42,7 +42,9 @@ upstreams:
 `;
 }
 
-/** A listener's socket that hears what the test says, from whom it says, and sends nothing. */
+/**
+ * A listener's socket that receives what the test passes in, from the senders it names, and sends nothing.
+ */
 class FakeSocket implements DatagramSocket {
   readonly local = { host: "127.0.0.1", port: 9 };
   #options: ReceiveOptions | undefined;
@@ -71,7 +73,7 @@ class FakeSocket implements DatagramSocket {
   }
 }
 
-Deno.test("quic flood: connections that strangers open are limited, and nobody else is", async () => {
+Deno.test("quic flood: connections from new clients are limited, and others are not", async () => {
   const socket = new FakeSocket();
   await using server = new UdpPeer((data) => data);
   await using shunt = await startShunt(config(server.port), { ...denoIo, bind: () => socket });
@@ -98,7 +100,7 @@ Deno.test("quic flood: connections that strangers open are limited, and nobody e
   }, "a newcomer to be judged");
 });
 
-Deno.test("quic flood: what looks like an Initial costs a flow about what noise does", async () => {
+Deno.test("quic flood: a datagram that looks like an Initial costs a flow about as much as noise", async () => {
   const socket = new FakeSocket();
   await using shunt = await startShunt(config(9), { ...denoIo, bind: () => socket });
   const cost = (make: () => Uint8Array) => {
@@ -118,7 +120,7 @@ Deno.test("quic flood: what looks like an Initial costs a flow about what noise 
   assert(shunt.counters().flowsTotal > 0);
 });
 
-Deno.test("quic flood: 8,000 forged Initials a second hold up neither flows nor sessions", async () => {
+Deno.test("quic flood: 8,000 forged Initials a second delay neither flows nor sessions", async () => {
   await using server = new UdpPeer((data) => data);
   await using streams = serveTcp(echo);
   await using shunt = await startShunt(config(server.port, streams.port));

@@ -1,6 +1,6 @@
 /**
- * QUIC connections whose first flight comes again, changes its ID or shares its socket with many others: each
- * stays with the target that it began at, and none gets past a route.
+ * QUIC connections whose first flight is repeated, changes its ID or shares its socket with many others.
+ * Each stays with the target that it began at, and none gets past a route.
  *
  * @module
  */
@@ -112,7 +112,7 @@ Deno.test("quic repeats: after a Retry a client goes on at the same target, 20 t
   assertEquals([shunt.counters().flowsTotal, dropped(shunt)], [1, 0]);
 });
 
-Deno.test("quic repeats: an answer to one connection does not end what is watched of another", async () => {
+Deno.test("quic repeats: an answer to one connection does not end the watch on another", async () => {
   await using one = new UdpPeer();
   await using client = new UdpPeer();
   await using shunt = await startShunt(byName({ one: one.port }));
@@ -122,7 +122,7 @@ Deno.test("quic repeats: an answer to one connection does not end what is watche
   await until(() => one.heard.length === 1, "the first hello");
   await one.socket.send(answer, one.heard[0]!.from);
   await client.next();
-  // The target drops this one, for its size perhaps, and repeats what it said to the first connection.
+  // The target drops this one, possibly for its size, and repeats its answer to the first connection.
   await client.send(initial("one", "client 2", { size: 2000 }), shunt.port());
   await until(() => one.heard.length === 2, "the second hello");
   await one.socket.send(answer, one.heard[0]!.from);

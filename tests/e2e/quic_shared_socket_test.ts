@@ -1,6 +1,6 @@
 /**
- * Several QUIC connections from one client socket: each goes where its own name leads, and none where
- * the first one went.
+ * Several QUIC connections from one client socket: each goes to the target of its own name, and none to the
+ * first one's.
  *
  * @module
  */
@@ -116,9 +116,9 @@ Deno.test("quic on a shared socket: two connections that begin together reach tw
   }
 });
 
-Deno.test("quic on a shared socket: a refused name does not ride on an allowed connection", async () => {
+Deno.test("quic on a shared socket: a refused name does not pass on an allowed connection", async () => {
   await using certificates = await Certificates.make("one.example", "secret.example");
-  // This server would serve the refused name as well.
+  // This server would serve the refused name too.
   await using one = await serveQuic(certificates, "one.example");
   await using shunt = await startShunt(byName({ one: one.port }));
   const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
@@ -135,7 +135,7 @@ Deno.test("quic on a shared socket: a refused name does not ride on an allowed c
   assertEquals(await refused, "refused");
 });
 
-Deno.test("quic on a shared socket: what begins no connection goes to whom its ID says", async () => {
+Deno.test("quic on a shared socket: a datagram that begins no connection goes to the target of its ID", async () => {
   await using one = new UdpPeer();
   await using two = new UdpPeer();
   await using client = new UdpPeer();
@@ -157,7 +157,7 @@ Deno.test("quic on a shared socket: what begins no connection goes to whom its I
   for (const [peer, other, name] of [...ways, ...ways]) {
     const dcid = bytesOf(`server ${name}`);
     const keyId = bytesOf(`client ${name}`);
-    // What a client goes on with: its Initial keys stay those of the first ID.
+    // A client's later packets: its Initial keys stay those of the first ID.
     const later = [
       buildInitial(bytesOf("\x01"), { size: MIN_DATAGRAM, dcid, keyId, number: 2 }),
       buildOpaque("handshake", { dcid }),
@@ -176,7 +176,7 @@ Deno.test("quic on a shared socket: what begins no connection goes to whom its I
   assertEquals(shunt.counters().flowsTotal, 2);
 });
 
-Deno.test("quic on a shared socket: a later Initial is judged after a junk byte, and the first target hears none of it", async () => {
+Deno.test("quic on a shared socket: a later Initial is judged after a junk byte, and the first target gets none of it", async () => {
   await using one = new UdpPeer();
   await using rest = new UdpPeer();
   await using client = new UdpPeer();
@@ -250,7 +250,7 @@ for (const [how, datagrams] of RIDES) {
   });
 }
 
-Deno.test("quic on a shared socket: two hellos that begin together, in pieces, go their own ways", async () => {
+Deno.test("quic on a shared socket: two hellos that begin together, in pieces, go to their own targets", async () => {
   await using one = new UdpPeer();
   await using two = new UdpPeer();
   await using client = new UdpPeer();
@@ -264,7 +264,7 @@ Deno.test("quic on a shared socket: two hellos that begin together, in pieces, g
   assertEquals(two.heard.map(({ data }) => data), second);
 });
 
-Deno.test("quic on a shared socket: what belongs to none of two hellos in pieces is not lost", async () => {
+Deno.test("quic on a shared socket: a datagram that belongs to neither of two hellos in pieces is not lost", async () => {
   await using one = new UdpPeer();
   await using two = new UdpPeer();
   await using client = new UdpPeer();
@@ -277,7 +277,7 @@ Deno.test("quic on a shared socket: what belongs to none of two hellos in pieces
   assertEquals(one.heard.map(({ data }) => data), [first[0], short("stranger"), first[1]]);
 });
 
-Deno.test("quic on a shared socket: a hello in pieces that comes again goes where the first went", async () => {
+Deno.test("quic on a shared socket: a repeated hello in pieces goes to the same target as the first", async () => {
   await using one = new UdpPeer();
   await using client = new UdpPeer();
   await using shunt = await startShunt(byName({ one: one.port }));
@@ -285,7 +285,7 @@ Deno.test("quic on a shared socket: a hello in pieces that comes again goes wher
   for (let round = 1; round <= 3; round++) {
     for (const datagram of pieces) await client.send(datagram, shunt.port());
     await until(() => one.heard.length === 2 * round, "the hello");
-    // From now on the hello is one that nobody has judged: its connection may be over.
+    // From now on the hello is unknown: its connection may be over.
     await one.socket.send(answer("server one", "client one"), one.heard[0]!.from);
     await client.next();
   }
@@ -296,7 +296,7 @@ Deno.test("quic on a shared socket: a hello in pieces that comes again goes wher
   assertEquals(reasons(shunt), ["one.example joined", "one.example joined"]);
 });
 
-Deno.test("quic on a shared socket: a fifth way takes the place of the quietest", async () => {
+Deno.test("quic on a shared socket: a fifth connection takes the place of the quietest", async () => {
   const names = ["a", "b", "c", "d", "e"];
   const peers = names.map(() => new UdpPeer((data) => data.subarray(0, 1)));
   await using client = new UdpPeer();

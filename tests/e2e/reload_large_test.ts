@@ -4,9 +4,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type ShuntProcess, withShunt } from "./_process.ts";
 import { connect, readExactly, writeAll } from "./_shunt.ts";
 
-/** What nobody may wait for longer while a configuration is reloaded. */
+/** The longest time that a client may wait while a configuration is reloaded. */
 const MOST_MS = 50;
-/** So often it is tried: a busy machine holds up anybody now and then. */
+/** Number of attempts: a busy machine delays any client now and then. */
 const RELOADS = 4;
 
 const START = `
@@ -27,7 +27,7 @@ function large(round: number): string {
   }    - { upstream: up }\n` + START.slice(START.indexOf("upstreams:")) + "log: { format: json }\n";
 }
 
-/** The longest of many short waits, until told to stop. */
+/** Measures the longest of many short waits, until it is stopped. */
 class Waits {
   longest = 0;
   readonly #stop = new AbortController();
@@ -85,8 +85,8 @@ async function waitsFor(shunt: ShuntProcess, work: () => Promise<void>): Promise
   return waits;
 }
 
-Deno.test("reload: 10,000 routes hold up neither traffic nor the admin address for long", async () => {
-  // What the other, which nobody reloads, makes one wait for is the machine's doing.
+Deno.test("reload: 10,000 routes delay neither traffic nor the admin address for long", async () => {
+  // Waits caused by the other shunt, which is not reloaded, are the machine's.
   await withShunt(START, (shunt) =>
     withShunt(START, async (other) => {
       let said = "";

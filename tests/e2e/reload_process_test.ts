@@ -12,7 +12,7 @@ log: { format: json }
 `;
 }
 
-/** What `withShunt` writes first; it adds the log by itself. */
+/** The configuration that `withShunt` starts with; it adds the log itself. */
 const START = config("builtin:echo").replace("log: { format: json }\n", "");
 
 async function echoes(shunt: ShuntProcess): Promise<boolean> {
@@ -30,7 +30,7 @@ function file(shunt: ShuntProcess): string {
   return shunt.readyFile.replace("ready.json", "config.yaml");
 }
 
-Deno.test("reload: a change of the file is taken up, a broken one is refused and told", async () => {
+Deno.test("reload: a change of the file is applied, a broken one is refused and reported", async () => {
   await withShunt(START, async (shunt) => {
     using kept = await connect(shunt.port());
     await writeAll(kept, bytes("a"));
@@ -53,7 +53,7 @@ Deno.test("reload: a change of the file is taken up, a broken one is refused and
   }, { mayLogErrors: true });
 });
 
-Deno.test("reload: half of a file never loads, though it is a configuration by itself", async () => {
+Deno.test("reload: half of a file never loads, although it is a valid configuration", async () => {
   await withShunt(START, async (shunt) => {
     // Once this is noticed, so is everything that follows.
     await Deno.writeTextFile(file(shunt), `${config("builtin:echo")}# changed\n`);
@@ -78,7 +78,7 @@ Deno.test("reload: half of a file never loads, though it is a configuration by i
   }, { mayLogErrors: true });
 });
 
-Deno.test("reload: what listeners have counted stays in the totals when they are gone", async () => {
+Deno.test("reload: counts of removed listeners stay in the totals", async () => {
   await withShunt(START, async (shunt) => {
     assert(await echoes(shunt));
     await Deno.writeTextFile(file(shunt), config("builtin:echo").replace("edge:", "other:"));
@@ -105,7 +105,7 @@ Deno.test("reload: by signal, by the verb and by the admin address", async () =>
   });
 });
 
-Deno.test("drain: the verb has shunt finish what it carries, readyz turns 503, then it ends", async () => {
+Deno.test("drain: the verb lets running sessions finish, readyz turns 503, then shunt ends", async () => {
   await withShunt(START.replace("1s", "20s"), async (shunt) => {
     const admin = shunt.ready.admin;
     const readyz = async () => {

@@ -83,14 +83,14 @@ Deno.test("reload: new sessions follow the new rules, running ones live on, coun
   assertEquals(shunt.proxy.active(), { sessions: 0, flows: 0, detectMemory: 0 });
 });
 
-Deno.test("reload: nothing changes where nothing differs", async () => {
+Deno.test("reload: nothing changes if nothing differs", async () => {
   await using a = named("a");
   await using shunt = await startShunt(config(a.port));
   assertEquals(await shunt.reload(config(a.port)), []);
   assertEquals(await greeting(shunt.port()), "a");
 });
 
-Deno.test("reload: listeners come and go, and what a removed one carried lives on and is counted", async () => {
+Deno.test("reload: listeners come and go, and sessions of a removed one live on and are counted", async () => {
   await using a = named("a");
   await using shunt = await startShunt(config(a.port));
   const more = "  extra: { bind: 127.0.0.1:0, transports: tcp, routes: [{ upstream: up }] }";
@@ -107,12 +107,12 @@ Deno.test("reload: listeners come and go, and what a removed one carried lives o
   assertEquals((await shunt.ended()).listener, "extra");
   await until(() => shunt.proxy.active().sessions === 0, "the session to be counted as ended");
   assertEquals(await greeting(shunt.port()), "a");
-  // Another reload lets go of the listener, whose totals stay.
+  // Another reload removes the listener, whose totals stay.
   await shunt.reload(config(a.port, "", "    limits: { sessions: 9 }"));
   await until(() => shunt.proxy.totals().sessionsTotal === 2, "the sum of all sessions");
 });
 
-Deno.test("reload: where an address cannot be bound nothing changes and nothing is left bound", async () => {
+Deno.test("reload: if an address cannot be bound, nothing changes and nothing is left bound", async () => {
   await using a = named("a");
   await using b = named("b");
   await using shunt = await startShunt(config(a.port));
@@ -135,7 +135,7 @@ Deno.test("reload: where an address cannot be bound nothing changes and nothing 
   await assertRejects(() => connect(freePort), Deno.errors.ConnectionRefused);
 });
 
-Deno.test("reload: what only a new process can do is refused", async () => {
+Deno.test("reload: changes that need a new process are refused", async () => {
   await using a = named("a");
   await using shunt = await startShunt(config(a.port));
   const error = await assertRejects(
@@ -148,7 +148,7 @@ Deno.test("reload: what only a new process can do is refused", async () => {
   ]);
 });
 
-Deno.test("reload: a limit that is lowered holds for new sessions, those that run stay", async () => {
+Deno.test("reload: a lowered limit holds for new sessions, running ones stay", async () => {
   await using a = named("a");
   await using shunt = await startShunt(config(a.port));
   const clients = await Promise.all([1, 2, 3].map(() => connect(shunt.port())));
@@ -166,7 +166,7 @@ Deno.test("reload: a limit that is lowered holds for new sessions, those that ru
   assertEquals(await greeting(shunt.port()), "a");
 });
 
-Deno.test("reload: limits of a source remember what it has", async () => {
+Deno.test("reload: limits of a source remember its sessions and flows", async () => {
   await using a = named("a");
   const limits = (most: number) => `    limits: { per_source: ${most} }`;
   await using shunt = await startShunt(config(a.port, "", limits(1)));
@@ -211,7 +211,7 @@ Deno.test("reload: a flow whose target stays keeps its socket, one whose target 
   assertEquals(shunt.proxy.active().flows, 1);
 });
 
-Deno.test("reload: a flow that moves is known by what it began with", async () => {
+Deno.test("reload: a flow that moves keeps the facts that it began with", async () => {
   const routes = "[{ match: { protocol: wireguard }, upstream: vpn }]";
   await using one = new UdpPeer((data) => data);
   await using two = new UdpPeer((data) => data);
@@ -222,14 +222,14 @@ Deno.test("reload: a flow that moves is known by what it began with", async () =
   await client.send(initiation, shunt.port());
   assertEquals((await client.next()).length, 148);
   await shunt.reload(udpConfig(`"127.0.0.1:${two.port}"`, routes));
-  // No detector knows what comes in the middle.
+  // No detector knows bytes from the middle of a stream.
   await client.send(bytes("in the middle"), shunt.port());
   assertEquals(text(await client.next()), "in the middle");
   assertEquals((await shunt.ended()).reason, "target_gone");
   assertEquals(two.heard.length, 1);
 });
 
-Deno.test("reload: the flows of a removed socket finish, and it can be taken up again meanwhile", async () => {
+Deno.test("reload: the flows of a removed socket finish, and it can be used again in the meantime", async () => {
   await using target = new UdpPeer((data) => data);
   await using client = new UdpPeer();
   await using late = new UdpPeer();

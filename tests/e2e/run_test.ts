@@ -15,7 +15,7 @@ drain_timeout: ${drain}
 `;
 }
 
-/** Says something, which comes back. */
+/** Sends text and reads it back. */
 async function converse(client: Deno.TcpConn, words: string): Promise<void> {
   await writeAll(client, bytes(words));
   assertEquals(text(await readExactly(client, words.length)), words);
@@ -25,7 +25,7 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }
 
-Deno.test("run: the ready file says whole what is bound, TCP and UDP by the same number, and goes at the end", async () => {
+Deno.test("run: the ready file lists all bound addresses, TCP and UDP with the same number, and is removed at the end", async () => {
   const yaml = config("0s").replace(
     "  edge:\n",
     `  two: { bind: ["127.0.0.1:0", "[::1]:0"], routes: [{ upstream: up }] }
@@ -79,7 +79,7 @@ Deno.test("run: --set upstreams.up.targets replaces a list with a list", async (
   }, { args });
 });
 
-/** Tells whether a port refuses connections. */
+/** Reports whether a port refuses connections. */
 async function refuses(port: number): Promise<boolean> {
   try {
     (await connect(port)).close();
@@ -141,7 +141,7 @@ Deno.test("run: a session that outlives drain_timeout is closed, which is still 
   }, { ends: true });
 });
 
-Deno.test("run: a second signal ends at once, whatever runs", async () => {
+Deno.test("run: a second signal ends shunt at once, whatever runs", async () => {
   await withShunt(config("10m"), async (shunt) => {
     const { code, ms } = await stopWithSession(shunt, async () => {
       await shunt.says("Draining");

@@ -81,7 +81,7 @@ Deno.test("session: keeps the half-close of a target that ends first", async () 
   assertEquals([record.reason, record.up, record.down], ["done", 10, 6]);
 });
 
-Deno.test("session: delivers what was sent meanwhile to the target that answers", async () => {
+Deno.test("session: delivers bytes sent in the meantime to the target that answers", async () => {
   await using server = serveTcp(echo);
   const dead = [deadPort(), deadPort()];
   const targets = [...dead, server.port].map((port) => `"127.0.0.1:${port}"`).join(", ");
@@ -144,7 +144,7 @@ Deno.test("session: a target that does not answer costs connect_timeout, then an
   full.close();
 });
 
-Deno.test("session: a server-first protocol loses no time where no route needs a byte", async () => {
+Deno.test("session: a server-first protocol loses no time if no route needs a byte", async () => {
   await using server = serveTcp(async (conn) => {
     await writeAll(conn, bytes("220 mail.example ESMTP\r\n"));
     await readAll(conn);
@@ -187,7 +187,7 @@ Deno.test("session: a silent client reaches the fallback after detect.timeout, a
   assertEquals([record.reason, record.up, record.down], ["done", 9, 33]);
 });
 
-Deno.test("session: half a hello goes on as what is certain once the time is over", async () => {
+Deno.test("session: half a hello goes on with the certain facts once the time is over", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(config({
     listener: "    detect: { timeout: 200ms }",
@@ -246,7 +246,7 @@ Deno.test("session: no route closes the client and says so", async () => {
   assertEquals((await shunt.ended()).reason, "no_route");
 });
 
-Deno.test("session: at the limit a client is closed at once, and a place that is freed is used", async () => {
+Deno.test("session: at the limit a client is closed at once, and a freed place is used", async () => {
   await using shunt = await startShunt(config({
     listener: "    limits: { sessions: 2 }",
     routes: ALL,
@@ -327,7 +327,7 @@ Deno.test("session: a long answer of a target that is gone arrives at a client t
   await upload;
 });
 
-Deno.test("session: a PROXY header of a trusted peer tells the source, and the target is told", async () => {
+Deno.test("session: a PROXY header of a trusted peer gives the source, which is passed to the target", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(config({
     listener: "    proxy_protocol: { accept: optional, trusted: [127.0.0.0/8] }",
@@ -360,7 +360,7 @@ Deno.test("session: a required PROXY header that is missing ends the session", a
 const HEADER = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\nGET / HTTP/1.1\r\n\r\n";
 
 for (const accept of ["required", "optional"]) {
-  Deno.test(`session: a PROXY header of a peer that is not trusted has a reason of its own (${accept})`, async () => {
+  Deno.test(`session: a PROXY header of an untrusted peer has its own reason (${accept})`, async () => {
     await using shunt = await startShunt(config({
       listener: `    proxy_protocol: { accept: ${accept}, trusted: [192.0.2.0/24] }`,
       routes: "      - match: { protocol: http }\n        upstream: up",
@@ -372,7 +372,7 @@ for (const accept of ["required", "optional"]) {
     client.close();
     const { reason, source, error } = await shunt.ended();
     assertEquals(reason, "proxy_untrusted");
-    // Not what the header says.
+    // Not the address in the header.
     assert(source.startsWith("127.0.0.1:"), source);
     assert(String(error).includes("127.0.0.1 is not among them"), String(error));
     assertEquals(shunt.counters().closes.proxy_untrusted, 1);
@@ -417,7 +417,7 @@ Deno.test("session: a PROXY header whose values contradict themselves ends the s
   }
 });
 
-/** A v2 header of so many bytes, most of them padding. */
+/** Makes a v2 header of this many bytes, most of them padding. */
 function longHeader(length: number): Uint8Array {
   const header = new Uint8Array(length);
   header.set([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11]);

@@ -3,7 +3,7 @@ import { runSoak } from "../soak/soak.ts";
 import { failuresOf } from "../soak/verdict.ts";
 import { TEST_IO } from "./_shunt.ts";
 
-Deno.test("soak: ten seconds of everything at once lose no byte and leave nothing behind", async () => {
+Deno.test("soak: ten seconds of all kinds of load at once lose no byte and leave nothing behind", async () => {
   const minutes = 1 / 6;
   const options = {
     minutes,

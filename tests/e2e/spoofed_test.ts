@@ -1,6 +1,6 @@
 /**
- * Datagrams with forged sources, a new one each: whoever is honest is served all the time, with UDP and
- * with TCP. `SHUNT_FLOOD_SECONDS=60` makes them last a minute.
+ * Datagrams with forged sources, a new one each. Honest clients are served all the time, with UDP and with
+ * TCP. `SHUNT_FLOOD_SECONDS=60` makes them last a minute.
  *
  * @module
  */
@@ -16,7 +16,10 @@ import { UdpPeer } from "./_udp.ts";
 const SECONDS = Number(Deno.env.get("SHUNT_FLOOD_SECONDS") ?? 4);
 const MOST_MS = SECONDS * 1000 + 60_000;
 const PER_SECOND = 5000;
-/** What an honest client waits at the most; in the suite most of them, as the machine may be busy. */
+/**
+ * The longest wait of an honest client; in the suite this holds for most of them, as the machine may be
+ * busy.
+ */
 const LATE_MS = 100;
 const LATE_SHARE = SECONDS < 30 ? 0.5 : 0.01;
 
@@ -30,7 +33,7 @@ async function served(port: number): Promise<number> {
     await using client = new UdpPeer();
     let again = 0;
     await until(async () => {
-      // Queues of the kernel may overflow where the machine is busy.
+      // Queues of the kernel may overflow if the machine is busy.
       if (performance.now() >= again) {
         again = performance.now() + AGAIN_MS;
         await client.send(bytes("honest"), port);
@@ -106,9 +109,9 @@ const ANSWERS: readonly (readonly [string, (message: string) => boolean])[] = [
 ];
 
 for (const [what, answers] of ANSWERS) {
-  Deno.test(`spoofed: 5,000 sources a second with ${what} keep nobody out`, async () => {
+  Deno.test(`spoofed: 5,000 sources a second with ${what} keep no client out`, async () => {
     await withTarget(answers, async (target) => {
-      // Small, so that it is full in a moment; the default is in a few seconds.
+      // Small, so that it is full in a moment; the default would take a few seconds.
       const flows = SECONDS < 30 ? "limits: { flows: 12000 }" : "";
       const yaml = `
 listeners:
@@ -129,7 +132,7 @@ admin: null
   });
 }
 
-Deno.test("spoofed: descriptors that flows have taken are TCP's share no more than others'", async () => {
+Deno.test("spoofed: flows take only their share of the descriptors, and leave TCP its own", async () => {
   await withTarget((message) => message === "honest", async (target) => {
     const yaml = `
 listeners: { edge: { bind: 127.0.0.1:0, routes: [{ upstream: up }] } }

@@ -31,7 +31,7 @@ async function request(shunt: ShuntProcess, host: string): Promise<void> {
   await readAll(client).catch(() => {});
 }
 
-/** The span of what an access line tells, and those of its steps. */
+/** Waits for the span of an access line, and those of its steps. */
 async function spansOf(receiver: OtlpReceiver, line: LogLine): Promise<[Span, ...Span[]]> {
   const find = () => receiver.spans.find(({ attributes }) => attributes["shunt.id"] === line.id);
   await until(() => find() !== undefined, `the span of ${line.id}`);
@@ -50,7 +50,7 @@ function namesOf(spans: readonly Span[]): string[] {
 }
 
 for (const workers of ["1", "2"]) {
-  Deno.test(`tracing: a span of each session, with its steps and what the access line tells, ${workers} worker`, async () => {
+  Deno.test(`tracing: a span of each session, with its steps and the access line's fields, ${workers} worker`, async () => {
     await using receiver = new OtlpReceiver();
     await withShunt(YAML, async (shunt) => {
       const before = Date.now();
@@ -76,7 +76,7 @@ for (const workers of ["1", "2"]) {
         `${attributes["client.address"]}:${attributes["client.port"]}`,
         line.source,
       );
-      // Ids tell milliseconds, spans somewhat less.
+      // Ids have milliseconds; spans are slightly less exact.
       assertGreaterOrEqual(session.start, before - 1);
       assertNear(session.end - session.start, Number(line.duration_ms));
       assertNear(detect!.end - session.start, Number(line.detect_ms));
@@ -89,7 +89,7 @@ for (const workers of ["1", "2"]) {
   });
 }
 
-Deno.test("tracing: what fails is an error, in the step in which it did", async () => {
+Deno.test("tracing: a failure is an error in the step that failed", async () => {
   await using receiver = new OtlpReceiver();
   await withShunt(YAML, async (shunt) => {
     await request(shunt, "gone.test");
@@ -128,7 +128,7 @@ Deno.test("tracing: a flow has a span, and spans are exported when shunt stops",
   }, { env: { ...receiver.environment, OTEL_BSP_SCHEDULE_DELAY: "60000" }, ends: true });
 });
 
-Deno.test("tracing: log.access_rate bounds what is traced; metrics count all", async () => {
+Deno.test("tracing: log.access_rate limits the traces; metrics count everything", async () => {
   await using receiver = new OtlpReceiver();
   await withShunt(YAML, async (shunt) => {
     for (let i = 0; i < 30; i++) await request(shunt, "gone.test");

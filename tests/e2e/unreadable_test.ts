@@ -1,6 +1,6 @@
 /**
- * Nobody walks past a route by name with a hello whose name cannot be read: cut, too long, or no name at
- * all. If no route asks for names, all goes on as if nothing were wrong.
+ * No client gets past a route by name with a hello whose name cannot be read: cut, too long, or invalid. If
+ * no route asks for names, everything goes on.
  *
  * @module
  */
@@ -43,7 +43,7 @@ upstreams:
 `;
 }
 
-/** How a client opens: what comes at once, and what comes once detection is over. */
+/** A client's first bytes: at once, and after detection has ended. */
 interface Opening {
   readonly name: string;
   readonly now: Uint8Array;
@@ -80,7 +80,7 @@ const OPENINGS: readonly Opening[] = [
   { name: "a list that contradicts itself", now: LONG_LIST, end: "malformed" },
 ];
 
-/** Where no route asks for a host, nobody waits for it. */
+/** If no route asks for a host, shunt does not wait for it. */
 const HALF_HEAD = pause("a pause before the end of a head", HEAD, HEAD.length - 1);
 
 /** What came of an opening. */
@@ -90,7 +90,7 @@ interface Outcome {
   readonly echoed: Uint8Array;
 }
 
-/** Opens so through shunt, to a target that sends back what it gets. */
+/** Opens a session with these bytes through shunt, to a target that echoes. */
 async function open(
   shunt: TestShunt,
   server: TcpServer,
@@ -132,7 +132,7 @@ function claimServed({ name, now, later, end }: Opening, { record, echoed }: Out
   assertEquals([record.detected?.end, record.upstream], [end, "all"], name);
 }
 
-Deno.test("unreadable: no hello or head walks past the route that refuses its name", async () => {
+Deno.test("unreadable: no hello or head gets past the route that refuses its name", async () => {
   await tryAll((port) => listener(BY_NAME, port), ({ name, end }, { record, echoed }) => {
     const { reason, detected, upstream } = record;
     assertEquals([reason, detected?.end, upstream], ["unreadable", end, undefined], name);
@@ -154,19 +154,19 @@ Deno.test("unreadable: without routes by name all goes on", async () => {
   await tryAll((port) => listener(routes, port), claimServed);
 });
 
-Deno.test("unreadable: on_unreadable: close asks for what is certain, not for routes by name", async () => {
+Deno.test("unreadable: on_unreadable: close depends on what is certain, not on routes by name", async () => {
   const routes = `
       - match: { protocol: ssh }
         upstream: refused
       - upstream: all`;
   await tryAll((port) => listener(routes, port, ", on_unreadable: close"), (opening, outcome) => {
-    // Of fewer bytes no protocol is certain.
+    // With fewer bytes no protocol is certain.
     if (outcome.record.detected?.protocol === "unknown") claimServed(opening, outcome);
     else assertEquals(outcome.record.reason, "unreadable", opening.name);
   });
 });
 
-Deno.test("unreadable: what can be read is routed by it, in forms that only servers took before", async () => {
+Deno.test("unreadable: forms that only servers took before are read and routed", async () => {
   await using server = serveTcp(echo);
   await using shunt = await startShunt(listener(BY_NAME, server.port));
   const other = recordize(buildClientHello({ sni: "other.example" }), [40]);

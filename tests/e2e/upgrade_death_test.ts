@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { withShunt } from "./_process.ts";
 import { bytes, connect, readExactly, TEST_IO, text, until, writeAll } from "./_shunt.ts";
 
-Deno.test("upgrade: where the new process dies, another can be started while the old one still drains", async () => {
+Deno.test("upgrade: if the new process dies, another can be started while the old one still drains", async () => {
   const [port, admin] = [0, 1].map((i) => 10_000 + 2 * Math.floor(Math.random() * 10_000) + i);
   const config = `
 listeners: { edge: { bind: "127.0.0.1:${port}", routes: [{ upstream: up }] } }
@@ -21,7 +21,7 @@ admin: { bind: "127.0.0.1:${admin}" }`;
       next.kill("SIGKILL");
       await next.exited();
     }, { args: ["--upgrade"], ends: true });
-    // It accepts for a second what had begun to connect.
+    // For a second it still accepts clients that had begun to connect.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await withShunt(config, async () => {
       using client = await connect(port!);

@@ -4,8 +4,8 @@ import { bytes, connect, readExactly, TEST_IO, text, until, writeAll } from "./_
 import { UdpPeer } from "./_udp.ts";
 
 /**
- * Numbers that are free now, for two processes to share: none of those that the kernel gives to whoever
- * asks for any, for between now and their use it could.
+ * Returns free port numbers for two processes to share, outside the range that the kernel assigns, since it
+ * could assign them before their use.
  */
 function freePorts(count: number): number[] {
   const ports = new Set<number>();
@@ -44,7 +44,7 @@ async function pidAt(admin: number): Promise<number> {
 const CLIENTS = 8;
 
 for (const [before, after] of [[1, 1], [2, 2], [1, 2]] as const) {
-  Deno.test(`upgrade: ${after} worker(s) take over from ${before}, nothing is refused, what runs lives on`, async () => {
+  Deno.test(`upgrade: ${after} worker(s) take over from ${before}, nothing is refused, running sessions live on`, async () => {
     const [port, admin] = freePorts(2) as [number, number];
     const failures: string[] = [];
     let served = 0;
@@ -105,7 +105,7 @@ for (const [before, after] of [[1, 1], [2, 2], [1, 2]] as const) {
   });
 }
 
-Deno.test("upgrade: without a shunt that runs it is a start like any other", async () => {
+Deno.test("upgrade: without a running shunt it is a start like any other", async () => {
   const [port, admin] = freePorts(2) as [number, number];
   await withShunt(config(port, admin, 1), async () => {
     using client = await connect(port);
@@ -122,7 +122,7 @@ async function failToUpgrade(old: ShuntProcess, ...args: readonly string[]): Pro
   return err;
 }
 
-Deno.test("upgrade: one that cannot write its ready file leaves the other alone", async () => {
+Deno.test("upgrade: a new process that cannot write its ready file leaves the old one alone", async () => {
   const [port, admin] = freePorts(2) as [number, number];
   await withShunt(config(port, admin, 1), async (old) => {
     const said = await failToUpgrade(old, "--ready-file", `${old.readyFile}.none/ready.json`);
@@ -135,7 +135,7 @@ Deno.test("upgrade: one that cannot write its ready file leaves the other alone"
   });
 });
 
-Deno.test("upgrade: one that may not take over leaves the other's clients alone, whatever it lacks", async () => {
+Deno.test("upgrade: a new process that may not take over leaves the old one's clients alone, whatever it lacks", async () => {
   const [port, admin, other] = freePorts(3) as [number, number, number];
   await using taken = Deno.listen({ hostname: "127.0.0.1", port: other, reusePort: true });
   const token = await Deno.makeTempFile();
@@ -174,7 +174,7 @@ async function hearsSignals(pid: number): Promise<boolean> {
   return (caught >> 11n & 1n) === 1n;
 }
 
-Deno.test("upgrade: one that is told to end before it has taken over takes nothing over", async () => {
+Deno.test("upgrade: a new process that is ended before it has taken over takes nothing over", async () => {
   const [port, admin] = freePorts(2) as [number, number];
   await withShunt(config(port, admin, 1), async (old) => {
     const file = old.readyFile.replace("ready.json", "config.yaml");
@@ -211,7 +211,7 @@ Deno.test("upgrade: a third one is refused while the first drains; the ready fil
   }, { ends: true });
 });
 
-Deno.test("upgrade: one that drains already frees its admin address; --set names it as well", async () => {
+Deno.test("upgrade: an old process that drains already frees its admin address; --set works for it too", async () => {
   const [port, admin, elsewhere] = freePorts(3) as [number, number, number];
   const there = ["--set", `admin.bind=127.0.0.1:${admin}`];
   await withShunt(config(port, elsewhere, 1), async (old) => {

@@ -26,7 +26,7 @@ function freePort(): number {
   }
 }
 
-/** What the kernel has dropped of the queues of a port, whose sockets come and go. */
+/** The number of datagrams that the kernel dropped from the queues of a port, whose sockets change. */
 class KernelDrops implements Disposable {
   readonly #drops = new Map<string, number>();
   readonly #timer = setInterval(() => this.#look(), 50);

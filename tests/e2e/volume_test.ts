@@ -71,7 +71,7 @@ async function receive(conn: Deno.TcpConn): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Does `count` things, so many at a time. */
+/** Does `count` things, with a limited number at a time. */
 async function inParallel(
   count: number,
   atOnce: number,
@@ -95,7 +95,7 @@ async function memory({ pid }: ShuntProcess): Promise<number> {
 }
 
 Deno.test("volume: 32 MiB each way on 8 sessions at once arrive as they were sent", async () => {
-  /** What the target sent, by what it received: SHA-256 of both. */
+  /** SHA-256 of what the target sent, by SHA-256 of what it received. */
   const sent = new Map<string, string>();
   await using target = serveTcp(async (conn) => {
     const answered = sendNoise(conn, 32 * MEBIBYTE, new Uint8Array());
@@ -111,7 +111,7 @@ Deno.test("volume: 32 MiB each way on 8 sessions at once arrive as they were sen
     "socks4a_curl",
   ].map(capture));
   heads.push(bytes("noise that no detector knows"));
-  /** What the clients received, by what they sent: SHA-256 of both. */
+  /** SHA-256 of what the clients received, by SHA-256 of what they sent. */
   const received = new Map<string, string>();
   await withShunt(config([`127.0.0.1:${target.port}`]), async (shunt) => {
     await Promise.all(heads.map(async (head) => {
@@ -191,7 +191,7 @@ Deno.test("volume: 4,000 short sessions, however they end, leave no descriptor a
   });
 });
 
-Deno.test("volume: 1,000 UDP clients at once get their own answers and nothing of another's", async () => {
+Deno.test("volume: 1,000 UDP clients at once get their own answers and none of another's", async () => {
   const target = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port: targetPort } = target.addr as Deno.NetAddr;
   const served = (async () => {

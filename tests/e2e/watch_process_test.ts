@@ -28,7 +28,7 @@ async function ask(shunt: ShuntProcess, path: string, method = "GET"): Promise<s
   return await response.text();
 }
 
-/** Writes another configuration until it runs: twice, so that what came with the first is over. */
+/** Writes another configuration until it runs; twice, so that events of the first one are over. */
 async function assertReloads(shunt: ShuntProcess): Promise<void> {
   for (const name of ["edge2", "edge"]) {
     const next = `${fileOf(shunt)}.next`;
@@ -46,7 +46,7 @@ async function assertEnds(shunt: ShuntProcess): Promise<void> {
   assert(performance.now() - began < 5000, `it took ${performance.now() - began} ms`);
 }
 
-/** What is put beside the configuration; each of them would have stopped a watch that opens what it sees. */
+/** Files placed beside the configuration. Each would have stopped a watch that opens what it sees. */
 const BESIDE: Readonly<Record<string, (folder: string) => Promise<void>>> = {
   "a pipe": async (folder) => {
     await mkfifo(`${folder}/pipe`);
@@ -76,7 +76,7 @@ for (const [what, put] of Object.entries(BESIDE)) {
   });
 }
 
-/** What is put in the place of the configuration, and what a reload says of it. */
+/** Files placed instead of the configuration, and the error of a reload. */
 const INSTEAD: Readonly<Record<string, readonly [(path: string) => Promise<void>, RegExp]>> = {
   "a pipe": [mkfifo, /is not a file/],
   "a socket": [
@@ -99,7 +99,7 @@ const INSTEAD: Readonly<Record<string, readonly [(path: string) => Promise<void>
 };
 
 for (const [what, [put, expected]] of Object.entries(INSTEAD)) {
-  Deno.test(`watch: ${what} in the configuration's place is refused, and all goes on`, async () => {
+  Deno.test(`watch: ${what} in the configuration's place is refused, and everything goes on`, async () => {
     await withShunt(config("edge"), async (shunt) => {
       await Deno.remove(fileOf(shunt));
       await put(fileOf(shunt));
@@ -115,7 +115,7 @@ for (const [what, [put, expected]] of Object.entries(INSTEAD)) {
   });
 }
 
-Deno.test("watch: a folder that is renamed and comes again is followed", async () => {
+Deno.test("watch: a folder that is renamed and created again is followed", async () => {
   await withShunt(config("edge"), async (shunt) => {
     const folder = dirname(fileOf(shunt));
     await Deno.rename(folder, `${folder}.old`);
@@ -128,7 +128,7 @@ Deno.test("watch: a folder that is renamed and comes again is followed", async (
   }, { ends: true });
 });
 
-Deno.test("watch: a pipe as the configuration is read where something comes, and refused where nothing does", async () => {
+Deno.test("watch: a pipe as the configuration is read if bytes come, and refused if none do", async () => {
   await inFolder(async (folder) => {
     const pipe = `${folder}/pipe`;
     await mkfifo(pipe);
@@ -147,7 +147,7 @@ Deno.test("watch: a pipe as the configuration is read where something comes, and
   });
 });
 
-Deno.test("watch: pipes as log file, token file and ready file hold nothing up", async () => {
+Deno.test("watch: pipes as log file, token file and ready file delay nothing", async () => {
   await inFolder(async (folder) => {
     const pipe = `${folder}/pipe`;
     await mkfifo(pipe);

@@ -55,19 +55,19 @@ Deno.test("workers: share one port, and their counts add up", async () => {
   assertEquals(new Set(shunt.records.map(({ id }) => id)).size, 12);
 });
 
-Deno.test("workers: limits of listeners and targets hold over all of them", async () => {
+Deno.test("workers: limits of listeners and targets hold over all workers together", async () => {
   await using shunt = await startShunt(CONFIG);
   const clients: Deno.TcpConn[] = [];
   for (let i = 0; i < 25; i++) clients.push(await connect(shunt.port()));
   await until(() => shunt.counters().sessionsTotal === 25, "all to be accepted");
-  // 15 places at the target; what it refuses gives its place at the listener back.
+  // The target has 15 places; a session that it refuses returns its place at the listener.
   await until(() => shunt.records.length === 10, "ten to be refused");
   assertEquals(shunt.proxy.active().sessions, 15);
   for (const client of clients) client.close();
   await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
 });
 
-Deno.test("workers: one that dies is replaced, and the other goes on", async () => {
+Deno.test("workers: a worker that dies is replaced, and the other goes on", async () => {
   using watch = new WorkerWatch();
   await using shunt = await startShunt(CONFIG);
   const clients: Deno.TcpConn[] = [];
@@ -99,7 +99,7 @@ Deno.test("workers: one that dies is replaced, and the other goes on", async () 
   await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
 });
 
-Deno.test("workers: drain lets the sessions of all finish", async () => {
+Deno.test("workers: drain lets the sessions of all workers finish", async () => {
   const shunt = await startShunt(CONFIG);
   const clients: Deno.TcpConn[] = [];
   for (let i = 0; i < 8; i++) {
@@ -131,7 +131,7 @@ Deno.test("workers: UDP clients of all workers get their answers, and flows add 
   for (const socket of sockets) socket.close();
 });
 
-Deno.test("workers: the limits of a source hold over all of them", async () => {
+Deno.test("workers: the limits of a source hold over all workers together", async () => {
   await using shunt = await startShunt(
     CONFIG.replace("sessions: 20", "sessions: 20, per_source: 6"),
   );

@@ -32,7 +32,7 @@ const REQUESTS = kin([
   ...["4096", "4097", "-1", "+1", "1,1", "\0", "\t", "%00"],
 ]);
 
-/** Requests: what they are does not depend on how they are cut, and nothing is kept without a bound. */
+/** Requests: the result does not depend on how they are cut, and memory is bounded. */
 export const ADMIN_REQUESTS: Target = {
   name: "admin requests",
   share: 80,

@@ -15,11 +15,11 @@ const MAX_HELLO = 131_500;
 /** Lower-case labels, of which the last is no number; written apart from the judge of names. */
 const NAME = /^(?=.{1,253}$)(?:(?![-.])[a-z0-9_-]{1,63}(?<!-)(?:\.(?!$)|$))+$/;
 const NUMBER = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
-/** One character per byte: a name may hold control characters (RFC 7301 §3.1). What is cut ends so. */
+/** One character per byte: a name may contain control characters (RFC 7301 §3.1). A cut one ends in "…". */
 const BYTES = /^[^\u0100-\uffff]{1,32}…?$/;
 const MAX_PROTOCOLS = 8;
 
-/** What protocols may say beside their names, and how their versions look. */
+/** The facts that protocols may have, and the form of their versions. */
 const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: RegExp }>> = {
   tls: { keys: "sni alpn ja4 tls_version hello_bytes" },
   http: { keys: "host version", version: /^(?:[0-9]\.[0-9]{1,6}|2|)$/ },
@@ -32,14 +32,14 @@ const SAYS: Readonly<Record<string, { readonly keys: string; readonly version?: 
   unknown: { keys: "" },
 };
 
-/** Whether a protocol that is not named above may say a fact: of those of other protocols, none. */
+/** Reports whether a protocol that is not listed above may have a fact: not if only others have it. */
 function maySay(protocol: string, key: string): boolean {
-  const tellers = PROTOCOLS.filter(({ facts }) => facts.some((fact) => fact === key));
-  return tellers.length === 0 || tellers.some(({ name }) => name === protocol);
+  const owners = PROTOCOLS.filter(({ facts }) => facts.some((fact) => fact === key));
+  return owners.length === 0 || owners.some(({ name }) => name === protocol);
 }
 
 /**
- * Claims that facts are what their protocol may say, in the form and length that routes rely on.
+ * Claims that facts are ones that their protocol may have, in the form and length that routes rely on.
  *
  * @param protocol A detector's name or `unknown`
  * @param facts The facts
@@ -53,7 +53,7 @@ export function claimFacts(protocol: string, facts: Facts): void {
     if (!may) fail(`"${protocol}" says "${key}"`);
   }
   const { sni, alpn, host, version, ja4, tls_version = "1.3", hello_bytes = 45 } = facts;
-  // HTTP is certain before its version, where the target is long.
+  // HTTP is certain before its version if the target is long.
   const spelt = version ?? (protocol === "http" ? "" : undefined);
   if (says !== undefined && (spelt === undefined ? says.version : !says.version?.test(spelt))) {
     fail(`"${protocol}" says version "${version}"`);
@@ -75,7 +75,7 @@ export function claimFacts(protocol: string, facts: Facts): void {
   if (!(hello_bytes >= 45 && hello_bytes <= MAX_HELLO)) fail(`Hello of ${hello_bytes} bytes`);
 }
 
-/** What begins a fingerprint, by the protocol. */
+/** The first character of a fingerprint, by protocol. */
 const CARRIERS: Readonly<Record<string, string>> = { tls: "t", quic: "q" };
 
 function isName(name: string): boolean {
@@ -91,12 +91,12 @@ function isShown(alpn: readonly string[]): boolean {
 }
 
 /**
- * Claims that two facts say the same.
+ * Claims that two sets of facts are the same.
  *
  * @param a The one
  * @param b The other
  * @param where When they came to differ
- * @throws {AssertionError} If they do not
+ * @throws {AssertionError} If they are not
  */
 export function claimSameFacts(a: Facts, b: Facts, where: string): void {
   const same = a === b || (a.sni === b.sni && a.host === b.host && a.version === b.version &&
@@ -106,10 +106,10 @@ export function claimSameFacts(a: Facts, b: Facts, where: string): void {
 }
 
 /**
- * Claims that a detector says of a session what it says of the same bytes without one.
+ * Claims that a detector gives the same verdict for a session as for its bytes alone.
  *
- * @param remembered What it says of the session
- * @param fresh What it says of the bytes
+ * @param remembered The verdict for the session
+ * @param fresh The verdict for the bytes
  * @throws {AssertionError} If the two differ
  */
 export function claimSameVerdict(remembered: Verdict, fresh: Verdict): void {
@@ -129,12 +129,12 @@ export class VerdictClaims {
   }
 
   /**
-   * Claims that a verdict is sound and goes with the ones before: what was settled stays, more is
-   * asked for than was given, and nothing matches below what was asked for.
+   * Claims that a verdict is sound and consistent with earlier ones: settled facts stay, it asks for more
+   * bytes than it was given, and does not match below the number that it asked for.
    *
    * @param verdict The verdict
-   * @param given Bytes that it is about
-   * @throws {AssertionError} If it is not or does not
+   * @param given Number of bytes that it is about
+   * @throws {AssertionError} If it is not
    */
   take(verdict: Verdict, given: number): void {
     const { kind } = verdict;
@@ -160,10 +160,10 @@ export class VerdictClaims {
 }
 
 /**
- * Claims that a name is one that the registry may give.
+ * Claims that the registry may return a name.
  *
  * @param protocol The name
- * @throws {AssertionError} If it is not
+ * @throws {AssertionError} If it may not
  */
 export function claimProtocol(protocol: string): void {
   const known = protocol === "unknown" || PROTOCOLS.some(({ name }) => name === protocol);

@@ -1,5 +1,5 @@
 /**
- * Fuzz targets that detect in datagrams: the registry as a whole and each detector by itself.
+ * Fuzz targets that detect in datagrams: the registry as a whole, and each detector alone.
  *
  * @module
  */
@@ -71,7 +71,7 @@ function flow(dice: Dice): Input {
   return out;
 }
 
-/** Claims what holds for one flow whose datagrams come one by one. */
+/** Claims the rules for one flow whose datagrams come one by one. */
 function claimFlow({ name, udp }: Detector, datagrams: Input): void {
   const claims = new VerdictClaims(name);
   const held: Uint8Array[] = [];
@@ -87,7 +87,7 @@ function claimFlow({ name, udp }: Detector, datagrams: Input): void {
 }
 
 /**
- * A detector of datagrams by itself.
+ * A single detector of datagrams.
  *
  * @param detector The detector
  * @param share Its share

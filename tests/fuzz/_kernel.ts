@@ -1,5 +1,5 @@
 /**
- * Fuzz target of what the kernel tells of files, in which names are those that others choose.
+ * Fuzz target of the kernel's file events, which contain names that others choose.
  *
  * @module
  */

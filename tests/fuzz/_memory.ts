@@ -29,7 +29,7 @@ export class MemoryWatch {
     this.#collect = runInNewContext("gc");
   }
 
-  /** Collects garbage and notes what is left. */
+  /** Collects garbage and records the memory that is left. */
   sample(): void {
     this.#collect();
     const { heapUsed, rss } = Deno.memoryUsage();
@@ -37,7 +37,7 @@ export class MemoryWatch {
   }
 
   /**
-   * Says what the memory did.
+   * Describes how the memory changed.
    *
    * @returns MiB of heap and process in the first and the last third of the samples
    */
@@ -48,11 +48,7 @@ export class MemoryWatch {
       `${mib(early.rss)}, later ${mib(late.rss)}; ${this.#samples.length} samples`;
   }
 
-  /**
-   * Tells whether memory grows with the inputs.
-   *
-   * @returns `false` also where there are too few samples to tell
-   */
+  /** Reports whether memory grows with the inputs; `false` if there are too few samples. */
   grows(): boolean {
     if (this.#samples.length < MIN_SAMPLES) return false;
     const [early, late] = this.#thirds();

@@ -65,16 +65,17 @@ class Dialogue {
       const given = bytes.subarray(this.#taken);
       const found = this.#detection.stream(given);
       if (found === undefined) return;
-      if (found.step === undefined) {
+      const { step } = this.#detection;
+      if (step === undefined) {
         this.found = found;
         claimProtocol(found.protocol);
         // What lies behind adds what its own protocol may say.
-        if (this.steps.length === 0 || found.opening === undefined) {
+        if (this.steps.length === 0 || this.#detection.opening.length === 0) {
           claimFacts(found.protocol, found.facts);
         }
         return;
       }
-      const { name, consumed } = found.step;
+      const { name, consumed } = step;
       this.steps.push(name);
       if (this.steps.length > MAX_STEPS) fail(`${this.steps}`);
       if (consumed <= 0 || consumed > given.length) fail(`${consumed} of ${given.length} bytes`);

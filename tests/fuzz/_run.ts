@@ -11,9 +11,9 @@ import { Dice, MAX_INPUT } from "./mutate.ts";
 
 /** What one input of 64 KiB may take, on a machine that others use too. */
 const MAX_MS = 250;
-/** How often the slowest is tried again: only what is slow each time is slow. */
+/** How often the slowest input is tried again: only an input that is slow each time counts as slow. */
 const SLOW_TRIES = 4;
-/** How long shrinking may take: what it is spared, a person can do. */
+/** Limit for shrinking, which a person can also do. */
 const MAX_SHRINK_MS = 1000;
 
 /** An input that breaks what should hold. */
@@ -71,7 +71,7 @@ export class Run {
         seed: this.#seed,
         index,
         message,
-        // What is slow or changes its input is left as it is.
+        // Slow inputs, and parsers that change their input, are not shrunk.
         input: fails(input) ? shrink(input, fails) : input,
       };
     }
@@ -131,11 +131,11 @@ function fault(target: Target, input: Input): string | undefined {
 }
 
 /**
- * Leaves out whatever an input fails without: whole parts, then halves, quarters and so on.
+ * Removes everything that an input fails without: whole parts, then halves, quarters and so on.
  *
  * @param input The input
- * @param fails Tells whether a smaller one still fails
- * @returns The smallest that was found
+ * @param fails Reports whether a smaller one still fails
+ * @returns The smallest one found
  */
 export function shrink(input: Input, fails: (smaller: Input) => boolean): Input {
   let best = input;

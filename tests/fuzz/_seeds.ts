@@ -1,5 +1,5 @@
 /**
- * Valid inputs by protocol, to begin from: what real clients sent and what tests build. They are
+ * Valid inputs by protocol to start from: captures of real clients, and inputs that tests build. They are
  * imported rather than read, so that fuzzing needs no permission to read.
  *
  * @module

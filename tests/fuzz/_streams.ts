@@ -1,5 +1,5 @@
 /**
- * Fuzz targets that detect in streams: the registry as a whole and each detector by itself.
+ * Fuzz targets that detect in streams: the registry as a whole, and each detector alone.
  *
  * @module
  */
@@ -31,7 +31,7 @@ function stream(kin: Kin): Target["make"] {
 }
 
 /**
- * A detector of streams by itself.
+ * A single detector of streams.
  *
  * @param detector The detector
  * @param options Its inputs' kind and its share
@@ -74,7 +74,7 @@ export const STREAM_REGISTRY: Target = {
       if (cut?.protocol !== whole?.protocol) {
         fail(`"${cut?.protocol}" where it is cut, "${whole?.protocol}" as a whole`);
       }
-      // That a piece ends before the host makes no difference where no route asks for it.
+      // Whether a piece ends before the host makes no difference if no route asks for it.
       if (needsHost) {
         claimSameFacts(cut?.facts ?? {}, whole?.facts ?? {}, "by how it is cut");
       }
@@ -146,7 +146,7 @@ function detect(input: Input, needsHost: boolean): Detected | undefined {
 }
 
 /**
- * HTTP/2 with damaged header blocks in frames that are whole, so that what is in them is read.
+ * HTTP/2 with damaged header blocks in complete frames, so that the blocks are read.
  *
  * @param detector The detector of HTTP
  * @returns The target

@@ -1,5 +1,5 @@
 /**
- * What a fuzz target is, and how streams are cut for it. Knows no parser.
+ * The definition of a fuzz target, and how streams are cut for it. Knows no parser.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Dice } from "./mutate.ts";
 /** One input: what its parts mean is the target's business. */
 export type Input = readonly Uint8Array[];
 
-/** One parser with what it is fed and what has to hold. */
+/** One parser with its inputs and its rules. */
 export interface Target {
   readonly name: string;
   /** How many of the inputs it gets, relative to the others. */
@@ -18,7 +18,7 @@ export interface Target {
   readonly maxMs?: number;
   /** Makes the input number `index`, which depends on `dice` and `index` only. */
   readonly make: (dice: Dice, index: number) => Input;
-  /** Turns an input into what is fed: done before the clock starts. */
+  /** Prepares an input before the clock starts. */
   readonly prepare?: (input: Input) => Input;
   /** Feeds the parser; throws where something does not hold. */
   readonly check: (input: Input) => void;
@@ -48,10 +48,10 @@ export function cuts(dice: Dice): Uint8Array {
 }
 
 /**
- * Walks through a stream as it comes, to its very end.
+ * Walks through a stream in pieces, to its very end.
  *
- * @param input The stream and where it is cut, as {@linkcode cuts} says
- * @param visit Is called with each piece's start and end; `false` stops
+ * @param input The stream and its cuts, see {@linkcode cuts}
+ * @param visit Called with each piece's start and end; `false` stops
  */
 export function pieces(
   [bytes = new Uint8Array(0), sizes]: Input,

@@ -37,7 +37,7 @@ const ADDRESSES = kin([
   ...["builtin:hello", "*:1", "::ffff:192.0.2.1", "2001:DB8:0:0:0:0:2:0", "a.example.", "[v6]:1"],
 ], [":", "::", "[", "]", ".", "%", "unix:", "builtin:", "0", "65536", "-", "é", "\n", "ffff"]);
 
-/** Addresses in every form: what is read is written the same way and read again. */
+/** Addresses in every form: a parsed address can be written and parsed again. */
 export const ADDRESS: Target = {
   name: "address",
   share: 50,

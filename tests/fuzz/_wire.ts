@@ -1,6 +1,5 @@
 /**
- * Fuzz targets that read one format by itself: ClientHello, HPACK, PROXY headers, QUIC packets,
- * frames and CRYPTO data.
+ * Fuzz targets of single formats: ClientHello, HPACK, PROXY headers, QUIC packets, frames and CRYPTO data.
  *
  * @module
  */
@@ -143,7 +142,7 @@ export const PACKETS: Target = {
       if (start !== at || numberAt < start + 7 || end < numberAt || end > datagram.length) {
         fail(`Packet ${start}, ${numberAt}, ${end} in ${datagram.length} bytes`);
       }
-      // Also where there is no room for the sample that takes the header protection off.
+      // Also if there is no room for the sample of the header protection.
       KEYS.open(datagram, packet);
       if (dcid.length > 20) fail(`Connection ID of ${dcid.length} bytes`);
       at = end;

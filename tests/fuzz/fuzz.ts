@@ -38,7 +38,7 @@ function print(text: string): void {
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
-/** The options, or the exit code where there is nothing to run. */
+/** Returns the options, or the exit code if there is nothing to run. */
 function readOptions(args: readonly string[]): Options | number {
   const unknown: string[] = [];
   const parsed = parseArgs(args, {

@@ -18,7 +18,7 @@ function describe({ index, message, input }: Failure): string {
 }
 
 for (const target of TARGETS) {
-  Deno.test(`fuzz ${target.name}: keeps its promises on damaged input`, () => {
+  Deno.test(`fuzz ${target.name}: keeps its contract on damaged input`, () => {
     const run = new Run(target, SEED);
     run.more(target.share * INPUTS_PER_SHARE);
     assert(run.failure === undefined, run.failure && describe(run.failure));

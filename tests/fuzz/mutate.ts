@@ -1,6 +1,6 @@
 /**
- * Seeded chance and what it does to bytes: flips, cuts, splices, wrong lengths. Knows no protocol
- * beyond the seeds and tokens that it is given.
+ * Seeded mutations of bytes: flips, cuts, splices, wrong lengths. Knows no protocol except for the seeds
+ * and tokens that it is given.
  *
  * @module
  */
@@ -34,10 +34,10 @@ export class Dice {
   }
 
   /**
-   * Comes true now and then.
+   * Is true now and then.
    *
    * @param times How seldom
-   * @returns `true` once in so many times on average
+   * @returns `true` once in this many times on average
    */
   once(times: number): boolean {
     return this.below(times) === 0;

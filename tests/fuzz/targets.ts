@@ -1,6 +1,6 @@
 /**
- * The table of fuzz targets: every parser that sees bytes from outside, the detectors among them
- * straight from the registry, so that a new one cannot be forgotten.
+ * The table of fuzz targets: every parser of bytes from outside. Detectors come from the registry, so that
+ * a new one cannot be forgotten.
  *
  * @module
  */

@@ -212,7 +212,7 @@ export class FaultyListener implements StreamListener {
   }
 }
 
-/** A datagram socket that hears what the simulation says and now and then fails to send. */
+/** A datagram socket that receives what the simulation passes in, and now and then fails to send. */
 export class FaultySocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly #io: FaultyIo;
@@ -260,7 +260,7 @@ export class FaultySocket implements DatagramSocket {
   }
 }
 
-/** A flow's socket whose target answers now and then, beside strangers, or breaks. */
+/** A flow's socket whose target answers now and then, as do strangers, or breaks. */
 class FaultyTargetSocket implements TargetSocket {
   readonly #io: FaultyIo;
   readonly #options: TargetOptions;

@@ -1,6 +1,6 @@
 /**
- * What a naive model believes of one flow, and the comparison with the table's record of it. Knows
- * nothing of how the world goes on.
+ * A naive model of one flow, and the comparison with the table's record of it. Knows nothing of how the
+ * world goes on.
  *
  * @module
  */
@@ -82,10 +82,10 @@ export function isQuiet({ sent, down, lastSeen }: Belief, now: number): boolean 
 }
 
 /**
- * Compares a flow with what is believed of it.
+ * Compares a flow with its model.
  *
  * @param flow The flow
- * @throws {AssertionError} when they differ
+ * @throws {AssertionError} if they differ
  */
 export function agree(flow: Flow<Box>): void {
   const belief = flow.data.belief;

@@ -6,7 +6,13 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Arrival, Expiry, Flow, FlowLimits, FlowState } from "../../src/manage/flow/flow.ts";
+import type {
+  DatagramFate,
+  Expiry,
+  Flow,
+  FlowLimits,
+  FlowState,
+} from "../../src/manage/flow/flow.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../src/manage/flow/table.ts";
 import { Counters, type DropReason } from "../../src/observe/metrics/counters.ts";
 import {
@@ -44,7 +50,7 @@ export class World {
   readonly dead: Flow<Box>[] = [];
   readonly byClient = new Map<Client, Flow<Box>>();
   readonly admitted = new Map<string, number>();
-  /** What the table counts, and what the model expects of it. */
+  /** The table's counters, and the model's. */
   readonly counted = new Counters().drops;
   readonly drops = new Map<string, number>();
   /** Flows that made room for others. */
@@ -53,7 +59,7 @@ export class World {
   readonly #profile: Profile;
   #limits: FlowLimits = AMPLE;
   #clock = 0;
-  /** The latest time that the table was told. */
+  /** The latest time that was passed to the table. */
   #now = -Infinity;
   #taken = 0;
   #memory = Infinity;
@@ -70,12 +76,13 @@ export class World {
     this.table = new FlowTable<Box>({
       limits: this.#limits,
       budget: {
-        take: (bytes) => {
+        claim: (bytes) => {
           if (this.#taken + bytes > this.#memory) return false;
           this.#taken += bytes;
           return true;
         },
         give: (bytes) => void (this.#taken -= bytes),
+        note: () => {},
       },
       drops: this.counted,
       newId: () => `${++this.#ids}`,
@@ -227,7 +234,7 @@ export class World {
     if (arrival === "full") this.#drive(known);
   }
 
-  /** What is said of a newcomer that can be held: two may end for it, which may not be enough. */
+  /** Returns the refusal of a newcomer that can be held: two may end for it, which may not be enough. */
   #refusal(): string | undefined {
     const needed = this.live.length - this.#limits.flows + 1;
     if (needed <= 0) return this.#deny;
@@ -238,7 +245,7 @@ export class World {
     return needed > Math.min(2, supply) ? "limit_flows" : this.#deny;
   }
 
-  #expected(state: FlowState, heldRefusal: string | undefined): Arrival {
+  #expected(state: FlowState, heldRefusal: string | undefined): DatagramFate {
     if (state === "open") return "forward";
     if (heldRefusal === undefined) return "held";
     return state === "detecting" ? "full" : "dropped";
@@ -274,7 +281,7 @@ export class World {
     reached.push(number);
   }
 
-  /** Does to a flow what comes next in its life. */
+  /** Takes a flow to the next step of its life. */
   #drive(flow: Flow<Box> | undefined): void {
     const belief = flow?.data.belief;
     if (flow === undefined || belief === undefined) return;
@@ -341,7 +348,7 @@ export class World {
     assertEquals(flow.reason, reason);
   }
 
-  /** Late callbacks of a shell: on a dead flow everything, on a living one what is out of order. */
+  /** Makes late calls of a shell: any call on a dead flow, out-of-order ones on a living flow. */
   #misuse(): void {
     const { table } = this;
     const dead = this.dead[this.#pick(this.dead.length)];
@@ -371,7 +378,7 @@ export class World {
     this.table.sweep(time, (flow, why) => {
       assertEquals(why, due.get(flow), "The sweep reports what is not due");
       due.delete(flow);
-      // A calm shell goes on after the deadline and finishes flushing; else anything may happen.
+      // A calm shell goes on after the deadline and finishes flushing; otherwise anything may happen.
       if (flow.state === "open") this.#close(flow, why);
       else if (!this.#profile.hostile || this.#chance(0.5)) this.#drive(flow);
       else if (this.#chance(0.8)) this.#close(flow, why);

@@ -1,15 +1,15 @@
 /**
- * A small seeded generator of random numbers, so that a simulated history can be repeated. Knows
- * nothing of what it decides.
+ * A small seeded generator of random numbers, so that a simulated history can be repeated. Does not know
+ * what it decides.
  *
  * @module
  */
 
 /**
- * Makes a generator: mulberry32, whose 32 bits of state are plenty for choosing what happens next.
+ * Makes a generator: mulberry32, whose 32 bits of state are plenty for choosing the next event.
  *
  * @param seed Any integer
- * @returns A function that gives the next number, at least 0 and below 1
+ * @returns A function that returns the next number, at least 0 and below 1
  */
 export function random(seed: number): () => number {
   let state = seed >>> 0;

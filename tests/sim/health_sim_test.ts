@@ -5,6 +5,7 @@ import type { Upstream } from "../../src/resolve/upstream.ts";
 import { NO_NAMES, Probes } from "../unit/control/health/_probes.ts";
 import { type Short, upstream } from "../unit/resolve/_upstream.ts";
 import { random } from "./_random.ts";
+import { atOnce } from "../../src/slices.ts";
 
 const NAMES = ["web", "mail", "vpn"];
 const HOSTS = [".1:80", ".2:80", ".3:80"];
@@ -73,7 +74,7 @@ class World implements Disposable {
       );
       return upstream("round_robin", targets, { name, health: fresh.config.health, cells });
     });
-    this.#checks.watch(this.#upstreams);
+    atOnce(this.#checks.watch(this.#upstreams));
     const names = new Set(
       this.#upstreams.flatMap(({ name, targets }) => targets.map((t) => `${name} ${t.name}`)),
     );
@@ -121,7 +122,7 @@ class World implements Disposable {
         if (standing.is("ejected") && !standing.is("down") && !standing.is("drain")) onlyEjected++;
         assert(standing.share >= 1 && standing.share <= 1000, `Share ${standing.share} of ${key}`);
         if (config.health.slow_start === 0) assertEquals(standing.share, 1000);
-        // What is told is what the data planes see.
+        // The reported state is the one that the data planes see.
         const seen = standing.is("down") ? "down" : standing.is("ejected") ? "ejected" : undefined;
         if (seen !== undefined) assertEquals(report.health, seen);
         else assert(report.health === "up" || report.health === "unchecked", key);

@@ -6,7 +6,7 @@
 
 import { type AttackParts, ATTACKS } from "./attacks.ts";
 import { seeded } from "./random.ts";
-import { type AttackPlan, eachLine, tell } from "./records.ts";
+import { type AttackPlan, eachLine, sendRecord } from "./records.ts";
 
 const plan: AttackPlan = JSON.parse(String(Deno.args[0]));
 const end = Promise.withResolvers<void>();
@@ -33,5 +33,5 @@ await eachLine(Deno.stdin.readable, () => {});
 over = true;
 end.resolve();
 await Promise.all(attacks);
-for (const [attack, count] of begun) tell({ from: "attack", attack, count });
+for (const [attack, count] of begun) sendRecord({ from: "attack", attack, count });
 Deno.exit(0);

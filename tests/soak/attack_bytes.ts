@@ -36,7 +36,7 @@ function padding(extensions: number): [number, Uint8Array][] {
   return Array.from({ length: extensions }, (_, i) => [0xfe00 + i, new Uint8Array(13_000)]);
 }
 
-/** A hello whose server name is none. */
+/** A hello with an invalid server name. */
 export const NAMELESS_HELLO: Uint8Array = recordize(
   buildClientHello({ sni: "*.tls.soak.test" }),
 );
@@ -44,7 +44,7 @@ export const NAMELESS_HELLO: Uint8Array = recordize(
 /** The head of a request with 511 short fields, one byte each, and no end. */
 export const MANY_FIELDS: Uint8Array = bytesOf(`GET / HTTP/1.1\r\n${"a:\r\n".repeat(511)}`);
 
-/** An HTTP/2 request whose header block refers 15,000 times to a host that it has put into the table. */
+/** An HTTP/2 request whose header block refers 15,000 times to a host in its table. */
 export const REFERENCES: Uint8Array = (() => {
   const host = concat(
     [0x40],
@@ -72,7 +72,7 @@ const hello = buildClientHello({ sni: "q.tls.soak.test", alpn: ["h3"] });
 const initial = buildInitial(cryptoFrame(hello), { size: MIN_DATAGRAM });
 
 /**
- * Makes a datagram that looks like a QUIC Initial and is none: its connection ID is new, its
+ * Makes a datagram that looks like a QUIC Initial but is not valid: its connection ID is new, its
  * protection is not.
  *
  * @param random The source of chance

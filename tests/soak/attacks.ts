@@ -1,6 +1,6 @@
 /**
- * THE TABLE of attacks: what each does, over and over until the soak is over. They come from addresses
- * of their own, so that the ledger can tell them from honest clients.
+ * THE TABLE of attacks, each repeated until the soak is over. They have their own source addresses, so that
+ * the ledger can tell them from honest clients.
  *
  * @module
  */
@@ -47,7 +47,7 @@ function anySource(random: Random): string {
   return `${ATTACKERS}${between(random, 1, 250)}.${between(random, 1, 250)}`;
 }
 
-/** A connection that ends when the soak does; what becomes of it is nobody's matter. */
+/** Opens a connection that ends with the soak; its result does not matter. */
 function open({ random, over }: AttackParts, port: number): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port, localAddress: anySource(random) });
@@ -80,7 +80,7 @@ function sends(
   };
 }
 
-/** Sends datagrams from one address after the other, so many a second, for a second. */
+/** Sends datagrams from one address after the other, at a rate, for a second. */
 function floods(
   listener: string,
   perSecond: number,

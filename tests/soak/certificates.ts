@@ -1,5 +1,5 @@
 /**
- * A certificate authority of the soak's own, made by `openssl`. Knows nothing of who uses it.
+ * A certificate authority of the soak, made with `openssl`. Knows nothing of its users.
  *
  * @module
  */

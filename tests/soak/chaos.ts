@@ -23,7 +23,7 @@ interface Window {
 
 /** Milliseconds within which workers have heard of a drain, and a kernel of a death. */
 const SETTLE_MS = 300;
-/** One in so many reloads is of a file that cannot be used. */
+/** One in this many reloads has a broken file. */
 const BROKEN_EVERY = 8;
 
 /** When targets were down or drained. */
@@ -152,7 +152,7 @@ export class Chaos {
       if (status !== 200) throw new Error(`Reload answered ${status}: ${JSON.stringify(body)}`);
     }
     await until(() => reloads.total > total, `reload ${this.#round} by ${cause}`);
-    // What still tells of the broken file has been told by now.
+    // By now all reports of the broken file have come.
     reloads.broken = false;
   }
 

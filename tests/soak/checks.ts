@@ -134,9 +134,9 @@ function sum<T>(values: readonly T[], of: (value: T) => number): number {
 /**
  * Checks one flow.
  *
- * @param client What its client says
- * @param lines What the log says: more than one where its target changed
- * @param parts What its targets say, and when targets were down
+ * @param client Its client's record
+ * @param lines Its log lines: more than one if its target changed
+ * @param parts Its targets' records, and when targets were down
  */
 export function checkFlow(
   client: ClientRecord,

@@ -1,6 +1,6 @@
 /**
- * The processes that a soak starts: targets, the load, shunt itself. Knows how to start and to end
- * them, not what they say.
+ * The processes that a soak starts: targets, the load, shunt itself. Knows how to start and end them, not
+ * the content of their records.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export class Child {
   /**
    * @param entry The file to run, in this folder
    * @param args Its arguments
-   * @param onRecord Is told of each record
+   * @param onRecord Called with each record
    */
   constructor(entry: string, args: readonly string[], onRecord: (record: SoakRecord) => void) {
     this.#child = new Deno.Command(Deno.execPath(), {
@@ -31,7 +31,7 @@ export class Child {
     this.#read = eachLine(this.#child.stdout, (line) => onRecord(parse(line)));
   }
 
-  /** Tells it to do something. */
+  /** Sends it an order. */
   async order(order: LoadOrder): Promise<void> {
     await this.#stdin.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`));
   }
@@ -76,10 +76,10 @@ export class LateError extends Error {
 /**
  * Waits until a condition holds.
  *
- * @param condition Looked at every 20 ms
+ * @param condition Checked every 20 ms
  * @param what What is waited for
  * @param timeoutMs How long
- * @throws {LateError} where it does not come true in time
+ * @throws {LateError} if it does not become true in time
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,

@@ -17,7 +17,7 @@ export interface ClientParts {
   readonly release: Promise<void>;
 }
 
-/** Runs one client to its end; throws where that is not as it should be. */
+/** Runs one client to its end; throws if the result is wrong. */
 export type Client = (wire: Wire, parts: ClientParts) => Promise<void>;
 
 /** Fails where two sums differ. */

@@ -20,7 +20,7 @@ async function loop(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
   }
 }
 
-/** Shakes hands, checks the certificate, and gets back what it sends. */
+/** Shakes hands, checks the certificate, and reads back what it sends. */
 export const echoOverTls: Client = async (wire, { token, random, caCerts }) => {
   const [near, far] = await loop();
   const spliced = splice(wire, far);

@@ -9,9 +9,9 @@ import { between, type Random } from "./random.ts";
 import type { ClientRecord } from "./records.ts";
 import { pause } from "./tally.ts";
 
-/** Milliseconds after which a client no longer waits; where an answer is lost the sums tell. */
+/** Milliseconds after which a client stops waiting; the sums show lost answers. */
 const LOST_MS = 1000;
-/** Longer than shunt keeps a silent flow: until then nobody else may have the same port. */
+/** Longer than shunt keeps a silent flow; until then no other client may have the same port. */
 const LINGER_MS = 5000;
 
 /** What a flow needs. */
@@ -63,7 +63,7 @@ export async function runFlow(kind: string, parts: FlowParts): Promise<ClientRec
   };
   let seq = 0;
   for (let round = between(random, 2, 20); round > 0; round--) {
-    // The first goes alone: what comes before a target is known is held, and that within limits.
+    // The first datagram goes alone, since datagrams are held, within limits, until a target is known.
     const burst = seq === 0 ? 1 : between(random, 1, 4);
     await Promise.all(Array.from({ length: burst }, () => ask(seq++)));
     await pause(between(random, 0, 150));

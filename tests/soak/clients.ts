@@ -1,6 +1,6 @@
 /**
- * What clients do on TCP, one function per kind. Each checks what it gets; the wire counts. Knows
- * nothing of shunt.
+ * The clients on TCP, one function per kind. Each checks what it gets; the wire counts. Knows nothing of
+ * shunt.
  *
  * @module
  */
@@ -172,7 +172,7 @@ const knock: Client = async (_, { random }) => {
 };
 
 const garbage: Client = async (wire, { token, random }) => {
-  // Half of it begins as protocols do, so that detectors have something to chew.
+  // Half of it starts like a protocol, so that detectors have work.
   const starts = ["", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "GET /", "SSH-", "\x05\x01"];
   const start = starts[between(random, 0, starts.length - 1)]!;
   const reading = wire.drain().catch(() => {});

@@ -47,10 +47,10 @@ function seqToken(token: string, seq: number): string {
 }
 
 /**
- * Reads one.
+ * Reads a datagram.
  *
- * @param datagram What came
- * @returns Its token and number, or `undefined` where a byte is not what it has to be
+ * @param datagram The datagram
+ * @returns Its token and number, or `undefined` if a byte is wrong
  */
 export function readDatagram(
   datagram: Uint8Array,

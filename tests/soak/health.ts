@@ -1,5 +1,5 @@
 /**
- * Asks a running shunt for its health all the time, as a kubelet does. Knows nothing of what goes on.
+ * Asks a running shunt for its health all the time, as a kubelet does. Knows nothing of the load.
  *
  * @module
  */

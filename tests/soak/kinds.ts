@@ -1,5 +1,5 @@
 /**
- * THE TABLE of what clients do: each kind, where it goes and how it has to end. Knows no socket.
+ * THE TABLE of clients: each kind, where it connects and how it must end. Knows no socket.
  *
  * @module
  */
@@ -11,9 +11,9 @@ export interface Kind {
   readonly listener: string;
   readonly transport: "tcp" | "udp";
   /**
-   * `order`: every byte arrives and is counted, on both sides and in the log; `fault`: it breaks, and
-   * what arrived is bounded by what was sent; `refused`: no target hears of it; `builtin`: as in order,
-   * with a target in shunt itself.
+   * `order`: every byte arrives and is counted, on both sides and in the log; `fault`: it breaks, and no
+   * more arrives than was sent; `refused`: no target gets it; `builtin`: like `order`, with a target in
+   * shunt itself.
    */
   readonly ends: "order" | "fault" | "refused" | "builtin";
   /** The reasons that the log may give. */

@@ -30,7 +30,7 @@ export interface ThreeSums {
   target: number;
 }
 
-/** One kind of failure, how often it came, and where it came first. */
+/** One kind of failure, how often it occurred, and where it occurred first. */
 export interface Failure {
   count: number;
   readonly first: string;
@@ -44,7 +44,7 @@ interface Entry {
 
 /** Milliseconds that clocks and what waits for a busy thread may differ by. */
 const SLACK_MS = 2000;
-/** Longer than shunt and the targets take to tell of a flow that is silent. */
+/** Longer than shunt and the targets take to report a silent flow. */
 const FLOW_GRACE_MS = 3000;
 
 /** All sessions and flows of a soak. */
@@ -64,7 +64,7 @@ export class Ledger {
   /** By transport, listener and source: clients and lines that wait for each other, the oldest first. */
   readonly #clients = new Map<string, ClientRecord[]>();
   readonly #lines = new Map<string, AccessLine[]>();
-  /** By token: sessions that wait for their target, and what targets said. */
+  /** By token: sessions that wait for their target, and targets' records. */
   readonly #waiting = new Map<string, Entry>();
   readonly #targets = new Map<string, TargetRecord[]>();
 
@@ -80,7 +80,7 @@ export class Ledger {
     else known.count++;
   }
 
-  /** Takes what a client says. */
+  /** Takes a client's record. */
   client(record: ClientRecord): void {
     const kind = KINDS[record.kind]!;
     const key = `${kind.transport} ${kind.listener} ${record.source}`;
@@ -88,7 +88,7 @@ export class Ledger {
     if (kind.transport === "tcp") this.#pair(key);
   }
 
-  /** Takes what a target says. */
+  /** Takes a target's record. */
   target(record: TargetRecord): void {
     if (record.token === undefined) return;
     append(this.#targets, record.token, record);
@@ -196,7 +196,7 @@ export class Ledger {
     }
   }
 
-  /** All has been said: what is left has no counterpart. */
+  /** Called after the last record: everything left has no counterpart. */
   close(): void {
     this.sweep(Infinity);
     for (const entry of this.#waiting.values()) this.#settleSession(entry);

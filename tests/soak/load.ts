@@ -1,5 +1,5 @@
 /**
- * The load's process: begins sessions and flows by chance, and tells its parent of each at its end.
+ * The load's process: starts random sessions and flows, and reports each one to its parent at its end.
  * Knows shunt's ports and nothing of its inside.
  *
  * @module
@@ -8,11 +8,11 @@
 import { CLIENTS } from "./clients.ts";
 import { KINDS } from "./kinds.ts";
 import { between, seeded } from "./random.ts";
-import { eachLine, errorName, type LoadOrder, type LoadPlan, tell } from "./records.ts";
+import { eachLine, errorName, type LoadOrder, type LoadPlan, sendRecord } from "./records.ts";
 import { pause, Wire } from "./tally.ts";
 import { runFlow } from "./client_udp.ts";
 
-/** Sessions and flows at once, so that a slow machine is not buried. */
+/** Limit for sessions and flows at once, so that a slow machine is not overloaded. */
 const MAX_RUNNING = 200;
 /** Milliseconds after which a session that should have ended has failed. */
 const LATE_MS = 30_000;
@@ -31,7 +31,7 @@ function nextToken(): string {
   return run + (++begun).toString(16).padStart(8, "0");
 }
 
-/** Runs one session and tells of it. */
+/** Runs one session and reports it. */
 async function runSession(kind: string, release: Promise<void>): Promise<void> {
   const token = nextToken();
   const client = CLIENTS[kind]!;
@@ -43,7 +43,7 @@ async function runSession(kind: string, release: Promise<void>): Promise<void> {
   try {
     wire = new Wire(await Deno.connect({ hostname: "127.0.0.1", port }));
   } catch (error) {
-    tell({ from: "failed", kind, error: `connect: ${errorName(error)}` });
+    sendRecord({ from: "failed", kind, error: `connect: ${errorName(error)}` });
     return;
   }
   const source = `127.0.0.1:${(wire.conn.localAddr as Deno.NetAddr).port}`;
@@ -60,7 +60,16 @@ async function runSession(kind: string, release: Promise<void>): Promise<void> {
   clearTimeout(late);
   wire.close();
   const sums = { sent: wire.sent.sum(), received: wire.received.sum() };
-  tell({ from: "client", kind, token, source, start, end: Date.now(), ...sums, error: failure });
+  sendRecord({
+    from: "client",
+    kind,
+    token,
+    source,
+    start,
+    end: Date.now(),
+    ...sums,
+    error: failure,
+  });
 }
 
 function begin(kind: string, release: Promise<void> = Promise.resolve()): void {
@@ -69,7 +78,7 @@ function begin(kind: string, release: Promise<void> = Promise.resolve()): void {
     token: nextToken(),
     port: plan.ports[listener]!,
     random: seeded(plan.seed ^ Math.imul(begun, 0x9e3779b1)),
-  }).then(tell);
+  }).then(sendRecord);
   const kept = task.finally(() => running.delete(kept));
   running.add(kept);
 }
@@ -108,7 +117,7 @@ async function obey({ what }: LoadOrder): Promise<void> {
       await Promise.all(running);
       break;
   }
-  tell({ from: "done", what });
+  sendRecord({ from: "done", what });
 }
 
 await eachLine(Deno.stdin.readable, (line) => void obey(JSON.parse(line)));

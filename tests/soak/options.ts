@@ -6,7 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 
-/** What a soak is told. */
+/** The options of a soak. */
 export interface SoakOptions {
   readonly minutes: number;
   readonly io: string;
@@ -14,7 +14,7 @@ export interface SoakOptions {
   readonly seed: number;
   /** Sessions and flows begun per second. */
   readonly rate: number;
-  /** Whether attackers come beside honest clients. */
+  /** Whether there are attackers in addition to honest clients. */
   readonly attack: boolean;
   /** Where the report goes besides standard output. */
   readonly report: string | undefined;

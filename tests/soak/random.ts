@@ -1,6 +1,5 @@
 /**
- * Chance that a seed repeats, and bytes that a token and a place decide. Knows nothing of what they
- * are for.
+ * Seeded chance, and bytes that depend on a token and a position. Knows nothing of their use.
  *
  * @module
  */
@@ -35,7 +34,7 @@ export function between(random: Random, from: number, to: number): number {
   return from + Math.floor(random() * (to - from + 1));
 }
 
-/** A prime, so that no power of two that buffers have repeats it. */
+/** A prime, so that no buffer size, a power of two, is a multiple of it. */
 const BLOCK_BYTES = 1_048_573;
 
 /** The most that one chunk has. */
@@ -47,9 +46,9 @@ const block: Uint8Array<ArrayBuffer> = (() => {
 })();
 
 /**
- * Tells which bytes are sent in someone's name: the same in every process.
+ * Returns the bytes that are sent for a token: the same in every process.
  *
- * @param token Whose they are
+ * @param token The token
  * @param length How many
  * @returns Chunk after chunk; they must not be changed
  */

@@ -1,5 +1,5 @@
 /**
- * What the processes of a soak tell each other: one JSON object a line. Knows no process.
+ * The messages between the processes of a soak: one JSON object per line. Knows no process.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface ClientRecord {
   readonly received: Sum;
   /** Milliseconds that the slowest answer to a datagram took. */
   readonly slowest?: number;
-  /** Why it did not end as it should; unset where it did. */
+  /** Why it did not end as it should; unset if it did. */
   readonly error?: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface ClientRecord {
 export interface TargetRecord {
   readonly from: "target";
   readonly target: string;
-  /** Unset where the client did not say it. */
+  /** Unset if the client did not send it. */
   readonly token: string | undefined;
   readonly sent: Sum;
   readonly received: Sum;
@@ -41,7 +41,7 @@ export interface FailedRecord {
   readonly error: string;
 }
 
-/** The ports of a target's process, by what is spoken there. */
+/** The ports of a target's process, by protocol. */
 export interface TargetPorts {
   readonly raw: number;
   readonly tls: number;
@@ -57,7 +57,7 @@ export interface BoundRecord {
   readonly ports: TargetPorts;
 }
 
-/** The load has done what it was told. */
+/** The load has completed its order. */
 export interface DoneRecord {
   readonly from: "done";
   readonly what: "load" | "hold" | "finish";
@@ -86,7 +86,7 @@ export interface AttackPlan {
   readonly ports: Readonly<Record<string, number>>;
 }
 
-/** What the load's process is told. */
+/** An order to the load's process. */
 export interface LoadOrder {
   readonly what: "load" | "hold" | "finish";
 }
@@ -105,12 +105,8 @@ export interface LoadPlan {
 
 const encoder = new TextEncoder();
 
-/**
- * Tells the parent process.
- *
- * @param record What
- */
-export function tell(record: SoakRecord): void {
+/** Sends a record to the parent process. */
+export function sendRecord(record: SoakRecord): void {
   const bytes = encoder.encode(`${JSON.stringify(record)}\n`);
   for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
 }
@@ -119,7 +115,7 @@ export function tell(record: SoakRecord): void {
  * Splits a stream into lines.
  *
  * @param stream The stream
- * @param onLine Is told of each line
+ * @param onLine Called with each line
  */
 export async function eachLine(
   stream: ReadableStream<Uint8Array>,

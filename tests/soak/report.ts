@@ -157,11 +157,11 @@ broken on purpose are listed by reason.
 `;
 
 /**
- * Puts a report into what a file already has: reports of other sockets stay.
+ * Puts a report into an existing file; reports of other sockets stay.
  *
- * @param before What is in the file
- * @param report The new one
- * @returns What the file shall have
+ * @param before The content of the file
+ * @param report The new report
+ * @returns The new content
  */
 export function mergeReports(before: string, report: string): string {
   const heading = report.slice(0, report.indexOf("\n"));

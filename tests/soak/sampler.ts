@@ -1,5 +1,5 @@
 /**
- * Memory and descriptors of a process over time, as Linux tells them. Knows nothing of the process.
+ * Memory and descriptors of a process over time, as reported by Linux. Knows nothing of the process.
  *
  * @module
  */
@@ -27,7 +27,7 @@ async function look(pid: number): Promise<{ rss: number; descriptors: number }> 
 }
 
 /**
- * Tells how many connections of the whole machine the kernel broke because TCP had no memory left
+ * Returns how many connections of the whole machine the kernel broke because TCP had no memory left
  * (`tcp_mem`).
  */
 export async function kernelAborts(): Promise<number> {
@@ -72,7 +72,7 @@ export class Sampler {
 
   /** Begins to look every second. */
   start(): void {
-    // A process that has just ended has nothing to tell.
+    // A process that has just ended has no values.
     this.#timer = setInterval(() => this.sample().catch(() => {}), EVERY_MS);
   }
 
@@ -83,11 +83,10 @@ export class Sampler {
 }
 
 /**
- * Tells how much a value grows, by least squares.
+ * Returns how much a value grows per minute, by least squares.
  *
  * @param samples The samples
- * @param key Which value
- * @returns How much more of it there is per minute
+ * @param key The value
  */
 export function slope(samples: readonly Sample[], key: "rss" | "descriptors"): number {
   const count = samples.length;

@@ -47,11 +47,11 @@ interface Ready {
   readonly listeners: Readonly<Record<string, { readonly tcp: string[]; readonly udp: string[] }>>;
 }
 
-/** Who is told what it writes. */
+/** What is called with shunt's output. */
 export interface Listeners {
   readonly onAccess: (line: AccessLine) => void;
   readonly onLog: (line: LogLine) => void;
-  /** Of what is no JSON. */
+  /** Called with lines that are no JSON. */
   readonly onOther: (line: string) => void;
 }
 
@@ -62,7 +62,7 @@ export class Shunt {
   readonly #read: Promise<unknown>;
   #ready: Ready | undefined;
   #over = false;
-  /** What it wrote that is no JSON: why it does not start, where it does not. */
+  /** Its output that is no JSON: the reason if it does not start. */
   readonly #said: string[] = [];
 
   private constructor(child: Deno.ChildProcess, listeners: Listeners) {
@@ -83,7 +83,7 @@ export class Shunt {
    *
    * @param config Its configuration
    * @param args More of the command line
-   * @param listeners Who is told what it writes
+   * @param listeners What is called with its output
    */
   static async start(config: string, args: readonly string[], listeners: Listeners) {
     const binary = Deno.env.get("SHUNT_BIN");
@@ -189,10 +189,9 @@ function hear(line: string, { onAccess, onLog, onOther }: Listeners): void {
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /**
- * Tells when a session or flow began.
+ * Returns when a session or flow began, in milliseconds since 1970.
  *
  * @param id Its id
- * @returns Milliseconds since 1970
  */
 export function startOf(id: string): number {
   let time = 0;

@@ -1,6 +1,6 @@
 /**
- * One soak from beginning to end: starts everything, lets it run, lets it end. Collects what is told
- * and judges nothing.
+ * One soak from start to end: starts everything, lets it run, lets it end. Collects records and judges
+ * nothing.
  *
  * @module
  */
@@ -90,7 +90,7 @@ class Soak {
   }
 }
 
-/** Notes a phase that did not come to its end; the soak goes on, so that there is a report. */
+/** Records a phase that did not complete. The soak goes on, so that there is a report. */
 async function attempt(ledger: Ledger, what: string, act: () => Promise<unknown>): Promise<void> {
   try {
     await act();
@@ -102,9 +102,9 @@ async function attempt(ledger: Ledger, what: string, act: () => Promise<unknown>
 /**
  * Runs one soak.
  *
- * @param options What it is told
- * @param onProgress Is told now and then how it goes
- * @returns What came of it
+ * @param options Its options
+ * @param onProgress Called now and then with the progress
+ * @returns The result
  */
 export async function runSoak(
   options: SoakOptions,
@@ -159,7 +159,7 @@ export async function runSoak(
       return active.sessions + active.flows === 0;
     };
     await attempt(ledger, "waiting for the end of all", () => until(idle, "none to live"));
-    // A descriptor may be closed a moment after its session has been told of.
+    // A descriptor may be closed a moment after its session was reported.
     const freed = async () => (await sampler.sample()).descriptors <= before.descriptors;
     await until(freed, "descriptors to be closed", 5000).catch(() => {});
     const after = await sampler.sample();

@@ -7,7 +7,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 
-/** Bytes and what they hash to. */
+/** A number of bytes and their hash. */
 export interface Sum {
   readonly bytes: number;
   /** The first half of their SHA-256, in hex. */
@@ -37,7 +37,7 @@ export class Wire {
   readonly received: Tally = new Tally();
   readonly conn: Deno.Conn;
   readonly #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(65_536);
-  /** What was received beyond what was asked for. */
+  /** Bytes received beyond those that were asked for. */
   #rest: Uint8Array = new Uint8Array();
 
   /** @param conn The connection; the wire closes it */
@@ -59,7 +59,7 @@ export class Wire {
     await this.write(new TextEncoder().encode(text));
   }
 
-  /** Receives what comes next, at most so much; `undefined` at the end. Good until the next call. */
+  /** Receives the next bytes, up to a limit; `undefined` at the end. Valid until the next call. */
   async read(most: number = this.#buffer.length): Promise<Uint8Array | undefined> {
     if (this.#rest.length > 0) {
       const given = this.#rest.subarray(0, most);
@@ -73,7 +73,7 @@ export class Wire {
     return chunk;
   }
 
-  /** Receives a text up to and without a mark, at most 4 KiB; `undefined` where it does not come. */
+  /** Receives a text up to and without a mark, at most 4 KiB; `undefined` if it does not come. */
   async until(mark: string): Promise<string | undefined> {
     let text = "";
     for (;;) {
@@ -90,7 +90,7 @@ export class Wire {
     }
   }
 
-  /** Receives exactly so many bytes, and tells what they come to. */
+  /** Receives exactly this many bytes, and returns their sum. */
   async take(length: number): Promise<Sum> {
     const tally = new Tally();
     while (tally.bytes < length) {
@@ -101,7 +101,7 @@ export class Wire {
     return tally.sum();
   }
 
-  /** Receives all up to the end, and tells what it comes to. */
+  /** Receives all bytes up to the end, and returns their sum. */
   async drain(): Promise<Sum> {
     const tally = new Tally();
     for (let chunk = await this.read(); chunk !== undefined; chunk = await this.read()) {
@@ -110,7 +110,7 @@ export class Wire {
     return tally.sum();
   }
 
-  /** Says that no more is sent. */
+  /** Ends the sending direction. */
   async finish(): Promise<void> {
     await this.conn.closeWrite();
   }

@@ -1,6 +1,6 @@
 /**
- * Copies between a connection whose bytes count and one of this process's own: so that what TLS puts on
- * the wire is counted on both sides of shunt. Knows nothing of TLS.
+ * Copies between a connection whose bytes count and one within this process, so that the bytes that TLS
+ * sends are counted on both sides of shunt. Knows nothing of TLS.
  *
  * @module
  */

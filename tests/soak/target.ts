@@ -1,5 +1,5 @@
 /**
- * A target's process: speaks everything, counts every byte, and tells its parent of each session at
+ * A target's process: serves all protocols, counts every byte, and reports each session to its parent at
  * its end. Ends when its standard input does. Knows nothing of shunt.
  *
  * @module
@@ -8,7 +8,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { type Sum, Wire } from "./tally.ts";
 import { splice } from "./tap.ts";
-import { type TargetPorts, tell } from "./records.ts";
+import { sendRecord, type TargetPorts } from "./records.ts";
 import { type Heard, serveHttp, serveRaw, serveSsh } from "./target_tcp.ts";
 import { onPort } from "./target_port.ts";
 import { listenReset } from "./target_reset.ts";
@@ -21,7 +21,7 @@ const wanted: Partial<TargetPorts> = JSON.parse(String(args.ports ?? "{}"));
 type Handler = (wire: Wire, heard: Heard) => Promise<void>;
 
 function report(token: string | undefined, received: Sum, sent: Sum): void {
-  tell({ from: "target", target: name, token, received, sent });
+  sendRecord({ from: "target", target: name, token, received, sent });
 }
 
 async function serve(conn: Deno.Conn, handle: Handler): Promise<void> {
@@ -30,7 +30,7 @@ async function serve(conn: Deno.Conn, handle: Handler): Promise<void> {
   try {
     await handle(wire, heard);
   } catch {
-    // Clients break off; the sums tell how far they came.
+    // Clients break off; the sums show how far they came.
   }
   wire.close();
   report(heard.token, wire.received.sum(), wire.sent.sum());
@@ -47,7 +47,7 @@ function listen(port: number | undefined, handle: Handler): number {
 /** Which session the connection of an inner client belongs to, by its port. */
 const inner = new Map<number, PromiseWithResolvers<Heard>>();
 
-/** Accepting may come before the client knows its port: whoever is first waits for the other. */
+/** Accepting may come before the client knows its port: the first one waits for the other. */
 function meeting(port: number): PromiseWithResolvers<Heard> {
   const known = inner.get(port);
   if (known !== undefined) return known;
@@ -62,12 +62,12 @@ async function serveTls(conn: Deno.TlsConn): Promise<void> {
   try {
     await serveRaw(wire, heard);
   } catch {
-    // The tap tells how far it came.
+    // The tap shows how far it came.
   }
   wire.close();
 }
 
-/** The TLS server itself: what it decrypts is a command, and that many bytes to send back. */
+/** The TLS server itself. It decrypts a command, and sends back as many bytes as it says. */
 function listenTls(): number {
   const [cert, key] = [args.cert, args.key].map((path) => Deno.readTextFileSync(String(path)));
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: cert!, key: key! });
@@ -100,7 +100,7 @@ const ports: TargetPorts = {
   reset: await listenReset(wanted.reset, report),
   udp: flows.port,
 };
-tell({ from: "bound", ports });
+sendRecord({ from: "bound", ports });
 for await (const _ of Deno.stdin.readable) {
   // Nothing is said to a target: only the end counts.
 }

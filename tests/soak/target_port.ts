@@ -14,10 +14,10 @@ const ATTEMPTS = 50;
 /**
  * Opens something on a port.
  *
- * @param wanted The port; unset is any
+ * @param wanted The port; any if unset
  * @param open Opens it
- * @returns What was opened
- * @throws where the port, or so many others, are taken
+ * @returns The result of `open`
+ * @throws if the port, or too many others, are in use
  */
 export function onPort<T>(wanted: number | undefined, open: (port: number) => T): T {
   if (wanted !== undefined) return open(wanted);

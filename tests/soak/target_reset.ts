@@ -1,5 +1,5 @@
 /**
- * A target that resets: by Node's sockets, since Deno's say FIN before they close, whatever is left
+ * A target that resets. It uses Node's sockets, since Deno's send FIN before they close, whatever is left
  * unread. Knows nothing of shunt.
  *
  * @module
@@ -13,10 +13,10 @@ import { type Sum, Tally } from "./tally.ts";
 /** Milliseconds in which more comes than it has read. */
 const RESET_MS = 50;
 
-/** Is told what was received and sent in a token's name. */
+/** Called with the bytes that were received and sent for a token. */
 export type SessionReport = (token: string | undefined, received: Sum, sent: Sum) => void;
 
-/** Hears the first line, `~SOAK TOKEN reset NUMBER`, sends so many bytes, and resets. */
+/** Reads the first line, `~SOAK TOKEN reset NUMBER`, sends that many bytes, and resets. */
 function serve(socket: Socket, report: SessionReport): void {
   const [received, sent] = [new Tally(), new Tally()];
   let text = "";
@@ -34,7 +34,7 @@ function serve(socket: Socket, report: SessionReport): void {
     }
     setTimeout(() => socket.resetAndDestroy(), RESET_MS);
   });
-  // How it ends is told by the sums.
+  // The sums show how it ends.
   socket.on("error", () => {});
   socket.on("close", () => report(token, received.sum(), sent.sum()));
 }
@@ -42,15 +42,15 @@ function serve(socket: Socket, report: SessionReport): void {
 /**
  * Listens.
  *
- * @param wanted Where; unset is any
- * @param report Is told of each session
+ * @param wanted The port; any if unset
+ * @param report Called with each session
  * @returns The port
  */
 export async function listenReset(
   wanted: number | undefined,
   report: SessionReport,
 ): Promise<number> {
-  // Node tells of a port that is taken by an event: one that can be had is found first.
+  // Node reports a port in use by an event, so a free one is found first.
   const port = onPort(wanted, (port) => {
     Deno.listen({ hostname: "127.0.0.1", port }).close();
     return port;

@@ -18,7 +18,7 @@ const PAUSE_MS = 1500;
 /** Milliseconds after which a target that never reads gives up. */
 const STUCK_MS = 4000;
 
-/** Sends back what comes, up to the end. */
+/** Sends all bytes back, up to the end. */
 async function echo(wire: Wire): Promise<void> {
   for (let chunk = await wire.read(); chunk !== undefined; chunk = await wire.read()) {
     await wire.write(chunk);
@@ -26,12 +26,12 @@ async function echo(wire: Wire): Promise<void> {
   await wire.finish();
 }
 
-/** Sends what a token stands for. */
+/** Sends the bytes of a token. */
 async function send(wire: Wire, token: string, length: number): Promise<void> {
   for (const chunk of pattern(token, length)) await wire.write(chunk);
 }
 
-/** Receives all, and says what it was. */
+/** Receives all bytes, and answers with their sum. */
 async function receive(wire: Wire): Promise<void> {
   const { bytes, hash } = await wire.drain();
   await wire.say(`${bytes} ${hash}\n`);
@@ -39,10 +39,10 @@ async function receive(wire: Wire): Promise<void> {
 }
 
 /**
- * Does what the first line says: `~SOAK TOKEN COMMAND NUMBER`.
+ * Executes the first line: `~SOAK TOKEN COMMAND NUMBER`.
  *
  * @param wire The connection
- * @param heard Is told the token
+ * @param heard Called with the token
  */
 export async function serveRaw(wire: Wire, heard: Heard): Promise<void> {
   const line = await wire.until("\n");
@@ -70,10 +70,10 @@ export async function serveRaw(wire: Wire, heard: Heard): Promise<void> {
 }
 
 /**
- * Answers HTTP/1.1 requests: the path is the token, `X-Down` how long the answer shall be.
+ * Answers HTTP/1.1 requests: the path is the token, `X-Down` the length of the answer.
  *
  * @param wire The connection
- * @param heard Is told the token
+ * @param heard Called with the token
  */
 export async function serveHttp(wire: Wire, heard: Heard): Promise<void> {
   for (;;) {
@@ -94,10 +94,10 @@ export async function serveHttp(wire: Wire, heard: Heard): Promise<void> {
 }
 
 /**
- * Speaks first, as SSH servers do, hears the client's line, then sends back what comes.
+ * Sends first, as SSH servers do, reads the client's line, then sends all bytes back.
  *
  * @param wire The connection
- * @param heard Is told the token
+ * @param heard Called with the token
  */
 export async function serveSsh(wire: Wire, heard: Heard): Promise<void> {
   await wire.say("SSH-2.0-soak\r\n");

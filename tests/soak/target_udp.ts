@@ -1,5 +1,5 @@
 /**
- * What targets do on UDP: send back what comes, and count it by token. Knows nothing of shunt.
+ * The targets on UDP: they send datagrams back, and count them by token. Knows nothing of shunt.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { readDatagram } from "./datagram.ts";
 import type { Sum } from "./tally.ts";
 
-/** Milliseconds of silence after which a flow is told of. */
+/** Milliseconds of silence after which a flow is reported. */
 const SILENT_MS = 1000;
 
 interface Counts {
@@ -16,10 +16,10 @@ interface Counts {
   last: number;
 }
 
-/** Tells of a flow, or a part of it: UDP is counted, and its bytes are checked one by one. */
+/** Called with a flow, or a part of it: UDP is counted, and its bytes are checked one by one. */
 export type FlowReport = (token: string | undefined, received: Sum, sent: Sum) => void;
 
-/** A UDP socket that sends back what comes. */
+/** A UDP socket that sends datagrams back. */
 export class FlowTarget {
   readonly port: number;
   readonly #socket: Deno.DatagramConn;
@@ -27,8 +27,8 @@ export class FlowTarget {
   readonly #report: FlowReport;
 
   /**
-   * @param port Where; 0 is any
-   * @param report Is told of each flow once it is silent
+   * @param port The port; 0 is any
+   * @param report Called with each flow once it is silent
    */
   constructor(port: number, report: FlowReport) {
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port });
@@ -41,7 +41,7 @@ export class FlowTarget {
   async #answer(): Promise<void> {
     for await (const [datagram, from] of this.#socket) {
       const read = readDatagram(datagram);
-      // Bytes that are not what they were count for nobody, so that the sums differ.
+      // Wrong bytes are not counted, so that the sums differ.
       if (read === undefined) continue;
       const counts = this.#flows.get(read.token) ?? { received: 0, sent: 0, last: 0 };
       this.#flows.set(read.token, counts);
@@ -60,7 +60,7 @@ export class FlowTarget {
     }
   }
 
-  /** Tells of all that is left. */
+  /** Reports all remaining flows. */
   reportAll(): void {
     this.#reportSilent(Infinity);
   }

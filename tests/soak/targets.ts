@@ -1,5 +1,5 @@
 /**
- * A target's process as its parent sees it: it can be killed and comes back on the same ports. Knows
+ * A target's process as its parent sees it: it can be killed, and comes back on the same ports. Knows
  * nothing of shunt.
  *
  * @module
@@ -24,8 +24,8 @@ export class TargetProcess {
 
   /**
    * @param name Its name
-   * @param files What it needs
-   * @param onRecord Is told what it says
+   * @param files Files that it needs
+   * @param onRecord Called with each record
    */
   constructor(name: string, files: TargetFiles, onRecord: (record: SoakRecord) => void) {
     this.#name = name;

@@ -10,8 +10,8 @@ import { slope } from "./sampler.ts";
 import type { SoakResult } from "./soak.ts";
 
 /**
- * MiB that memory may grow over the second half. V8 collects when it likes, so that memory goes up and
- * down by tens of MiB within minutes: what grows has to stay above what was there before, too.
+ * MiB that memory may grow over the second half. V8 collects garbage at times of its choice, so memory goes
+ * up and down by tens of MiB within minutes. Growth counts only if it also stays above the earlier maximum.
  */
 const RSS_GROWTH = 48;
 /** Descriptors a minute. */
@@ -36,7 +36,7 @@ export interface Growth {
 }
 
 /**
- * Tells how memory and descriptors grow.
+ * Returns how memory and descriptors grow.
  *
  * @param result The soak
  */

@@ -1,7 +1,7 @@
 /** A folder for one test. */
 
 /**
- * Gives a test a folder of its own, which is gone after it.
+ * Runs a test with a temporary folder.
  *
  * @param test Gets the folder's path
  */

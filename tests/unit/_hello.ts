@@ -125,11 +125,11 @@ export function recordize(handshake: Uint8Array, sizes: readonly number[] = [16_
 }
 
 /**
- * Says what a detector has to tell of a hello, however it came.
+ * Returns the facts that a detector must find in a hello, however it came.
  *
  * @param handshake The message
- * @param carrier What it came by
- * @returns The facts that the message by itself gives
+ * @param carrier What carried it
+ * @returns The facts of the message alone
  */
 export function factsOf(handshake: Uint8Array, carrier: Carrier = "t"): Facts {
   const hello = parseClientHello(handshake);

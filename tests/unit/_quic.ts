@@ -1,6 +1,6 @@
 /**
- * Builds the packets of a QUIC client's first flight for tests, with a key schedule and packet
- * protection of its own, so that an error in what is tested does not hide here too.
+ * Builds the packets of a QUIC client's first flight for tests. It has its own key schedule and packet
+ * protection, so that an error in the tested code does not hide here too.
  *
  * @module
  */
@@ -123,7 +123,7 @@ export function buildInitial(frames: Uint8Array, opts: PacketOptions = {}): Uint
 }
 
 /**
- * Builds a packet of another kind, whose content nobody can open.
+ * Builds a packet of another kind, whose content cannot be opened.
  *
  * @param kind The kind
  * @param opts What goes into its header

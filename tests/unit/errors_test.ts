@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { fileFault } from "../../src/errors.ts";
 
-Deno.test("errors: a file that is not permitted is told as Deno tells it, but for device files", () => {
+Deno.test("errors: a file without permission is reported in Deno's words, except for device files", () => {
   const { NotCapable, NotFound } = Deno.errors;
   const table = [
     [new NotCapable('Requires all access to "/dev/stdout"'), "device files cannot be opened"],

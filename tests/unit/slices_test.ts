@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { atOnce, GivenUp, inSlices, type Steps } from "../../src/slices.ts";
 
-/** Work of so many steps, each of which takes a moment of the processor's time. */
+/** Work in steps, each of which takes some of the processor's time. */
 function* busy(steps: number, ms = 1): Steps<number> {
   for (let step = 0; step < steps; step++) {
     const end = performance.now() + ms;
@@ -11,7 +11,7 @@ function* busy(steps: number, ms = 1): Steps<number> {
   return steps;
 }
 
-Deno.test("slices: all at once gives what the work gives", () => {
+Deno.test("slices: all at once returns the work's result", () => {
   assertEquals(atOnce(busy(3)), 3);
 });
 
@@ -24,7 +24,7 @@ Deno.test("slices: others have their turn many times while long work is done", a
   assert(turns >= 10, `${turns} turns`);
 });
 
-Deno.test("slices: work that is given up closes what it has open, and is done no further", async () => {
+Deno.test("slices: work that is given up closes what it has open, and stops", async () => {
   const seen: string[] = [];
   function* work(): Steps<void> {
     try {
@@ -41,7 +41,7 @@ Deno.test("slices: work that is given up closes what it has open, and is done no
   assertEquals(seen, ["closed"]);
 });
 
-Deno.test("slices: work that is given up before its first step is not begun", async () => {
+Deno.test("slices: work that is given up before its first step does not start", async () => {
   let begun = false;
   function* work(): Steps<void> {
     begun = true;

@@ -10,7 +10,7 @@ Deno.test("text file: is read whole, whatever its length", () =>
     }
   }));
 
-Deno.test("text file: what is too long, or no file, is refused", () =>
+Deno.test("text file: a file that is too long, or no file, is refused", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "x".repeat(100));
     assertEquals((await readTextFile(`${folder}/file`, { most: 100 })).length, 100);
@@ -30,7 +30,7 @@ Deno.test("text file: what is too long, or no file, is refused", () =>
   }));
 
 Deno.test({
-  name: "text file: a pipe is read where that is wanted",
+  name: "text file: a pipe is read if that is wanted",
   ignore: Deno.build.os === "windows",
 }, () =>
   inFolder(async (folder) => {

@@ -63,7 +63,7 @@ function listen(port: number, ready: Ready): void {
   };
 }
 
-/** Reads what came and is not yet taken; undefined when the connection is gone, and closed. */
+/** Reads bytes that were not taken yet; undefined if the connection is gone, which closes it. */
 function read(fd: number): Uint8Array<ArrayBuffer> | undefined {
   const bytes = inbox.read(fd);
   if (bytes === undefined) close(fd);

@@ -1,7 +1,6 @@
 /**
- * Load: streams from the backend as fast as they come. Reads every eighth piece and compares its
- * ends with what the backend sends; the kernel drops the rest uncopied, so that the proxy is what
- * takes the time.
+ * Load: streams from the backend as fast as they come. Reads every eighth piece and compares its ends with
+ * what the backend sends; the kernel drops the rest without a copy, so that the time is the proxy's.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A batch of datagrams for `recvmmsg` and `sendmmsg`. Knows `mmsghdr` and `iovec` as 64-bit Linux
- * lays them out; what a datagram says is for others.
+ * A batch of datagrams for `recvmmsg` and `sendmmsg`. Knows `mmsghdr` and `iovec` as 64-bit Linux lays them
+ * out; knows nothing of a datagram's content.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const HEADER_LONGS = 8;
 const LENGTH_WORD = 14;
 const ADDRESS = 16;
 
-/** Whatever the kernel was given the address of: it must stay reachable for as long as we run. */
+/** Memory whose address the kernel has; it must stay reachable as long as the process runs. */
 const pinned: unknown[] = [];
 (globalThis as { pinnedBatches?: unknown[] }).pinnedBatches = pinned;
 
@@ -37,8 +37,8 @@ export class Batch {
 
   /**
    * @param count How many datagrams
-   * @param slot Room for each, a multiple of 4
-   * @param named Whether each keeps where it came from and is sent there, not to the socket's peer
+   * @param slot Bytes for each, a multiple of 4
+   * @param named Whether each keeps its sender's address and is sent there, and not to the socket's peer
    */
   constructor(count: number, slot: number, named: boolean) {
     this.count = count;
@@ -96,20 +96,15 @@ export class Batch {
     return sent;
   }
 
-  /**
-   * Tells how long a received datagram is.
-   *
-   * @param i Which one
-   * @returns Its bytes
-   */
+  /** Returns the length of a received datagram in bytes. */
   length(i: number): number {
     return this.#headerWords[i * HEADER_WORDS + LENGTH_WORD] ?? 0;
   }
 
   /**
-   * Sets how long a datagram to be sent is.
+   * Sets the length of a datagram to send.
    *
-   * @param i Which one
+   * @param i Its index
    * @param length Its bytes
    */
   setLength(i: number, length: number): void {

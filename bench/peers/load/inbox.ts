@@ -8,7 +8,7 @@ import { libc, RECEIVE } from "./libc.ts";
 
 const input = new Uint8Array(1 << 16);
 
-/** What a descriptor has received and nobody has taken. */
+/** Received bytes that were not taken yet. */
 export class Inbox {
   readonly #rest = new Map<number, Uint8Array<ArrayBuffer>>();
 

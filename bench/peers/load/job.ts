@@ -1,5 +1,5 @@
 /**
- * What a load generator is asked to do and what it answers. Knows nothing of how it is done.
+ * The jobs of a load generator and its answers. Knows nothing of how they are done.
  *
  * @module
  */
@@ -48,11 +48,11 @@ export interface Outcome {
   readonly total: number;
   /** Datagrams that did not come back. */
   readonly lost: number;
-  /** Milliseconds from when a request was due to its answer, sorted; open loops only. */
+  /** Milliseconds from when a request was due until its answer, sorted; open loops only. */
   readonly latencies: { readonly p50: number; readonly p99: number; readonly p999: number } | null;
 }
 
-/** Measures the seconds that count, and what was done in them. */
+/** Measures the seconds that count and the work done in them. */
 export class Stopwatch {
   /** Now, in ms, as of the last {@linkcode running}. */
   now: number = performance.now();
@@ -68,10 +68,9 @@ export class Stopwatch {
   }
 
   /**
-   * Tells whether to go on.
+   * Returns whether to go on.
    *
    * @param total What was done so far
-   * @returns Whether time is left
    */
   running(total: number): boolean {
     this.now = performance.now();
@@ -83,11 +82,10 @@ export class Stopwatch {
   }
 
   /**
-   * Sums up.
+   * Returns the outcome.
    *
    * @param total What was done
    * @param lost What did not come back
-   * @returns The outcome
    * @throws {Error} If nothing was done
    */
   outcome(total: number, lost: number = 0): Outcome {

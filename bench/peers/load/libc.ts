@@ -1,6 +1,6 @@
 /**
- * The calls of Linux's C library that load generators and backends use, so that they cost less CPU
- * than the proxies between them. Knows no protocol and no measurement.
+ * The calls of Linux's C library for load generators and backends, so that they cost less CPU than the
+ * proxies between them. Knows no protocol and no measurement.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export const libc: typeof symbols = symbols;
 
 /** No local port is left. */
 const EADDRNOTAVAIL = 99;
-/** Nobody listens there. */
+/** No process listens there. */
 const ECONNREFUSED = 111;
 /** Send without blocking and without SIGPIPE: MSG_DONTWAIT | MSG_NOSIGNAL. */
 export const SEND = 0x4040;
@@ -51,7 +51,7 @@ const SO_REUSEPORT = 15;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const BACKLOG = 4096;
-/** A UDP backend must not be where datagrams are lost. */
+/** Large, so that a UDP backend loses no datagrams. */
 const RECEIVE_BUFFER = 4 << 20;
 
 const errnoWord = new Int32Array(errnoBytes());
@@ -65,10 +65,8 @@ function errnoBytes(): ArrayBuffer {
 }
 
 /**
- * Tells why the last call failed. The runtime may make calls of its own in between, so this is good
- * for messages and not for telling "would block" from "broken": epoll and the next read tell that.
- *
- * @returns The error number
+ * Returns why the last call failed. The runtime may make calls of its own in between, so use this for
+ * messages only, and not to tell "would block" from "broken": epoll and the next read show that.
  */
 export function errno(): number {
   return errnoWord[0] ?? 0;

@@ -1,6 +1,6 @@
 /**
- * What clients and backends of the bench say to each other, and how each side knows that an answer
- * is the right one. Knows bytes only, no socket.
+ * The messages of the bench's clients and backends, and how each side checks an answer. Knows bytes only,
+ * no socket.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export const RESPONSE: Uint8Array<ArrayBuffer> = bytesOf(
   RESPONSE_HEAD + "00000000" + "shunt bench ".repeat(5).slice(0, 56),
 ) as Uint8Array<ArrayBuffer>;
 
-/** What opens a bulk session; the stream follows until the client closes. */
+/** The first bytes of a bulk session. The stream follows until the client closes. */
 export const BULK_REQUEST: Uint8Array<ArrayBuffer> = bytesOf("BULK 0123456789\n") as Uint8Array<
   ArrayBuffer
 >;
@@ -64,11 +64,10 @@ export const UDP_REQUEST = 0x6e756873;
 export const UDP_RESPONSE = 0x4e554853;
 
 /**
- * Tells whether the backend keeps the connection after a request.
+ * Returns whether the backend keeps the connection after a request.
  *
  * @param request Bytes with a request
  * @param at Where the request begins
- * @returns Whether it keeps it
  */
 export function keeps(request: Uint8Array, at: number): boolean {
   return request[at + KEEP_AT] === 0x6b;
@@ -86,15 +85,15 @@ export function writeNumber(bytes: Uint8Array, at: number, value: number): void 
 }
 
 /**
- * Tells whether bytes are the response to a request.
+ * Returns whether bytes are the response to a request.
  *
  * @param bytes Bytes with a response
  * @param at Where it begins
  * @param value The request's number
- * @returns Whether status, number and end are right
  */
 export function isResponse(bytes: Uint8Array, at: number, value: number): boolean {
-  // "200": status line and last byte hold the frame, the number holds request and response together.
+  // "200": status line and last byte check the frame, the number checks that request and response belong
+  // together.
   if (bytes[at + 9] !== 0x32 || bytes[at + 11] !== 0x30) return false;
   const last = RESPONSE.length - 1;
   if (bytes[at + last] !== RESPONSE[last]) return false;

@@ -42,11 +42,11 @@ export function newConnections(job: Job & { readonly kind: "new" }): Outcome {
     numbers[fd] = next++;
     answered[fd] = false;
     open.add(fd);
-    // On loopback the connection mostly stands already, which spares a round through epoll.
+    // On loopback the connection is usually established already, which saves a round through epoll.
     poll.add(fd, ask(fd) ? IN : OUT);
   }
 
-  /** Sends the connection's message; tells whether it could. */
+  /** Sends the connection's message; returns whether it could. */
   function ask(fd: number): boolean {
     let message = LAST_REQUEST;
     if (job.hello) message = HELLOS[numbers[fd]! % HELLOS.length]!;
@@ -54,7 +54,7 @@ export function newConnections(job: Job & { readonly kind: "new" }): Outcome {
     return libc.send(fd, message, message.length, SEND) === message.length;
   }
 
-  /** Reads; tells whether the connection is over. */
+  /** Reads; returns whether the connection is over. */
   function listen(fd: number): boolean {
     const bytes = inbox.read(fd);
     if (bytes === undefined) {

@@ -1,6 +1,6 @@
 /**
- * Load at a fixed rate, whatever comes back: requests on kept connections, or datagrams. Time counts
- * from when a request was due, so that a stall delays all that were due meanwhile.
+ * Load at a fixed rate, whatever comes back: requests on kept connections, or datagrams. Time counts from
+ * when a request was due, so that a stall delays all requests that were due during it.
  *
  * @module
  */
@@ -30,7 +30,7 @@ function tcpWire(job: OpenLoop): Wire {
   const connections = new Connections(job.port, job.connections);
   const { poll, fds } = connections;
   const inbox = new Inbox();
-  // Request n goes over connection n mod count, so each connection's answers come in known order.
+  // Request n goes over connection n mod count, so each connection's answers have a known order.
   const expected: number[] = [];
   for (const [i, fd] of fds.entries()) expected[fd] = i;
   return {

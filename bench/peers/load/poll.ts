@@ -1,5 +1,5 @@
 /**
- * Waiting for many descriptors with epoll, level-triggered. Knows descriptors and the layout of
+ * Waits for many descriptors with epoll, level-triggered. Knows descriptors and the layout of
  * `epoll_event`, nothing of what is read or written.
  *
  * @module
@@ -52,7 +52,7 @@ export class Poll {
   }
 
   /**
-   * Takes a descriptor out; closing it does so too.
+   * Removes a descriptor; closing it does so too.
    *
    * @param fd A descriptor that was added
    */
@@ -77,19 +77,18 @@ export class Poll {
   }
 
   /**
-   * Tells which descriptor is ready.
+   * Returns a descriptor that is ready.
    *
-   * @param i Which of those that the last wait found
-   * @returns The descriptor
+   * @param i Its index among those of the last wait
    */
   fd(i: number): number {
     return this.#words[i * WORDS + FD_WORD] ?? -1;
   }
 
   /**
-   * Tells what a descriptor is ready for.
+   * Returns what a descriptor is ready for.
    *
-   * @param i Which of those that the last wait found
+   * @param i Its index among those of the last wait
    * @returns {@linkcode IN}, {@linkcode OUT} and the bits of errors
    */
   events(i: number): number {

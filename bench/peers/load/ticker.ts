@@ -8,10 +8,10 @@ import { libc, must } from "./libc.ts";
 
 const CLOCK_MONOTONIC = 1;
 const TFD_NONBLOCK = 0o4000;
-/** A wake costs some 5 µs, so a higher rate goes out in small bursts. */
+/** A wake costs about 5 µs, so a higher rate is sent in small bursts. */
 const SHORTEST = 0.2;
 
-/** Becomes readable again and again. */
+/** Becomes readable at regular intervals. */
 export class Ticker {
   /** The descriptor. */
   readonly fd: number = must("create a timer", libc.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
@@ -26,7 +26,7 @@ export class Ticker {
     must("set a timer", libc.timerfd_settime(this.fd, 0, new Uint8Array(spec.buffer), null));
   }
 
-  /** Takes note of a tick. */
+  /** Acknowledges a tick. */
   clear(): void {
     libc.read(this.fd, this.#count, 8);
   }

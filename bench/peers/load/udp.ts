@@ -1,6 +1,6 @@
 /**
- * Load: UDP round trips with a fixed number of datagrams in flight on each flow. What does not come
- * back within 200 ms is counted as lost and sent anew.
+ * Load: UDP round trips with a fixed number of datagrams in flight on each flow. A datagram that does not
+ * come back within 200 ms counts as lost and is sent again.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export function udp(job: Job & { readonly kind: "udp" }): Outcome {
         words[at + KIND!] !== UDP_RESPONSE || words[at + FLOW!] !== flow ||
         batch.length(i) !== size || place >= inFlight
       ) throw new Error("A datagram is not what the backend sent to this flow");
-      // One that was taken for lost: its successor is on the way.
+      // It was counted as lost, and its successor is on the way.
       if (words[at + LOSSES!] !== losses[flow * inFlight + place]) {
         current = false;
         continue;
@@ -65,7 +65,7 @@ export function udp(job: Job & { readonly kind: "udp" }): Outcome {
       batch.setLength(i, size);
       total++;
     }
-    // A batch with a stale datagram is rare: its places are taken up as lost ones.
+    // A batch with a stale datagram is rare; its places are handled as lost ones.
     if (current) batch.send(fd, n);
   }
 
@@ -89,7 +89,7 @@ export function udp(job: Job & { readonly kind: "udp" }): Outcome {
     }
   }
   const outcome = watch.outcome(total, lost);
-  // Whoever gets one of these ports next must not get an answer meant for this run.
+  // A later user of one of these ports must not get an answer to this run.
   for (let ready = poll.wait(QUIET); ready > 0; ready = poll.wait(QUIET)) {
     for (let i = 0; i < ready; i++) batch.receive(poll.fd(i));
   }

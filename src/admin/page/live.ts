@@ -68,7 +68,7 @@ export class Live {
   constructor() {
     this.#table = new Table(byId("lives", HTMLTableElement), COLUMNS, {
       key: ({ id }) => id,
-      empty: "Nothing that fits lives now",
+      empty: "Nothing matches now",
     });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -110,7 +110,7 @@ export class Live {
     this.#following = page.next;
     this.#able(this.#first, this.#page > 1);
     this.#able(this.#next, page.next !== null);
-    const live = `${page.total} ${kind} live in all`;
+    const live = `${page.total} ${kind} running in all`;
     const found = `Page ${this.#page}: ${page.items.length} ${
       text === "" ? "shown" : "found"
     }, ${live}`;

@@ -58,14 +58,14 @@ function showError(what: string, error: unknown): void {
 const STATES = {
   starting: ["Starting", "warn"],
   ready: ["Ready", "good"],
-  draining: ["Draining: takes nothing new, and ends when what runs has finished", "warn"],
+  draining: ["Draining: takes nothing new, and ends when sessions and flows have finished", "warn"],
 } as const;
 
 function show(now: TrafficAnswer): void {
   if (before !== undefined && before.started_at !== now.started_at) {
     charts.clear();
     before = undefined;
-    showResult("shunt was started again: it counts from zero", { tone: "warn" });
+    showResult("shunt was restarted: its counters start from zero", { tone: "warn" });
   }
   silentSince = undefined;
   document.body.classList.remove("stale");
@@ -129,8 +129,8 @@ async function keepPolling(): Promise<void> {
 async function reloadNow(): Promise<void> {
   const sure = await confirmed({
     title: "Reload the configuration?",
-    text: "shunt reads its file again and goes on with it, whole or not at all. " +
-      "Sessions and flows that run live on.",
+    text: "shunt reads its file again and uses all of it, or none of it. " +
+      "Running sessions and flows go on.",
     yes: "Reload",
   });
   if (!sure) return;
@@ -148,7 +148,7 @@ async function changeTarget({ upstream, target, state }: TargetRow): Promise<voi
   const sure = await confirmed({
     title: drain ? "Drain this target?" : "Take this target back?",
     text: drain
-      ? `${target} of upstream "${upstream}" gets nothing new; what runs there may finish.`
+      ? `${target} of upstream "${upstream}" gets nothing new; its sessions and flows may finish.`
       : `${target} of upstream "${upstream}" gets new sessions and flows again.`,
     yes: drain ? "Drain" : "Take back",
   });

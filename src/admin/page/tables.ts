@@ -33,12 +33,12 @@ const LISTENERS: readonly Column<LifeRow>[] = [
 
 const TONES = { up: "good", unchecked: "quiet", ejected: "bad", down: "bad" } as const;
 
-function healthText({ share, since, error, health }: TargetRow): string {
+function healthText({ share, since, last_error, health }: TargetRow): string {
   const healthy = health === "up" || health === "unchecked";
   const parts = [
     share < 1 ? `starts slowly: ${Math.round(100 * share)} %` : "",
     healthy || since === undefined ? "" : `for ${formatAge(Math.max(0, age(since)))}`,
-    healthy ? "" : error ?? "",
+    healthy ? "" : last_error ?? "",
   ];
   return parts.filter((part) => part !== "").join(": ");
 }

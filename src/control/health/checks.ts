@@ -7,12 +7,13 @@
 
 import { getLogger } from "@logtape/logtape";
 import type { NameResolver } from "../../resolve/dns.ts";
-import type { HealthChange, HealthReport, TargetHealth } from "./health.ts";
+import type { HealthBook, HealthChange, HealthReport } from "./health.ts";
 import { HealthGroup } from "./group.ts";
 import { type Probe, type ProbeOutcome, probeTarget } from "./probe.ts";
-import { atOnce, type Steps } from "../../slices.ts";
+import type { Steps } from "../../slices.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { encodeOwnHeader } from "../../wire/proxy_protocol.ts";
+import { NO_BYTES } from "../../wire/bytes.ts";
 
 const logger = getLogger(["shunt", "health"]);
 
@@ -23,15 +24,13 @@ const SPREAD_MS = 1_000;
 /** Checks of targets that were started together drift apart by this part of their interval. */
 const JITTER = 0.1;
 
-const NO_HEADER = new Uint8Array();
-
-/** What the checks need. */
+/** Options of {@linkcode HealthChecks}. */
 export interface HealthOptions {
-  /** Tells the addresses of names. */
+  /** Resolves names. */
   readonly resolver: NameResolver;
   /** The time in milliseconds: monotonic, though a step does no harm. */
   readonly now: () => number;
-  /** Gives numbers from 0 up to, but not, 1. */
+  /** Returns numbers from 0 up to, but not including, 1. */
   readonly random?: () => number;
   /** Makes one check; by sockets unless given. */
   readonly probe?: Probe;
@@ -54,11 +53,11 @@ export class HealthChecks {
   readonly #random: () => number;
   readonly #probe: Probe;
   #groups: ReadonlyMap<string, HealthGroup> = new Map();
-  #schedules: ReadonlyMap<TargetHealth, Schedule> = new Map();
+  #schedules: ReadonlyMap<HealthBook, Schedule> = new Map();
   /** Targets whose check is due, the longest waiting first. */
-  readonly #queue = new Set<TargetHealth>();
+  readonly #queue = new Set<HealthBook>();
   #running = 0;
-  /** What has been said about checks that cannot be made: once is enough. */
+  /** Reasons why checks cannot be made that were already logged. */
   readonly #said = new Set<string>();
   #seen: number;
   /** The clock's time without its steps back. */
@@ -66,7 +65,7 @@ export class HealthChecks {
   #closed = false;
 
   /**
-   * @param options Whom to ask for addresses, and the clock
+   * @param options Resolver and clock
    */
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -76,24 +75,16 @@ export class HealthChecks {
   }
 
   /**
-   * Takes the upstreams of a configuration, at start and after each reload. What is known of a target
-   * stays with its name and its upstream's; one that nothing watches any more is back.
+   * Watches the upstreams of a configuration, from the start and after each reload. Until the last step it
+   * watches those before. What is known of a target stays with its name and its upstream's name. A target
+   * that is no longer watched is back.
    *
    * @param upstreams All upstreams
    */
-  watch(upstreams: readonly Upstream[]): void {
-    atOnce(this.watchInSteps(upstreams));
-  }
-
-  /**
-   * Takes the upstreams of a configuration in steps; it goes on with those before until the last.
-   *
-   * @param upstreams All upstreams
-   */
-  *watchInSteps(upstreams: readonly Upstream[]): Steps<void> {
+  *watch(upstreams: readonly Upstream[]): Steps<void> {
     const now = this.#advance(this.#options.now());
     const groups = new Map<string, HealthGroup>();
-    const schedules = new Map<TargetHealth, Schedule>();
+    const schedules = new Map<HealthBook, Schedule>();
     for (const upstream of upstreams) {
       const { name } = upstream;
       const onChange = (change: HealthChange) => log(name, change);
@@ -115,7 +106,7 @@ export class HealthChecks {
   }
 
   /**
-   * Lets time pass; called about every 100 ms.
+   * Starts checks that are due, and judges what traffic has reported. Called about every 100 ms.
    *
    * @param now The time in milliseconds
    */
@@ -134,13 +125,13 @@ export class HealthChecks {
    *
    * @param upstream The upstream's name
    * @param target The target's name
-   * @returns What is known, or `undefined` where there is no such target
+   * @returns The report, or `undefined` if the target does not exist
    */
   state(upstream: string, target: string): HealthReport | undefined {
     return this.#groups.get(upstream)?.byName.get(target)?.report();
   }
 
-  /** Gives up the checks under way and makes no more. */
+  /** Cancels the checks that run, and starts no more. */
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#queue.clear();
@@ -153,10 +144,10 @@ export class HealthChecks {
     return this.#time;
   }
 
-  #schedule({ name, config }: Upstream, book: TargetHealth, now: number): Schedule {
+  #schedule({ name, config }: Upstream, book: HealthBook, now: number): Schedule {
     const { interval } = book.config;
     const { send_proxy_protocol: version } = config;
-    const header = version === "off" ? NO_HEADER : encodeOwnHeader(version);
+    const header = version === "off" ? NO_BYTES : encodeOwnHeader(version);
     const known = this.#schedules.get(book);
     if (known === undefined) {
       const due = now + this.#random() * Math.min(interval, SPREAD_MS);
@@ -181,7 +172,7 @@ export class HealthChecks {
     }
   }
 
-  async #check(book: TargetHealth, schedule: Schedule): Promise<void> {
+  async #check(book: HealthBook, schedule: Schedule): Promise<void> {
     const { address } = book.target;
     if (address.kind === "builtin") return;
     const { interval, probe, timeout } = book.config;
@@ -204,7 +195,7 @@ export class HealthChecks {
     this.#start();
   }
 
-  #take(outcome: ProbeOutcome, book: TargetHealth, upstream: string): void {
+  #take(outcome: ProbeOutcome, book: HealthBook, upstream: string): void {
     const now = this.#advance(this.#options.now());
     let change: HealthChange | undefined;
     switch (outcome.kind) {
@@ -223,7 +214,7 @@ export class HealthChecks {
 
   #sayHindered(
     { by, why }: Extract<ProbeOutcome, { readonly kind: "hindered" }>,
-    book: TargetHealth,
+    book: HealthBook,
     upstream: string,
   ): void {
     if (this.#said.has(by)) return;

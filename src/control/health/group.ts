@@ -1,24 +1,24 @@
 /**
- * The health of one upstream's targets together: who may be ejected, so that never the last one goes.
+ * The health of one upstream's targets together: ejects targets, but never the last one that is usable.
  * Knows no socket, timer or log.
  *
  * @module
  */
 
-import { type HealthChange, TargetHealth } from "./health.ts";
+import { HealthBook, type HealthChange } from "./health.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 
-/** What is known of an upstream's targets. */
+/** The health of an upstream's targets. */
 export class HealthGroup {
   /** One book a target, in the configuration's order. */
-  readonly targets: readonly TargetHealth[];
+  readonly targets: readonly HealthBook[];
   /** The same by their targets' names. */
-  readonly byName: ReadonlyMap<string, TargetHealth>;
+  readonly byName: ReadonlyMap<string, HealthBook>;
 
   /**
    * @param upstream The upstream of the configuration in force
    * @param before The group of the same name of the one before
-   * @param options The time, and what takes what has changed
+   * @param options The time, and what is called with each change
    */
   constructor(
     upstream: Upstream,
@@ -32,7 +32,7 @@ export class HealthGroup {
     const known = before?.byName;
     this.targets = upstream.targets.map((target) => {
       const book = known?.get(target.name);
-      if (book === undefined) return new TargetHealth(target, health, now);
+      if (book === undefined) return new HealthBook(target, health, now);
       const change = book.adopt(target, health, now);
       if (change !== undefined) onChange(change);
       return book;
@@ -41,10 +41,10 @@ export class HealthGroup {
   }
 
   /**
-   * Lets time pass and judges what traffic has reported.
+   * Ends ejections whose time is over, and judges what traffic has reported.
    *
    * @param now The time in milliseconds
-   * @param onChange Takes what has changed
+   * @param onChange Called with each change
    */
   tick(now: number, onChange: (change: HealthChange) => void): void {
     let usable = 0;
@@ -69,8 +69,8 @@ export class HealthGroup {
   }
 
   /**
-   * Traffic's failures prove less than failed checks or an operator's word: where those have taken the
-   * last usable target, the ejected ones are better than none.
+   * Failures of traffic prove less than failed checks or an operator's word. If those have taken the last
+   * usable target, the ejected ones are better than none.
    */
   #recall(now: number, onChange: (change: HealthChange) => void): void {
     for (const book of this.targets) {

@@ -1,6 +1,6 @@
 /**
- * The book of one target's health: results of checks, reports of traffic and time come in, how the
- * target stands comes out. Knows no socket, timer or log, and no other target.
+ * The book of one target's health. Takes results of checks, reports of traffic and the time, and decides the
+ * target's state. Knows no socket, timer or log, and no other target.
  *
  * @module
  */
@@ -52,7 +52,7 @@ const LONGEST = 16;
 const FIRST_SHARE = 100;
 
 /** One target's book. */
-export class TargetHealth {
+export class HealthBook {
   #target: Target;
   #config: HealthConfig;
   #down = false;
@@ -168,7 +168,7 @@ export class TargetHealth {
   failed(why: string, now: number): HealthChange | undefined {
     const was = this.#state();
     this.#failed++;
-    // The first result counts at once: nobody has seen this target alive.
+    // The first result counts at once: the target has never been seen alive.
     const fall = this.#checked ? this.#config.fall : 1;
     this.#row = Math.max(Math.min(this.#row, 0) - 1, -fall);
     this.#checked = true;
@@ -178,7 +178,7 @@ export class TargetHealth {
   }
 
   /**
-   * Ejects the target; who calls has seen to it that another is usable.
+   * Ejects the target. The caller has made sure that another one is usable.
    *
    * @param now The time
    * @returns What has changed
@@ -253,7 +253,7 @@ export class TargetHealth {
     return this.#config.eject_for * Math.min(2 ** (this.#repeats - 1), LONGEST);
   }
 
-  /** Writes how it stands after something has happened, and tells whether that is to be told. */
+  /** Writes the new state to shared memory, and returns the change if it is to be logged. */
   #moved(was: HealthState, now: number, why: string): HealthChange | undefined {
     const is = this.#state();
     const target = this.#target;

@@ -14,6 +14,7 @@ import { formatAddress, isIpLiteral, type TargetAddress } from "../../wire/addre
 import type { NameResolver } from "../../resolve/dns.ts";
 import type { HealthConfig } from "./health.ts";
 import { tlsHandshake } from "./probe_tls.ts";
+import { NO_BYTES } from "../../wire/bytes.ts";
 
 /** What became of a check. */
 export type ProbeOutcome =
@@ -31,7 +32,7 @@ export type ProbeAddress = Exclude<TargetAddress, { readonly kind: "builtin" }>;
 
 /** What a check needs. */
 export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
-  /** Tells the addresses of names. */
+  /** Resolves names. */
   readonly resolver: NameResolver;
   /** Goes to the target first: the PROXY header of a connection that is shunt's own, or nothing. */
   readonly header?: Uint8Array;
@@ -42,14 +43,13 @@ export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
 /**
  * Checks a target.
  *
- * @param address Where the target lives
+ * @param address The address of the target
  * @param options How to check it
  * @returns What became of it, within the timeout; never rejects
  */
 export type Probe = (address: ProbeAddress, options: ProbeOptions) => Promise<ProbeOutcome>;
 
-const NO_HEADER = new Uint8Array();
-/** A timer that is later than this tells of shunt's own load, or of a machine that was suspended. */
+/** A timer that is later than this means that shunt is overloaded, or that the machine was suspended. */
 const LATE_MS = 250;
 /** A reason phrase may have any length, and nothing after the status is needed. */
 const STATUS = /^HTTP\/1\.[01] ([0-9]{3})(?=[ \r\n])/;
@@ -103,7 +103,7 @@ function judge(error: unknown): ProbeOutcome {
 
 async function probe(
   address: ProbeAddress,
-  { probe, resolver, timeout, header = NO_HEADER }: ProbeOptions,
+  { probe, resolver, timeout, header = NO_BYTES }: ProbeOptions,
   attempt: Attempt,
 ): Promise<void> {
   if (address.kind === "unix") return await probeAddress(address, { probe, header, attempt });

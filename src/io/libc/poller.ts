@@ -147,7 +147,7 @@ export class Poller {
     this.#libc.close(fd);
   }
 
-  /** Closes a descriptor whose socket has others, too. Unless told, the kernel would keep watching it. */
+  /** Closes a descriptor whose socket has others too, which the kernel would otherwise keep watching. */
   closeShared(fd: number): void {
     this.#libc.epoll_ctl(this.#epoll, EPOLL_CTL_DEL, fd, this.#event);
     this.close(fd);

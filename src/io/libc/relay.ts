@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RelayOptions } from "../mod.ts";
+import type { StreamRelayOptions } from "../mod.ts";
 import * as abi from "./abi.ts";
 import { closedError, isSocketError, libcError } from "./errors.ts";
 import type { LibcStream, RelayHandler } from "./stream.ts";
@@ -83,16 +83,16 @@ class Direction {
 class LibcRelay implements RelayHandler {
   readonly #up: Direction;
   readonly #down: Direction;
-  readonly #progress: RelayOptions["progress"];
-  readonly #clock: RelayOptions["clock"];
-  readonly #onEnd: RelayOptions["onEnd"];
+  readonly #progress: StreamRelayOptions["progress"];
+  readonly #clock: StreamRelayOptions["clock"];
+  readonly #onEnd: StreamRelayOptions["onEnd"];
   readonly #libc = openLibc().libc;
   readonly #errno = openLibc().errno;
   #over = false;
   /** A failure that lets the other direction go on. */
   #failure: Error | undefined;
 
-  constructor(client: LibcStream, server: LibcStream, options: RelayOptions) {
+  constructor(client: LibcStream, server: LibcStream, options: StreamRelayOptions) {
     this.#up = new Direction(client, server, true);
     this.#down = new Direction(server, client, false);
     // Separate fields instead of the options or a function per stream, since they are most of an idle
@@ -130,7 +130,7 @@ class LibcRelay implements RelayHandler {
     }
   }
 
-  #finish(outcome: Parameters<RelayOptions["onEnd"]>[0], error?: Error): void {
+  #finish(outcome: Parameters<StreamRelayOptions["onEnd"]>[0], error?: Error): void {
     if (this.#over) return;
     this.#over = true;
     this.#up.drop();
@@ -272,7 +272,11 @@ class LibcRelay implements RelayHandler {
  * @param server The target's connection
  * @param options What to send first, and what to call
  */
-export function relayLibc(client: LibcStream, server: LibcStream, options: RelayOptions): void {
+export function relayLibc(
+  client: LibcStream,
+  server: LibcStream,
+  options: StreamRelayOptions,
+): void {
   client.cancelRead();
   new LibcRelay(client, server, options);
 }

@@ -10,9 +10,9 @@ import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
 import { Rate } from "../limits/rate.ts";
 
-/** The flows of one socket, as others that need room see them. */
+/** The flows of one socket, as seen by others that need room. */
 export interface Crowded {
-  /** Whose socket it is. */
+  /** The socket's listener. */
   readonly listener: { readonly name: string };
   /** The flow that has waited longest for a first answer to its only datagram, if any does. */
   readonly oldestUnanswered: Flow<FlowData> | undefined;
@@ -28,18 +28,18 @@ export interface Crowded {
 }
 
 /**
- * Flows that make room a second. One that ends for another costs 50 to 100 µs, refusing that one 2: beyond
- * this, a flood would take the time that flows which are proven need.
+ * Flows a second that may be ended to make room. That costs 50 to 100 µs each, and refusing a new flow 2 µs:
+ * without a limit, a flood would take the time that proven flows need.
  */
 const DISPLACED_PER_SECOND = 8000;
 
 /**
- * Time that an answer may take before a flow has to make room for others, if some that are quiet can do so.
- * If targets answer whatever comes, the only flows that wait are the newest.
+ * Time that an answer may take before its flow has to make room, as long as quiet flows can do so instead. If
+ * targets answer everything, only the newest flows wait for an answer.
  */
 const GRACE_MS = 500;
 
-/** All that has flows in one thread. */
+/** The flows of all sockets of one thread. */
 export class Crowd {
   readonly #all = new Set<Crowded>();
   readonly #clock: { readonly now: number };
@@ -52,7 +52,7 @@ export class Crowd {
   }
 
   /**
-   * Counts in the flows of a socket.
+   * Adds the flows of a socket.
    *
    * @param one The flows
    */
@@ -61,7 +61,7 @@ export class Crowd {
   }
 
   /**
-   * Counts out the flows of a socket that is closed.
+   * Removes the flows of a socket that is closed.
    *
    * @param one The flows
    */
@@ -70,11 +70,11 @@ export class Crowd {
   }
 
   /**
-   * Ends a flow of one datagram: the one that has waited longest for a first answer. If that has waited
-   * for less than half a second, the one that has been quiet longest after an answer. Costs a
-   * look at each socket, however many flows they have.
+   * Ends a flow of one datagram: the one that has waited longest for a first answer, or, if that has waited
+   * for less than half a second, the one that has been quiet longest after an answer. Looks once at each
+   * socket, however many flows there are.
    *
-   * @param listener Whose flows may be ended, by its name; of all listeners unless given
+   * @param listener The name of the listener whose flows may be ended; any listener unless given
    * @returns Whether there was one; `false` as well if many have ended just now
    */
   displace(listener?: string): boolean {

@@ -7,6 +7,7 @@
 import type { Detection, Watch } from "../../detect/mod.ts";
 import type { DatagramAddress, Endpoint, Pin, TargetSocket } from "../../io/mod.ts";
 import { NO_HEADER } from "../../opening/proxy.ts";
+import type { CloseReason } from "../../observe/metrics/counters.ts";
 import type { LifeKind } from "../../resolve/upstream.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { Life } from "../life.ts";
@@ -15,6 +16,9 @@ import type { ListenerState } from "../listener_state.ts";
 import type { Flow } from "./flow.ts";
 import type { ConnectionIds, LaneData, QuicLanes } from "./quic_lanes.ts";
 
+/** Ends a flow. */
+export type EndFlow = (flow: Flow<FlowData>, reason: CloseReason, error?: unknown) => void;
+
 const NO_WATCHES: readonly Watch[] = [];
 
 /** What the steps of a flow's life leave behind. */
@@ -22,7 +26,7 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
   readonly flow: Flow<FlowData>;
   client: DatagramAddress | undefined;
   detection: Detection | undefined;
-  /** What later datagrams are held against, one for each connection that its target may not have read yet. */
+  /** What later datagrams are checked against, one per connection that its target may not have read yet. */
   watches: readonly Watch[] = NO_WATCHES;
   /** Datagrams that may have opened a connection since the target answered. */
   openings = 0;
@@ -41,21 +45,17 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
   shelf = -1;
   earlier: Holder | undefined;
   later: Holder | undefined;
-  readonly #onShed: (flow: Flow<FlowData>) => void;
+  readonly #end: EndFlow;
 
   /**
    * @param flow The flow
-   * @param listener Whose flow it is
-   * @param onShed Ends the flow, whose memory others need more
+   * @param listener Where it came in
+   * @param end Ends it
    */
-  constructor(
-    flow: Flow<FlowData>,
-    listener: ListenerState,
-    onShed: (flow: Flow<FlowData>) => void,
-  ) {
+  constructor(flow: Flow<FlowData>, listener: ListenerState, end: EndFlow) {
     super(listener);
     this.flow = flow;
-    this.#onShed = onShed;
+    this.#end = end;
   }
 
   get kind(): LifeKind {
@@ -90,8 +90,29 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
     return unmapHost(this.flow.host);
   }
 
-  /** Gives what it holds up to others, and ends. */
+  /**
+   * Reports whether a reload has taken its target away.
+   *
+   * @param now Its listener, as it is now
+   * @returns Whether its target is no longer one of its upstream's
+   */
+  isGone(now: ListenerState): boolean {
+    const { upstream, target } = this;
+    if (upstream === undefined || target === undefined) return false;
+    return !now.upstreams.get(upstream.name)?.targets.some(({ name }) => name === target.name);
+  }
+
+  /**
+   * Ends the flow. Later calls do nothing.
+   *
+   * @param reason Why it ends
+   * @param error What caused it, for the log
+   */
+  end(reason: CloseReason, error?: unknown): void {
+    this.#end(this.flow, reason, error);
+  }
+
   shed(): void {
-    this.#onShed(this.flow);
+    this.end("detect_memory");
   }
 }

@@ -5,28 +5,29 @@
  * @module
  */
 
+import type { DropReason } from "../../observe/metrics/counters.ts";
 import type { FlowList, Listed } from "./list.ts";
 
 /**
- * Where a flow stands: the route is being found; the target is being resolved; what was held goes to
- * the target in order; datagrams go straight on; over.
+ * Where a flow stands: the route is being found; the target is being resolved; what was held is being sent to
+ * the target in order; datagrams go straight on; the flow is over.
  */
 export type FlowState = "detecting" | "resolving" | "flushing" | "open" | "closed";
 
 /**
- * What became of a datagram that came in:
+ * What became of a datagram that arrived:
  *
  * - `forward`: the flow is open, send the datagram on now
- * - `new`: it began a flow, which holds it; detect, or go on to resolving
- * - `held`: the flow keeps it; while the flow is detecting, ask the detectors again
+ * - `new`: it began a flow, which holds it: detect, or go on to resolving
+ * - `held`: the flow holds it: while the flow is detecting, ask the detectors again
  * - `full`: it was dropped, and the flow is detecting: conclude with what is held
- * - `dropped`: it was dropped, the flow goes on
+ * - `dropped`: it was dropped, and the flow goes on
  * - `refused`: it was dropped, and there is no flow
- * - `stale`: its flow should not go on: nothing was done with it, close the flow and ask again
+ * - `stale`: its flow should not go on, and nothing was done with it: close the flow and ask again
  */
-export type Arrival = "forward" | "new" | "held" | "full" | "dropped" | "refused" | "stale";
+export type DatagramFate = "forward" | "new" | "held" | "full" | "dropped" | "refused" | "stale";
 
-/** Why the sweep reports a flow: nothing either way for `idleMs`, or detecting or resolving too long. */
+/** Why the sweep reports a flow: silent for `idleMs`, or detecting or resolving for too long. */
 export type Expiry = "idle" | "deadline";
 
 /** What one listener's flows may take. */
@@ -40,39 +41,68 @@ export interface FlowLimits {
   /** Milliseconds that detection may take: `detect.timeout`. */
   readonly detectMs: number;
   /**
-   * How long an open flow may be silent of which the client has sent one datagram and the target none, if
-   * that is shorter than its own idle time; no bound of its own unless given.
+   * How long an open flow may be silent if its client has sent one datagram and its target none, unless its
+   * own idle time is shorter. No such bound unless given.
    */
   readonly unansweredMs?: number;
 }
 
-/** Memory that everything which holds bytes shares: `limits.detect_memory`. */
+/** Memory that all that hold bytes share, as `Budget` in limits/budget.ts gives it. */
 export interface MemoryBudget<D> {
-  /**
-   * Takes memory. May end other flows for it, and so call the table.
-   *
-   * @param bytes How much
-   * @param flow Whose it is to be; unset for one that is about to begin
-   * @returns `false`, with nothing taken, when there is not as much left
-   */
-  take(bytes: number, flow?: Flow<D>): boolean;
-  /**
-   * Gives memory back.
-   *
-   * @param bytes As much as was taken before
-   */
+  /** May end other flows for it, and so call the table. */
+  claim(bytes: number, holder?: D): boolean;
   give(bytes: number): void;
-  /**
-   * Is told how much a flow holds, whenever that has changed.
-   *
-   * @param flow The flow
-   * @param bytes What it has taken and not given back
-   */
-  note?(flow: Flow<D>, bytes: number): void;
+  note(holder: D, bytes: number): void;
 }
 
-/** One client's association with a listener, as everyone but the table sees it. */
-export interface Flow<D> {
+/** What a new flow may lack that the end of another flow gives back. */
+export type Shortage = "limit_flows" | "no_descriptors";
+
+/**
+ * Reports whether a new flow was refused for something that the end of another flow gives back.
+ *
+ * @param reason Why it was refused
+ * @returns Whether making room helps
+ */
+export function isShortage(reason: DropReason): reason is Shortage {
+  return reason === "limit_flows" || reason === "no_descriptors";
+}
+
+/** What a table needs from outside; none of these functions may throw or, but for one, call the table. */
+export interface FlowTableOptions<D> {
+  /** What the flows may take. */
+  readonly limits: FlowLimits;
+  /** Memory for held datagrams, shared with whatever else holds bytes. */
+  readonly budget: MemoryBudget<D>;
+  /** Counts dropped datagrams; may count what others drop as well. */
+  readonly drops: Record<DropReason, number>;
+  /** Makes the id of a new flow. */
+  readonly newId: () => string;
+  /** Makes what the shell attaches to a new flow. */
+  readonly newData: (flow: Flow<D>) => D;
+  /** Called once per new flow: a drop reason refuses it, `undefined` admits it. */
+  readonly admit: (host: string, port: number) => DropReason | undefined;
+  /**
+   * Called if there is no room for a new flow: may end another flow, in this table (see
+   * `FlowTable.oldestUnanswered`) or elsewhere. Without it, new flows are refused.
+   *
+   * @returns Whether it has ended one, so that asking for admission again makes sense
+   */
+  readonly makeRoom?: (shortage: Shortage, host: string) => boolean;
+  /** Called exactly once for every admitted flow, when it closes. */
+  readonly release: (flow: Flow<D>) => void;
+}
+
+/** What is known of a flow as it begins. */
+export interface FlowOrigin<D>
+  extends
+    Pick<FlowRecord<D>, "id" | "slot" | "host" | "port" | "started" | "deadline" | "unansweredMs"> {
+  /** Makes what the shell attaches. */
+  readonly newData: (flow: Flow<D>) => D;
+}
+
+/** One client's association with a listener, as the table sees it: it alone writes here. */
+export class FlowRecord<D> implements Listed<FlowRecord<D>> {
   /** Unique, sortable id. */
   readonly id: string;
   /** The listener socket that the client writes to. */
@@ -81,90 +111,59 @@ export interface Flow<D> {
   readonly host: string;
   /** The client's port. */
   readonly port: number;
-  /** What the shell attaches: route, target, upstream socket. */
-  readonly data: D;
-  readonly state: FlowState;
-  /** Why it ended; empty while it lives. */
-  readonly reason: string;
-  /** Datagrams that wait, in order of arrival; always the same array, for the detectors' sake. */
-  readonly held: readonly Uint8Array[];
-  /** Payload bytes of {@linkcode held}. */
-  readonly heldBytes: number;
   /** When it began. */
   readonly started: number;
-  /** When a datagram last came, either way. */
-  readonly lastSeen: number;
-  /** When detecting or resolving has taken too long; `Infinity` in the other states. */
-  readonly deadline: number;
-  /** How long it may be silent; `Infinity` before it has a target. */
-  readonly idleMs: number;
-  /** Datagrams handed on to the target. */
-  readonly upDatagrams: number;
-  /** Payload bytes handed on to the target. */
-  readonly upBytes: number;
-  /** Datagrams that came from the target. */
-  readonly downDatagrams: number;
-  /** Payload bytes that came from the target. */
-  readonly downBytes: number;
-  /** Datagrams of this flow that were dropped. */
-  readonly dropped: number;
-  /** Whether another flow takes its place at the client's next datagram. */
-  readonly stale: boolean;
-  /** Position in the table; -1 once closed. */
-  readonly index: number;
-}
-
-/** Who a flow belongs to and when it began. */
-export interface FlowOrigin<D> {
-  readonly id: string;
-  readonly slot: number;
-  readonly host: string;
-  readonly port: number;
-  readonly newData: (flow: Flow<D>) => D;
-  readonly now: number;
-  readonly deadline: number;
+  /** How long it may be silent if its client has sent one datagram and its target none. */
   readonly unansweredMs: number;
-}
-
-/** The same flow as the table sees it: it alone writes here. */
-export class FlowRecord<D> implements Flow<D>, Listed<FlowRecord<D>> {
-  readonly id: string;
-  readonly slot: number;
-  readonly host: string;
-  readonly port: number;
-  readonly data: D;
-  readonly started: number;
-  readonly unansweredMs: number;
+  /** Datagrams that wait, in order of arrival; always the same array, for the detectors' sake. */
   readonly held: Uint8Array[] = [];
   state: FlowState = "detecting";
+  /** Why it ended; empty while it lives. */
   reason = "";
+  /** Payload bytes of {@linkcode held}. */
   heldBytes = 0;
   /** Whether the first held datagram is with the shell, being sent. */
   sending = false;
+  /** When a datagram last came, either way. */
   lastSeen: number;
+  /** When detecting or resolving has taken too long; `Infinity` in the other states. */
   deadline: number;
+  /** How long it may be silent; `Infinity` before it has a target. */
   idleMs = Infinity;
+  /** Datagrams handed on to the target, and their payload bytes. */
   upDatagrams = 0;
   upBytes = 0;
+  /** Datagrams that came from the target, and their payload bytes. */
   downDatagrams = 0;
   downBytes = 0;
+  /** Datagrams of this flow that were dropped. */
   dropped = 0;
+  /** Whether another flow takes its place at the client's next datagram. */
   stale = false;
   list: FlowList<FlowRecord<D>> | undefined;
   before: FlowRecord<D> | undefined;
   after: FlowRecord<D> | undefined;
+  /** Position in the table; -1 once closed. */
   index = -1;
+  /** What the shell attaches: route, target, upstream socket. */
+  readonly data: D;
 
-  /** @param origin Who it belongs to and when it began */
+  /** @param origin Whose it is and when it began */
   constructor(origin: FlowOrigin<D>) {
     this.id = origin.id;
     this.slot = origin.slot;
     this.host = origin.host;
     this.port = origin.port;
-    this.started = origin.now;
-    this.lastSeen = origin.now;
+    this.started = origin.started;
+    this.lastSeen = origin.started;
     this.deadline = origin.deadline;
     this.unansweredMs = origin.unansweredMs;
     this.data = origin.newData(this);
   }
+}
+
+/** The same flow as everyone but the table sees it. */
+export interface Flow<D>
+  extends Readonly<Omit<FlowRecord<D>, "held" | "sending" | keyof Listed<FlowRecord<D>>>> {
+  readonly held: readonly Uint8Array[];
 }

@@ -1,6 +1,6 @@
 /**
- * The flows of one socket that clients write to: carries out what the flow table decides, and is the one
- * place where flows begin and end. The table knows their lives; steps and traffic know the rest.
+ * The flows of one socket that clients write to. Carries out what the flow table decides, and is the one
+ * place where flows begin and end. The table knows where each stands; steps and traffic know the rest.
  *
  * @module
  */
@@ -15,37 +15,34 @@ import type { Budget } from "../limits/budget.ts";
 import { type Clock, TICK_MS } from "../clock.ts";
 import type { Crowd } from "./crowd.ts";
 import type { DialParts } from "./dial.ts";
-import type { Flow, FlowLimits, MemoryBudget } from "./flow.ts";
-import { FlowData } from "./data.ts";
+import type { Flow, FlowLimits, Shortage } from "./flow.ts";
+import { type EndFlow, FlowData } from "./data.ts";
 import { FlowSteps } from "./steps.ts";
-import { FlowTable, type Shortage } from "./table.ts";
+import { FlowTable } from "./table.ts";
 import { FlowTraffic } from "./traffic.ts";
-import { hasDeadTargets, isGone } from "./moves.ts";
-import { LocalSlots } from "../limits/local_slots.ts";
+import { LocalSlots } from "./local_slots.ts";
 import type { OwnEndpoints } from "./own_endpoints.ts";
 import { QuicClients } from "./quic_clients.ts";
-import type { Judged } from "./quic_initial.ts";
 import { ConnectionIds, LANES } from "./quic_lanes.ts";
 import type { Rate } from "../limits/rate.ts";
-import { type LifeEnd, seenOf } from "../life.ts";
+import type { LifeEnd } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
-import { needsWatch } from "../unreadable.ts";
 
 /** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
 const HELD_DATAGRAMS = 64;
 
 /**
- * Connections that a thread may open a second for clients without an answer: judging one costs 15 µs at most,
- * so that a flood takes less than a sixth of a core.
+ * Connections a second that a thread may open for clients without an answer. Judging one costs 15 µs at most,
+ * so a flood takes less than a sixth of a core.
  */
 export const OPENINGS_PER_SECOND = 10_000;
-/** Connections that may be opened by one flow with an answer before that limit is its as well. */
+/** Connections that a flow with an answer may open before that limit applies to it as well. */
 const FREE_OPENINGS = 64;
 
 /** Silence after which a flow ends while shunt drains, whatever its upstream's `idle_timeout`. */
 const DRAIN_IDLE_MS = 2000;
 
-/** A sweep of 100,000 flows takes 1 ms or more: so many are looked at once a second only. */
+/** A sweep of 100,000 flows takes 1 ms or more: with so many, it runs once a second only. */
 const MANY_FLOWS = 10_000;
 const SLOW_SWEEP_MS = 1000;
 
@@ -55,7 +52,7 @@ export interface FlowParts extends DialParts {
   readonly budget: Budget;
   /** All flows of the thread, which make room for one another. */
   readonly crowd: Crowd;
-  /** What shunt itself listens on. */
+  /** The addresses that shunt itself listens on. */
   readonly own: OwnEndpoints;
   /** How many connections of clients without an answer may be opened. */
   readonly openings: Rate;
@@ -75,7 +72,7 @@ export class Flows {
   readonly #clients: QuicClients;
   readonly #steps: FlowSteps;
   readonly #onIdle: (() => void)[] = [];
-  readonly #shed = (flow: Flow<FlowData>) => this.end(flow, "detect_memory");
+  readonly #end: EndFlow = (flow, reason, error) => this.end(flow, reason, error);
   #holding = false;
   #nextSweep = 0;
 
@@ -90,35 +87,27 @@ export class Flows {
     this.#parts = parts;
     this.#table = new FlowTable<FlowData>({
       limits: limitsOf(listener),
-      budget: memoryOf(parts.budget),
+      budget: parts.budget,
       drops: listener.counters.drops,
       newId: () => monotonicUlid(),
-      newData: (flow) => new FlowData(flow, this.#listener, this.#shed),
+      newData: (flow) => new FlowData(flow, this.#listener, this.#end),
       admit: (host, port) => this.#admit(host, port),
       makeRoom: (shortage, host) => this.#makeRoom(shortage, host),
       release: ({ data, reason }) => data.finish(reason as CloseReason),
     });
-    this.#traffic = new FlowTraffic(this.#table, socket, {
-      ...parts,
-      end: (flow, reason, error) => this.end(flow, reason, error),
-    });
+    this.#traffic = new FlowTraffic(this.#table, socket, parts);
     this.#steps = new FlowSteps({
       ...parts,
       table: this.#table,
       traffic: this.#traffic,
       local: socket.local,
       listener: () => this.#listener,
-      end: (flow, reason, error) => this.end(flow, reason, error),
     });
-    this.#clients = new QuicClients(this.#table, {
-      detect: (datagram, host) => this.#judge(datagram, host),
-      routeOf: (detected, host) => this.#steps.routeOf(detected, host),
-      displace: (flow) => this.end(flow, "displaced"),
-    });
+    this.#clients = new QuicClients(this.#table);
     parts.crowd.add(this);
   }
 
-  /** Whose flows they are: new ones, that is; those that run keep to what they began with. */
+  /** The listener of new flows. Flows that run keep the state that they began with. */
   get listener(): ListenerState {
     return this.#listener;
   }
@@ -128,7 +117,7 @@ export class Flows {
     this.#table.limits = limitsOf(listener);
     this.#table.drops = listener.counters.drops;
     for (const flow of this.#table) {
-      if (isGone(flow.data, listener.upstreams)) this.#table.expire(flow);
+      if (flow.data.isGone(listener)) this.#table.expire(flow);
     }
   }
 
@@ -153,7 +142,7 @@ export class Flows {
   }
 
   /**
-   * Ends the flow to whose client a datagram could not be sent.
+   * Takes note that a datagram could not be sent to a client.
    *
    * @param to The client
    * @param error Why
@@ -167,11 +156,11 @@ export class Flows {
   }
 
   /**
-   * Takes a datagram of a client's.
+   * Takes a client's datagram.
    *
    * @param bytes The datagram, borrowed until the promise settles
    * @param from The client
-   * @returns A promise where `bytes` are still being sent; it never rejects
+   * @returns A promise if `bytes` are still being sent; it never rejects
    */
   take(bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
     const slot = this.#slots.of(from.local) * LANES;
@@ -181,7 +170,7 @@ export class Flows {
       return;
     }
     if (this.#listener.router.readsDatagrams && mayBeginQuic(bytes)) {
-      const takers = this.#clients.place(slot, bytes, from);
+      const takers = this.#clients.place(slot, bytes, from, this.#listener);
       if (takers.length === 0) this.#listener.counters.drops.hidden_initial++;
       return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
     }
@@ -190,7 +179,7 @@ export class Flows {
     return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
   }
 
-  /** Whether strangers open so many connections that one more has to wait. */
+  /** Whether clients without an answer open so many connections that one more is dropped. */
   #isTooMany(opening: Opens, slot: number, { hostname, port }: DatagramAddress): boolean {
     if (this.#listener.router.needs("udp", unmapHost(hostname)) === "nothing") return false;
     let costs = opening === "connection";
@@ -200,16 +189,6 @@ export class Flows {
       if (data !== undefined && data.watches.length > 0) costs = true;
     }
     return costs && !this.#parts.openings.take();
-  }
-
-  /** Says what a datagram by itself is. */
-  #judge(datagram: Uint8Array, host: string): Judged {
-    const detection = new Detection("udp", this.#listener.router.wants);
-    const datagrams = [datagram];
-    const detected = detection.datagrams(datagrams);
-    if (detected === undefined) return { detected, watch: undefined };
-    const needed = needsWatch(this.#listener, detected, seenOf("flow", unmapHost(host), detected));
-    return { detected, watch: needed ? detection.watch(datagrams) : undefined };
   }
 
   /** Gives a datagram to the flow of a slot. */
@@ -232,7 +211,7 @@ export class Flows {
         return;
       case "held":
         if (flow.state === "detecting") this.#steps.detect(flow);
-        // Whoever received it waits, or a burst would fill what a flow may hold before it is sent.
+        // The receiver waits; otherwise a burst would fill what a flow may hold before it is sent.
         return flow.data.flushing;
       case "full":
         this.#steps.conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
@@ -245,7 +224,7 @@ export class Flows {
     }
   }
 
-  /** Drops a datagram that says something else than its flow was routed by. */
+  /** Drops a datagram that contradicts what its flow was routed by. */
   #contradicts(slot: number, bytes: Uint8Array, { hostname, port }: DatagramAddress): boolean {
     const flow = this.#table.find(slot, hostname, port);
     if (flow === undefined || flow.data.watches.every((watch) => watch.allows(bytes))) return false;
@@ -265,7 +244,7 @@ export class Flows {
     return this.#parts.crowd.displace(shortage === "limit_flows" ? name : undefined);
   }
 
-  /** Begins another flow in the place of one whose target is gone, knowing what that had learned. */
+  /** Begins another flow in the place of one whose target is gone, with what that one had detected. */
   #renew(flow: Flow<FlowData>, bytes: Uint8Array, from: DatagramAddress): undefined {
     this.end(flow, "target_gone");
     const { detected, watches } = flow.data;
@@ -278,7 +257,7 @@ export class Flows {
   }
 
   /**
-   * Has each flow keep its client: others are about to get what is new at the address.
+   * Makes each flow keep its client: another shunt is about to get what is new at the address.
    *
    * @param on Whether flows that begin from now on do so too
    */
@@ -287,7 +266,7 @@ export class Flows {
     for (const flow of this.#table) this.#pin(flow.data);
   }
 
-  /** What clients send from now on is the other shunt's; answers to what came before still reach them. */
+  /** Leaves what clients send to the other shunt. Answers to what came before still reach them. */
   leave(): void {
     for (const flow of this.#table) this.#leave(flow.data);
   }
@@ -303,7 +282,7 @@ export class Flows {
     try {
       data.pin ??= this.#socket.pin?.(data.client);
     } catch {
-      // No descriptor is left: the client has to begin anew.
+      // No descriptor is left: the client has to start again.
     }
   }
 
@@ -327,20 +306,22 @@ export class Flows {
     this.#expireDead();
   }
 
-  /** Flows of a dead target move at their next datagram. */
+  /** Marks the flows of dead targets: each moves at its next datagram. */
   #expireDead(): void {
-    if (!hasDeadTargets(this.#listener)) return;
+    const { upstreams } = this.#listener;
+    const targets = upstreams.values().flatMap(({ targets }) => targets);
+    if (!targets.some(({ standing }) => standing.dead)) return;
     for (const flow of this.#table) {
       if (flow.data.target?.standing.dead) this.#table.expire(flow);
     }
   }
 
-  /** A flow has no end of its own: while draining, a short silence is one. */
+  /** Ends flows that are silent: while draining, a short silence counts as the end. */
   #endQuiet(now: number): void {
     for (const flow of this.#table) {
       if (now - flow.lastSeen < DRAIN_IDLE_MS) continue;
       this.#leave(flow.data);
-      // Something may have come that instant.
+      // A datagram may have come in that instant.
       if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "drained");
     }
   }
@@ -383,7 +364,7 @@ export class Flows {
     flow.data.client = this.#socket.keep(client);
     this.#clients.began(flow);
     if (router.readsDatagrams) flow.data.ids = ConnectionIds.of(flow.held[0]);
-    // Begun before the other one gets what is new, it has to keep its client as well.
+    // It began before the other shunt gets what is new, so it has to keep its client as well.
     if (this.#holding) this.#pin(flow.data);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#steps.route(flow, known);
@@ -394,18 +375,9 @@ export class Flows {
   }
 }
 
-/** Waits for all that takes time. */
+/** Waits for all sends that take time. */
 function allOf(sent: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
   return sent.length > 1 ? Promise.all(sent).then(() => {}) : sent[0];
-}
-
-/** The memory of all detections, as a flow table asks for it. */
-function memoryOf(budget: Budget): MemoryBudget<FlowData> {
-  return {
-    take: (bytes, flow) => budget.claim(bytes, flow?.data),
-    give: (bytes) => budget.give(bytes),
-    note: (flow, bytes) => budget.note(flow.data, bytes),
-  };
 }
 
 function limitsOf({ config }: ListenerState): FlowLimits {

@@ -1,10 +1,10 @@
 /**
- * Finds flows by their clients. Knows nothing of what a flow does.
+ * Which flows there are: finds them by their clients, and walks over them. Knows nothing of what a flow does.
  *
  * @module
  */
 
-import type { FlowRecord } from "./flow.ts";
+import type { Flow, FlowRecord } from "./flow.ts";
 
 /**
  * How many closed flows stay in the maps at most until the next sweep. A `Map` keeps a deleted entry in its
@@ -16,8 +16,14 @@ const CLOSED_KEPT = 1024;
 /** Flows by slot, then host, then port: 54 ns a look-up, while one joined string costs 133. */
 export class FlowIndex<D> {
   readonly #slots: Map<string, Map<number, FlowRecord<D>>>[] = [];
+  readonly #all: FlowRecord<D>[] = [];
   /** Closed flows that the maps still know. */
   readonly #closed: FlowRecord<D>[] = [];
+
+  /** The flows that live, dense, so that a sweep is a plain loop that allocates nothing. */
+  get all(): readonly FlowRecord<D>[] {
+    return this.#all;
+  }
 
   /** Client addresses, each once per slot. */
   get hosts(): number {
@@ -27,7 +33,7 @@ export class FlowIndex<D> {
   /**
    * Finds a flow.
    *
-   * @param slot The listener socket its client writes to
+   * @param slot The listener socket that its client writes to
    * @param host The client's address
    * @param port The client's port
    * @returns The flow, also one that has closed since the last {@linkcode FlowIndex.forget}
@@ -37,7 +43,18 @@ export class FlowIndex<D> {
   }
 
   /**
-   * Takes a flow in, in the place of a closed one.
+   * Finds what the table writes of a flow.
+   *
+   * @param flow Any flow
+   * @returns Its record, if it lives and is one of these
+   */
+  recordOf(flow: Flow<D>): FlowRecord<D> | undefined {
+    const record = this.#all[flow.index];
+    return record === flow ? record : undefined;
+  }
+
+  /**
+   * Adds a flow, in the place of a closed one if there is any.
    *
    * @param flow The flow
    */
@@ -47,14 +64,21 @@ export class FlowIndex<D> {
     const ports = hosts.get(host);
     if (ports === undefined) hosts.set(host, new Map([[port, flow]]));
     else ports.set(port, flow);
+    flow.index = this.#all.push(flow) - 1;
   }
 
   /**
-   * Takes note that a flow has closed.
+   * Removes a flow that has closed. The last flow takes its index.
    *
    * @param flow The flow
    */
-  closed(flow: FlowRecord<D>): void {
+  delete(flow: FlowRecord<D>): void {
+    const last = this.#all.pop();
+    if (last !== undefined && last !== flow) {
+      this.#all[flow.index] = last;
+      last.index = flow.index;
+    }
+    flow.index = -1;
     if (this.#closed.push(flow) >= CLOSED_KEPT) this.forget();
   }
 

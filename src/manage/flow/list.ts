@@ -1,11 +1,11 @@
 /**
- * Flows in an order. A list through the flows themselves: a `Set` would keep the places of those that have
- * left it, and looking for the first would walk over them. Every call takes constant time.
+ * Flows in an order. The flows themselves are linked: a `Set` would keep the places of those that have left
+ * it, and a look for the first would walk over them. Every call takes constant time.
  *
  * @module
  */
 
-/** What a list goes through: only the list itself changes these. */
+/** A member of a list. Only the list itself changes these. */
 export interface Listed<T extends Listed<T>> {
   /** The list that it is in. */
   list: FlowList<T> | undefined;
@@ -13,7 +13,7 @@ export interface Listed<T extends Listed<T>> {
   after: T | undefined;
 }
 
-/** A list of flows, each of which is in one list at most. */
+/** A list of flows. Each flow is in one list at most. */
 export class FlowList<T extends Listed<T>> {
   #first: T | undefined;
   #last: T | undefined;
@@ -39,7 +39,7 @@ export class FlowList<T extends Listed<T>> {
   }
 
   /**
-   * Lets a flow go.
+   * Removes a flow.
    *
    * @param flow The flow, in this list
    */

@@ -1,6 +1,6 @@
 /**
- * Which UDP addresses the sockets of this thread have: what comes from one of them was sent by shunt
- * itself, or by somebody who wants it to talk to itself. Knows no datagram.
+ * The UDP addresses that the sockets of this thread have. A datagram that comes from one of them was sent by
+ * shunt itself, or forged to make shunt talk to itself. Knows no datagram.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { networkInterfaces } from "node:os";
 import type { Endpoint } from "../../io/mod.ts";
 import { canonicalHost, formatAddress, unmapHost } from "../../wire/address.ts";
 
-/** How long the addresses of this machine are taken to be what they were. */
+/** How long the addresses of this machine are remembered. */
 const INTERFACES_MS = 10_000;
 
 /** The addresses that listeners have bound for UDP. */
 export class OwnEndpoints {
   readonly #now: () => number;
-  /** A look here is all that a datagram from elsewhere costs. */
+  /** A datagram from elsewhere costs one look-up here. */
   readonly #ports = new Set<number>();
   readonly #exact = new Set<string>();
   readonly #anyHost = new Set<number>();
@@ -28,9 +28,9 @@ export class OwnEndpoints {
   }
 
   /**
-   * Takes the addresses that are bound from now on.
+   * Replaces the addresses that are bound.
    *
-   * @param bound All of them
+   * @param bound All that are bound from now on
    */
   set(bound: Iterable<Endpoint>): void {
     this.#ports.clear();
@@ -48,7 +48,7 @@ export class OwnEndpoints {
    *
    * @param host IP literal, as a socket shows it
    * @param port Its port
-   * @returns Whether a socket of shunt's has it
+   * @returns Whether one of shunt's sockets is bound to it
    */
   has(host: string, port: number): boolean {
     if (!this.#ports.has(port)) return false;
@@ -72,7 +72,7 @@ function hostsOfMachine(): ReadonlySet<string> {
     const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     return new Set(all.map(({ address }) => canonicalHost(address)));
   } catch {
-    // Not permitted: loopback and what is bound by its address are known without.
+    // Not permitted. Loopback, and addresses that are bound exactly, are known without it.
     return new Set();
   }
 }

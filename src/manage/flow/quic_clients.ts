@@ -1,59 +1,41 @@
 /**
- * The client addresses whose QUIC connections go different ways: says which flow of theirs a datagram is
- * for. Knows no socket.
+ * The client addresses whose QUIC connections go to different targets: finds which of their flows a datagram
+ * is for. Knows no socket.
  *
  * @module
  */
 
-import type { Detected } from "../../detect/mod.ts";
-import type { Route } from "../../resolve/router.ts";
+import type { DatagramAddress } from "../../io/mod.ts";
+import type { ListenerState } from "../listener_state.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
 import type { FlowTable } from "./table.ts";
-import { type Judged, judgeInitial } from "./quic_initial.ts";
+import { judgeInitial } from "./quic_initial.ts";
 import { LANES, QuicLanes } from "./quic_lanes.ts";
 
 /** A client's address, as a socket shows it. */
-interface ClientAddress {
-  readonly hostname: string;
-  readonly port: number;
-}
+type ClientAddress = Pick<DatagramAddress, "hostname" | "port">;
 
-/** What placing datagrams needs. */
-export interface ClientsParts {
-  /** What a first datagram of a client is, and what has to be watched of its connection. */
-  readonly detect: (datagram: Uint8Array, host: string) => Judged;
-  /** Where a flow of this kind would go; `undefined` if it would end. */
-  readonly routeOf: (detected: Detected, host: string) => Route | undefined;
-  /** Ends a flow whose place another takes. */
-  readonly displace: (flow: Flow<FlowData>) => void;
-}
-
-/** The clients of one socket. Each slot of the flow table is one of {@linkcode LANES} of its client's. */
+/** The clients of one socket. Each client has {@linkcode LANES} slots of the flow table. */
 export class QuicClients {
   readonly #table: FlowTable<FlowData>;
-  readonly #parts: ClientsParts;
-  /** Those that have had more than one flow. */
+  /** The clients that have had more than one flow. */
   readonly #lanes = new Map<string, QuicLanes<FlowData>>();
 
-  /**
-   * @param table The flows
-   * @param parts What placing datagrams needs
-   */
-  constructor(table: FlowTable<FlowData>, parts: ClientsParts) {
+  /** @param table The flows */
+  constructor(table: FlowTable<FlowData>) {
     this.#table = table;
-    this.#parts = parts;
   }
 
-  /** Whether every client has one flow, so that nobody needs to be asked. */
+  /** Whether every client has one flow, so that no look-up is needed. */
   get isEmpty(): boolean {
     return this.#lanes.size === 0;
   }
 
   /**
-   * Finds the flows that a datagram which begins no connection is for.
+   * Finds the flows that a datagram is for if it begins no connection.
    *
-   * @param slot The first slot of its client's
+   * @param slot Its client's first slot
    * @param datagram The datagram
    * @param from The client
    * @returns Their slots, at least one
@@ -64,24 +46,26 @@ export class QuicClients {
   }
 
   /**
-   * Finds the place of a datagram that may begin a QUIC connection: it need not go where others of its
-   * client go.
+   * Finds the place of a datagram that may begin a QUIC connection. It may go elsewhere than its client's
+   * other connections.
    *
-   * @param slot The first slot of its client's
+   * @param slot Its client's first slot
    * @param datagram The datagram
    * @param from The client
+   * @param listener Where a new flow of the client would come in
    * @returns The slots of the flows that take it; none if it has to be dropped
    */
-  place(slot: number, datagram: Uint8Array, from: ClientAddress): readonly number[] {
+  place(
+    slot: number,
+    datagram: Uint8Array,
+    from: ClientAddress,
+    listener: ListenerState,
+  ): readonly number[] {
     const lanes = this.#lanes.get(keyOf(slot, from));
     const first = this.#table.find(slot, from.hostname, from.port);
     const flows = lanes?.flows ?? (first === undefined ? [] : [first]);
     if (flows.length === 0) return [slot];
-    const { detect, routeOf } = this.#parts;
-    const fate = judgeInitial(datagram, flows, {
-      detect: (datagram) => detect(datagram, from.hostname),
-      routeOf: (detected) => routeOf(detected, from.hostname),
-    });
+    const fate = judgeInitial(datagram, flows, listener);
     switch (fate.kind) {
       case "pass":
         return this.takers(slot, datagram, from);
@@ -94,14 +78,14 @@ export class QuicClients {
     }
   }
 
-  /** Makes a lane free for one more flow of a client's. */
+  /** Makes a lane free for one more flow of a client. */
   #free(slot: number, from: ClientAddress): number {
     const key = keyOf(slot, from);
     const lanes = this.#lanes.get(key) ?? new QuicLanes<FlowData>(key);
     const first = this.#table.find(slot, from.hostname, from.port);
     if (first !== undefined) lanes.put(first);
     const { lane, flow } = lanes.next();
-    if (flow !== undefined) this.#parts.displace(flow);
+    flow?.data.end("displaced");
     if (lanes.flows.length > 0) this.#lanes.set(key, lanes);
     return lane;
   }
@@ -116,7 +100,7 @@ export class QuicClients {
     if (lane === 0 && this.isEmpty) return;
     const key = keyOf(flow.slot - lane, { hostname: flow.host, port: flow.port });
     const known = this.#lanes.get(key);
-    // The others may have made room for this one.
+    // The client's other flows may have made room for this one.
     const lanes = known ?? (lane === 0 ? undefined : new QuicLanes<FlowData>(key));
     if (lanes === undefined) return;
     this.#lanes.set(key, lanes);

@@ -1,5 +1,5 @@
 /**
- * The QUIC connections of one client address that go different ways: each has a flow of its own, and
+ * The QUIC connections of one client address that go to different targets. Each has a flow of its own, and
  * connection IDs show which one a datagram is for. Knows no socket, route or key.
  *
  * @module
@@ -14,15 +14,15 @@ import type { Flow } from "./flow.ts";
 export const LANES = 4;
 /** Connections that one flow watches at most. */
 const MOST_WATCHES = 8;
-/** Connection IDs that are remembered of one flow; the oldest is forgotten first. */
+/** Connection IDs that are remembered per flow; the oldest is forgotten first. */
 const MOST_IDS = 8;
 
-/** What lanes have to know of a flow, and what they leave there. */
+/** What lanes read and write of a flow. */
 export interface LaneData<D extends LaneData<D>> {
   /** The route that took it. */
   readonly route: Route | undefined;
   readonly ids: ConnectionIds | undefined;
-  /** What is remembered of the hellos of its connections. */
+  /** One for each connection whose hello is remembered. */
   readonly watches: readonly unknown[];
   /** Its client's lanes, if there are several. */
   lanes: QuicLanes<D> | undefined;
@@ -59,18 +59,18 @@ export class ConnectionIds {
   }
 
   /**
-   * Remembers what another flow had.
+   * Adds the IDs of another flow.
    *
-   * @param others Its IDs
+   * @param others That flow's IDs
    */
   addAll(others: ConnectionIds): void {
     for (const id of others.#ids) this.add(id);
   }
 
   /**
-   * Learns by which ID a target wants to be addressed, while it still says so in the clear.
+   * Learns by which ID a target wants to be addressed, from a reply whose header is not encrypted.
    *
-   * @param reply A datagram of the target's
+   * @param reply A datagram from the target
    */
   learn(reply: Uint8Array): void {
     const header = readLongHeader(reply);
@@ -78,7 +78,7 @@ export class ConnectionIds {
   }
 
   /**
-   * Reports whether an ID is one of them.
+   * Reports whether an ID is known.
    *
    * @param id The ID
    * @returns Whether it is
@@ -88,7 +88,7 @@ export class ConnectionIds {
   }
 
   /**
-   * Reports whether a packet with a short header, which does not say how long its ID is, is for one.
+   * Reports whether a packet with a short header, which does not say how long its ID is, bears a known ID.
    *
    * @param datagram The packet
    * @returns Whether it begins with one of these IDs
@@ -105,10 +105,10 @@ function isAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * Finds the flow whose target already gets what takes a route, and that can watch one connection more.
+ * Finds the flow that already goes where a route leads and can watch one connection more.
  *
  * @param route The route
- * @param flows Where to look; their routes may be of the configuration before
+ * @param flows Where to look; their routes may be those of an earlier configuration
  * @returns The flow, if there is one that goes on
  */
 export function goingTo<D extends LaneData<D>>(
@@ -123,16 +123,16 @@ export function goingTo<D extends LaneData<D>>(
 
 /** The flows of one client address. */
 export class QuicLanes<D extends LaneData<D>> {
-  /** What the address is known by. */
+  /** The key of the address. */
   readonly key: string;
   readonly #flows: (Flow<D> | undefined)[] = new Array(LANES).fill(undefined);
 
-  /** @param key What the address is known by */
+  /** @param key The key of the address */
   constructor(key: string) {
     this.key = key;
   }
 
-  /** Those that live, in the order of their lanes. */
+  /** The flows that live, in the order of their lanes. */
   get flows(): Flow<D>[] {
     return this.#flows.filter((flow) => flow !== undefined);
   }
@@ -140,7 +140,7 @@ export class QuicLanes<D extends LaneData<D>> {
   /**
    * Finds a lane for one more connection.
    *
-   * @returns A free lane; otherwise that of the flow which has been silent longest, and which has to end
+   * @returns A free lane; if there is none, that of the flow that has been silent longest, which has to end
    */
   next(): { readonly lane: number; readonly flow: Flow<D> | undefined } {
     let lane = 0;
@@ -178,9 +178,8 @@ export class QuicLanes<D extends LaneData<D>> {
    * Finds the flows that a datagram is for.
    *
    * @param datagram A datagram that begins no connection
-   * @returns One flow if its connection ID is known, or if it has a long header. An ID that came up
-   * under encryption nobody but the target knows: then all flows that have one, and the others' targets
-   * ignore it
+   * @returns One flow if its connection ID is known, or if it has a long header. Otherwise the ID was agreed on
+   * under encryption, and only the target knows it: all flows that have a target; the wrong targets ignore it
    */
   takers(datagram: Uint8Array): Flow<D>[] {
     const { flows } = this;

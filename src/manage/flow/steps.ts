@@ -8,23 +8,21 @@
 import type { DetectEnd } from "../../detect/ends.ts";
 import type { Detected } from "../../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
-import type { Endpoint } from "../../io/mod.ts";
+import type { Endpoint, TargetOptions } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import type { Route } from "../../resolve/router.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { isWildcard, unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";
-import { type DialParts, dialUpstream } from "./dial.ts";
+import { tryTargets } from "../dial.ts";
+import { type DialParts, dialTarget } from "./dial.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
-import { isGone } from "./moves.ts";
 import type { FlowTable } from "./table.ts";
 import type { FlowTraffic } from "./traffic.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
-import { seenOf } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
-import { closesUnreadable, needsWatch, UNREADABLE } from "../unreadable.ts";
+import { needsWatch, UNREADABLE } from "../unreadable.ts";
 
 /** Idle time of a flow whose upstream sets none: 30 s. */
 const IDLE_MS = 30_000;
@@ -35,10 +33,8 @@ export interface StepParts extends DialParts {
   readonly traffic: FlowTraffic;
   /** What the listener's socket is bound to. */
   readonly local: Endpoint;
-  /** Whose flows begin now. */
+  /** Returns the listener of new flows, as it is now. */
   readonly listener: () => ListenerState;
-  /** Ends a flow. */
-  readonly end: (flow: Flow<FlowData>, reason: CloseReason, error?: unknown) => void;
 }
 
 /** The steps of the flows of one socket. */
@@ -61,7 +57,7 @@ export class FlowSteps {
   }
 
   /**
-   * Goes on with what is certain, if no more datagrams come or may be held.
+   * Ends detection with what is certain, because no more datagrams come or may be held.
    *
    * @param flow The flow
    * @param end Why no more is read
@@ -89,7 +85,7 @@ export class FlowSteps {
     if (stop !== undefined) {
       const isUnreadable = stop === "unreadable";
       const error = isUnreadable ? new DetectError(UNREADABLE, { code: stop }) : undefined;
-      return this.#parts.end(flow, stop, error);
+      return data.end(stop, error);
     }
     if (detected && watch && needsWatch(data.listener, detected, seen)) data.watches = [watch];
     const route = data.route!;
@@ -97,14 +93,14 @@ export class FlowSteps {
     const twin = others && goingTo(route, others);
     if (twin?.data.server !== undefined) return this.#join(flow, twin);
     const upstream = data.listener.upstreams.get(route.upstream);
-    if (upstream === undefined) return this.#parts.end(flow, "internal_error");
+    if (upstream === undefined) return data.end("internal_error");
     data.upstream = upstream;
     this.#parts.table.resolving(flow, upstream.config.connect_timeout + TICK_MS);
     this.#open(flow, upstream).catch((error: unknown) => {
       if (error instanceof ConnectError || error instanceof ResolveError) {
-        this.#parts.end(flow, error.code as CloseReason, error);
+        data.end(error.code as CloseReason, error);
       } else {
-        this.#parts.end(flow, "internal_error", error);
+        data.end("internal_error", error);
       }
     });
   }
@@ -112,14 +108,15 @@ export class FlowSteps {
   /** Finds a target that can be sent to, and sends what is held. */
   async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
     const { data } = flow;
-    const dialed = dialUpstream(data, upstream, {
-      ...this.#parts,
+    const on: TargetOptions = {
       onReply: (bytes) => this.#parts.traffic.reply(flow, bytes),
       onStranger: () => {
         data.listener.counters.drops.not_target++;
       },
       onError: (error) => this.#parts.traffic.targetBroke(flow, error),
-    });
+    };
+    const options = { upstream, parts: this.#parts, on };
+    const dialed = tryTargets(data, upstream, (target) => dialTarget(data, target, options));
     // No await if there is nothing to wait for: the rest of a batch is not held, but forwarded.
     const server = dialed instanceof Promise ? await dialed : dialed;
     const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
@@ -130,44 +127,26 @@ export class FlowSteps {
     data.flushing = this.#parts.traffic.flush(flow);
     if (data.flushing !== undefined) await data.flushing;
     data.flushing = undefined;
-    // A reload that came meanwhile has not asked about a flow without a target.
-    if (
-      data.listener !== this.#parts.listener() && isGone(data, this.#parts.listener().upstreams)
-    ) {
-      this.#parts.table.expire(flow);
-    }
+    // A reload that came meanwhile did not look at a flow without a target.
+    const now = this.#parts.listener();
+    if (data.listener !== now && data.isGone(now)) this.#parts.table.expire(flow);
   }
 
-  /** Hands what a flow holds to another of its client's, which goes the same way, and ends it. */
+  /** Hands what a flow holds to another flow of its client that takes the same route, and ends it. */
   #join(flow: Flow<FlowData>, twin: Flow<FlowData>): void {
     if (flow.data.ids !== undefined) (twin.data.ids ??= new ConnectionIds()).addAll(flow.data.ids);
     twin.data.watches = [...twin.data.watches, ...flow.data.watches];
     this.#parts.table.resolving(flow, 0);
     this.#parts.table.opened(flow, IDLE_MS);
     const sent = this.#parts.traffic.flush(flow, twin);
-    if (sent === undefined) this.#parts.end(flow, "joined");
-    else sent.then(() => this.#parts.end(flow, "joined"));
-  }
-
-  /**
-   * Finds where a new flow would go.
-   *
-   * @param detected What it is
-   * @param host Its client's address
-   * @returns The route, or `undefined` if the flow would end
-   */
-  routeOf(detected: Detected, host: string): Route | undefined {
-    const seen = seenOf("flow", unmapHost(host), detected);
-    if (detected.end !== undefined && closesUnreadable(this.#parts.listener(), detected, seen)) {
-      return;
-    }
-    return this.#parts.listener().router.match(seen);
+    if (sent === undefined) flow.data.end("joined");
+    else sent.then(() => flow.data.end("joined"));
   }
 }
 
 /** Makes the PROXY header that goes before a flow's first datagram, if its upstream asks for one. */
 function headerOf(flow: Flow<FlowData>, upstream: Upstream, local: Endpoint): Uint8Array {
-  // The address written to, if a wildcard socket knows it. What it is bound to is nobody's address.
+  // The address written to, if a wildcard socket knows it. A wildcard is no destination.
   const written = flow.data.client?.local;
   const host = written === undefined || written === "" ? local.host : written;
   return proxyHeader(upstream.config.send_proxy_protocol, {

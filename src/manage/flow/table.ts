@@ -1,5 +1,5 @@
 /**
- * The table of one listener's UDP flows: who they are, where each stands, what they hold and when
+ * The table of one listener's UDP flows: whose they are, where each stands, what they hold and when
  * they expire. Never touches a socket, a clock or randomness: datagrams and time are arguments.
  *
  * @module
@@ -8,21 +8,20 @@
 import type { DropReason } from "../../observe/metrics/counters.ts";
 import { FlowIndex } from "./index.ts";
 import { FlowList } from "./list.ts";
-import { type FlowTableOptions, isShortage } from "./table_options.ts";
 import {
-  type Arrival,
+  type DatagramFate,
   type Expiry,
   type Flow,
   type FlowLimits,
   FlowRecord,
   type FlowState,
+  type FlowTableOptions,
+  isShortage,
 } from "./flow.ts";
-
-export type { FlowTableOptions, Shortage } from "./table_options.ts";
 
 /**
  * What a held datagram costs beside its payload: measured 400 to 480 bytes of resident memory for a
- * `Uint8Array` of its own. Charged so that floods of empty datagrams meet the budget too.
+ * `Uint8Array` of its own. It is charged, so floods of empty datagrams meet the budget too.
  */
 export const HELD_OVERHEAD = 400;
 
@@ -36,8 +35,8 @@ const MOST_DISPLACED = 2;
 const QUIET_MS = 2000;
 
 /**
- * The flows of one listener. No method throws, whatever the order of calls; on a closed flow, or
- * one of another table, they do nothing. Time that runs backwards stands still.
+ * The flows of one listener. No method throws, whatever the order of calls. On a closed flow, or a flow of
+ * another table, they do nothing. Time that runs backwards stands still.
  *
  * Every datagram that arrives is in exactly one place: handed on (`upDatagrams`), held, or in `drops`.
  */
@@ -46,18 +45,16 @@ export class FlowTable<D> {
   limits: FlowLimits;
   /** Where dropped datagrams are counted; may be assigned as well. */
   drops: Record<DropReason, number>;
-  /** The flow that the last {@linkcode arrive} concerned; `undefined` when it was refused. */
+  /** The flow that the last {@linkcode arrive} was about; `undefined` if it was refused. */
   flow: Flow<D> | undefined;
   /** Flows by state. */
   readonly counts: Readonly<Record<Exclude<FlowState, "closed">, number>>;
   readonly #counts = { detecting: 0, resolving: 0, flushing: 0, open: 0 };
   readonly #options: FlowTableOptions<D>;
   readonly #index = new FlowIndex<D>();
-  /** All flows, dense, so that a sweep is a plain loop that allocates nothing. */
-  readonly #all: FlowRecord<D>[] = [];
-  /** Of which the client has sent one datagram and the target none, in order of age. */
+  /** Flows whose client has sent one datagram and whose target none, oldest first. */
   readonly #unanswered = new FlowList<FlowRecord<D>>();
-  /** Of which the client has sent one datagram and the target has answered, the quietest first. */
+  /** Flows whose client has sent one datagram and whose target has answered, the quietest first. */
   readonly #answered = new FlowList<FlowRecord<D>>();
   #now = -Infinity;
   #held = 0;
@@ -72,7 +69,7 @@ export class FlowTable<D> {
 
   /** How many flows live. */
   get size(): number {
-    return this.#all.length;
+    return this.#index.all.length;
   }
 
   /** Bytes of the budget that held datagrams take: payload and {@linkcode HELD_OVERHEAD} each. */
@@ -102,18 +99,19 @@ export class FlowTable<D> {
   }
 
   /**
-   * Walks over all flows. The flow it stands on may be closed; where others close meanwhile, one
-   * may be seen twice, none is missed.
+   * Walks over all flows. The flow it stands on may be closed. If others close meanwhile, one may be seen
+   * twice, and none is missed.
    */
   *[Symbol.iterator](): Generator<Flow<D>> {
-    for (let i = this.#all.length - 1; i >= 0; i--) {
-      const flow = this.#all[i];
+    const { all } = this.#index;
+    for (let i = all.length - 1; i >= 0; i--) {
+      const flow = all[i];
       if (flow !== undefined) yield flow;
     }
   }
 
   /**
-   * Takes a datagram in. The caller keeps its buffer: what is held is a copy.
+   * Takes a datagram in. The caller keeps its buffer: the table holds a copy.
    *
    * @param slot The listener socket it came from: a small integer, 0 and up
    * @param host The client's address
@@ -122,7 +120,13 @@ export class FlowTable<D> {
    * @param now The time in milliseconds
    * @returns What became of it; the flow is in {@linkcode flow}
    */
-  arrive(slot: number, host: string, port: number, datagram: Uint8Array, now: number): Arrival {
+  arrive(
+    slot: number,
+    host: string,
+    port: number,
+    datagram: Uint8Array,
+    now: number,
+  ): DatagramFate {
     if (now > this.#now) this.#now = now;
     const flow = this.#index.find(slot, host, port);
     if (flow === undefined || flow.state === "closed") {
@@ -161,14 +165,14 @@ export class FlowTable<D> {
   }
 
   /**
-   * Ends detection: the route is known, the target is sought.
+   * Ends detection: the route is known, and a target is being found.
    *
    * @param flow The flow, in state `detecting`
    * @param timeoutMs How long resolving may take from now
-   * @returns `false` when the flow is not detecting (closed meanwhile)
+   * @returns `false` if the flow is not detecting (closed meanwhile)
    */
   resolving(flow: Flow<D>, timeoutMs: number): boolean {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "detecting") return false;
     this.#enter(record, "resolving");
     record.deadline = this.#now + timeoutMs;
@@ -180,10 +184,10 @@ export class FlowTable<D> {
    *
    * @param flow The flow, in state `resolving`
    * @param idleMs How long the flow may be silent from now on
-   * @returns `false` when the flow is not resolving: close the socket that was made for it
+   * @returns `false` if the flow is not resolving: close the socket that was made for it
    */
   opened(flow: Flow<D>, idleMs: number): boolean {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "resolving") return false;
     this.#enter(record, "flushing");
     record.deadline = Infinity;
@@ -193,14 +197,14 @@ export class FlowTable<D> {
   }
 
   /**
-   * Hands out the next held datagram to send. It occupies its memory until the next call, which is
-   * due once it is sent; what arrives meanwhile queues up behind it.
+   * Hands out the next held datagram to send. It keeps its memory until the next call, which is due once it
+   * is sent. Datagrams that arrive meanwhile queue behind it.
    *
    * @param flow The flow, in state `flushing`
-   * @returns The datagram; `undefined` when none is left, which makes the flow `open`
+   * @returns The datagram; `undefined` if none is left, which makes the flow `open`
    */
   nextHeld(flow: Flow<D>): Uint8Array | undefined {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "flushing") return undefined;
     if (record.sending) {
       record.sending = false;
@@ -225,11 +229,11 @@ export class FlowTable<D> {
    * @param flow The flow, in state `flushing` or `open`
    * @param bytes Its payload bytes
    * @param now The time in milliseconds
-   * @returns `false` when it must not be relayed, because the flow is over
+   * @returns `false` if it must not be relayed, because the flow is over
    */
   reply(flow: Flow<D>, bytes: number, now: number): boolean {
     if (now > this.#now) this.#now = now;
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record?.state !== "open" && record?.state !== "flushing") return false;
     if (record.list !== undefined) this.#answered.add(record);
     record.lastSeen = this.#now;
@@ -244,19 +248,19 @@ export class FlowTable<D> {
    * @param flow The flow, in any state
    */
   expire(flow: Flow<D>): void {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record !== undefined) record.stale = true;
   }
 
   /**
-   * Ends a flow and frees all it had; what it still held is dropped as `flow_closed`.
+   * Ends a flow and frees all that it had. Datagrams that it still held are dropped as `flow_closed`.
    *
    * @param flow The flow, in any state
    * @param reason Why it ends
    * @returns Whether this call ended it: `false` from the second call on
    */
   close(flow: Flow<D>, reason: string): boolean {
-    const record = this.#own(flow);
+    const record = this.#index.recordOf(flow);
     if (record === undefined) return false;
     const lost = record.held.length - (record.sending ? 1 : 0);
     record.dropped += lost;
@@ -267,14 +271,15 @@ export class FlowTable<D> {
     record.sending = false;
     this.#enter(record, "closed");
     record.reason = reason;
-    this.#remove(record);
+    record.list?.delete(record);
+    this.#index.delete(record);
     this.#options.release(record);
     return true;
   }
 
   /**
-   * Reports every flow that is past its deadline or has been silent for too long. The table does not
-   * close it: a flow that is neither closed nor moved on is reported again by the next sweep.
+   * Reports every flow that is past its deadline or has been silent for too long. The table does not close
+   * it: the next sweep reports it again unless it was closed or moved on.
    *
    * @param now The time in milliseconds
    * @param onExpired Gets the flow and why; may call the table
@@ -283,23 +288,24 @@ export class FlowTable<D> {
     if (now > this.#now) this.#now = now;
     const time = this.#now;
     // Backwards: closing moves the last flow, which was looked at already, into the gap.
-    for (let i = this.#all.length - 1; i >= 0; i--) {
-      const flow = this.#all[i];
+    const { all } = this.#index;
+    for (let i = all.length - 1; i >= 0; i--) {
+      const flow = all[i];
       if (flow === undefined) continue;
-      // Negated, so that a time that is not a number expires a flow rather than keeping it for ever.
+      // Negated: a time that is not a number expires a flow rather than keeping it for ever.
       if (!(time < flow.deadline)) onExpired(flow, "deadline");
       else if (!(time - flow.lastSeen < this.#idleOf(flow))) onExpired(flow, "idle");
     }
     this.#index.forget();
   }
 
-  /** How long a flow may be silent; before it has a target its deadline counts. */
+  /** How long a flow may be silent. Before it has a target, its deadline counts. */
   #idleOf({ list, idleMs, unansweredMs }: FlowRecord<D>): number {
     if (list !== this.#unanswered || idleMs === Infinity) return idleMs;
     return Math.min(idleMs, unansweredMs);
   }
 
-  #begin(slot: number, host: string, port: number, datagram: Uint8Array): Arrival {
+  #begin(slot: number, host: string, port: number, datagram: Uint8Array): DatagramFate {
     const refusal = this.#isFull && !this.#hasDisplaceable
       ? "limit_flows"
       : this.#refusal(datagram.length) ?? this.#admit(host, port, datagram.length);
@@ -314,12 +320,11 @@ export class FlowTable<D> {
       host,
       port,
       newData: this.#options.newData,
-      now: this.#now,
+      started: this.#now,
       deadline: this.#now + this.limits.detectMs,
       unansweredMs: this.limits.unansweredMs ?? Infinity,
     });
     this.#index.add(flow);
-    flow.index = this.#all.push(flow) - 1;
     this.#unanswered.add(flow);
     this.#counts.detecting++;
     this.#hold(flow, datagram);
@@ -333,12 +338,12 @@ export class FlowTable<D> {
   }
 
   get #isFull(): boolean {
-    return this.#all.length >= this.limits.flows;
+    return this.#index.all.length >= this.limits.flows;
   }
 
   /**
-   * Asks last, as an admission counts, and again if another flow has made room; gives back what
-   * {@linkcode #refusal} took when it is denied.
+   * Asks for admission: last, because an admission counts, and again if another flow has made room. Gives
+   * back what {@linkcode #refusal} took if it is denied.
    */
   #admit(host: string, port: number, bytes: number): DropReason | undefined {
     for (let displaced = 0;; displaced++) {
@@ -352,14 +357,16 @@ export class FlowTable<D> {
     }
   }
 
-  /** Reports why a datagram cannot be held; where it can, its memory is taken. */
+  /** Reports why a datagram cannot be held. If it can be, its memory is taken. */
   #refusal(bytes: number, flow?: FlowRecord<D>): DropReason | undefined {
     const heldDatagrams = flow?.held.length ?? 0;
     const heldBytes = flow?.heldBytes ?? 0;
     if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
-    // One is held whatever its size: where nothing has to be detected, it goes on at once.
+    // One is held whatever its size: if nothing has to be detected, it goes on at once.
     if (heldDatagrams > 0 && heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
-    return this.#options.budget.take(bytes + HELD_OVERHEAD, flow) ? undefined : "detect_memory";
+    return this.#options.budget.claim(bytes + HELD_OVERHEAD, flow?.data)
+      ? undefined
+      : "detect_memory";
   }
 
   #hold(flow: FlowRecord<D>, datagram: Uint8Array): void {
@@ -378,29 +385,12 @@ export class FlowTable<D> {
   }
 
   #note(flow: FlowRecord<D>): void {
-    this.#options.budget.note?.(flow, flow.heldBytes + flow.held.length * HELD_OVERHEAD);
+    this.#options.budget.note(flow.data, flow.heldBytes + flow.held.length * HELD_OVERHEAD);
   }
 
   #enter(flow: FlowRecord<D>, state: FlowState): void {
     if (flow.state !== "closed") this.#counts[flow.state]--;
     if (state !== "closed") this.#counts[state]++;
     flow.state = state;
-  }
-
-  #remove(flow: FlowRecord<D>): void {
-    flow.list?.delete(flow);
-    const last = this.#all.pop();
-    if (last !== undefined && last !== flow) {
-      this.#all[flow.index] = last;
-      last.index = flow.index;
-    }
-    flow.index = -1;
-    this.#index.closed(flow);
-  }
-
-  /** The record behind a flow that lives in this table. */
-  #own(flow: Flow<D>): FlowRecord<D> | undefined {
-    const record = this.#all[flow.index];
-    return record === flow ? record : undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Carries the datagrams of open flows both ways, and knows what a datagram that cannot be sent means.
+ * Carries the datagrams of open flows both ways, and judges what an unsent datagram means for its flow.
  * Knows no route and no limit.
  *
  * @module
@@ -18,8 +18,6 @@ import type { FlowTable } from "./table.ts";
 export interface TrafficParts {
   readonly io: Io;
   readonly clock: { readonly now: number };
-  /** Ends a flow. */
-  readonly end: (flow: Flow<FlowData>, reason: CloseReason, error: unknown) => void;
 }
 
 /** The datagrams of the flows of one socket. */
@@ -43,7 +41,7 @@ export class FlowTraffic {
    * Sends what a flow holds, in order.
    *
    * @param flow The flow
-   * @param by Through whose socket; its own unless given
+   * @param by The flow whose socket is used; its own unless given
    * @returns A promise if that takes its time; it never rejects
    */
   flush(flow: Flow<FlowData>, by: Flow<FlowData> = flow): Promise<void> | undefined {
@@ -63,7 +61,7 @@ export class FlowTraffic {
   send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     const { data } = flow;
     const { header } = data;
-    // It goes with the first datagram that can be sent.
+    // It goes out with the first datagram that can be sent.
     data.header = NO_HEADER;
     try {
       const sent = data.server?.send(header === NO_HEADER ? bytes : concatenate(header, bytes));
@@ -75,7 +73,7 @@ export class FlowTraffic {
   }
 
   /**
-   * Sends a datagram of a flow's target to the client.
+   * Sends a datagram from a flow's target to the client.
    *
    * @param flow The flow
    * @param bytes The datagram, borrowed until the promise settles
@@ -86,7 +84,7 @@ export class FlowTraffic {
     const { client } = data;
     if (client === undefined) return;
     data.hear();
-    // Only while a target says in the clear by which ID it wants to be addressed.
+    // Only long headers show the ID by which a target wants to be addressed.
     if (data.ids !== undefined && bytes[0]! >= LONG_HEADER) data.ids.learn(bytes);
     if (data.watches.length > 0 && bytes[0]! >= LONG_HEADER) {
       data.watches = data.watches.filter((watch) => !watch.endsWith(bytes));
@@ -101,35 +99,35 @@ export class FlowTraffic {
   }
 
   /**
-   * Takes note of a datagram that could not be sent. It is lost: the kernel's tables may be full for a
-   * moment. If that goes on, `idle_timeout` ends the flow. A socket that is dead or a peer that refuses
-   * ends it at once.
+   * Takes note of a datagram that could not be sent, and is lost. The kernel's tables may be full for a
+   * moment; if that goes on, `idle_timeout` ends the flow. A dead socket or a peer that refuses ends it at
+   * once.
    *
-   * @param flow Whose datagram it was
+   * @param flow The datagram's flow
    * @param reason Why the flow ends, if it does
    * @param error What went wrong
    */
   failed(flow: Flow<FlowData>, reason: CloseReason, error: unknown): void {
     const failure = this.#parts.io.classify(error);
     const isEnd = isOver(failure) ||
-      // Nothing has ever gone out: the target cannot be reached, and another may.
+      // Nothing has ever been sent: this target cannot be reached, but another may be.
       failure === "unreachable" && reason === "target_reset" && flow.upDatagrams === 1;
-    if (isEnd) this.#parts.end(flow, reason, error);
+    if (isEnd) flow.data.end(reason, error);
     else flow.data.listener.counters.drops.send_failed++;
   }
 
   /**
-   * Takes note of what a flow's socket says of datagrams that it has sent.
+   * Takes note of an error that a flow's socket reports about datagrams that it has sent.
    *
    * @param flow The flow
-   * @param error What it says
+   * @param error The error
    */
   targetBroke(flow: Flow<FlowData>, error: unknown): void {
     const failure = this.#parts.io.classify(error);
     const passes = failure === "denied" || failure === "not_sent" ||
       flow.data.answered && (failure === "unreachable" || failure === "host_unreachable");
     if (passes) flow.data.listener.counters.drops.send_failed++;
-    else this.#parts.end(flow, "target_reset", error);
+    else flow.data.end("target_reset", error);
   }
 
   async #settle(
@@ -147,7 +145,7 @@ export class FlowTraffic {
   }
 }
 
-/** Whether a socket that failed like that sends nothing more to its peer. */
+/** Whether a socket that failed like that can send nothing more to its peer. */
 function isOver(failure: IoFailure): boolean {
   return failure === "refused" || failure === "reset" || failure === "closed";
 }

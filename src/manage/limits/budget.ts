@@ -1,23 +1,23 @@
 /**
- * A shared allowance of bytes, and who has how many of them: if it is full, those who hold most give
- * theirs up. Knows not what the bytes are for.
+ * A shared allowance of bytes, and how many each holder has. If it is full, the holders that have most give
+ * theirs up. Does not know what the bytes are for.
  *
  * @module
  */
 
-/** Milliseconds that are added to everybody's age, so that a newcomer that wants much counts as well. */
+/** Milliseconds that are added to each holder's age, so that a new one that wants much counts as well. */
 const AGE_MS = 100;
 
 /** Holders of a number of bytes with the same binary logarithm. */
 const SHELVES = 32;
 
-/** Whoever holds bytes; a member of one list at a time, which its budget links. */
+/** What holds bytes. A member of one list at a time, which its budget links. */
 export abstract class Holder {
   /** When it began, in milliseconds since the process began. */
   readonly started: number = performance.now();
   /** Bytes that it holds. */
   held = 0;
-  /** Its place among the others: which list, and its neighbours in it. */
+  /** Which list it is in, and its neighbours there. */
   shelf = -1;
   earlier: Holder | undefined;
   later: Holder | undefined;
@@ -26,19 +26,19 @@ export abstract class Holder {
   abstract shed(): void;
 }
 
-/** Counts bytes that many hold together, in all workers, up to a limit. */
+/** Counts the bytes that all holders of all workers have together, up to a limit. */
 export class Budget {
   /** Bytes that may be taken at once. */
   limit: number;
   readonly #cells: Float64Array;
   readonly #own: number;
-  /** Who came first and last to each list. */
+  /** The first and last holder of each list. */
   readonly #first: (Holder | undefined)[] = Array(SHELVES).fill(undefined);
   readonly #last: (Holder | undefined)[] = Array(SHELVES).fill(undefined);
 
   /**
    * @param limit Bytes that may be taken at once
-   * @param cells One cell a worker, in shared memory where there are several
+   * @param cells One cell per worker, in shared memory if there are several
    * @param own This worker's cell
    */
   constructor(limit: number, cells: Float64Array = new Float64Array(1), own: number = 0) {
@@ -55,8 +55,8 @@ export class Budget {
   }
 
   /**
-   * Takes bytes if there are enough. Workers that take at the same instant may pass the limit by what
-   * one of them takes.
+   * Takes bytes if there are enough. Workers that take at the same instant may exceed the limit by what one
+   * of them takes.
    *
    * @param bytes How many
    * @returns Whether they were taken
@@ -68,12 +68,12 @@ export class Budget {
   }
 
   /**
-   * Takes bytes; if there are too few, those of this worker who hold most end, one after the other. That
-   * is measured in bytes and time: whoever has held little for long holds more than who has just come.
+   * Takes bytes. If there are too few, the holders of this worker that have most end, one after the other.
+   * That is measured in bytes and time: a little held for long counts more than much held for an instant.
    *
    * @param bytes How many
-   * @param asker Whose they are to be; unset if it holds nothing yet
-   * @returns Whether they were taken; `false` if it is the asker itself who would hold most
+   * @param asker The holder that wants them; unset if it holds nothing yet
+   * @returns Whether they were taken; `false` if the asker itself would have most
    */
   claim(bytes: number, asker?: Holder): boolean {
     if (this.take(bytes)) return true;
@@ -98,10 +98,10 @@ export class Budget {
   }
 
   /**
-   * Remembers how much somebody holds. From now on {@linkcode claim} may end it. Takes and gives nothing.
+   * Remembers how much a holder has. From now on {@linkcode claim} may end it. Takes and gives nothing.
    *
-   * @param holder Who
-   * @param bytes How much it holds now
+   * @param holder The holder
+   * @param bytes How much it has now
    */
   note(holder: Holder, bytes: number): void {
     holder.held = bytes;
@@ -127,7 +127,7 @@ export class Budget {
     holder.earlier = holder.later = undefined;
   }
 
-  /** Of each list the one that has been in it longest is looked at: 32 looks, however many hold something. */
+  /** Looks at the oldest member of each list: 32 looks, however many holders there are. */
   #most(now: number): Holder | undefined {
     let most: Holder | undefined;
     for (const holder of this.#first) {

@@ -1,12 +1,13 @@
 /**
- * What one listener takes at most: sessions, flows, and both of one source, at once and per second.
- * Knows counts and sources, never a socket; every call takes constant time.
+ * What one listener takes at most: sessions and flows, of all sources and of each, at once and per second.
+ * Knows counts and sources, never a socket. Every call takes constant time.
  *
  * @module
  */
 
 import type { ListenerLimits } from "../../config/per_source.ts";
 import { LimitError } from "../../errors.ts";
+import type { LifeKind } from "../../resolve/target.ts";
 import { SharedCount } from "../../shared_count.ts";
 import type { Pressure } from "./pressure.ts";
 import { LocalSources, type SourceLedger, type SourceReason } from "./sources.ts";
@@ -39,13 +40,10 @@ export function limitError(reason: LimitReason): LimitError {
   return new LimitError(MESSAGES[reason], { code: reason });
 }
 
-/** What is limited. */
-export type LimitKind = "session" | "flow";
-
 /** Descriptors that each takes: a session's two connections, a flow's socket. */
-export const SOCKETS: Readonly<Record<LimitKind, number>> = { session: 2, flow: 1 };
+export const SOCKETS: Readonly<Record<LifeKind, number>> = { session: 2, flow: 1 };
 
-/** How many descriptors the sessions and flows of a process may have. */
+/** How many descriptors the sessions and flows of a process may take. */
 export interface SocketLimit {
   readonly count: SharedCount;
   readonly most: number;
@@ -53,17 +51,17 @@ export interface SocketLimit {
   readonly flows?: { readonly count: SharedCount; readonly most: number };
 }
 
-/** What limits are measured by. */
+/** What limits need. */
 export interface LimitsOptions {
   /** The time in milliseconds; need not be exact. */
   readonly now: () => number;
-  /** Where sessions and flows are counted, of all workers; of its own unless given. */
+  /** Where the sessions and flows of all workers are counted; own counts unless given. */
   readonly counts?: { readonly sessions: SharedCount; readonly flows: SharedCount };
-  /** Where sources are counted, of all workers; of its own unless given. */
+  /** Where the sources of all workers are counted; an own ledger unless given. */
   readonly sources?: SourceLedger | undefined;
-  /** The descriptors of all listeners; without a limit unless given. */
+  /** The descriptors of all listeners; no limit unless given. */
   readonly sockets?: SocketLimit;
-  /** Whether memory is short; never unless given. */
+  /** Reports whether memory is short; it never is unless given. */
   readonly pressure?: Pick<Pressure, "refuses">;
   /** The limits of the configuration before, whose sources are remembered. */
   readonly previous?: Limits | undefined;
@@ -124,14 +122,14 @@ export class Limits {
   /**
    * Takes a place for a session or flow. Each one that is admitted has to be released once.
    *
-   * @param kind What asks
-   * @param source The client's IP literal; left out where a PROXY header has yet to tell it, see
+   * @param kind A session, or a flow
+   * @param source The client's IP literal; left out if a PROXY header has yet to name it, see
    * {@linkcode charge}
-   * @returns Which limit refuses it, with nothing taken, or `undefined` where it is admitted
+   * @returns Which limit refuses it, with nothing taken; `undefined` if it is admitted
    */
   admit(kind: "session", source?: string): Exclude<LimitReason, "limit_flows"> | undefined;
   admit(kind: "flow", source?: string): Exclude<LimitReason, "limit_sessions"> | undefined;
-  admit(kind: LimitKind, source?: string): LimitReason | undefined {
+  admit(kind: LifeKind, source?: string): LimitReason | undefined {
     const { sessions, flows } = this.#config;
     if (this.#pressure?.refuses()) return "no_memory";
     if (kind === "session" && !this.#sessions.take(sessions)) return "limit_sessions";
@@ -145,7 +143,7 @@ export class Limits {
     return refused;
   }
 
-  #takeSockets(kind: LimitKind): boolean {
+  #takeSockets(kind: LifeKind): boolean {
     if (this.#sockets === undefined) return true;
     const { count, most, flows } = this.#sockets;
     if (kind === "flow" && flows?.count.take(flows.most, SOCKETS.flow) === false) return false;
@@ -154,15 +152,15 @@ export class Limits {
     return false;
   }
 
-  #giveBack(kind: LimitKind): void {
+  #giveBack(kind: LifeKind): void {
     (kind === "session" ? this.#sessions : this.#flows).add(-1);
     this.#sockets?.count.add(-SOCKETS[kind]);
     if (kind === "flow") this.#sockets?.flows?.count.add(-SOCKETS.flow);
   }
 
   /**
-   * Reports whether a source's own limits refuse its next flow; takes nothing. No other flow may have to
-   * make room for one that is refused anyway.
+   * Reports whether a source's own limits refuse its next flow. Takes nothing. No other flow should make room
+   * for one that is refused anyway.
    *
    * @param source The client's IP literal
    * @returns Whether {@linkcode charge} would refuse it now
@@ -175,7 +173,7 @@ export class Limits {
    * Counts a session that was admitted without a source against its source.
    *
    * @param source The client's IP literal
-   * @returns Which limit of the source's refuses it, with nothing taken, or `undefined`
+   * @returns Which of the source's limits refuses it, with nothing taken; `undefined` if none does
    */
   charge(source: string): SourceReason | undefined {
     return this.#sources?.charge(source);
@@ -187,7 +185,7 @@ export class Limits {
    * @param kind What ended
    * @param source The source that it was charged to, if any
    */
-  release(kind: LimitKind, source?: string): void {
+  release(kind: LifeKind, source?: string): void {
     this.#giveBack(kind);
     if (source !== undefined) this.#sources?.release(source);
   }

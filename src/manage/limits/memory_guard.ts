@@ -1,6 +1,6 @@
 /**
- * When memory is too little for anything new: of one thread's heap, and of the whole process. Knows
- * numbers and time, never where they come from or who is refused.
+ * Decides when memory is too short for anything new: in one thread's heap, and in the whole process. Knows
+ * numbers and time, never where they come from or what is refused.
  *
  * @module
  */
@@ -8,18 +8,18 @@
 import type { HeapUse } from "../../io/heap.ts";
 
 /**
- * Shares of a heap: above `high` nothing new is taken, below `low` it is again. V8 gives a process up
- * once collections leave more than 80 % and take most of the time.
+ * Shares of a heap: above `high` nothing new is taken, until it is below `low`. V8 ends a process once
+ * collections leave more than 80 % and take most of the time.
  */
 const HEAP = { low: 0.6, high: 0.7, critical: 0.8 } as const;
 
 /**
- * Collecting takes a 20th of a thread's time at most while nothing new is taken, a fifth while the heap
+ * Collecting takes at most a 20th of a thread's time while nothing new is taken, and a fifth while the heap
  * grows: V8 itself would take more by then.
  */
 const COLLECT = { everyMs: 100, share: { growing: 1 / 5, refusing: 1 / 20 } } as const;
 
-/** Shares of `limits.memory`, likewise. */
+/** The same for `limits.memory`. */
 const RESIDENT = { low: 0.8, high: 0.9, critical: 0.95 } as const;
 
 /** How long threads have to collect before the process is judged, and until they are asked again. */
@@ -51,8 +51,8 @@ export class HeapGuard {
   }
 
   /**
-   * Looks at the heap. One that seems full is collected first: much of it may be garbage that V8 has had
-   * no need to collect.
+   * Looks at the heap. If it seems full, it is collected first: much of it may be garbage that V8 has not
+   * needed to collect yet.
    */
   tick(): void {
     this.use = this.#options.read();
@@ -95,9 +95,9 @@ export interface ResidentUse {
 }
 
 /**
- * Watches the resident memory of the process. What a burst took stays with the allocators, and is used
- * again by the next one: so half as many lives as there were when it was full are reason enough to take
- * new ones, until memory grows beyond what it was then.
+ * Watches the resident memory of the process. What a burst took stays with the allocators, and the next burst
+ * uses it again. So once half of the lives have ended that there were when it was full, new ones are taken
+ * until memory grows beyond what it was then.
  */
 export class ResidentGuard {
   /** Whether nothing new is to be taken. */
@@ -141,7 +141,7 @@ export class ResidentGuard {
     } else this.#judgeAt = Infinity;
   }
 
-  /** Whether memory is more than what was there before, or is needed by as many as then. */
+  /** Whether memory is beyond the last peak, or about as many lives need it as then. */
   #grows({ resident, limit, lives }: ResidentUse): boolean {
     return resident > this.#peak + limit * 0.01 || lives > this.#lives * 0.9;
   }

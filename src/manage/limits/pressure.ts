@@ -1,6 +1,6 @@
 /**
- * Where the threads of a process tell each other that memory is short: in shared memory, so that
- * asking costs two reads. Does not know how they find out.
+ * How the threads of a process let each other know that memory is short: in shared memory, so asking costs
+ * two reads. Does not know how they find out.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface HeapShare {
 /** Sessions and flows that may begin between two looks at the heap: about 0.5 MiB of it. */
 const LOOK_EVERY = 128;
 
-/** Cells before those of workers: whether all refuse, and how often all were asked to collect. */
+/** The cells before those of workers: whether all refuse, and how often all were asked to collect. */
 const ALL = 0;
 const COLLECT = 1;
 const WORKERS = 2;
@@ -52,7 +52,7 @@ export class Pressure {
   }
 
   /**
-   * Has the heap looked at while many begin between two ticks of the clock.
+   * Sets what looks at the heap when many sessions and flows begin between two ticks of the clock.
    *
    * @param look Looks at it, and calls {@linkcode refuse}
    */
@@ -61,7 +61,7 @@ export class Pressure {
   }
 
   /**
-   * Asks for one more session or flow.
+   * Counts one more session or flow that wants to begin.
    *
    * @returns Whether this worker takes nothing new
    */
@@ -71,10 +71,10 @@ export class Pressure {
   }
 
   /**
-   * Has this worker take nothing new, or takes that back, and tells how full its heap is.
+   * Sets whether this worker refuses what is new, and how full its heap is.
    *
    * @param refuse Whether it does
-   * @param use Its heap
+   * @param use How full its heap is
    */
   refuse(refuse: boolean, { used, limit }: HeapShare): void {
     this.#cells[WORKERS + this.#worker] = Number(refuse);
@@ -83,7 +83,7 @@ export class Pressure {
   }
 
   /**
-   * Has all workers take nothing new, or takes that back.
+   * Sets whether all workers refuse what is new.
    *
    * @param refuse Whether they do
    */
@@ -105,7 +105,7 @@ export class Pressure {
   }
 
   /**
-   * Forgets what a worker that is gone has told.
+   * Forgets what a worker that is gone has set.
    *
    * @param worker The worker
    */
@@ -114,7 +114,7 @@ export class Pressure {
     this.#heaps.fill(0, 2 * worker, 2 * worker + 2);
   }
 
-  /** The heap of each worker that has told of it, and whether it takes nothing new. */
+  /** How full the heap of each worker is, and whether it refuses what is new. */
   get heaps(): readonly (HeapShare & { readonly refuses: boolean })[] {
     const heaps: (HeapShare & { refuses: boolean })[] = [];
     for (let worker = 0; worker < this.#cells.length - WORKERS; worker++) {

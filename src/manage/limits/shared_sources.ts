@@ -1,6 +1,6 @@
 /**
- * What each source has in all workers together, in shared memory: a table of fixed size that every
- * worker looks into, one at a time.
+ * What each source has in all workers together, in shared memory: a table of fixed size that workers use one
+ * at a time.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { type SourceKey, sourceKey, type SourceLedger, type SourceReason } from 
 /** Sources that the table holds: 2^16, which takes 2 MiB and a quarter for each worker. */
 const SLOTS = 65_536;
 /**
- * Slots that a source may lie in. Where none of them is free, a source without sessions and flows
- * is forgotten; where there is no such source either, the newcomer is not counted.
+ * Slots that a source may lie in. If none of them is free, a source without sessions and flows is forgotten.
+ * If there is no such source either, the new one is not counted.
  */
 const PROBES = 32;
 const SECOND_SEED = 0x9e3779b9;
 /** Milliseconds by which the clocks of workers may differ: a tick each, and much more to be safe. */
 const SKEW_MS = 2000;
-/** Looks at a taken lock before the thread sleeps: a holder needs it for less than a microsecond. */
+/** Looks at a taken lock before the thread sleeps. It is held for less than a microsecond. */
 const SPINS = 1000;
 
 /**
@@ -108,7 +108,7 @@ export class SharedSources implements SourceLedger {
     this.#give();
   }
 
-  /** Nothing is to be done: what is quiet makes room when a newcomer needs it. */
+  /** Does nothing: quiet sources make room when a new one needs it. */
   sweep(): void {}
 
   /**
@@ -117,7 +117,7 @@ export class SharedSources implements SourceLedger {
    * @param worker The worker
    */
   clear(worker: number): void {
-    // It may have died with the lock in its hands.
+    // It may have died while it held the lock.
     Atomics.store(this.#lock, 0, 0);
     for (let slot = 0; slot < SLOTS; slot++) this.#active[slot * this.#workers + worker] = 0;
   }
@@ -143,7 +143,7 @@ export class SharedSources implements SourceLedger {
     return undefined;
   }
 
-  /** The slot of a key; with `make`, one that becomes its. Negative where there is none. */
+  /** Finds the slot of a key; with `make`, takes one for it. Negative if there is none. */
   #find(high: number, low: number, make: boolean): number {
     let quiet = -1;
     for (let probe = 0; probe < PROBES; probe++) {

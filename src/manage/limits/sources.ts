@@ -9,7 +9,7 @@ import { refilled } from "../../bucket.ts";
 import type { ListenerLimits } from "../../config/per_source.ts";
 import { readIp } from "../../wire/ip.ts";
 
-/** Which limit of a source's refused a session or flow. */
+/** Which of a source's limits refused a session or flow. */
 export type SourceReason = "limit_source" | "limit_rate";
 
 /** Counts by source. */
@@ -45,7 +45,7 @@ const words = new Uint16Array(8);
 export type SourceKey = string | number;
 
 /**
- * Tells by what a source is counted: IPv6 by its /64, for a host has all of it to choose addresses from
+ * Returns the key that a source is counted by: IPv6 by its /64, because a host may choose any address in it
  * (RFC 4291 §2.5.4).
  *
  * @param source IP literal
@@ -90,7 +90,7 @@ export class LocalSources implements SourceLedger {
    * deleting at once, a client that comes and goes beside 10,000 others cost 49 µs a session.
    */
   readonly #sources = new Map<SourceKey, Source>();
-  /** How many of them have no session or flow. */
+  /** How many sources have no session or flow. */
   #quiet = 0;
   #sweptAt: number;
 
@@ -163,7 +163,7 @@ export class LocalSources implements SourceLedger {
     return entry;
   }
 
-  /** Drops quiet sources whose buckets are full, and half of the rest where they are too many. */
+  /** Drops quiet sources whose buckets are full, and half of the others if they are too many. */
   #forget(): void {
     let surplus = 0;
     for (const [key, entry] of this.#sources) {

@@ -10,7 +10,7 @@ import { Attempt, unlessGivenUp } from "../../io/attempt.ts";
 import type { Io, IoFailure, Stream } from "../../io/mod.ts";
 import { race } from "../../io/race.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import type { Addresses, NameResolver } from "../../resolve/dns.ts";
+import type { NameAddresses, NameResolver } from "../../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../../resolve/upstream.ts";
 import type { BuiltinName } from "../../wire/address.ts";
 import { resolveFor, tryTargets } from "../dial.ts";
@@ -142,7 +142,7 @@ function connectName(
   const { address } = target;
   if (address.kind !== "inet") throw new TypeError("Only an address with a host has a name");
   const { host, port } = address;
-  const choose = ({ list }: Addresses) =>
+  const choose = ({ list }: NameAddresses) =>
     race(orderAddresses(upstream, target, list, session.source), {
       start: (ip, attempt) => io.connect({ kind: "inet", host: ip, port }, attempt),
       onLate: (stream) => stream.close(),

@@ -15,6 +15,7 @@ import {
 import type { Stream } from "../../io/mod.ts";
 import { type Budget, Holder } from "../limits/budget.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
+import { NO_BYTES } from "../../wire/bytes.ts";
 
 /**
  * What is read into a small buffer: one page of it. A client that sends more makes none of the small
@@ -24,9 +25,6 @@ const FIRST_BYTES = 4096;
 
 /** Room before the client's bytes, for what shunt says itself: a PROXY header has 107 at most. */
 const LEAD_BYTES = 128;
-
-/** In the place of a buffer that was given back. */
-const NOTHING = new Uint8Array();
 
 /** Why {@linkcode Head.more} came back. */
 export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
@@ -212,7 +210,7 @@ export class Head extends Holder {
     this.release();
     const give = () => {
       this.#giveBack();
-      this.buffer = NOTHING;
+      this.buffer = NO_BYTES;
     };
     if (this.pending === undefined) give();
     else this.pending.then(give, give);

@@ -8,13 +8,11 @@
 import type { Step } from "../../detect/detector.ts";
 import { ConnectError } from "../../errors.ts";
 import type { Stream } from "../../io/mod.ts";
-import { type Answer, type Exchange, MAX_ANSWER, NO_OPENING } from "../../opening/mod.ts";
+import { type Answer, type Exchange, MAX_ANSWER } from "../../opening/mod.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
-import { concatenate } from "../../wire/bytes.ts";
+import { concatenate, NO_BYTES } from "../../wire/bytes.ts";
 import type { Head } from "./head.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
-
-const NOTHING = new Uint8Array();
 
 /**
  * Takes a client's part of a step, and says what it must hear.
@@ -40,20 +38,19 @@ export async function takeStep(
 /**
  * Says what a session's targets have to hear before anything of the client's.
  *
- * @param session The session, with its upstream
+ * @param session The session, with its upstream and with what detection wants them to hear
  * @returns The exchanges to hold with each target that is tried
  */
 export function openingOf(session: Session): readonly Exchange[] {
-  const { upstream, source, destination, client } = session;
+  const { upstream, source, destination, client, opening } = session;
   const version = upstream?.config.send_proxy_protocol ?? "off";
-  const learnt = session.detected?.opening ?? NO_OPENING;
-  if (version === "off") return learnt;
+  if (version === "off") return opening;
   const says = proxyHeader(version, {
     source,
     destination: destination ?? client.local,
     transport: "tcp",
   });
-  return [{ says }, ...learnt];
+  return [{ says }, ...opening];
 }
 
 /**
@@ -71,8 +68,10 @@ export function openTarget(
   server: Stream,
   at?: number,
 ): Stream | Promise<Stream> {
-  let unsaid: Uint8Array = NOTHING;
+  let unsaid: Uint8Array = NO_BYTES;
   const { opening } = session;
+  // Nothing would end a dialogue of a session that has ended.
+  if (session.ended) return server;
   for (let i = 0; i < opening.length; i++) {
     const { says, judge } = opening[i]!;
     unsaid = concatenate(unsaid, says);
@@ -87,7 +86,7 @@ export function openTarget(
 async function exchange(session: Session, server: Stream, at: number): Promise<Stream> {
   const cancel = () => server.close();
   session.cancel = cancel;
-  let unsaid: Uint8Array = NOTHING;
+  let unsaid: Uint8Array = NO_BYTES;
   let said = 0;
   try {
     for (const { says, judge } of session.opening) {
@@ -95,7 +94,7 @@ async function exchange(session: Session, server: Stream, at: number): Promise<S
       if (judge === undefined) continue;
       if (!await say(session, server, unsaid, at)) throw failed(session, "opening_timeout");
       said += unsaid.length;
-      unsaid = NOTHING;
+      unsaid = NO_BYTES;
       const answer = await hear(session, server, judge, at);
       if (answer !== "taken") throw failed(session, answer);
     }

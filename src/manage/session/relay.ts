@@ -19,8 +19,7 @@ import type { CloseReason } from "../../observe/metrics/counters.ts";
 import type { Clock } from "../clock.ts";
 import type { Head } from "./head.ts";
 import type { Session } from "./session.ts";
-
-const NOTHING = new Uint8Array();
+import { NO_BYTES } from "../../wire/bytes.ts";
 
 /** Full reads in a row after which a buffer of 8, 64, 256 KiB grows: bulk gains 1.3 times. */
 const GROW_AFTER = [1, 1, 4] as const;
@@ -78,7 +77,7 @@ function takeOver(session: Session, server: Stream, options: RelayOptions): bool
     const taken = io.relay?.(session.client, server, {
       progress: session,
       clock,
-      first: first?.bytes ?? NOTHING,
+      first: first?.bytes ?? NO_BYTES,
       ended: first?.ended ?? false,
       onEnd: (outcome, error) =>
         end(session, outcome, outcome === "done" ? undefined : relayError(outcome, error)),

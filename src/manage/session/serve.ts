@@ -81,12 +81,14 @@ export async function serve(
         // The first bytes are mostly there with the connection: no promise then, here and below.
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
-        while (session.detected.step !== undefined) {
-          await answer(session, head, session.detected.step, deadline);
-          session.detected = detectNow(session, head, detection) ??
+        while (detection.step !== undefined) {
+          await answer(session, head, detection.step, deadline);
+          const behind = detectNow(session, head, detection) ??
             await detect(session, { head, detection, deadline });
-          if (session.detected.protocol === UNKNOWN.protocol) throw detectStop("opening_violation");
+          if (behind.protocol === UNKNOWN.protocol) throw detectStop("opening_violation");
+          session.detected = behind;
         }
+        session.opening = detection.opening;
       }
       session.endDetection();
     }

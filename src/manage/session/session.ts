@@ -10,8 +10,7 @@ import { type Exchange, NO_OPENING } from "../../opening/mod.ts";
 import type { LifeKind } from "../../resolve/upstream.ts";
 import { Life } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
-
-const NOTHING = new Uint8Array();
+import { NO_BYTES } from "../../wire/bytes.ts";
 
 /** One TCP session. Its fields are written by the step that knows them. */
 export class Session extends Life {
@@ -23,7 +22,7 @@ export class Session extends Life {
   /** What each target that is tried has to hear and answer before anything of the client's. */
   opening: readonly Exchange[] = NO_OPENING;
   /** What the target still has to hear of it; leaves with the client's first bytes. */
-  unsaid: Uint8Array = NOTHING;
+  unsaid: Uint8Array = NO_BYTES;
   /** The connection to the target. */
   server: Stream | undefined;
   up = 0;

@@ -1,4 +1,4 @@
-/** A running shunt for tests of the admin address: what it was asked is noted. */
+/** A running shunt for tests of the admin address, which records its calls. */
 
 import { request } from "node:http";
 import { parseConfig } from "../../../src/config/load.ts";
@@ -41,7 +41,7 @@ function record(i: number): LiveRecord {
   };
 }
 
-/** What may be changed, and what was asked. */
+/** A control with changeable values, which records its calls. */
 export class FakeControl implements Control, SeenProxy {
   readonly proxy = this;
   state: RunState = "ready";
@@ -171,7 +171,7 @@ export async function writeToken(dir: string, token: string = TOKEN): Promise<st
   return path;
 }
 
-/** What a request says beside its path. */
+/** The parts of a request besides its path. */
 export interface AskOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

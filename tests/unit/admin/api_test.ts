@@ -105,7 +105,7 @@ Deno.test("admin api: sessions are filtered by every field", async () => {
   }
 });
 
-Deno.test("admin api: the configuration is told as it is spelled", async () => {
+Deno.test("admin api: the configuration is shown as it is written", async () => {
   await using shunt = await startTestAdmin();
   const config = json(await shunt.ask("GET", "/api/config"));
   const { web } = config["upstreams"] as { web: { targets: { address: string }[] } };
@@ -134,7 +134,7 @@ Deno.test("admin api: a target is found however its address is encoded", async (
   }
 });
 
-Deno.test("admin api: reload tells what changed, or what is wrong", async () => {
+Deno.test("admin api: reload reports what changed, or what is wrong", async () => {
   await using shunt = await startTestAdmin();
   const done = await shunt.ask("POST", "/api/reload", CHANGE);
   assertEquals([done.status, json(done)], [200, { changed: ["upstreams.web"] }]);
@@ -149,7 +149,7 @@ Deno.test("admin api: reload tells what changed, or what is wrong", async () => 
   assertEquals(shunt.control.asked, ["reload", "reload", "reload"]);
 });
 
-Deno.test("admin api: whether it would hand over can be asked, and is refused while another drains", async () => {
+Deno.test("admin api: a client may ask whether it would hand over, and is refused while another drains", async () => {
   await using shunt = await startTestAdmin();
   const handOver = (how: string) => shunt.ask("POST", `/api/drain?handover=${how}`, CHANGE);
   assertEquals((await handOver("ask")).status, 200);
@@ -165,7 +165,7 @@ Deno.test("admin api: whether it would hand over can be asked, and is refused wh
   assertEquals((await handOver("false")).status, 202);
 });
 
-Deno.test("admin api: drain is answered before it is done", async () => {
+Deno.test("admin api: drain is answered before it is complete", async () => {
   await using shunt = await startTestAdmin();
   const answer = await shunt.ask("POST", "/api/drain", CHANGE);
   assertEquals([answer.status, json(answer)], [
@@ -224,7 +224,7 @@ Deno.test("admin api: HEAD answers as GET does, without a body", async () => {
   }
 });
 
-Deno.test("admin api: no answer is kept, framed, guessed or shared with other sites", async () => {
+Deno.test("admin api: no answer may be cached, framed, sniffed or shared with other sites", async () => {
   await using shunt = await startTestAdmin();
   for (const path of ["/", "/api/status", "/nothing"]) {
     const { headers } = await shunt.ask("GET", path, { headers: { origin: "http://evil.test" } });
@@ -241,7 +241,7 @@ Deno.test("admin api: every operation has a place in the table once", () => {
   assertEquals(new Set(names).size, names.length);
 });
 
-Deno.test("admin api: of a path that is nowhere, answer and log repeat its beginning alone", async () => {
+Deno.test("admin api: for an unknown path, answer and log repeat only its beginning", async () => {
   const records: LogRecord[] = [];
   await configure({
     reset: true,

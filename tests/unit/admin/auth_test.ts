@@ -15,7 +15,7 @@ const BROWSER = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0" 
 const BEARER = { authorization: `Bearer ${TOKEN}` };
 
 type Headers = Readonly<Record<string, string>>;
-/** Bind, token, method and path, headers beside Host, and the status of the refusal; 200 for none. */
+/** Bind, token, method and path, headers besides Host, and the status of the refusal; 200 for none. */
 type Row = readonly [string, boolean, string, Headers, number];
 
 const MATRIX: readonly Row[] = [
@@ -69,7 +69,7 @@ const MATRIX: readonly Row[] = [
   [UNIX, false, "POST /api/reload", OWN, 200],
   [UNIX, false, "POST /api/reload", {}, 200],
   [UNIX, false, "POST /api/reload", BROWSER, 403],
-  // Changes where there is a token: with it, wherever they come from.
+  // Changes if there is a token: allowed with it, wherever they come from.
   [LOOPBACK, true, "POST /api/reload", OWN, 401],
   [LOOPBACK, true, "POST /api/reload", { ...OWN, authorization: "Bearer wrong" }, 401],
   [LOOPBACK, true, "POST /api/reload", { ...OWN, authorization: `Bearer ${TOKEN}x` }, 401],

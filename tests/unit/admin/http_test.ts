@@ -44,7 +44,7 @@ async function withServer(
   return asked;
 }
 
-Deno.test("admin http: comes back by itself when descriptors had run out, and says so once", async () => {
+Deno.test("admin http: recovers after descriptors had run out, and reports it once", async () => {
   await withServer(
     Array<Error>(3).fill(new Error("Too many open files")),
     async (address, errors) => {
@@ -56,7 +56,7 @@ Deno.test("admin http: comes back by itself when descriptors had run out, and sa
   );
 });
 
-Deno.test("admin http: those who left before they were accepted hold nobody up", async () => {
+Deno.test("admin http: clients that left before they were accepted delay no other client", async () => {
   const gone = Array<Error>(1000).fill(new Deno.errors.NotConnected("No such client"));
   await withServer(gone, async (address, errors) => {
     const conn = await Deno.connect(address);
@@ -66,7 +66,7 @@ Deno.test("admin http: those who left before they were accepted hold nobody up",
   });
 });
 
-Deno.test("admin http: a connection gets one answer, however much is asked in it", async () => {
+Deno.test("admin http: a connection gets one answer, however many requests it sends", async () => {
   const asked = await withServer([], async (address) => {
     const conn = await Deno.connect(address);
     for (let i = 0; i < 20; i++) await conn.write(REQUEST);
@@ -76,7 +76,7 @@ Deno.test("admin http: a connection gets one answer, however much is asked in it
   assertEquals(asked, 1);
 });
 
-Deno.test("admin http: who reads late gets all of a long answer, who reads nothing holds nobody up", async () => {
+Deno.test("admin http: a client that reads late gets all of a long answer, one that reads nothing delays no other", async () => {
   await withServer([], async (address) => {
     const [late, never] = [await Deno.connect(address), await Deno.connect(address)];
     await never.write(REQUEST);

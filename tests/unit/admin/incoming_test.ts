@@ -7,7 +7,7 @@ function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
-/** Gives bytes in parts of some size, each as far as there is room, until there is an answer. */
+/** Passes bytes in parts of some size, each as far as there is room, until there is an answer. */
 function read(text: string, size: number): ReturnType<Incoming["take"]> {
   const incoming = new Incoming();
   let rest = bytesOf(text);
@@ -99,7 +99,7 @@ Deno.test("admin incoming: requests are read the same whole and in parts of any 
   }
 });
 
-Deno.test("admin incoming: what comes behind a request is left alone", () => {
+Deno.test("admin incoming: bytes after a request are ignored", () => {
   const request = `POST /x HTTP/1.1\r\n${HOST}Content-Length: 2\r\n\r\nok`;
   assertEquals(told(read(request + request, 100_000)), "POST /x ok");
 });
@@ -110,7 +110,7 @@ Deno.test("admin incoming: a body may be as long as the limit", () => {
   assertEquals((taken as Arrived).body.length, MAX_BODY);
 });
 
-Deno.test("admin incoming: a client that waits to be told to go on is told once", () => {
+Deno.test("admin incoming: a client that waits for 100 Continue gets it once", () => {
   const incoming = new Incoming();
   const head = bytesOf(
     `POST /x HTTP/1.1\r\n${HOST}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n`,

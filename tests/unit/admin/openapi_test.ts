@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { OPERATIONS } from "../../../src/admin/operations.ts";
 import { startTestAdmin } from "./_control.ts";
 
-/** As much of a JSON Schema as the document uses. */
+/** The parts of JSON Schema that the document uses. */
 interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];

@@ -10,7 +10,7 @@ Deno.test("page: its files are what src/admin/page/ makes", async () => {
   await assertGolden("src/admin/page_files.ts", await makePageFiles());
 });
 
-Deno.test("page: is for who asks for HTML, the others get plain text", async () => {
+Deno.test("page: clients that ask for HTML get it, others get plain text", async () => {
   const table = [
     [FIREFOX, true],
     ["text/html", true],

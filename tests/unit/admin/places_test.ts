@@ -18,7 +18,7 @@ Deno.test("admin places: a source is an IPv4 address, an IPv6 /64, or a Unix soc
   assertEquals(sourceOf(""), "");
 });
 
-Deno.test("admin places: the oldest of the source that has most loses its place", () => {
+Deno.test("admin places: the source with most places loses its oldest", () => {
   const places = new Places<Client>();
   for (const name of ["a1", "b1", "b2", "b3", "a2"]) places.add(client(name));
   const order = [];
@@ -30,7 +30,7 @@ Deno.test("admin places: the oldest of the source that has most loses its place"
   assertEquals(places.size, 0);
 });
 
-Deno.test("admin places: who is worked for, and who is spared, keeps its place", () => {
+Deno.test("admin places: a request in progress, and one that is spared, keep their places", () => {
   const places = new Places<Client>();
   const [work, turn] = [client("a1", "work"), client("a2", "turn")];
   const [answer, last] = [client("a3", "answer"), client("a4", "answer")];
@@ -43,7 +43,7 @@ Deno.test("admin places: who is worked for, and who is spared, keeps its place",
   assertEquals(places.size, 3);
 });
 
-Deno.test("admin turns: sources take turns, however much each has asked", () => {
+Deno.test("admin turns: sources take turns, however many requests each has sent", () => {
   const turns = new Turns<Client>(100);
   for (const name of ["a1", "a2", "a3", "b1", "c1", "c2"]) {
     assertEquals(turns.push(client(name)), undefined);
@@ -53,7 +53,7 @@ Deno.test("admin turns: sources take turns, however much each has asked", () => 
   assertEquals(order, ["a1", "b1", "c1", "a2", "c2", "a3"]);
 });
 
-Deno.test("admin turns: where too many wait, the source that has most loses its newest", () => {
+Deno.test("admin turns: if too many wait, the source with most loses its newest", () => {
   const turns = new Turns<Client>(3);
   const gone = ["a1", "a2", "a3", "a4", "b1", "c1", "d1"].map((name) =>
     turns.push(client(name))?.name
@@ -63,7 +63,7 @@ Deno.test("admin turns: where too many wait, the source that has most loses its 
   assertEquals(turns.next(), undefined);
 });
 
-Deno.test("admin displaced: all are counted", () => {
+Deno.test("admin displaced: all displaced clients are counted", () => {
   const displaced = new Displaced();
   for (const now of [0, 1, 59_999, 60_000]) displaced.add("answer", now);
   displaced.add("turn", 60_001);

@@ -28,7 +28,7 @@ Deno.test("admin server: null starts nothing until a reload asks for it", async 
   await assertRejects(() => ask(address, "GET", "/healthz"));
 });
 
-Deno.test("admin server: a Unix socket is its owner's alone and goes with the server", async () => {
+Deno.test("admin server: a Unix socket is private to its owner and is removed with the server", async () => {
   await inFolder(async (dir) => {
     const path = `${dir}/admin.sock`;
     const shunt = await startTestAdmin({ bind: `unix:${path}` });
@@ -41,7 +41,7 @@ Deno.test("admin server: a Unix socket is its owner's alone and goes with the se
   });
 });
 
-Deno.test("admin server: a Unix socket that nobody serves is replaced, others are left alone", async () => {
+Deno.test("admin server: a Unix socket without a server is replaced, others are left alone", async () => {
   await inFolder(async (dir) => {
     const path = `${dir}/admin.sock`;
     const bind = `unix:${path}`;
@@ -62,7 +62,7 @@ Deno.test("admin server: a Unix socket that nobody serves is replaced, others ar
   });
 });
 
-Deno.test("admin server: one that takes over is reached at once, and the old one leaves its socket alone", async () => {
+Deno.test("admin server: a new server that takes over is reached at once, and the old one leaves its socket alone", async () => {
   await inFolder(async (dir) => {
     for (const bind of [`unix:${dir}/admin.sock`, "127.0.0.1:0"]) {
       const old = await startTestAdmin({ bind });
@@ -77,7 +77,7 @@ Deno.test("admin server: one that takes over is reached at once, and the old one
   });
 });
 
-Deno.test("admin server: after a take-over, what others have is theirs again", async () => {
+Deno.test("admin server: after a take-over, addresses of other processes are refused again", async () => {
   await inFolder(async (dir) => {
     await using other = await startTestAdmin({ bind: `unix:${dir}/other.sock` });
     await using third = await startTestAdmin();
@@ -105,7 +105,7 @@ Deno.test("admin server: a reload moves it to another host on the same port", as
   }
 });
 
-Deno.test("admin server: an address in use is told with what to do", async () => {
+Deno.test("admin server: an address in use is reported with what to do", async () => {
   const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = holder.addr;
   const bind = `127.0.0.1:${port}`;
@@ -118,7 +118,7 @@ Deno.test("admin server: an address in use is told with what to do", async () =>
   await assertRejects(() => startTestAdmin({ bind: "198.51.100.1:0" }), ShuntError, "none of this");
 });
 
-Deno.test("admin server: a reload reads the token again and keeps the old one where it cannot", async () => {
+Deno.test("admin server: a reload reads the token again and keeps the old one if that fails", async () => {
   await inFolder(async (dir) => {
     const token_file = await writeToken(dir);
     await using shunt = await startTestAdmin({ token_file });
@@ -139,7 +139,7 @@ Deno.test("admin server: a reload reads the token again and keeps the old one wh
   });
 });
 
-Deno.test("admin server: tokens that are no tokens are refused", async () => {
+Deno.test("admin server: invalid tokens are refused", async () => {
   await inFolder(async (dir) => {
     const table = [
       ["short", "it holds 5 characters, fewer than 16"],
@@ -155,7 +155,7 @@ Deno.test("admin server: tokens that are no tokens are refused", async () => {
   });
 });
 
-Deno.test("admin server: a reload by the address that it moves is answered", async () => {
+Deno.test("admin server: a reload is answered even if it moves the address that it came by", async () => {
   await using shunt = await startTestAdmin();
   const before = shunt.admin.address!;
   shunt.control.reload = async () => {
@@ -188,7 +188,7 @@ function connectTo(address: string): Promise<Client> {
   return new Promise((resolve) => socket.on("connect", () => resolve({ socket, closed })));
 }
 
-Deno.test("admin server: silent connections keep nobody out, the oldest makes room", async () => {
+Deno.test("admin server: silent connections keep no client out, the oldest makes room", async () => {
   await using shunt = await startTestAdmin();
   const address = shunt.admin.address!;
   const idle = [];

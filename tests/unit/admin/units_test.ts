@@ -8,7 +8,7 @@ Deno.test("units: bytes and ages are short", () => {
   for (const [value, text] of ages) assertEquals(formatAge(value), text);
 });
 
-Deno.test("units: rates are short, and a dash where nothing tells yet", () => {
+Deno.test("units: rates are short, and a dash if they are not known yet", () => {
   const rates = [[undefined, "–"], [0, "0/s"], [0.04, "0.0/s"], [9.96, "10.0/s"], [99.96, "100/s"]];
   for (const [rate, text] of rates) assertEquals(formatRate(rate as number | undefined), text);
   assertEquals(formatByteRate(undefined), "–");

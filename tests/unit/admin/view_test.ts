@@ -34,7 +34,7 @@ function edge(
   };
 }
 
-Deno.test("traffic: tells what is counted, without zeros", () => {
+Deno.test("traffic: returns the counts, without zeros", () => {
   const answer = trafficOf(new FakeControl());
   assertEquals(TrafficSchema.parse(answer), answer);
   const { sessions, flows, drops, addresses } = answer.listeners["edge"]!;
@@ -53,7 +53,7 @@ Deno.test("traffic: tells what is counted, without zeros", () => {
   assertEquals(first?.totals, { sessions: 0, flows: 0, bytes_up: 0, bytes_down: 0, failures: 0 });
 });
 
-Deno.test("view: rates are what was counted between two looks, a second", () => {
+Deno.test("view: rates are the counts per second between two answers", () => {
   const before = traffic(1000, {
     listeners: edge(life(10, { bytes_up: 100, detected: { tls: 4 }, closes: { done: 9 } })),
   });
@@ -79,7 +79,7 @@ Deno.test("view: rates are what was counted between two looks, a second", () => 
   assertEquals(drops, [{ name: "limit_flows", total: 8, rate: 4 }]);
 });
 
-Deno.test("view: there are no rates without a look before, or of another process", () => {
+Deno.test("view: there are no rates without an earlier answer, or with one of another process", () => {
   const now = traffic(3000, { listeners: edge(life(14)) });
   const others: readonly (TrafficAnswer | undefined)[] = [
     undefined,
@@ -94,7 +94,7 @@ Deno.test("view: there are no rates without a look before, or of another process
   }
 });
 
-Deno.test("view: what counts anew after a reload has no negative rate", () => {
+Deno.test("view: a counter that starts again after a reload has no negative rate", () => {
   const before = traffic(1000, { listeners: edge(life(100)) });
   const now = traffic(2000, { listeners: edge(life(3)) });
   assertEquals(viewOf(now, before).all.begun, 0);

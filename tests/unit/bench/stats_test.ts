@@ -1,5 +1,5 @@
 /**
- * Tests of what the bench against peers makes of its rounds.
+ * Tests of the statistics of the bench against peers.
  *
  * @module
  */
@@ -15,14 +15,14 @@ Deno.test("bench stats: the median is the middle value, or the mean of both", ()
   assertEquals(median([10, 9, 1, 2]), 5.5);
 });
 
-Deno.test("bench stats: the best is the greatest where more is better, else the least", () => {
+Deno.test("bench stats: the best is the greatest if more is better, else the least", () => {
   assertEquals(best([3, 7, 5], "more"), 7);
   assertEquals(best([3, 7, 5], "less"), 3);
   assertEquals(best([], "more"), undefined);
 });
 
 Deno.test("bench stats: compares within each round, then takes the median of the ratios", () => {
-  // Ratios 10/20, 30/15 and 8/8; the medians alone, 10 and 15, would say 0.67.
+  // Ratios 10/20, 30/15 and 8/8; the medians alone, 10 and 15, would give 0.67.
   const ratio = ratioToBest([10, 30, 8], [[20, 15, 1], [2, 3, 8]], { better: "more" });
   assertEquals(ratio, 1);
 });
@@ -32,7 +32,7 @@ Deno.test("bench stats: the best peer is chosen anew in each round", () => {
   assertEquals(ratio, 1.5);
 });
 
-Deno.test("bench stats: a round in which somebody failed does not count for that one", () => {
+Deno.test("bench stats: a round in which a participant failed does not count for it", () => {
   const own = [undefined, 6];
   assertEquals(ratioToBest(own, [[1, 3], [undefined, undefined]], { better: "more" }), 2);
   assertEquals(ratioToBest(own, [[1, undefined]], { better: "more" }), undefined);
@@ -45,7 +45,7 @@ Deno.test("bench stats: values below the floor count as the floor", () => {
   assertEquals(ratioToBest([1], [[0]], { better: "less" }), undefined);
 });
 
-Deno.test("bench results: keep values by round and tell who failed", () => {
+Deno.test("bench results: keep values by round and report which participant failed", () => {
   const results = new Results(3);
   results.add("a", 0, { kept: 4 });
   results.add("a", 2, { kept: 8 });

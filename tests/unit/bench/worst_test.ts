@@ -70,7 +70,7 @@ Deno.test("bench worst: the table has every protocol, and no protocol twice by o
   assertEquals(new Set(names).size, names.length);
 });
 
-Deno.test("bench worst: a square is told from a line", () => {
+Deno.test("bench worst: quadratic cost is told from linear cost", () => {
   const make = (size: number) => [new Uint8Array(size)];
   const worst = { parser: "none", name: "none", cap: 1024, make };
   let sum = 0;

@@ -1,5 +1,5 @@
 /**
- * Reads what `deploy/` holds. Knows files and YAML, nothing of shunt.
+ * Reads the files in `deploy/`. Knows files and YAML, nothing of shunt.
  *
  * @module
  */
@@ -37,10 +37,10 @@ export async function readYaml(folder: string): Promise<[string, unknown][]> {
 }
 
 /**
- * Watches which keys of a value are looked at: a schema's validator looks at those that it knows.
+ * Watches which keys of a value are read: a schema's validator reads those that it knows.
  *
  * @param value The value
- * @returns The value to look at, and the paths of keys that nobody has looked at so far
+ * @returns The value to read, and the paths of keys that were not read
  */
 export function watchKeys<T>(value: T): { readonly value: T; readonly unseen: () => string[] } {
   const paths = new Map<string, true>();

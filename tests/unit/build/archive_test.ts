@@ -1,5 +1,6 @@
 /**
- * Archives are looked into by others than who made them; the bill of materials names what is used.
+ * Archives are checked by other programs than the one that made them; the bill of materials lists what is
+ * used.
  *
  * @module
  */
@@ -35,7 +36,7 @@ Deno.test("archive: tar reads names, modes, times and content, in one order", as
   }
 });
 
-Deno.test("archive: a zip holds the same, and its times know no zone", () => {
+Deno.test("archive: a zip contains the same, and its times do not depend on the time zone", () => {
   const files = unzipSync(zip(ENTRIES, EPOCH));
   assertEquals(Object.keys(files), ["LICENSE", "shunt"]);
   assertEquals(files.shunt, data("program"));
@@ -46,7 +47,7 @@ Deno.test("archive: a zip holds the same, and its times know no zone", () => {
   assertEquals(view.getUint16(12, true), 21 << 9 | 9 << 5 | 9);
 });
 
-Deno.test("archive: the order in which files are given and when changes nothing", () => {
+Deno.test("archive: neither the order of the files nor the time of packing matters", () => {
   for (const pack of [tarGz, zip]) {
     assertEquals(pack(ENTRIES.toReversed(), EPOCH), pack(ENTRIES, EPOCH));
     assert(pack(ENTRIES, 0).length > 0);

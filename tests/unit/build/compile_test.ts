@@ -91,7 +91,7 @@ Deno.test({
   },
 });
 
-Deno.test("build: a base that is not there is told in one sentence", async () => {
+Deno.test("build: a missing base is reported in one sentence", async () => {
   const folder = await Deno.makeTempDir({ prefix: "shunt-build-" });
   try {
     await Deno.writeTextFile(`${folder}/shunt.js`, "console.log(1);\n");
@@ -104,7 +104,7 @@ Deno.test("build: a base that is not there is told in one sentence", async () =>
   }
 });
 
-Deno.test("build: what Deno says becomes a sentence where it is about the base", () => {
+Deno.test("build: Deno's output becomes a sentence if it is about the base", () => {
   const offline = "error: Writing\n\nCaused by:\n    0: Setting up base binary.\n    1: dns error";
   assertMatch(
     explain(offline, "x86_64-pc-windows-msvc", undefined),
@@ -118,7 +118,7 @@ Deno.test("build: what Deno says becomes a sentence where it is about the base",
   );
 });
 
-Deno.test("build: the stamp is the commit, and SOURCE_DATE_EPOCH where it is set", async () => {
+Deno.test("build: the stamp is the commit, and SOURCE_DATE_EPOCH if it is set", async () => {
   const stamp = async (epoch: string) => {
     const code = `import { findStamp } from "${ROOT}scripts/_stamp.ts";
       console.log(JSON.stringify(await findStamp()));`;

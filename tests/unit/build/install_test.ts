@@ -83,13 +83,13 @@ Deno.test("install: fetches this machine's archive, checks it and installs one f
   assertMatch(out, /^Installed shunt 9\.9\.9 \(fake\) as .*\/bin\/shunt\nAdd .*\/bin to PATH\n$/);
 });
 
-Deno.test("install: a folder may be told from where one stands", async () => {
+Deno.test("install: a folder may be given relative to the current one", async () => {
   const { code, out, files } = await install(await goodRelease(), { SHUNT_DIR: "bin" });
   assertEquals([code, files], [0, ["shunt"]]);
   assertMatch(out, /^Installed shunt 9\.9\.9 \(fake\) as \/.*\/bin\/shunt\n/);
 });
 
-Deno.test("install: replaces a shunt, and that one goes on running", async () => {
+Deno.test("install: replaces a shunt that goes on running", async () => {
   let inode: number | null = null;
   let held: Deno.FsFile | undefined;
   try {
@@ -100,7 +100,7 @@ Deno.test("install: replaces a shunt, and that one goes on running", async () =>
       inode = (await held.stat()).ino;
     });
     assertEquals([code, files], [0, ["shunt"]]);
-    // The old file lives on for whoever has it open: it was replaced, not written into.
+    // The old file still exists for processes that have it open: it was replaced, not written into.
     assertEquals((await held?.stat())?.ino, inode);
     assertEquals((await held?.stat())?.size, 3);
   } finally {
@@ -108,7 +108,7 @@ Deno.test("install: replaces a shunt, and that one goes on running", async () =>
   }
 });
 
-Deno.test("install: an archive that is not what SHA256SUMS says is not installed", async () => {
+Deno.test("install: an archive that does not match SHA256SUMS is not installed", async () => {
   const release = { ...await goodRelease(), [ARCHIVE]: archiveOf(`${PROGRAM}evil\n`) };
   const { code, err, files } = await install(release);
   assertEquals([code, files], [1, []]);

@@ -1,5 +1,5 @@
 /**
- * Holds the manifests against Kubernetes's own schemas, and what they say against shunt.
+ * Checks the manifests against Kubernetes' own schemas, and their values against shunt.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { load } from "../config/_table.ts";
 import { type Manifest, readYaml, ROOT, watchKeys } from "./_deploy.ts";
 import project from "../../../deno.json" with { type: "json" };
 
-/** By version and kind, what has its schema. */
+/** Modules with schemas, by version and kind. */
 const MODELS: Readonly<Record<string, { readonly prototype: { validate(): void } }>> = {
   "apps/v1 DaemonSet": DaemonSet,
   "apps/v1 Deployment": Deployment,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ALONE, jobsOf, parseArgs, parseSums, summaryOf } from "../../../scripts/_test_jobs.ts";
 
-Deno.test("test jobs: a command line is files, options and what is for the tests", () => {
+Deno.test("test jobs: a command line has files, options and arguments for the tests", () => {
   assertEquals(parseArgs([]), { paths: ["tests/"], options: [], rest: [] });
   assertEquals(parseArgs(["--filter=tls", "a_test.ts", "b/", "--", "--update", "c"]), {
     paths: ["a_test.ts", "b/"],
@@ -10,7 +10,7 @@ Deno.test("test jobs: a command line is files, options and what is for the tests
   });
 });
 
-Deno.test("test jobs: every file is run once, those that measure time by themselves", async () => {
+Deno.test("test jobs: every file is run once, those that measure time alone", async () => {
   const { together, alone } = await jobsOf(["tests/", "tests/unit/build/test_jobs_test.ts"]);
   const files = [...together, ...alone].flat();
   assertEquals(new Set(files).size, files.length);
@@ -20,7 +20,7 @@ Deno.test("test jobs: every file is run once, those that measure time by themsel
   await assertRejects(() => jobsOf(["tests/none_test.ts"]), Deno.errors.NotFound);
 });
 
-Deno.test("test jobs: sums are read from what a process ends with, and added", () => {
+Deno.test("test jobs: numbers are read from the end of a process's output, and added", () => {
   const text = "prints\nok | 9 passed | 9 failed\n\x1b[0m\x1b[32m" +
     "FAILED\x1b[0m | 12 passed (3 steps) | 1 failed | 2 ignored | 4 filtered out (12s)\n\nerror: x\n";
   const sums = parseSums(text);

@@ -1,5 +1,5 @@
 /**
- * Holds the workflows against what they need: actions of a pinned version, tasks and files that exist.
+ * Checks that workflows use pinned versions of actions, and tasks and files that exist.
  *
  * @module
  */
@@ -66,7 +66,7 @@ Deno.test("workflows: the Deno of CI is the one of workflows and image", async (
   assertMatch(image!, /^FROM denoland\/deno:2\.9\.6 AS build$/m);
 });
 
-Deno.test("workflows: the release has the archive that it tries, and the line that it fills in", async () => {
+Deno.test("workflows: the release contains the archive that it tests, and the line that it fills in", async () => {
   const [release, install] = await Promise.all(
     [".github/workflows/release.yml", "install.sh"].map((path) => Deno.readTextFile(ROOT + path)),
   );

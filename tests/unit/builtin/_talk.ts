@@ -29,7 +29,7 @@ export function text(reply: Uint8Array | undefined): string {
   return reply === undefined ? "" : new TextDecoder().decode(reply);
 }
 
-/** Sends each part by itself and gives back all that was answered. */
+/** Sends each part separately and returns all answers. */
 export function talk(parts: readonly Uint8Array[], info: Partial<HelloInfo> = {}) {
   const hello = new HelloResponder({ ...INFO, ...info });
   let replies = new Uint8Array(0);

@@ -43,7 +43,7 @@ async function converse(conn: Deno.TcpConn): Promise<void> {
       if (count === null) return;
     }
   } catch (error) {
-    // A client that has what it wanted may leave without reading on.
+    // A client that has all it wanted may leave without reading on.
     if (
       !(error instanceof Deno.errors.ConnectionReset) && !(error instanceof Deno.errors.BrokenPipe)
     ) {
@@ -54,7 +54,7 @@ async function converse(conn: Deno.TcpConn): Promise<void> {
   }
 }
 
-/** Fails with the name of the package where there is no curl. */
+/** Fails with the name of the package if there is no curl. */
 function curl(...args: string[]): Promise<string> {
   return run("curl", ["--silent", "--show-error", "--fail", "--max-time", "10", ...args]);
 }

@@ -19,7 +19,7 @@ Deno.test("hello http2: reads a padded first block with a priority", () => {
   assertEquals(JSON.parse(text(frames(reply).at(-1)?.payload)).path, "/");
 });
 
-Deno.test("hello http2: gives room back for the body that it throws away", () => {
+Deno.test("hello http2: returns window for the body that it discards", () => {
   const { reply } = talk([
     bytes(PREFACE + SETTINGS + frame(1, 4, 1, [0x83, 0x84])),
     bytes(frame(0, 0, 1, [1, 2, 3]) + frame(0, 0, 1, []) + frame(0, 1, 1, [4])),
@@ -61,7 +61,7 @@ for (const [name, sent, code] of NONSENSE) {
   });
 }
 
-Deno.test("hello http2: ignores windows, resets, priorities and what it does not know", () => {
+Deno.test("hello http2: ignores windows, resets, priorities and unknown frames", () => {
   const { reply, closed } = talk([
     bytes(
       PREFACE + SETTINGS + frame(4, 1, 0, []) + frame(8, 0, 0, [0, 0, 0, 1]) + frame(6, 1, 0, [

@@ -82,7 +82,7 @@ for (const [name, request, ends] of ENDINGS) {
   });
 }
 
-Deno.test("hello: refuses what does not go on as HTTP, and heads without end", () => {
+Deno.test("hello: refuses bytes that do not continue as HTTP, and endless heads", () => {
   const broken = responses(talk([bytes(GET), bytes("nonsense\r\n\r\n")]).reply);
   assertEquals(broken.map(({ status }) => status), ["HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request"]);
   const { reply, closed } = talk([bytes(`GET / HTTP/1.1\r\nx: ${"y".repeat(70_000)}`)]);
@@ -128,7 +128,7 @@ Deno.test("hello: answers a silent client at its end, and one in the middle of a
   assertEquals(talk([bytes("GET / HTTP/1.1\r\nHo")]).hello.eof(), { close: true });
 });
 
-Deno.test("hello: answers the same however the bytes are cut, whatever they are", () => {
+Deno.test("hello: answers the same however any bytes are cut", () => {
   const piece = fc.oneof(
     fc.constantFrom(
       GET,

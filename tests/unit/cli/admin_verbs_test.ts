@@ -44,7 +44,7 @@ Deno.test("status: shows listeners, targets, sessions and flows as a table", asy
   ]);
 });
 
-Deno.test("status: --json is what the API answers", async () => {
+Deno.test("status: --json prints the API's answer", async () => {
   await using running = await startTestAdmin();
   const { code, out } = await shunt("status", "--json", "--admin", running.admin.address!);
   const status = JSON.parse(out) as Record<string, unknown>;
@@ -74,7 +74,7 @@ Deno.test("reload: says what changed, or every problem", async () => {
   ]);
 });
 
-Deno.test("drain: begins and does not wait", async () => {
+Deno.test("drain: starts and does not wait", async () => {
   await using running = await startTestAdmin();
   const { code, out } = await shunt("drain", "--admin", running.admin.address!);
   assertEquals([code, out], [0, "Draining: 12 sessions and 7 flows may finish"]);
@@ -126,7 +126,7 @@ Deno.test("admin verbs: a public address is asked on loopback, with its token", 
   });
 });
 
-Deno.test("admin verbs: configurations without an address are told", async () => {
+Deno.test("admin verbs: configurations without an address are reported", async () => {
   await inFolder(async (dir) => {
     const file = `${dir}/c.yaml`;
     const table = [
@@ -148,7 +148,7 @@ Deno.test("admin verbs: configurations without an address are told", async () =>
   });
 });
 
-Deno.test("admin verbs: nobody there, or somebody else, is told apart", async () => {
+Deno.test("admin verbs: no process there and another process there are told apart", async () => {
   const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const free = `127.0.0.1:${closed.addr.port}`;
   closed.close();

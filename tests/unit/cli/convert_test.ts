@@ -3,7 +3,7 @@ import { main } from "../../../src/cli/mod.ts";
 
 const TEXT = "listen_port = 8448\ntcp_backlog = 1\ntcp_target = ['127.0.0.1:80']\n";
 
-/** Runs the verb on a text and gives what it wrote, with the file's name as `FILE`. */
+/** Runs the verb on a text and returns its output, with the file's name as `FILE`. */
 async function run(
   text: string,
   ...args: string[]
@@ -23,7 +23,7 @@ async function run(
   }
 }
 
-Deno.test("convert: prints YAML, and on standard error what it was read as and what was left out", async () => {
+Deno.test("convert: prints YAML, and on standard error its format and what was left out", async () => {
   const { code, out, err } = await run(TEXT);
   assertEquals(code, 0);
   assertStringIncludes(out, "listeners:\n");
@@ -33,7 +33,7 @@ Deno.test("convert: prints YAML, and on standard error what it was read as and w
   ]);
 });
 
-Deno.test("convert: does not guess where it is told", async () => {
+Deno.test("convert: does not guess if the format is given", async () => {
   const { code, err } = await run(TEXT.replace("tcp_backlog = 1\n", ""), "--from", "rpxy-l4");
   assertEquals([code, err], [0, ["FILE: every directive was converted"]]);
 });
@@ -51,7 +51,7 @@ const REFUSED: readonly [text: string, args: string[], message: string][] = [
     [],
     "FILE:2: error: Expected a value, got the end of the file; correct the syntax",
   ],
-  ["hello", [], "FILE: error: The format is not plain to see; say --from rpxy-l4, sslh, nginx"],
+  ["hello", [], "FILE: error: Cannot guess the format; use --from rpxy-l4, sslh, nginx"],
   [
     "x",
     ["--from", "haproxy"],

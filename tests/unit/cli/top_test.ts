@@ -82,7 +82,7 @@ Deno.test("top: shows targets with state and health", () => {
   ]);
 });
 
-Deno.test("top: without color there is no escape sequence, whatever the network says", () => {
+Deno.test("top: without color there is no escape sequence, whatever the network sends", () => {
   const evil = "\x1b]0;owned\x07\u202e\u{1f600}";
   const lives = [live(1, { host: evil, source: evil, target: evil })];
   for (const state of [TOP_START, after("2"), after("3"), after("/\u202ex")]) {
@@ -140,13 +140,13 @@ Deno.test("top: scrolls within its rows", () => {
   assertStringIncludes(lines.at(-1)!, "12-30 of 40");
 });
 
-Deno.test("top: q and Ctrl-C end it, a key that is unknown does nothing", () => {
+Deno.test("top: q and Ctrl-C end it, an unknown key does nothing", () => {
   assertEquals([after("q").over, after("\x03").over, after("/a\x03").over], [true, true, true]);
   assertEquals(after("xZ\x1b[15~\x1bOP"), TOP_START);
   assertEquals(keysOf("a\x1b[A\x1b[5~\t\x1bé"), ["a", "up", "page up", "tab", "escape", "é"]);
 });
 
-Deno.test("top: says that shunt does not answer, and shows what it knew", () => {
+Deno.test("top: says that shunt does not answer, and shows the last answer", () => {
   const { lines } = draw(facts({ trouble: "Nobody answers at 127.0.0.1:9901" }), TOP_START, SCREEN);
   assertEquals(lines[0], "No answer: Nobody answers at 127.0.0.1:9901");
   assertEquals(words(lines[4])[0], "edge");
@@ -169,7 +169,7 @@ Deno.test("top: fits every terminal, whatever is pressed", () => {
   ));
 });
 
-Deno.test("top: where there is no terminal, it says so and shows it once", async () => {
+Deno.test("top: without a terminal, it says so and shows the tables once", async () => {
   await using running = await startTestAdmin();
   const [out, err]: [string[], string[]] = [[], []];
   const code = await main(["top", "--admin", running.admin.address!], {

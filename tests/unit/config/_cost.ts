@@ -1,9 +1,12 @@
-/** What work costs as its input grows: a ratio within one run, of processor time, so that a busy machine says nothing. */
+/**
+ * Measures how cost grows with the input: a ratio within one run, of processor time, so that a busy machine
+ * does not matter.
+ */
 
 import { assert } from "@std/assert";
 import process from "node:process";
 
-/** Twice the input may cost so many times as much: n log n, and some noise. */
+/** Allowed ratio of cost for twice the input: n log n, and some noise. */
 const MOST = 2.5;
 const ROUNDS = 24;
 
@@ -15,7 +18,8 @@ function cpuOf(work: () => void): number {
 }
 
 /**
- * Fails where the cost of twice the input is more than 2.5 times as much, the best of many rounds of each.
+ * Fails if the cost of twice the input is more than 2.5 times as much, taking the best of many rounds of
+ * each.
  *
  * @param n The size of the smaller input
  * @param work Makes the work for a size

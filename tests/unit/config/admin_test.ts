@@ -37,7 +37,7 @@ testCases([
   },
 ]);
 
-Deno.test("config: admin addresses that are right are taken", () => {
+Deno.test("config: valid admin addresses are accepted", () => {
   const table = [
     'admin: { bind: "localhost:0" }',
     'admin: { bind: "127.9.9.9:9901" }',

@@ -122,7 +122,7 @@ testCases([
     ],
   },
   {
-    name: "PROXY headers of nobody",
+    name: "PROXY headers that no peer may send",
     yaml: withListener("    proxy_protocol: { accept: required }"),
     lines: [
       'c.yaml:5:31: error: listeners.edge.proxy_protocol.accept: "required" needs "trusted"; list the networks that may send PROXY headers, or set "accept: off"',
@@ -154,7 +154,7 @@ testCases([
     ],
   },
   {
-    name: "the keys of checks that are not made",
+    name: "the keys of checks that are off",
     yaml: withUpstream(
       "    targets: [10.0.0.5:443]\n    health: { timeout: 1s, probe: http, rise: 1, fall: 1 }",
     ),
@@ -207,7 +207,7 @@ testCases([
     ],
   },
   {
-    name: "checks by TCP of what only UDP reaches",
+    name: "checks by TCP of a target that only UDP reaches",
     yaml: withUpstream("    targets: [10.0.0.5:443]\n    health: { interval: 5s }").replace(
       '"127.0.0.1:80",',
       '"127.0.0.1:80", transports: udp,',

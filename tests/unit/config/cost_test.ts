@@ -23,7 +23,7 @@ function ip6(i: number): string {
   return `2001:db8::${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}`;
 }
 
-/** A listener whose routes have these conditions. */
+/** Makes a listener whose routes have these conditions. */
 function routes(matches: readonly string[]): string {
   const all = matches.map((match) => `    - { match: { ${match} }, upstream: web }\n`).join("");
   return `listeners:\n  edge:\n    bind: 127.0.0.1:8443\n    transports: [tcp, udp]\n    routes:\n${all}${UPSTREAM}`;
@@ -34,7 +34,10 @@ function edge(keys: string): string {
   return `listeners:\n  edge: { ${keys}, routes: [{ upstream: web }] }\n${UPSTREAM}`;
 }
 
-/** Listeners on loopback, the i-th on port 1 + i, with a route to what the function names. */
+/**
+ * Makes listeners on loopback, the i-th on port 1 + i, with a route to the upstream that the function
+ * returns.
+ */
 function listeners(n: number, upstream: (i: number) => string): string {
   const all = list(
     n,

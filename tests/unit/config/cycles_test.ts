@@ -27,7 +27,7 @@ Deno.test("config cycles: two nodes share a component if each leads to the other
   );
 });
 
-Deno.test("config cycles: a long chain and a long ring end no stack", () => {
+Deno.test("config cycles: a long chain and a long ring overflow no stack", () => {
   const size = 200_000;
   const chain = Array.from({ length: size }, (_, i) => i + 1 < size ? [i + 1] : []);
   assertEquals(new Set(components(chain)).size, size);

@@ -26,7 +26,7 @@ for (const [name, yaml] of Object.entries(TEXTS)) {
     loadClean(yaml);
   });
 
-  Deno.test(`config example: ${name} shows defaults where keys are commented out`, () => {
+  Deno.test(`config example: ${name} shows the defaults of keys that are commented out`, () => {
     const shown = uncomment(yaml);
     assert(shown.length < yaml.length - 20);
     const { config } = load(shown);
@@ -37,7 +37,7 @@ for (const [name, yaml] of Object.entries(TEXTS)) {
       key,
       { ...upstream, ...idleOf(plain, key) },
     ]);
-    // Unset, what is unreadable is closed by what routes ask for, so that no one value is the default.
+    // If unset, the behaviour depends on the routes, so no single value is the default.
     const listeners = Object.entries(config.listeners).map(([key, listener]) => {
       const { on_unreadable: _, ...detect } = listener.detect;
       return [key, { ...listener, detect }];

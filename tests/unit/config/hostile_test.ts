@@ -41,7 +41,7 @@ Deno.test("config hostile: keys of a prototype reach no object", () => {
   assertEquals(Reflect.get({}, "x"), undefined);
 });
 
-/** Words that reach deep into the schema, so that arbitrary values stand where they matter. */
+/** Words that reach deep into the schema, so that arbitrary values get to where they matter. */
 const WORDS = [
   ...["listeners", "upstreams", "edge", "web", "bind", "transports", "detect", "timeout", "limits"],
   ...["routes", "match", "protocol", "sni", "host", "source", "upstream", "targets", "address"],

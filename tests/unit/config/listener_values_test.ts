@@ -188,7 +188,7 @@ testCases([
     ],
   },
   {
-    name: "a template of access lines that names what is not there",
+    name: "a template of access lines with an unknown field",
     yaml: withTop('log: { template: "{time} {srouce}" }'),
     lines: [
       'c.yaml:1:18: error: log.template: Unknown field "{srouce}"; did you mean "{source}"?',
@@ -209,7 +209,7 @@ testCases([
     ],
   },
   {
-    name: "an empty template, and a rate of what",
+    name: "an empty template, and a rate without a unit",
     yaml: withTop('log: { template: "", access_rate: 1000 }'),
     lines: [
       'c.yaml:1:18: error: log.template: Cannot use template "": it is empty',

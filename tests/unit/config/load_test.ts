@@ -9,7 +9,7 @@ function lines(yaml: string, set: readonly string[] = []): string[] {
   return load(yaml, set).problems.map(formatProblem);
 }
 
-Deno.test("config load: takes names as they are written, and paths by their case", () => {
+Deno.test("config load: takes names as written, and paths with their letter case", () => {
   const { config, problems } = load(`listeners:
   0x1F: { bind: "127.0.0.1:80", routes: [{ match: { protocol: tls }, upstream: "010" }, { upstream: "1e3" }] }
 upstreams:
@@ -21,7 +21,7 @@ upstreams:
   assertEquals(Object.keys(config?.upstreams ?? {}).sort(), ["010", "1e3"]);
 });
 
-Deno.test("config load: gives every key that is not written its default", () => {
+Deno.test("config load: gives every missing key its default", () => {
   const { config, problems } = load(withTop(""));
   assertEquals(problems, []);
   assertEquals(config, {
@@ -157,7 +157,7 @@ drain_timeout: 0s
   assertEquals([config.workers, config.io, config.drain_timeout], [1, "deno", 0]);
 });
 
-Deno.test("config load: takes a scalar where a list of one is meant", () => {
+Deno.test("config load: takes a scalar for a list of one", () => {
   const scalars = load(withListener(`    transports: tcp
     proxy_protocol: { accept: optional, trusted: 10.0.0.0/8 }`));
   assertEquals(scalars.config?.listeners["edge"]?.transports, ["tcp"]);
@@ -206,7 +206,7 @@ upstreams:
   );
 });
 
-Deno.test("config load: leaves routes alone that only look alike", () => {
+Deno.test("config load: accepts routes that only look alike", () => {
   const alike = [
     ["{ protocol: tls, sni: a.example }", "{ protocol: tls }"],
     ["{ sni: a.example }", '{ sni: "*.a.example" }'],
@@ -225,7 +225,7 @@ Deno.test("config load: leaves routes alone that only look alike", () => {
   for (const matches of alike) assertEquals(lines(withMatches(...matches)), [], matches.join());
 });
 
-Deno.test("config load: leaves addresses alone that only look alike", () => {
+Deno.test("config load: accepts addresses that only look alike", () => {
   const alike = [
     '["127.0.0.1:0", "127.0.0.1:0"]',
     '["127.0.0.1:80", "127.0.0.2:80"]',
@@ -242,7 +242,7 @@ ${UPSTREAMS}`;
   assertEquals(lines(apart), []);
 });
 
-Deno.test("config load: takes an upstream for used where its name is only mistyped", () => {
+Deno.test("config load: counts an upstream as used if its name is only mistyped", () => {
   assertEquals(lines(withRoutes("      - { upstream: wbe }")).length, 1);
 });
 
@@ -261,7 +261,7 @@ ${UPSTREAMS}`);
   assertEquals(config?.listeners["a"], config?.listeners["b"]);
 });
 
-Deno.test("config load: sets values from outside, also where one text stands at two places", () => {
+Deno.test("config load: sets values from outside, even if one text stands in two places", () => {
   const yaml = `listeners:
   a: &a { bind: "127.0.0.1:80", routes: [{ upstream: web }] }
   b: *a
@@ -280,7 +280,7 @@ ${UPSTREAMS}`;
   assertEquals([config?.log.level, config?.drain_timeout], ["debug", 1000]);
 });
 
-Deno.test("config load: lets an override replace what is wrong in the file", () => {
+Deno.test("config load: lets an override replace a wrong value in the file", () => {
   assertEquals(lines(withTop("drain_timeout: 5"), ["drain_timeout=5s"]), []);
 });
 
@@ -290,7 +290,7 @@ Deno.test("config load: reads Windows line ends and a byte order mark", () => {
   assertEquals(config?.workers, 1);
 });
 
-Deno.test("config load: whoever wants a configuration or nothing gets every error in one", () => {
+Deno.test("config load: a caller that wants a configuration or nothing gets every error in one", () => {
   const error = assertThrows(
     () => parseConfig("listeners: 1\nupstreamz: 2\n", { file: "c.yaml", protocols: PROTOCOLS }),
     ConfigError,

@@ -95,7 +95,7 @@ testCases([
     ],
   },
   {
-    name: "a value of a listener that the file has not",
+    name: "a value for a listener that is not in the file",
     yaml: withListener(""),
     set: ["listeners.egde.bind=127.0.0.1:0"],
     lines: [

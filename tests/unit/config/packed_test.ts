@@ -32,7 +32,7 @@ function config(): Config {
   return loaded;
 }
 
-Deno.test("config packed: comes out as it went in, in the same order", () => {
+Deno.test("config packed: unpacks to the same value, in the same order", () => {
   const before = config();
   const after = atOnce(unpackConfig(atOnce(packConfig(before))));
   assertEquals(after, before);

@@ -127,7 +127,7 @@ const route = fc.record({
   match,
 });
 
-Deno.test("config route index: finds the hiders that comparing each with each finds", () => {
+Deno.test("config route index: finds the same hidden routes as comparing each with each", () => {
   fc.assert(
     fc.property(fc.array(route, { maxLength: 12 }), (routes) => {
       assertEquals(byIndex(routes), plainly(routes));

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { parse } from "yaml";
 import { configJsonSchema } from "../../../src/config/json_schema.ts";
 import { formatPattern, type JsonSchema, listKeys } from "../../../src/config/keys.ts";
-import { configReference } from "../../../src/config/reference.ts";
+import { configReference } from "../../../scripts/_config_reference.ts";
 import { PROTOCOLS } from "../../../src/detect/mod.ts";
 import { assertGolden } from "../_golden.ts";
 

@@ -12,7 +12,7 @@ export function convert(text: string, from?: Format): Converted {
   return convertConfig(text, { file: "input", from, protocols: PROTOCOLS });
 }
 
-/** Converts a text, and loads what comes out without a problem. */
+/** Converts a text, and asserts that the result loads without a problem. */
 export function convertAndLoad(
   text: string,
   from?: Format,
@@ -24,7 +24,7 @@ export function convertAndLoad(
   return { ...converted, config };
 }
 
-/** Tells where a client of a listener would be taken. */
+/** Returns the target of a listener's client. */
 export function targetOf(
   config: Config,
   { listener, ...seen }: Partial<Seen> & { readonly listener: string },

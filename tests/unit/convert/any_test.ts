@@ -316,7 +316,7 @@ function nginxLooksUp(
   return map.get(wild[0] ?? "default");
 }
 
-Deno.test("convert: names go where nginx's map sends them", () => {
+Deno.test("convert: names go to the target of nginx's map", () => {
   const name = fc.oneof(suffix, fc.tuple(label, suffix).map((parts) => parts.join(".")));
   const key = fc.oneof(
     name,
@@ -342,7 +342,7 @@ Deno.test("convert: names go where nginx's map sends them", () => {
   );
 });
 
-Deno.test("convert: what it does not know is named with its line, in every format", () => {
+Deno.test("convert: unknown directives are reported with their lines, in every format", () => {
   const texts = {
     "rpxy-l4": "listen_port = 1\nsurprise = 1\ntcp_target = ['a:1']\n",
     sslh:

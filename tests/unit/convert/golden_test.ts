@@ -16,13 +16,13 @@ async function read(file: string): Promise<string> {
 }
 
 for (const [file, [format, unconverted]] of Object.entries(FILES)) {
-  Deno.test(`convert: ${file} becomes what it always did`, async () => {
+  Deno.test(`convert: ${file} gives the same result as ever`, async () => {
     const converted = convertConfig(await read(file), { file, protocols: PROTOCOLS });
     await assertGolden(`tests/testdata/convert/${file}.yaml`, converted.yaml);
     assertEquals([converted.format, converted.unconverted], [format, unconverted]);
   });
 
-  Deno.test(`convert: every comment of ${file} names a line that has what it quotes`, async () => {
+  Deno.test(`convert: every comment of ${file} names a line that contains its quote`, async () => {
     const lines = (await read(file)).split("\n");
     const { yaml } = convertAndLoad(await read(file));
     const comments = [...yaml.matchAll(/# Line ([0-9]+), "([^"]+)":/g)];

@@ -3,7 +3,7 @@ import { convert, convertAndLoad, targetOf } from "./_convert.ts";
 
 type Seen = Parameters<typeof targetOf>[1];
 
-/** One server on port 1 that passes to what the maps give. */
+/** Makes one server on port 1 that passes to the values of the maps. */
 function stream(maps: string, pass: string, more = ""): string {
   return `stream { ${maps} server { listen 1; ssl_preread on; proxy_pass ${pass}; ${more} } }`;
 }
@@ -105,7 +105,7 @@ for (const [what, text, ...clients] of CASES) {
   });
 }
 
-Deno.test("convert nginx: closes what does not speak first, as nginx does, only where it reads", () => {
+Deno.test("convert nginx: closes clients that do not speak first only if nginx reads", () => {
   const { config } = convertAndLoad(
     `stream { ${VERSION} { "" a:1; default b:1; } preread_timeout 5s; ssl_preread on;
      server { listen 1; proxy_pass $version; } server { listen 2; proxy_pass c:1; } }`,
@@ -115,16 +115,16 @@ Deno.test("convert nginx: closes what does not speak first, as nginx does, only 
   assertEquals([passes?.detect.timeout, passes?.detect.on_timeout], [3000, "fallthrough"]);
 });
 
-Deno.test("convert nginx: trusts nobody with PROXY headers but the machine itself, and says so", () => {
+Deno.test("convert nginx: trusts only the machine itself with PROXY headers, and says so", () => {
   const { config, yaml } = convertAndLoad("server { listen 1 proxy_protocol; proxy_pass a:1; }");
   assertEquals(config.listeners["tcp-1"]?.proxy_protocol, {
     accept: "required",
     trusted: ["127.0.0.0/8", "::1"],
   });
-  assertStringIncludes(yaml, "list in trusted who sends them");
+  assertStringIncludes(yaml, "list the senders in trusted");
 });
 
-Deno.test("convert nginx: what one entry of a map cannot be is closed, not given to others", () => {
+Deno.test("convert nginx: clients of an entry that cannot be converted are closed, not given to others", () => {
   const { config, yaml } = convertAndLoad(
     stream(`${NAME} { a.com $ssl_preread_server_name:443; default d:1; }`, "$name"),
   );
@@ -132,7 +132,7 @@ Deno.test("convert nginx: what one entry of a map cannot be is closed, not given
   assertStringIncludes(yaml, '# Line 1, "a.com $ssl_preread_server_name:443": not converted');
 });
 
-Deno.test("convert nginx: a map that leads back to itself is said, not followed", () => {
+Deno.test("convert nginx: a map that leads back to itself is reported, not followed", () => {
   const { config, yaml } = convertAndLoad(
     stream(
       `${NAME} { a.com $name; b.com $two; default d:1; } map $name $two { b $name; default x:1; }`,
@@ -144,7 +144,7 @@ Deno.test("convert nginx: a map that leads back to itself is said, not followed"
   assertStringIncludes(yaml, "$name leads back to itself");
 });
 
-Deno.test("convert: listens on [::] once, where IPv4 was asked for too", () => {
+Deno.test("convert: listens on [::] once, if IPv4 was asked for too", () => {
   const both = convert("server { listen 443; listen [::]:443; proxy_pass a:1; }");
   assertStringIncludes(both.yaml, 'bind: "[::]:443"');
   const some = convert("server { listen 127.0.0.1:443; listen [::]:443; proxy_pass a:1; }");

@@ -86,7 +86,7 @@ Deno.test("toml: reads what another parser reads", () => {
   }));
 });
 
-Deno.test("toml: keys that objects have of their own are keys like others", () => {
+Deno.test("toml: keys that every object has are keys like others", () => {
   const entries = readToml("[__proto__]\nx = 1\n[constructor.prototype]\nx = 1\n");
   assertEquals(entries.map(({ name, line }) => [name, line]), [["__proto__", 1], [
     "constructor",
@@ -170,7 +170,7 @@ const KEYS: readonly [key: string, patterns: readonly string[] | undefined][] = 
   ["~example", undefined],
 ];
 
-Deno.test("nginx keys: become patterns only where they mean the same", () => {
+Deno.test("nginx keys: become patterns only if they mean the same", () => {
   for (const [key, patterns] of KEYS) {
     const read = readKey(key, { hostnames: true });
     assertEquals(read.kind === "none" ? undefined : read.patterns, patterns, key);

@@ -18,6 +18,8 @@ const MAX_CUTS = 2000;
 const MAX_FACT_CHARS = 1024;
 /** Rule 8. */
 const MAX_ASKED = 512;
+/** Rule 10. */
+const MAX_SAID = 128;
 const DRIP_BYTES = 8192;
 
 /** A detector and what it is tried on. */
@@ -217,6 +219,21 @@ function takesNothingOfOthers({ detector, vector, own }: Subject): void {
   }
 }
 
+function stepsOn(subject: Subject): void {
+  for (const [given, verdict] of verdictsOf(subject)) {
+    const step = verdict.kind === "match" ? verdict.step : undefined;
+    if (step === undefined) continue;
+    const size = sizeOf(given);
+    assert(step.consumed <= size, `the step takes ${step.consumed} of ${size} bytes`);
+    assert(step.says.length <= MAX_SAID, `the step says ${step.says.length} bytes`);
+    for (const next of step.then) {
+      const again = judge(next, subject.vector.transport, given);
+      const same = again.kind === "match" && again.step?.name === step.name;
+      assert(!same, `after ${step.name} comes ${step.name}`);
+    }
+  }
+}
+
 /** Each rule's words and its check; the first one's number is 1. */
 export const RULES: readonly (readonly [words: string, check: (subject: Subject) => void])[] = [
   ["answers whatever the bytes are", answersAnything],
@@ -228,6 +245,7 @@ export const RULES: readonly (readonly [words: string, check: (subject: Subject)
   ["returns bounded facts, and those it declares", returnsLittle],
   ["is asked seldom by a client that sends byte by byte", worksByBytes],
   ["leaves to others what is theirs, and they what is its own", takesNothingOfOthers],
+  ["takes a step that leads on", stepsOn],
 ];
 
 /**

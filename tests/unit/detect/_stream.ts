@@ -1,5 +1,5 @@
 /**
- * What every stream detector has to keep, whatever its protocol.
+ * The rules that every stream detector has to keep, whatever its protocol.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { assertContract, damaged } from "./_contract.ts";
 /**
  * Asks a detector about bytes or text.
  *
- * @param detector Whom to ask
+ * @param detector The detector
  * @param input Bytes, or text of one byte per character
  * @returns Its verdict
  */
@@ -24,12 +24,12 @@ export function ask(detector: Detector, input: Uint8Array | string): Verdict {
 }
 
 /**
- * Asserts that input matches with these facts at its end and not before, and that all rules of a
- * detector's contract hold for it.
+ * Asserts that input matches with these facts at its end and not before, and that all rules of a detector's
+ * contract hold for it.
  *
- * @param detector Whom to ask
+ * @param detector The detector
  * @param input Bytes of a client, the last of them needed to match
- * @param facts What a match has to say
+ * @param facts The facts of the match
  * @param end Why facts are missing
  */
 export function assertMatches(
@@ -48,8 +48,8 @@ export function assertMatches(
 /**
  * Asserts for generated input that the detector keeps its contract.
  *
- * @param detector Whom to ask
- * @param seeds Valid beginnings, which are cut and damaged as well
+ * @param detector The detector
+ * @param seeds Valid beginnings, which are cut and damaged too
  */
 export function assertSoundOnNoise(detector: Detector, seeds: readonly Uint8Array[]): void {
   const vectors = seeds.map((bytes) => ({

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Detector, NO_MATCH } from "../../../src/detect/detector.ts";
+import { type Detector, NO_MATCH, type Step } from "../../../src/detect/detector.ts";
 import { DETECTORS } from "../../../src/detect/mod.ts";
 import { bytesOf } from "../_hello.ts";
 import { assertContract, damaged, RULES } from "./_contract.ts";
@@ -54,6 +54,14 @@ function sound(change: Partial<Detector> = {}): Detector {
 
 let calls = 0;
 
+const STEP: Step = {
+  name: "hello",
+  consumed: 1,
+  says: new Uint8Array(1),
+  then: [],
+  target: [],
+};
+
 /** A fault against each rule. */
 const FAULTY: Readonly<Record<number, Detector>> = {
   1: sound({
@@ -70,6 +78,7 @@ const FAULTY: Readonly<Record<number, Detector>> = {
   7: sound({ tcp: () => ({ kind: "match", facts: { sni: "a.example" } }) }),
   8: sound({ tcp: ({ length }) => ({ kind: "need_more", bytes: length + 1 }) }),
   9: sound(),
+  10: sound({ tcp: () => ({ kind: "match", facts: {}, step: { ...STEP, then: [FAULTY[10]!] } }) }),
 };
 
 for (const [i, [words]] of RULES.entries()) {

@@ -55,13 +55,13 @@ Deno.test("detect http: joins a header block out of CONTINUATION frames", () => 
   assertMatches(http, concat(START, request), FACTS);
 });
 
-Deno.test("detect http: takes the host field where there is no authority", () => {
+Deno.test("detect http: takes the host field if there is no authority", () => {
   const host = concat([0x0f, 38 - 15], prefixed(1, bytesOf("a.example")));
   assertMatches(http, concat(START, frame(1, END_HEADERS, concat(GET, host))), FACTS);
   assertMatches(http, concat(START, frame(1, END_HEADERS, concat(BLOCK, host))), FACTS);
 });
 
-Deno.test("detect http: takes HTTP/2 without SETTINGS, and what servers pass over", () => {
+Deno.test("detect http: accepts HTTP/2 without SETTINGS, and frames that servers ignore", () => {
   const request = frame(1, END_HEADERS, BLOCK);
   const ping = frame(6, 0, new Uint8Array(8), 0);
   const starts = [
@@ -110,7 +110,7 @@ Deno.test("detect http: reads one host of HTTP/2, or says why there is none", ()
   }
 });
 
-Deno.test("detect http: says why no host of HTTP/2 can be told", () => {
+Deno.test("detect http: says why a host of HTTP/2 is not known", () => {
   const other = concat([0x0f, 38 - 15], prefixed(1, bytesOf("b.example")));
   const cases: readonly (readonly [string, Uint8Array, DetectEnd?])[] = [
     ["CONTINUATION before a request", concat(START, frame(9, END_HEADERS, BLOCK))],

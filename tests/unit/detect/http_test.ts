@@ -11,7 +11,7 @@ function get(...lines: readonly string[]): string {
   return ["GET / HTTP/1.1", ...lines, "", ""].join("\r\n");
 }
 
-/** Asserts which host a request names, or why none can be told. */
+/** Asserts which host a request names, or why it is not known. */
 function assertHost(request: string, host: string | undefined, end?: DetectEnd): void {
   const facts = host === undefined ? { version: "1.1" } : { version: "1.1", host };
   const match = { kind: "match", facts } as const;
@@ -83,7 +83,7 @@ Deno.test("detect http: reads the authority of a target", () => {
   }
 });
 
-Deno.test("detect http: tells the version as the request spells it", () => {
+Deno.test("detect http: returns the version as the request writes it", () => {
   for (const version of ["1.0", "1.1"]) {
     const facts = { version, host: "a.example" };
     assertMatches(http, `GET / HTTP/${version}\r\nHost: a.example\r\n\r\n`, facts);
@@ -119,7 +119,7 @@ Deno.test("detect http: takes other versions only with a Host field, as Node doe
   assertEquals(ask(http, "REGISTER sip:a SIP/2").kind, "no_match");
 });
 
-Deno.test("detect http: says that a request without a version names no host that it can tell", () => {
+Deno.test("detect http: a request without a version has no known host", () => {
   const verdict = { kind: "match", facts: { version: "0.9" }, end: MALFORMED } as const;
   for (
     const text of [
@@ -193,7 +193,7 @@ Deno.test("detect http: reads Host as servers do", () => {
     [["Host: a.example/"], undefined, BAD],
     [["Host: a.example, b.example"], undefined, BAD],
     [["Host: u@a.example"], undefined, BAD],
-    // nginx reads what stands before the colon, and who parses URLs what stands after the "@".
+    // nginx reads the text before the colon, URL parsers the text after the "@".
     [["Host: a.example:http:8 0/@b.example"], undefined, BAD],
     [["Host: a.example:@b.example"], undefined, BAD],
     [["Host: [::1]:80@b.example"], undefined, BAD],
@@ -203,7 +203,7 @@ Deno.test("detect http: reads Host as servers do", () => {
   for (const [lines, host, end] of cases) assertHost(get(...lines), host, end);
 });
 
-Deno.test("detect http: names no host where Host fields differ", () => {
+Deno.test("detect http: names no host if Host fields differ", () => {
   assertHost(get("Host: a.example", "X: y", "HOST: A.example:80"), "a.example");
   assertHost(get("Host: a.example", "Host: b.example"), undefined, MALFORMED);
   assertHost(get("Host: a.example", "Host:"), undefined, MALFORMED);
@@ -248,7 +248,7 @@ Deno.test("detect http: gives up on the host after 512 field lines", () => {
   assertHost(get(...lines(512), "Host: a.example"), undefined, "fields");
 });
 
-Deno.test("detect http: says no to what only looks like HTTP", () => {
+Deno.test("detect http: rejects protocols that only look like HTTP", () => {
   const cases = [
     "HTTP/1.1 200 OK\r\n\r\n",
     " GET / HTTP/1.1\r\n",

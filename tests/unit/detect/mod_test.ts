@@ -1,12 +1,13 @@
 import { assertEquals } from "@std/assert";
 import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { Detection, DETECTORS, inDoubt, PROTOCOLS } from "../../../src/detect/mod.ts";
+import { tls } from "../../../src/detect/tls.ts";
 import { NO_WANTS, wantsAll } from "../../../src/facts/wants.ts";
 import { buildClientHello, recordize } from "../_hello.ts";
 
 const ENCODER = new TextEncoder();
 
-/** Feeds a stream byte by byte and tells after how many bytes the answer came. */
+/** Feeds a stream byte by byte and returns the number of bytes after which the answer came. */
 function feed(bytes: Uint8Array, needsHost: boolean): [string | undefined, number] {
   const detection = new Detection("tcp", needsHost ? wantsAll() : NO_WANTS);
   for (let length = 1; length <= bytes.length; length++) {
@@ -27,13 +28,13 @@ Deno.test("detection: noise is unknown as soon as no detector is left", () => {
   assertEquals(feed(new Uint8Array([1, 2, 3]), true), ["unknown", 1]);
 });
 
-Deno.test("detection: waits for the host only where a route asks for it", () => {
+Deno.test("detection: waits for the host only if a route asks for it", () => {
   const request = ENCODER.encode("GET / HTTP/1.1\r\nAccept: a\r\nHost: a.example\r\n\r\n");
   assertEquals(feed(request, false), ["http", "GET / HTTP/1.1\r\n".length]);
   assertEquals(feed(request, true), ["http", request.length]);
 });
 
-Deno.test("detection: SSH that may still be a request waits where a route asks for the host", () => {
+Deno.test("detection: SSH that may still be a request waits if a route asks for the host", () => {
   const request = "SSH-2.0-x / HTTP/1.1\r\nHost: a.example\r\n\r\n";
   assertEquals(feed(ENCODER.encode(request), true), ["http", request.length]);
   assertEquals(feed(ENCODER.encode(request), false), ["ssh", "SSH-2.0-".length]);
@@ -76,21 +77,23 @@ Deno.test("detection: a detector is not asked before its hint", () => {
   assertEquals(detection.stream(other), undefined);
 });
 
-Deno.test("detection: what is in doubt is what the protocol could have told", () => {
+Deno.test("detection: the facts in doubt are those that the protocol can have", () => {
   const doubt = (protocol: string, end?: DetectEnd) =>
     inDoubt({ protocol, facts: {}, ...(end === undefined ? {} : { end }) });
+  const hello = tls.facts ?? [];
+  assertEquals(hello.slice(0, 3), ["sni", "alpn", "ja4"]);
   assertEquals(doubt("tls"), []);
-  assertEquals(doubt("tls", "malformed"), ["sni", "alpn", "ja4"]);
-  assertEquals(doubt("tls", "deadline"), ["sni", "alpn", "ja4"]);
+  assertEquals(doubt("tls", "malformed"), hello);
+  assertEquals(doubt("tls", "deadline"), hello);
   assertEquals(doubt("tls", "bad_name"), ["sni"]);
-  assertEquals(doubt("quic", "datagrams"), ["sni", "alpn", "ja4"]);
+  assertEquals(doubt("quic", "datagrams"), hello);
   assertEquals(doubt("http", "bad_name"), ["host"]);
   assertEquals(doubt("http", "fields"), ["host"]);
   assertEquals(doubt("ssh", "deadline"), []);
   assertEquals(doubt("unknown", "max_bytes"), []);
 });
 
-Deno.test("detection: names what bytes may still become that are cut short", () => {
+Deno.test("detection: names the protocols that truncated bytes may still become", () => {
   const cut = (bytes: readonly number[], end: DetectEnd) => {
     const detection = new Detection("tcp", wantsAll());
     assertEquals(detection.stream(Uint8Array.from(bytes)), undefined);
@@ -101,11 +104,11 @@ Deno.test("detection: names what bytes may still become that are cut short", () 
   assertEquals(cut([0x16, 3, 1, 2, 0, 1], "deadline").maybe, ["tls"]);
   assertEquals(cut([0x53], "deadline").maybe, ["ssh", "http"]);
   assertEquals(cut([0x47, 0x45], "max_bytes").maybe, ["http"]);
-  // Nothing follows, so that a target gets no more than was looked at.
+  // Nothing follows, so that a target gets no more bytes than were looked at.
   assertEquals(cut([0x16], "client_end"), { ...unknown, end: "client_end" });
 });
 
-Deno.test("detection: drops what was read before the end", () => {
+Deno.test("detection: drops the bytes that were read before the end", () => {
   const detection = new Detection("tcp", wantsAll());
   const head = ENCODER.encode("GET / HTTP/1.1\r\nHost: a.example\r\n");
   detection.stream(head);

@@ -90,29 +90,28 @@ Deno.test("detection: a step is a plain match where no route names the protocol 
 
 Deno.test("detection: a step is taken where a route names the protocol and asks for what lies behind", () => {
   const detection = new Detection("tcp", ASKS);
-  const gss = detection.stream(GSS);
-  assertEquals([gss?.step?.name, gss?.step?.consumed], ["GSSENCRequest", 8]);
-  assertEquals(gss?.step?.says, bytesOf("N"));
+  assertEquals(detection.stream(GSS), { protocol: "postgres", facts: {} });
+  assertEquals([detection.step?.name, detection.step?.consumed], ["GSSENCRequest", 8]);
+  assertEquals(detection.step?.says, bytesOf("N"));
   assertEquals(detection.stream(SSL.subarray(0, 5)), undefined);
-  const ssl = detection.stream(SSL);
-  assertEquals([ssl?.protocol, ssl?.step?.name], ["postgres", "SSLRequest"]);
-  assertEquals(ssl?.step?.says, bytesOf("S"));
+  assertEquals(detection.step, undefined);
+  assertEquals(detection.stream(SSL), { protocol: "postgres", facts: {} });
+  assertEquals([detection.step?.name, detection.step?.says], ["SSLRequest", bytesOf("S")]);
   for (let length = 1; length < HELLO.length; length++) {
     assertEquals(detection.stream(HELLO.subarray(0, length)), undefined);
   }
   const found = detection.stream(HELLO);
-  assertEquals([found?.protocol, found?.step, found?.end], ["postgres", undefined, undefined]);
+  assertEquals([found?.protocol, detection.step, found?.end], ["postgres", undefined, undefined]);
   assertEquals([found?.facts.sni, found?.facts.alpn], ["a.example", ["postgresql"]]);
-  assertEquals(found?.opening?.map(({ says }) => says), [SSL]);
+  assertEquals(detection.opening.map(({ says }) => says), [SSL]);
 });
 
 Deno.test("detection: each request is taken once, and only what may follow it", () => {
-  const after = (first: Uint8Array, ...then: readonly Uint8Array[]) => {
+  const after = (...sent: readonly Uint8Array[]) => {
     const detection = new Detection("tcp", ASKS);
-    detection.stream(first);
     let found;
-    for (const bytes of then) found = detection.stream(bytes);
-    return [found?.protocol, found?.step?.name];
+    for (const bytes of sent) found = detection.stream(bytes);
+    return [found?.protocol, detection.step?.name];
   };
   assertEquals(after(GSS, GSS), ["unknown", undefined]);
   assertEquals(after(SSL, SSL), ["unknown", undefined]);

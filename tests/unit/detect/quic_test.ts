@@ -93,7 +93,7 @@ Deno.test("detect quic: matches the published packets and what a real client sen
   }
 });
 
-Deno.test("detect quic: tells what a hello lacks by leaving it out", () => {
+Deno.test("detect quic: leaves out the facts that a hello lacks", () => {
   const hello = buildClientHello({});
   for (const version of ["1", "2"] as const) {
     const facts = { ...factsOf(hello, "q"), version };
@@ -157,7 +157,7 @@ Deno.test("detect quic: reads packets coalesced in one datagram, each from its o
   assertEquals(ask(concat(early, head, tail)), MATCH);
 });
 
-Deno.test("detect quic: ignores what follows in a datagram and belongs to no packet", () => {
+Deno.test("detect quic: ignores bytes after the last packet of a datagram", () => {
   const all = initial([[0]]);
   const tails: readonly Uint8Array[] = [
     new Uint8Array(100),
@@ -244,7 +244,7 @@ Deno.test("detect quic: waits on early data for the Initial packet, without cert
   }
 });
 
-Deno.test("detect quic: does not take for certain what is not", () => {
+Deno.test("detect quic: does not take an unproven packet as certain", () => {
   const changed = (at: number, ...bytes: number[]) => {
     const copy = initial([[0]]);
     copy.set(bytes, at);
@@ -341,7 +341,7 @@ Deno.test("detect quic: opens packets that name another connection with the keys
   );
 });
 
-Deno.test("detect quic: believes no name where numbers leave too many ways to read a packet", () => {
+Deno.test("detect quic: believes no name if packet numbers leave too many candidates", () => {
   const jumps = [1, 2, 3, 4, 5].map((i) => initial([[0, 9]], { number: i * 1000, numberBytes: 2 }));
   assertEquals(ask(...jumps, initial([[0]], { number: 6000, numberBytes: 2 })), MATCH);
   assertEquals(
@@ -364,7 +364,7 @@ Deno.test("detect quic: reads frame types in more bytes than they need", () => {
   }
 });
 
-Deno.test("detect quic: is certain where the hello cannot be read", () => {
+Deno.test("detect quic: is certain even if the hello cannot be read", () => {
   const version = "1";
   const tooLong = HELLO.slice();
   tooLong.set([1, 1, 0x20, 0]);
@@ -457,7 +457,7 @@ Deno.test("detect quic: takes no truncated packet", () => {
   }
 });
 
-Deno.test("detect quic: never throws on noise, nor asks for less than there is", () => {
+Deno.test("detect quic: never throws on noise, and never asks for fewer bytes than it has", () => {
   const noise = fc.uint8Array({ maxLength: 100 });
   const head = fc.constantFrom(
     [],

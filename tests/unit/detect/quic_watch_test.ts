@@ -32,7 +32,7 @@ function watch(...datagrams: Uint8Array[]): Watch {
   return found;
 }
 
-Deno.test("quic watch: lets pass what repeats the hello and what says nothing of it", () => {
+Deno.test("quic watch: passes packets that repeat the hello or have no part of one", () => {
   const one = watch(initial(cryptoFrame(HELLO)));
   for (
     const frames of [
@@ -40,7 +40,7 @@ Deno.test("quic watch: lets pass what repeats the hello and what says nothing of
       cryptoFrame(HELLO, 500, 700),
       concat(cryptoFrame(HELLO, 1000), cryptoFrame(HELLO, 0, 1000)),
       bytesOf("\x01"),
-      // A second hello follows the first where the server asks for one.
+      // A second hello follows the first if the server asks for one.
       cryptoFrame(concat(HELLO, OTHER), HELLO.length),
     ]
   ) {
@@ -73,7 +73,7 @@ Deno.test("quic watch: stops another hello under the same keys, whatever the dat
   }
 });
 
-Deno.test("quic watch: stops other connections of the flow once they tell another hello", () => {
+Deno.test("quic watch: stops other connections of the flow once they carry another hello", () => {
   const other = { dcid: bytesOf("other id") };
   const begun = initial(cryptoFrame(OTHER, 0, 1000), other);
   const one = watch(initial(cryptoFrame(HELLO, 0, 1000)), begun, initial(cryptoFrame(HELLO, 1000)));
@@ -86,7 +86,7 @@ Deno.test("quic watch: stops other connections of the flow once they tell anothe
   assert(two.allows(initial(cryptoFrame(HELLO, 1000), { ...other, number: 1 })));
 });
 
-Deno.test("quic watch: stops another hello whatever the server has made of the numbers before", () => {
+Deno.test("quic watch: stops another hello however the server completed the numbers before", () => {
   const far = { number: 2 ** 31, numberBytes: 4 } as const;
   const table: readonly (readonly [PacketOptions, PacketOptions])[] = [
     // A server that discards the second packet reads the third by the first, or by none at all.
@@ -115,7 +115,7 @@ Deno.test("quic watch: stops another hello whatever the server has made of the n
   assert(!lost.allows(initial(bytesOf("\x01"), { number: 5100 })));
 });
 
-Deno.test("quic watch: of a long hello, what is not remembered does not pass again", () => {
+Deno.test("quic watch: the part of a long hello that is not remembered does not pass again", () => {
   const long = buildClientHello({ sni: "www.example.com", alpn: ["h3"], size: 5000 });
   const pieces = [0, 1000, 2000, 3000, 4000].map((from, number) =>
     initial(cryptoFrame(long, from, from + 1000), { number })
@@ -166,7 +166,7 @@ Deno.test("quic watch: a connection of version 2 ends with a Retry of its own", 
   assert(one.endsWith(buildRetry(DCID, { version: "2" })));
 });
 
-Deno.test("quic watch: looks at a few packets of a datagram that do not open, and passes no more on", () => {
+Deno.test("quic watch: tries a few packets of a datagram that do not open, and passes no more on", () => {
   const broken = buildInitial(bytesOf("\x01"), { keyId: bytesOf("wrong") });
   const datagram = (count: number) => concat(...Array.from({ length: count }, () => broken));
   const one = watch(initial(cryptoFrame(HELLO)));
@@ -191,7 +191,7 @@ Deno.test("quic watch: follows the packets of its connections", () => {
   for (const datagram of strange) assert(!one.follows(datagram));
 });
 
-Deno.test("quic watch: datagrams that open a connection are told by header and size", () => {
+Deno.test("quic watch: datagrams that open a connection are recognised by header and size", () => {
   assertEquals(opens(initial(cryptoFrame(HELLO))), "connection");
   assertEquals(opens(initial(cryptoFrame(HELLO), { version: "2" })), "connection");
   assertEquals(opens(initial(bytesOf("\x01"), { size: 0 })), "more");

@@ -17,7 +17,7 @@ Deno.test("detect socks5: takes assigned and private methods beside a common one
   }
 });
 
-Deno.test("detect socks5: says no to greetings that no client sends", () => {
+Deno.test("detect socks5: rejects greetings that no client sends", () => {
   for (const bytes of [[4], [5, 0], [5, 1, 0xff], [5, 1, 3], [5, 2, 0, 10], [5, 2, 0, 0x7f]]) {
     assertEquals(ask(socks5, Uint8Array.from(bytes)).kind, "no_match", `${bytes}`);
   }
@@ -38,7 +38,7 @@ Deno.test("detect socks4: takes a user name, and BIND", () => {
   assertMatches(socks4, concat(CONNECT_4A, bytesOf("user\0host.example\0")), {});
 });
 
-Deno.test("detect socks4: says no to requests that no client sends", () => {
+Deno.test("detect socks4: rejects requests that no client sends", () => {
   const cases = [
     Uint8Array.from([5]),
     Uint8Array.from([4, 0]),

@@ -13,7 +13,7 @@ Deno.test("detect ssh: matches once the protocol version is whole", () => {
   for (const version of ["2.0", "1.99", "1.5"]) assertMatches(ssh, `SSH-${version}-`, { version });
 });
 
-Deno.test("detect ssh: says no to what no version of SSH sends", () => {
+Deno.test("detect ssh: rejects what no version of SSH sends", () => {
   for (const text of ["s", "SSX", "SSH ", "SSH-3", "SSH-2.1", "SSH-2.0 ", "SSH-1-", "SSH-1.999"]) {
     assertEquals(ask(ssh, text).kind, "no_match", text);
   }

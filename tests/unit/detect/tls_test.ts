@@ -108,7 +108,7 @@ Deno.test("detect tls: is asked a few dozen times by a client that sends bytes i
   assertLess(calls, 60);
 });
 
-Deno.test("detect tls: says no as soon as a byte cannot be of a hello's first record", () => {
+Deno.test("detect tls: rejects as soon as a byte cannot belong to a hello's first record", () => {
   const cases: readonly (readonly number[])[] = [
     [0x17],
     [0x16, 16],
@@ -142,7 +142,7 @@ Deno.test("detect tls: skips empty records, alerts and ChangeCipherSpec before a
   assertMatches(tls, concat(new Uint8Array(64 * 5).map((_, i) => empty[i % 5]!), records), facts);
 });
 
-Deno.test("detect tls: skips so many records and no more, however they come", () => {
+Deno.test("detect tls: skips a limited number of records, however they come", () => {
   const hello = buildClientHello({ sni: SNI });
   const empty = (count: number) => concat(...new Array(count).fill([22, 3, 1, 0, 0]));
   const parts = [recordize(hello).subarray(0, 0), recordize(hello.subarray(0, 50))];
@@ -190,7 +190,7 @@ function serverNames(...names: readonly string[]): Uint8Array {
   return prefixed(2, concat(...names.map((name) => concat([0], prefixed(2, bytesOf(name))))));
 }
 
-Deno.test("detect tls: a server name that is no name is in doubt, and alone in it", () => {
+Deno.test("detect tls: an invalid server name is in doubt, and no other fact is", () => {
   for (const sni of ["*.a.example", "a..example", ".a.example", "a/b.example", "a.example:443"]) {
     const hello = buildClientHello({ sni, alpn: ALPN });
     const facts = { ...factsOf(buildClientHello({ sni, alpn: ALPN })), alpn: ALPN };
@@ -199,7 +199,7 @@ Deno.test("detect tls: a server name that is no name is in doubt, and alone in i
   }
 });
 
-Deno.test("detect tls: an IP address in the place of a name is no name, and in no doubt", () => {
+Deno.test("detect tls: an IP address in the place of a name is no name, and not in doubt", () => {
   for (const sni of ["192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", ""]) {
     const verdict = ask(tls, recordize(buildClientHello({ sni })));
     assert(verdict.kind === "match");
@@ -245,7 +245,7 @@ Deno.test("detect tls: gives the same facts for any hello in any records, whatev
   }));
 });
 
-Deno.test("detect tls: names the highest version offered, and none that it has no name for", () => {
+Deno.test("detect tls: names the highest version offered, unless it is unknown", () => {
   const cases: readonly (readonly [number, string | undefined])[] = [
     [0x0304, "1.3"],
     [0x0303, "1.2"],

@@ -33,7 +33,7 @@ for (const [networks, source, expected] of CASES) {
   });
 }
 
-Deno.test("resolve cidr: refuses what is no network", () => {
+Deno.test("resolve cidr: refuses text that is no network", () => {
   for (const text of ["10.0.0.0/33", "::/129", "example.com", "10.0.0.0/"]) {
     assertThrows(() => new AddressSet([text]), Error);
   }

@@ -209,7 +209,7 @@ Deno.test("facts: the admin API has every fact that is shown", async () => {
 });
 
 Deno.test("facts: detect and builtin:hello have every fact", () => {
-  const line = formatFinding({ detected: RECORD.detected!, complete: true });
+  const line = formatFinding({ detected: RECORD.detected!, complete: true, layers: [] });
   const page = new TextDecoder().decode(helloPage({
     ...{ id: "", transport: "tcp", protocol: "tls", source: "", listener: "", route: "" },
     upstream: "",

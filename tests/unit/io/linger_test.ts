@@ -6,11 +6,11 @@ import { LingerCounters } from "../../../src/observe/metrics/linger_counters.ts"
 const LIMITS: LingerLimits = { connections: 3, bytes: 1000, stallMs: 300, graceMs: 100 };
 const NOWHERE = { host: "", port: 0 };
 
-/** A connection whose queue is what the test says. */
+/** A connection whose queue is set by the test. */
 class FakeStream implements Stream {
   readonly local = NOWHERE;
   readonly remote = NOWHERE;
-  /** Bytes unsent; `undefined` if it cannot tell. */
+  /** Unsent bytes; `undefined` if unknown. */
   queue: number | undefined;
   /** How often it cannot be reset yet. */
   notYet = 0;
@@ -19,7 +19,7 @@ class FakeStream implements Stream {
 
   constructor(queue?: number) {
     this.queue = queue;
-    // Nobody may wait for it.
+    // The test may not wait for it.
     this.#read.promise.catch(() => {});
   }
 
@@ -75,7 +75,7 @@ function make(): { lingering: Lingering; counters: LingerCounters; sockets: { to
 
 const SENT = { sent: true };
 
-Deno.test("io linger: closes at once what has nothing to deliver, or cannot tell", () => {
+Deno.test("io linger: closes at once if there is nothing to deliver, or that is unknown", () => {
   const { lingering, counters } = make();
   const cases = [
     [new FakeStream(0), SENT],
@@ -91,7 +91,7 @@ Deno.test("io linger: closes at once what has nothing to deliver, or cannot tell
   assertEquals([counters.connections, counters.bytes], [0, 0]);
 });
 
-Deno.test("io linger: lasts while the queue shrinks, and counts what is in it", () => {
+Deno.test("io linger: lasts while the queue shrinks, and counts its bytes", () => {
   const { lingering, counters, sockets } = make();
   const stream = new FakeStream(500);
   lingering.close(stream, SENT);
@@ -104,14 +104,14 @@ Deno.test("io linger: lasts while the queue shrinks, and counts what is in it", 
     assertEquals(stream.state, "ended");
     assertEquals(counters.bytes, stream.queue);
   }
-  // The end alone is left.
+  // Only the end is left.
   stream.queue = 1;
   lingering.sweep(begun + 21_000);
   assertEquals(stream.state, "closed");
   assertEquals([counters.connections, counters.bytes, sockets.total], [0, 0, 0]);
 });
 
-Deno.test("io linger: resets what stands still", () => {
+Deno.test("io linger: resets stalled connections", () => {
   const { lingering, counters } = make();
   const stream = new FakeStream(500);
   lingering.close(stream, SENT);
@@ -125,7 +125,7 @@ Deno.test("io linger: resets what stands still", () => {
   assertEquals([counters.connections, counters.resets.stalled], [0, 1]);
 });
 
-Deno.test("io linger: a graceful end is read from a little longer, or until the other side ends", async () => {
+Deno.test("io linger: after a graceful end the client is read from a little longer, or until it ends", async () => {
   const { lingering, counters } = make();
   const [quick, quiet] = [new FakeStream(0), new FakeStream(0)];
   for (const stream of [quick, quiet]) lingering.close(stream, { sent: true, graceful: true });
@@ -138,7 +138,7 @@ Deno.test("io linger: a graceful end is read from a little longer, or until the 
   assertEquals(counters.connections, 0);
 });
 
-Deno.test("io linger: what cannot tell lingers until the other side ends, or as long as one that stands still", async () => {
+Deno.test("io linger: a connection that cannot report lingers until the other side ends, or as long as a stalled one", async () => {
   const { lingering, counters } = make();
   const [quick, quiet] = [new FakeStream(), new FakeStream()];
   for (const stream of [quick, quiet]) lingering.close(stream, { sent: true, graceful: true });
@@ -151,7 +151,7 @@ Deno.test("io linger: what cannot tell lingers until the other side ends, or as 
   assertEquals(counters.connections, 0);
 });
 
-Deno.test("io linger: an end of the other side does not end what is still to arrive, a reset does", async () => {
+Deno.test("io linger: an end of the other side does not stop the delivery, a reset does", async () => {
   const { lingering, counters } = make();
   const stream = new FakeStream(500);
   lingering.close(stream, { sent: true, graceful: true });
@@ -165,7 +165,7 @@ Deno.test("io linger: an end of the other side does not end what is still to arr
   lingering.cutAll();
 });
 
-Deno.test("io linger: who takes nothing is displaced before who takes little", () => {
+Deno.test("io linger: a client that takes nothing is displaced before one that takes little", () => {
   const { lingering, counters } = make();
   const streams = [10, 10, 10].map((bytes) => new FakeStream(bytes));
   for (const stream of streams) lingering.close(stream, SENT);
@@ -179,7 +179,7 @@ Deno.test("io linger: who takes nothing is displaced before who takes little", (
   lingering.cutAll();
 });
 
-Deno.test("io linger: what cannot be reset yet takes no other's place", () => {
+Deno.test("io linger: a connection that cannot be reset yet takes no other's place", () => {
   const { lingering, counters } = make();
   const streams = [10, 10, 10, 10].map((bytes) => new FakeStream(bytes));
   streams[0]!.notYet = 1;
@@ -192,7 +192,7 @@ Deno.test("io linger: what cannot be reset yet takes no other's place", () => {
   lingering.cutAll();
 });
 
-Deno.test("io linger: one more than may linger displaces the oldest", () => {
+Deno.test("io linger: one connection too many displaces the oldest", () => {
   const { lingering, counters } = make();
   const streams = Array.from({ length: 5 }, () => new FakeStream(10));
   for (const stream of streams) lingering.close(stream, SENT);
@@ -202,7 +202,7 @@ Deno.test("io linger: one more than may linger displaces the oldest", () => {
   assertEquals([counters.connections, counters.bytes, counters.resets.shutdown], [0, 0, 3]);
 });
 
-Deno.test("io linger: more bytes than may linger displace the oldest, itself the last", () => {
+Deno.test("io linger: too many bytes displace the oldest, and at last the newcomer", () => {
   const { lingering, counters } = make();
   const [first, second, third] = [600, 300, 500].map((bytes) => new FakeStream(bytes)) as [
     FakeStream,
@@ -234,7 +234,7 @@ Deno.test("io linger: connections that close by themselves are counted, and disp
   assertEquals([cuts, counters.connections, sockets.total], [[0, 1, 3, 4], 0, 0]);
 });
 
-Deno.test("io linger: a limit drops what has not arrived, and asks again if the sockets cannot yet", () => {
+Deno.test("io linger: a limit drops undelivered bytes, and tries again if the sockets cannot yet", () => {
   const { lingering, counters } = make();
   const cases = [[0, "closed"], [undefined, "closed"], [500, "reset"]] as const;
   for (const [queue, state] of cases) {
@@ -254,7 +254,7 @@ Deno.test("io linger: a limit drops what has not arrived, and asks again if the 
   assertEquals(counters.resets.limit, 2);
 });
 
-Deno.test("io linger: tells when nothing is left to deliver", async () => {
+Deno.test("io linger: reports when nothing is left to deliver", async () => {
   const { lingering } = make();
   await lingering.delivered();
   const [slow, quiet] = [new FakeStream(500), new FakeStream(0)];

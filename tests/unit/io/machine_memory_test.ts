@@ -56,7 +56,7 @@ for (const [name, files, expected] of TABLE) {
 }
 
 Deno.test({
-  name: "machine memory: Linux tells it",
+  name: "machine memory: Linux reports it",
   ignore: Deno.build.os !== "linux",
   fn() {
     assert(readSystemFile("/proc/meminfo")?.startsWith("MemTotal:"));
@@ -82,7 +82,7 @@ for (const [flags, total, old] of HEAPS) {
   });
 }
 
-Deno.test("heap: what nobody needs is gone once garbage is collected", () => {
+Deno.test("heap: unused memory is freed when garbage is collected", () => {
   let kept: unknown[] | undefined = Array.from({ length: 500_000 }, (_, i) => ({ i }));
   collectGarbage();
   const { used: before, limit } = heapUse();

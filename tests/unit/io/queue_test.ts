@@ -5,7 +5,7 @@ import { whenRoom } from "../../../src/io/queue.ts";
 class Full extends Error {}
 const isFull = (error: unknown) => error instanceof Full;
 
-Deno.test("io queue: tries until there is room, and tells every other error at once", async () => {
+Deno.test("io queue: tries until there is room, and reports every other error at once", async () => {
   let tries = 0;
   const connect = () => {
     if (++tries < 4) throw new Full();

@@ -1,32 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { ResolveError } from "../../../src/errors.ts";
 import { resolveFor, tryTargets } from "../../../src/manage/dial.ts";
-import { Life } from "../../../src/manage/life.ts";
-import type { ListenerState } from "../../../src/manage/listener_state.ts";
-import type { LifeKind, Target } from "../../../src/resolve/upstream.ts";
+import type { Target } from "../../../src/resolve/upstream.ts";
 import { upstream } from "../resolve/_upstream.ts";
-
-/** A life that ends when the test says so, as the two real ones do. */
-class TestLife extends Life {
-  readonly id = "01A";
-  readonly source = { host: "192.0.2.1", port: 1 };
-  readonly up = 0;
-  readonly down = 0;
-  readonly admitted = false;
-  readonly chargedTo = undefined;
-  readonly kind: LifeKind;
-  ended = false;
-
-  constructor(kind: LifeKind) {
-    super({} as ListenerState);
-    this.kind = kind;
-  }
-
-  end(): void {
-    this.ended = true;
-    this.target?.leave(this.kind);
-  }
-}
+import { TestLife } from "./_life.ts";
 
 const HOSTS = ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "192.0.2.4:1"];
 

@@ -36,7 +36,7 @@ const SSH = "{ match: { protocol: ssh }, upstream: up }";
 const BAD: Detected = { protocol: "tls", facts: {}, end: "bad_name" };
 const CUT: Detected = { ...UNKNOWN, end: "deadline", maybe: ["tls"] };
 
-Deno.test("unreadable: closes what could have taken a route by name, unless told otherwise", () => {
+Deno.test("unreadable: closes sessions that could have taken a route by name, unless configured otherwise", () => {
   for (const end of ["bad_name", "malformed", "deadline", "max_bytes"] as const) {
     assertEquals(closes(`${NAMED}, ${ANY}`, { ...BAD, end }), true);
     assertEquals(closes(`${NAMED}, ${ANY}`, { ...BAD, end }, "fallthrough"), false);
@@ -48,7 +48,7 @@ Deno.test("unreadable: closes what could have taken a route by name, unless told
   assertEquals(closes(`${NAMED}, ${ANY}`, { protocol: "ssh", facts: {}, end: "deadline" }), false);
 });
 
-Deno.test("unreadable: closes what could still become what a route by name is for", () => {
+Deno.test("unreadable: closes sessions that could still become the protocol of a route by name", () => {
   assertEquals(closes(`${NAMED}, ${ANY}`, CUT), true);
   assertEquals(closes(`${HOST}, ${ANY}`, CUT), false);
   assertEquals(closes(`${HOST}, ${ANY}`, { ...CUT, maybe: ["ssh", "http"] }), true);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { OPERATIONS } from "../../../src/admin/operations.ts";
 import { METRICS } from "../../../src/observe/metrics/metrics.ts";
-import { observeReference } from "../../../src/observe/reference.ts";
+import { observeReference } from "../../../scripts/_observe_reference.ts";
 import { CLOSE_REASONS, DROP_REASONS } from "../../../src/observe/reasons.ts";
 import { assertGolden } from "../_golden.ts";
 

@@ -1,4 +1,7 @@
-/** A name server on loopback for tests: answers what a test tells it to, over UDP, and over TCP where that is too long. */
+/**
+ * A name server on loopback for tests: gives the answers that a test sets, over UDP, and over TCP if they
+ * are too long.
+ */
 
 import { openBoth } from "../../_both.ts";
 
@@ -63,7 +66,7 @@ export class DnsServer implements AsyncDisposable {
       this.asked++;
       const reply = this.#reply(query);
       if (reply === undefined) continue;
-      // Too long: the header and question alone, with the TC bit (RFC 1035 §4.1.1).
+      // Too long: only the header and question, with the TC bit (RFC 1035 §4.1.1).
       if (reply.length > UDP_BYTES) {
         await this.#socket.send(
           Uint8Array.of(...query.subarray(0, 2), 0x83, 0x80, ...query.subarray(4)),

@@ -45,7 +45,7 @@ export function endless(begin: string, more: string): Behave {
   };
 }
 
-/** Says nothing until the client goes. */
+/** Sends nothing until the client closes. */
 export const silent: Behave = async (conn) => {
   while (await hear(conn) !== "");
 };
@@ -119,7 +119,7 @@ KprsdE03+UAdWJhduYtC2BvVZdihcVYfKDvG4sIgWdgCIQDSub5lKViVW3cFqTYa
 tzD2V5dHuYrgT39UEqDL0Y4Pxg==
 -----END CERTIFICATE-----`;
 
-/** Serves TLS with a certificate that nobody accepts: self-signed, for wrong.test, expired in 2020. */
+/** Serves TLS with a certificate that no client accepts: self-signed, for wrong.test, expired in 2020. */
 export async function serveTls(path?: string): Promise<Server> {
   const server = createServer({ key: KEY, cert: CERTIFICATE }, (socket) => {
     socket.on("error", () => {});

@@ -21,7 +21,7 @@ Deno.test("resolve addresses: of a large answer 64 are kept, of both families", 
   assertEquals(families(list).slice(0, 8), "64646466");
 });
 
-Deno.test("resolve addresses: each call starts at the next where the policy does not hash", () => {
+Deno.test("resolve addresses: each call starts at the next if the policy does not hash", () => {
   const web = upstream("round_robin", ["a:1"]);
   const list = arrange([...V4, ...V6]);
   const firsts = [0, 1, 2, 3].map((i) => {
@@ -48,7 +48,7 @@ for (const balance of ["source_ip", "source_socket", "maglev"] as const) {
     for (let i = 0; i < 50; i++) {
       const ordered = order(V4, i);
       assertEquals(order(V4.toReversed(), i), ordered);
-      // An address that goes leaves the order of the others alone.
+      // Removing an address does not change the order of the others.
       const left = V4.filter((address) => address !== ordered[1]);
       assertEquals(order(left, i), ordered.filter((address) => address !== ordered[1]));
       firsts.add(ordered[0]);

@@ -107,7 +107,7 @@ for (const balance of HASHING) {
       const all = upstream(balance, hosts(count));
       const removed = moved(all, upstream(balance, hosts(count).slice(1)), 5000);
       assertLess(removed, 2 / count);
-      // As many as it had have to move.
+      // Exactly its own clients have to move.
       assertGreater(removed, 0.7 / count);
       const added = moved(all, upstream(balance, hosts(count + 1)), 5000);
       assertLess(added, 2 / count);

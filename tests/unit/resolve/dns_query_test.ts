@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { ResolveError } from "../../../src/errors.ts";
-import { type Addresses, Resolver } from "../../../src/resolve/dns.ts";
+import { type NameAddresses, Resolver } from "../../../src/resolve/dns.ts";
 import { DnsServer } from "./_dns_server.ts";
 
 function resolverOf(server: DnsServer, options: { now?: () => number; timeout?: number } = {}) {
@@ -77,7 +77,7 @@ Deno.test("resolve dns on the wire: a silent name server costs its time and no m
   assertEquals(server.asked, 4);
 });
 
-Deno.test("resolve dns on the wire: closing ends a question that is under way", async () => {
+Deno.test("resolve dns on the wire: closing ends a pending query", async () => {
   await using server = new DnsServer();
   server.zones.set("web.test", { silent: true });
   const resolver = resolverOf(server);
@@ -88,6 +88,6 @@ Deno.test("resolve dns on the wire: closing ends a question that is under way", 
 
 Deno.test("resolve dns on the wire: the system resolves localhost without any name server", async () => {
   const resolver = new Resolver({ minTtl: 1_000, maxTtl: 60_000, now: () => 0 });
-  const found: Addresses = await resolver.resolve("localhost");
+  const found: NameAddresses = await resolver.resolve("localhost");
   assert(found.list.includes("127.0.0.1"));
 });

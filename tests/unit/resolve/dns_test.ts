@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { ResolveError } from "../../../src/errors.ts";
-import { type Addresses, type DnsRecord, Resolver } from "../../../src/resolve/dns.ts";
+import { type DnsRecord, type NameAddresses, Resolver } from "../../../src/resolve/dns.ts";
 
 /** A question that a test answers when it likes. */
 interface Question {
@@ -50,14 +50,18 @@ class World {
   }
 
   /** Resolves with the addresses given. */
-  async filled(v4: readonly string[], v6: readonly string[] = [], ttl = 60): Promise<Addresses> {
+  async filled(
+    v4: readonly string[],
+    v6: readonly string[] = [],
+    ttl = 60,
+  ): Promise<NameAddresses> {
     const found = this.resolver.resolve("web.test");
     await this.answer(v4, v6, ttl);
     return found;
   }
 }
 
-/** Lets what is ready run: promise jobs come before a message. */
+/** Lets pending work run: promise jobs come before a message. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
@@ -81,7 +85,7 @@ Deno.test("resolve dns: asks for both families at once and alternates them", asy
   assertEquals((await found).list, ["2001:db8::1", "192.0.2.1", "192.0.2.2"]);
 });
 
-Deno.test("resolve dns: has one question under way for all who wait", async () => {
+Deno.test("resolve dns: has one pending query for all callers", async () => {
   const world = new World();
   const waiting = Array.from({ length: 10 }, () => world.resolver.resolve("web.test"));
   assertEquals(world.asked.length, 2);
@@ -125,11 +129,11 @@ Deno.test("resolve dns: gives just expired addresses while it asks in the backgr
   assertEquals(world.resolver.resolve("web.test"), old);
   assertEquals([world.asked.length, world.resolver.stale], [2, 2]);
   await world.answer(["192.0.2.9"]);
-  const found = world.resolver.resolve("web.test") as Addresses;
+  const found = world.resolver.resolve("web.test") as NameAddresses;
   assertEquals([found.list, found.expires], [["192.0.2.9"], 120_000]);
 });
 
-Deno.test("resolve dns: asks first where addresses have expired long ago", async () => {
+Deno.test("resolve dns: queries first if addresses have expired long ago", async () => {
   const world = new World();
   await world.filled(["192.0.2.1"]);
   world.now = 12 * 3_600_000;
@@ -140,14 +144,14 @@ Deno.test("resolve dns: asks first where addresses have expired long ago", async
   assertEquals((await found).list, ["192.0.2.9"]);
 });
 
-Deno.test("resolve dns: gives addresses that expired long ago where asking fails", async () => {
+Deno.test("resolve dns: gives addresses that expired long ago if the query fails", async () => {
   const world = new World();
   const old = await world.filled(["192.0.2.1"]);
   world.now = 12 * 3_600_000;
   const found = world.resolver.resolve("web.test");
   await world.fail();
   assertEquals(await found, old);
-  // The failure is remembered: nobody waits, and nothing is asked for 5 s.
+  // The failure is remembered: no caller waits, and nothing is queried for 5 s.
   assertEquals(world.resolver.resolve("web.test"), old);
   world.now += 4_999;
   assertEquals(world.resolver.resolve("web.test"), old);
@@ -156,10 +160,10 @@ Deno.test("resolve dns: gives addresses that expired long ago where asking fails
   assertEquals(world.resolver.resolve("web.test"), old);
   assertEquals(world.asked.length, 2);
   await world.answer(["192.0.2.9"]);
-  assertEquals((world.resolver.resolve("web.test") as Addresses).list, ["192.0.2.9"]);
+  assertEquals((world.resolver.resolve("web.test") as NameAddresses).list, ["192.0.2.9"]);
 });
 
-Deno.test("resolve dns: gives addresses that expired long ago where asking takes long", async () => {
+Deno.test("resolve dns: gives addresses that expired long ago if the query takes long", async () => {
   const world = new World({ timeout: 100 });
   const old = await world.filled(["192.0.2.1"]);
   world.now = 3_600_000;
@@ -197,7 +201,7 @@ Deno.test("resolve dns: remembers a failure for 5 s", async () => {
   assertEquals((await again).list, ["192.0.2.1"]);
 });
 
-Deno.test("resolve dns: fails where neither family has a record", async () => {
+Deno.test("resolve dns: fails if neither family has a record", async () => {
   const world = new World();
   const found = world.resolver.resolve("web.test");
   await world.answer([]);
@@ -209,7 +213,7 @@ for (
     "::1",
   ]]] as const
 ) {
-  Deno.test(`resolve dns: takes ${works} where the other family fails`, async () => {
+  Deno.test(`resolve dns: takes ${works} if the other family fails`, async () => {
     const world = new World();
     const found = world.resolver.resolve("web.test");
     for (const question of world.asked) {
@@ -222,7 +226,7 @@ for (
   });
 }
 
-Deno.test("resolve dns: keeps a family that nobody answers for, doubts one that is said to be gone", async () => {
+Deno.test("resolve dns: keeps a family without an answer, doubts one that is reported as gone", async () => {
   const world = new World();
   await world.filled(["10.0.0.1"], ["2001:db8::1"]);
   const refresh = async (error: Error) => {
@@ -254,7 +258,7 @@ Deno.test("resolve dns: does not wait for a family that never answers", async ()
   assertEquals(world.resolver.cached("web.test")?.list, ["2001:db8::1", "192.0.2.1"]);
 });
 
-Deno.test("resolve dns: ends a question that nobody answers", async () => {
+Deno.test("resolve dns: ends a query without an answer", async () => {
   const world = new World({ timeout: 20 });
   await assertRejects(
     async () => await world.resolver.resolve("web.test"),
@@ -263,7 +267,7 @@ Deno.test("resolve dns: ends a question that nobody answers", async () => {
   );
 });
 
-Deno.test("resolve dns: asks the system's other sources where no name server knows", async () => {
+Deno.test("resolve dns: asks the system's other sources if no name server knows", async () => {
   const resolver = new Resolver({
     minTtl: 30_000,
     maxTtl: 60_000,
@@ -302,7 +306,7 @@ Deno.test("resolve dns: holds 4,096 names at most and forgets the least refreshe
   assert(resolver.cached("h4099.test") !== undefined);
 });
 
-Deno.test("resolve dns: closing ends what is under way and takes nothing more", async () => {
+Deno.test("resolve dns: closing ends pending queries and takes no more", async () => {
   const world = new World();
   const found = world.resolver.resolve("web.test");
   world.resolver.close();

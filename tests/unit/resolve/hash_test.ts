@@ -48,7 +48,7 @@ Deno.test("resolve hash: a client is hashed by its address's bytes, in any spell
   assertNotEquals(hashClient("2001:db8::1"), hashClient("2001:db8::2"));
 });
 
-Deno.test("resolve hash: the port counts where it is given", () => {
+Deno.test("resolve hash: the port counts if it is given", () => {
   assertEquals(
     hashClient("192.0.2.1", 0x1234),
     murmur3(bytes("00000000000000000000ffffc00002011234")),

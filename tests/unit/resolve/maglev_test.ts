@@ -57,7 +57,7 @@ Deno.test("resolve maglev: the order of the targets changes nothing", () => {
   );
 });
 
-Deno.test("resolve maglev: taking any one of n targets away moves at most 2/n of the slots", () => {
+Deno.test("resolve maglev: removing any one of n targets moves at most 2/n of the slots", () => {
   for (const count of [2, 5, 20]) {
     const targets = named(count);
     const before = maglevTable(targets);

@@ -69,7 +69,7 @@ Deno.test("resolve router: the first route that matches wins", () => {
   assertEquals(routes.match(seen({}))?.index, 3);
 });
 
-Deno.test("resolve router: no route matches where none does", () => {
+Deno.test("resolve router: returns no route if none matches", () => {
   assertEquals(router({ sni: ["a"] }).match(seen({ sni: "b" })), undefined);
 });
 
@@ -211,7 +211,7 @@ function oracle(match: MatchConfig, facts: Seen): boolean {
     (source === undefined || source.some((network) => inNetwork(network, facts.source)));
 }
 
-Deno.test("resolve router: explains names that a person spelt in any letter case", () => {
+Deno.test("resolve router: explains names in any letter case", () => {
   const read = FACTS.sni.kind.read("WWW.example.COM.");
   assert(!isFault(read) && read.value !== undefined);
   const explained = router({ sni: ["*.Example.com"] }).explain(seen({ sni: read.value }));
@@ -233,7 +233,7 @@ Deno.test("resolve router: agrees with a naive oracle, and explain with match", 
   );
 });
 
-Deno.test("resolve router: where nothing is needed, no bytes change the route", () => {
+Deno.test("resolve router: if nothing is needed, no bytes change the route", () => {
   fc.assert(
     fc.property(
       fc.array(anyMatch, { minLength: 1, maxLength: 4 }),

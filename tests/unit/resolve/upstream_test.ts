@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { client, hosts, upstream } from "./_upstream.ts";
 
-Deno.test("resolve upstream: knows its targets by the configuration's spelling", () => {
+Deno.test("resolve upstream: finds its targets by the configuration's spelling", () => {
   const web = upstream("first", ["web.internal:443", "[2001:db8::1]:80", "unix:/run/a.sock"]);
   const known = web.targets.map(({ name, isLiteral }) => [name, isLiteral]);
   assertEquals(known, [
@@ -24,7 +24,7 @@ Deno.test("resolve upstream: passes over a target at limits.sessions_per_target"
   assertEquals(web.pick(client(1)), a);
 });
 
-Deno.test("resolve upstream: has no limit where sessions_per_target is 0", () => {
+Deno.test("resolve upstream: has no limit if sessions_per_target is 0", () => {
   const web = upstream("first", hosts(1));
   web.targets[0]!.sessions.add(1_000_000);
   assertEquals(web.pick(client(1)), web.targets[0]);
@@ -42,7 +42,7 @@ Deno.test("resolve upstream: a place for a session is taken once, and flows need
   assertEquals(web.pick(client(1)), b);
 });
 
-Deno.test("resolve upstream: uses backups only where no other target is usable and untried", () => {
+Deno.test("resolve upstream: uses backups only if no other target is usable and untried", () => {
   const web = upstream("first", [["10.0.0.9:80", { backup: true }], ...hosts(2)]);
   const [backup, a, b] = web.targets;
   assertEquals(web.pick(client(1)), a);
@@ -60,7 +60,7 @@ Deno.test("resolve upstream: balances among backups, and works with nothing but 
   assertEquals(picked, ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.1:80", "10.0.0.2:80"]);
 });
 
-Deno.test("resolve upstream: refused flows count against a target only where it has had no session", () => {
+Deno.test("resolve upstream: refused flows count against a target only if it has had no session", () => {
   const [target] = upstream("first", hosts(1)).targets;
   target!.failed("flow");
   assertEquals([target!.standing.failures, target!.totals.failures], [1, 1]);

@@ -25,7 +25,7 @@ const TEXTS: Readonly<Record<string, string>> = {
 };
 
 for (const [name, text] of Object.entries(TEXTS)) {
-  Deno.test(`check text: ${name} comes to the same aside`, async () => {
+  Deno.test(`check text: ${name} gives the same result in another thread`, async () => {
     const here = checkText(question(text, ["drain_timeout=3s"]));
     assertEquals(await checkAside(question(text, ["drain_timeout=3s"])), here);
   });
@@ -42,7 +42,7 @@ Deno.test("check text: a long text is not checked in this thread", async () => {
   assert(turns > 20, `${turns} turns`);
 });
 
-Deno.test("check text: of very many problems the first 1000 are told, errors before warnings", () => {
+Deno.test("check text: of very many problems the first 1000 are reported, errors before warnings", () => {
   const wrong = checkText(question(withRoutes(3000, "nonesuch-at-all")));
   assertEquals(wrong.problems.length, 1001);
   assertStringIncludes(wrong.problems[0]!, "c.yaml:5:");

@@ -59,7 +59,7 @@ async function exchange(manager: Manager, notifier: Notifier): Promise<void> {
 }
 
 Deno.test(
-  { name: "notify: a socket with a path is told every line", ignore: !linux },
+  { name: "notify: a socket with a path gets every line", ignore: !linux },
   () =>
     withPath(async (path) => {
       using manager = new Manager(path);
@@ -68,11 +68,14 @@ Deno.test(
     }),
 );
 
-Deno.test({ name: "notify: so is one with an abstract name", ignore: !linux }, async () => {
-  using manager = new Manager(`\0${ABSTRACT}`);
-  await using notifier = open({ NOTIFY_SOCKET: `@${ABSTRACT}` });
-  await exchange(manager, notifier);
-});
+Deno.test(
+  { name: "notify: a socket with an abstract name gets every line", ignore: !linux },
+  async () => {
+    using manager = new Manager(`\0${ABSTRACT}`);
+    await using notifier = open({ NOTIFY_SOCKET: `@${ABSTRACT}` });
+    await exchange(manager, notifier);
+  },
+);
 
 Deno.test({
   name: "notify: the time of a reload is that of CLOCK_MONOTONIC",

@@ -5,14 +5,14 @@ function upAt(book: ProcessBook, now: number, ticks: readonly number[]): readonl
   return book.measures({ io: "deno", ready: true, startedAt: new Date(0), ticks }, now).workersUp;
 }
 
-Deno.test("process measures: a worker whose clock stands still for a second is down", () => {
+Deno.test("process measures: a worker whose clock stops for a second is down", () => {
   const book = new ProcessBook();
   assertEquals(upAt(book, 0, [5, 5]), [true, true]);
   assertEquals(upAt(book, 15_000, [155, 5]), [true, false]);
   assertEquals(upAt(book, 30_000, [305, 6]), [true, true]);
 });
 
-Deno.test("process measures: who asks again at once is not told that workers are down", () => {
+Deno.test("process measures: asking again at once does not show workers as down", () => {
   const book = new ProcessBook();
   upAt(book, 0, [5, 5]);
   assertEquals(upAt(book, 10, [5, 5]), [true, true]);

@@ -20,7 +20,7 @@ Deno.test("ready file: is written whole, and nothing is left beside it", () =>
     );
   }));
 
-Deno.test("ready file: what others have linked to in its place is left alone", () =>
+Deno.test("ready file: a link in its place, and the linked file, are left alone", () =>
   inFolder(async (folder) => {
     const path = `${folder}/ready.json`;
     const victim = `${folder}/victim`;
@@ -33,10 +33,10 @@ Deno.test("ready file: what others have linked to in its place is left alone", (
     assertEquals((await Deno.lstat(path)).isFile, true);
   }));
 
-Deno.test("ready file: one that cannot be written leaves nothing beside it", () =>
+Deno.test("ready file: a failed write leaves nothing beside it", () =>
   inFolder(async (folder) => {
     const path = `${folder}/ready.json`;
-    // What came in its place since it was tried; a full disk fails likewise, with a file that is there.
+    // Something took its place after the check. A full disk fails in the same way, with an existing file.
     await Deno.mkdir(path);
     await assertRejects(() => writeReadyFile(path, READY), ShuntError, "Cannot write");
     const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);

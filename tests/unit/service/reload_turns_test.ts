@@ -1,6 +1,6 @@
 /**
- * What a reload costs the thread that serves, from one turn of the event loop to the next: in the
- * processor's time of this thread, so that a busy machine says nothing.
+ * Measures the cost of a reload for the thread that serves, between two turns of the event loop, in the
+ * processor's time of this thread, so that a busy machine does not matter.
  */
 
 import { assert } from "@std/assert";
@@ -70,7 +70,7 @@ async function longestTurn(work: () => Promise<unknown>): Promise<number> {
 
 for (const [name, write] of Object.entries(LARGE)) {
   Deno.test({
-    name: `reload: 10,000 ${name} take no long turn of the thread that serves`,
+    name: `reload: 10,000 ${name} do not block the serving thread for long`,
     ignore: Deno.build.os !== "linux",
     async fn() {
       const load = async (yaml: string) => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname } from "node:path";
-import { type FileWatch, watchFile, type WatchOptions } from "../../../src/service/watch.ts";
+import { FileWatch, type WatchOptions } from "../../../src/service/watch.ts";
 import { missingForLibc, openLibc } from "../../../src/io/libc/symbols.ts";
 import { inFolder } from "../_folder.ts";
 
@@ -11,8 +11,8 @@ const linux = Deno.build.os === "linux";
 /** Long enough for a loaded machine to deliver events that belong together. */
 const QUIET_MS = 15;
 
-/** What a watch tells, to be waited for. */
-class Told {
+/** The events of a watch, to be waited for. */
+class Events {
   readonly #lines: string[] = [];
   #waiting: ((line: string) => void) | undefined;
   readonly options: WatchOptions = {
@@ -35,7 +35,7 @@ class Told {
     return new Promise((resolve) => this.#waiting = resolve);
   }
 
-  /** What is told next, but for waiting: a write takes as long as a busy machine makes it. */
+  /** Returns the next event except for waiting; a write takes long on a busy machine. */
   async change(): Promise<string> {
     for (;;) {
       const line = await this.next();
@@ -43,7 +43,7 @@ class Told {
     }
   }
 
-  /** That nothing is told can only be seen by waiting. */
+  /** Asserts that there is no event, which takes waiting. */
   async nothingFor(ms: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, ms));
     assertEquals(this.#lines, []);
@@ -55,7 +55,7 @@ interface Watching {
   /** A folder of the test's own, which the file is in. */
   readonly folder: string;
   readonly path: string;
-  readonly told: Told;
+  readonly events: Events;
   readonly watch: FileWatch;
 }
 
@@ -69,10 +69,10 @@ function watching(
     const path = `${folder}/${name}`;
     await Deno.mkdir(dirname(path), { recursive: true });
     await Deno.writeTextFile(path, text);
-    const told = new Told();
-    await using watch = watchFile(path, told.options);
+    const events = new Events();
+    await using watch = new FileWatch(path, events.options);
     await watch.started;
-    await test({ folder, path, told, watch });
+    await test({ folder, path, events, watch });
   });
 }
 
@@ -138,13 +138,13 @@ const WRITERS: Readonly<Record<string, (folder: string, path: string) => Promise
 
 for (const [name, write] of Object.entries(WRITERS)) {
   Deno.test(`watch: sees ${name}, once, and goes on`, () =>
-    watching("old", async ({ folder, path, told }) => {
+    watching("old", async ({ folder, path, events }) => {
       await write(folder, path);
-      assertEquals(await told.change(), "changed new");
+      assertEquals(await events.change(), "changed new");
       await replace(path, "renamed");
-      assertEquals(await told.change(), "changed renamed");
+      assertEquals(await events.change(), "changed renamed");
       await Deno.writeTextFile(path, "written");
-      assertEquals(await told.change(), "changed written");
+      assertEquals(await events.change(), "changed written");
     }, "conf/config.yaml"));
 }
 
@@ -159,26 +159,26 @@ for (const [command, ...args] of EDITORS) {
     name: `watch: sees ${command} ${args.join(" ")}`,
     ignore: !linux || !await has(command),
   }, () =>
-    watching("old\n", async ({ path, told }) => {
+    watching("old\n", async ({ path, events }) => {
       await runs(command, ...args, path);
-      assertEquals(await told.change(), "changed new\n");
+      assertEquals(await events.change(), "changed new\n");
     }));
 }
 
 Deno.test(
   { name: "watch: waits for a writer that pauses, in place or anew", ignore: !linux },
   () =>
-    watching("old", async ({ path, told }) => {
+    watching("old", async ({ path, events }) => {
       for (const round of [1, 2]) {
         {
           using file = await Deno.open(path, { write: true, truncate: true, create: true });
-          assertEquals(await told.next(), "waiting");
+          assertEquals(await events.next(), "waiting");
           await file.write(new TextEncoder().encode("half "));
           await Deno.chmod(path, 0o600);
-          await told.nothingFor(12 * QUIET_MS);
+          await events.nothingFor(12 * QUIET_MS);
           await file.write(new TextEncoder().encode(`and half ${round}`));
         }
-        assertEquals(await told.change(), `changed half and half ${round}`);
+        assertEquals(await events.change(), `changed half and half ${round}`);
         await Deno.remove(path);
       }
     }),
@@ -189,29 +189,29 @@ Deno.test(
   () =>
     inFolder(async (folder) => {
       const path = `${folder}/a/b/config.yaml`;
-      const told = new Told();
-      await using watch = watchFile(path, told.options);
+      const events = new Events();
+      await using watch = new FileWatch(path, events.options);
       await watch.started;
       await Deno.mkdir(`${folder}/a/b`, { recursive: true });
       {
         using file = await Deno.open(path, { write: true, create: true });
         await file.write(new TextEncoder().encode("half "));
         await file.sync();
-        await told.nothingFor(2 * QUIET_MS);
+        await events.nothingFor(2 * QUIET_MS);
         await file.write(new TextEncoder().encode("and half"));
       }
-      assertEquals(await told.change(), "changed half and half");
+      assertEquals(await events.change(), "changed half and half");
     }),
 );
 
-Deno.test("watch: what comes after what was read on demand is told, a change back too", () =>
-  watching("old", async ({ folder, path, told, watch }) => {
+Deno.test("watch: a change after a read on demand is reported, a change back too", () =>
+  watching("old", async ({ folder, path, events, watch }) => {
     assertEquals(await watch.read(), "old");
     await replace(path, "new");
     assertEquals(await watch.read(), "new");
     await Deno.writeTextFile(path, "old");
-    // What is read may be told as well, where the watch comes first.
-    while (await told.change() !== "changed old");
+    // The text that was read may be reported too, if the watch comes first.
+    while (await events.change() !== "changed old");
     await Deno.mkdir(`${folder}/next`);
     await Deno.writeTextFile(`${folder}/next/config.yaml`, "newer");
     await Deno.rename(`${folder}/conf`, `${folder}/last`);
@@ -224,17 +224,17 @@ Deno.test("watch: what comes after what was read on demand is told, a change bac
   }, "conf/config.yaml"));
 
 Deno.test(
-  { name: "watch: what is being written is not read on demand", ignore: !linux },
+  { name: "watch: a file that is being written is not read on demand", ignore: !linux },
   () =>
-    watching("old", async ({ path, told, watch }) => {
+    watching("old", async ({ path, events, watch }) => {
       {
         using file = await Deno.open(path, { write: true, truncate: true });
         await file.write(new TextEncoder().encode("half "));
-        assertEquals(await told.next(), "waiting");
+        assertEquals(await events.next(), "waiting");
         await assertRejects(() => watch.read(), Error, "is being written; try again");
         await file.write(new TextEncoder().encode("and half"));
       }
-      assertEquals(await told.change(), "changed half and half");
+      assertEquals(await events.change(), "changed half and half");
       assertEquals(await watch.read(), "half and half");
     }),
 );
@@ -249,13 +249,13 @@ Deno.test("watch: follows a volume of Kubernetes", () =>
     };
     await publish("1");
     await Deno.symlink("..data/config.yaml", `${folder}/config.yaml`);
-    const told = new Told();
-    await using watch = watchFile(`${folder}/config.yaml`, told.options);
+    const events = new Events();
+    await using watch = new FileWatch(`${folder}/config.yaml`, events.options);
     await watch.started;
     for (const version of ["2", "3"]) {
       await publish(version);
       await Deno.remove(`${folder}/..${Number(version) - 1}`, { recursive: true });
-      assertEquals(await told.change(), `changed ${version}`);
+      assertEquals(await events.change(), `changed ${version}`);
     }
   }));
 
@@ -267,28 +267,28 @@ Deno.test("watch: follows links to folders and files, whatever replaces them", (
       await Deno.symlink("etc/real", `${folder}/releases/${release}/config.yaml`);
     }
     await Deno.symlink(`${folder}/releases/1`, `${folder}/current`);
-    const told = new Told();
-    await using watch = watchFile(`${folder}/current/../current/config.yaml`, {
-      ...told.options,
+    const events = new Events();
+    await using watch = new FileWatch(`${folder}/current/../current/config.yaml`, {
+      ...events.options,
       pollMs: 5 * QUIET_MS,
     });
     await watch.started;
     await Deno.writeTextFile(`${folder}/releases/1/etc/real`, "in place");
-    assertEquals(await told.change(), "changed in place");
+    assertEquals(await events.change(), "changed in place");
     await Deno.symlink("releases/2", `${folder}/next`);
     await Deno.rename(`${folder}/next`, `${folder}/current`);
-    assertEquals(await told.change(), "changed 2");
+    assertEquals(await events.change(), "changed 2");
     await replace(`${folder}/current/config.yaml`, "no link");
-    assertEquals(await told.change(), "changed no link");
+    assertEquals(await events.change(), "changed no link");
     // No watch reaches up to here.
     await Deno.rename(`${folder}/releases`, `${folder}/old`);
     await Deno.mkdir(`${folder}/releases/2`, { recursive: true });
     await Deno.writeTextFile(`${folder}/releases/2/config.yaml`, "moved");
-    assertEquals(await told.change(), "changed moved");
+    assertEquals(await events.change(), "changed moved");
   }));
 
-Deno.test("watch: says nothing of a file that says the same, or of others", () =>
-  watching("same", async ({ folder, path, told }) => {
+Deno.test("watch: does not report a file with the same text, or other files", () =>
+  watching("same", async ({ folder, path, events }) => {
     await Deno.utime(path, 1, 1);
     await Deno.chmod(path, 0o600);
     await Deno.writeTextFile(path, "same");
@@ -296,71 +296,74 @@ Deno.test("watch: says nothing of a file that says the same, or of others", () =
     await Deno.remove(path);
     await Deno.writeTextFile(`${folder}/other.yaml`, "other");
     await Deno.writeTextFile(path, "same");
-    await told.nothingFor(12 * QUIET_MS);
+    await events.nothingFor(12 * QUIET_MS);
     await replace(path, "changed");
-    assertEquals(await told.change(), "changed changed");
+    assertEquals(await events.change(), "changed changed");
   }));
 
-Deno.test("watch: compares with the text in use, read before", () =>
+Deno.test("watch: compares with the text in use, which was read before", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/config.yaml`, "newer");
-    const told = new Told();
-    await using _watch = watchFile(`${folder}/config.yaml`, { ...told.options, text: "older" });
-    assertEquals(await told.change(), "changed newer");
+    const events = new Events();
+    await using _watch = new FileWatch(`${folder}/config.yaml`, {
+      ...events.options,
+      text: "older",
+    });
+    assertEquals(await events.change(), "changed newer");
   }));
 
-Deno.test("watch: goes on after whom it tells has failed", () =>
+Deno.test("watch: goes on after its callback has failed", () =>
   inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
-    const told = new Told();
-    await using watch = watchFile(path, {
-      ...told.options,
+    const events = new Events();
+    await using watch = new FileWatch(path, {
+      ...events.options,
       onChange: (text) => {
         if (text.startsWith("bad")) return Promise.reject(new Error(text));
-        return told.options.onChange(text);
+        return events.options.onChange(text);
       },
     });
     await watch.started;
     await replace(path, "bad 1");
-    assertEquals(await told.next(), "Error: bad 1");
+    assertEquals(await events.next(), "Error: bad 1");
     await replace(path, "bad 2");
-    assertEquals(await told.next(), "Error: bad 2");
+    assertEquals(await events.next(), "Error: bad 2");
     await Deno.remove(path);
     await Deno.mkdir(path);
-    assertEquals(await told.next(), `Error: "${path}" is not a file`);
+    assertEquals(await events.next(), `Error: "${path}" is not a file`);
     await Deno.remove(path);
     await replace(path, "good");
-    assertEquals(await told.change(), "changed good");
+    assertEquals(await events.change(), "changed good");
   }));
 
-Deno.test("watch: calls again only once a call has ended, with the last text", () =>
+Deno.test("watch: calls again only after the last call has ended, with the latest text", () =>
   inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
-    const told = new Told();
+    const events = new Events();
     let finish: (() => void) | undefined;
-    await using watch = watchFile(path, {
-      ...told.options,
+    await using watch = new FileWatch(path, {
+      ...events.options,
       onChange: (text) => {
-        told.options.onChange(text);
+        events.options.onChange(text);
         if (text === "1") return new Promise((resolve) => finish = resolve);
       },
     });
     await watch.started;
     await replace(path, "1");
-    assertEquals(await told.change(), "changed 1");
+    assertEquals(await events.change(), "changed 1");
     await replace(path, "2");
-    await told.nothingFor(2 * QUIET_MS);
+    await events.nothingFor(2 * QUIET_MS);
     await replace(path, "3");
-    await told.nothingFor(12 * QUIET_MS);
+    await events.nothingFor(12 * QUIET_MS);
     finish!();
-    assertEquals(await told.change(), "changed 3");
+    assertEquals(await events.change(), "changed 3");
   }));
 
-Deno.test("watch: ends where it is disposed of, while it calls as well", () =>
+Deno.test("watch: ends when it is disposed of, even during a call", () =>
   inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
     const ended = Promise.withResolvers<void>();
-    const watch = watchFile(path, {
+    const watch = new FileWatch(path, {
       quietMs: QUIET_MS,
       onChange: async () => {
         await watch[Symbol.asyncDispose]();
@@ -371,42 +374,46 @@ Deno.test("watch: ends where it is disposed of, while it calls as well", () =>
     await watch.started;
     await replace(path, "new");
     await ended.promise;
-    await watchFile(path, { onChange: () => {}, onError: () => {} })[Symbol.asyncDispose]();
+    await new FileWatch(path, { onChange: () => {}, onError: () => {} })[Symbol.asyncDispose]();
   }));
 
 for (const [name, write] of Object.entries(WRITERS)) {
-  Deno.test(`watch: without events, sees ${name} by looking`, () =>
+  Deno.test(`watch: without events, sees ${name} by checking`, () =>
     inFolder(async (folder) => {
       const path = `${folder}/conf/config.yaml`;
       await Deno.mkdir(`${folder}/conf`);
       await Deno.writeTextFile(path, "old");
-      const told = new Told();
-      await using watch = watchFile(path, { ...told.options, events: false, pollMs: QUIET_MS });
+      const events = new Events();
+      await using watch = new FileWatch(path, {
+        ...events.options,
+        events: false,
+        pollMs: QUIET_MS,
+      });
       await watch.started;
       await write(folder, path);
-      assertEquals(await told.change(), "changed new");
+      assertEquals(await events.change(), "changed new");
       await replace(path, "renamed");
-      assertEquals(await told.change(), "changed renamed");
+      assertEquals(await events.change(), "changed renamed");
     }));
 }
 
-Deno.test("watch: without events, what changes at each look is waited for", () =>
+Deno.test("watch: without events, a file that changes at each check is waited for", () =>
   inFolder(async (folder) => {
     const path = `${folder}/config.yaml`;
     await Deno.writeTextFile(path, "old");
-    const told = new Told();
-    const options = { ...told.options, events: false, pollMs: 20 * QUIET_MS };
-    await using watch = watchFile(path, options);
+    const events = new Events();
+    const options = { ...events.options, events: false, pollMs: 20 * QUIET_MS };
+    await using watch = new FileWatch(path, options);
     await watch.started;
     for (let i = 0; i < 15; i++) {
       await Deno.writeTextFile(path, `part ${i}`);
-      await told.nothingFor(2 * QUIET_MS);
+      await events.nothingFor(2 * QUIET_MS);
     }
-    assertEquals(await told.change(), "changed part 14");
+    assertEquals(await events.change(), "changed part 14");
   }));
 
 Deno.test({
-  name: "watch: a change that nothing tells of is told, and that it was missed",
+  name: "watch: a change without an event is reported, and that it was missed",
   ignore: !linux,
 }, () =>
   inFolder(async (folder) => {
@@ -416,18 +423,18 @@ Deno.test({
     }
     await Deno.mkdir(`${folder}/top`);
     await Deno.rename(`${folder}/1`, `${folder}/top/c`);
-    const told = new Told();
+    const events = new Events();
     const missed = Promise.withResolvers<void>();
-    await using watch = watchFile(`${folder}/top/c/a/b/config.yaml`, {
-      ...told.options,
+    await using watch = new FileWatch(`${folder}/top/c/a/b/config.yaml`, {
+      ...events.options,
       pollMs: QUIET_MS,
       onMissed: missed.resolve,
     });
     await watch.started;
-    await told.nothingFor(12 * QUIET_MS);
+    await events.nothingFor(12 * QUIET_MS);
     // No watch reaches up to here.
     await Deno.rename(`${folder}/top/c`, `${folder}/old`);
     await Deno.rename(`${folder}/2`, `${folder}/top/c`);
-    assertEquals(await told.change(), "changed 2");
+    assertEquals(await events.change(), "changed 2");
     await missed.promise;
   }));

@@ -27,14 +27,14 @@ function target(more: Partial<TargetRecord> = {}): TargetRecord {
   return { from: "target", target: "a", token: "t", received: up, sent: down, ...more };
 }
 
-/** One session or flow as told by each side; unset where a side says nothing. */
-interface Told {
+/** One session or flow as reported by each side; unset if a side reports nothing. */
+interface Reported {
   readonly client?: ClientRecord;
   readonly line?: AccessLine;
   readonly target?: TargetRecord;
 }
 
-function judge(told: Told, windows = new Windows()): string[] {
+function judge(told: Reported, windows = new Windows()): string[] {
   const ledger = new Ledger(windows);
   if (told.target !== undefined) ledger.target(told.target);
   if (told.line !== undefined) ledger.access(told.line);
@@ -45,7 +45,7 @@ function judge(told: Told, windows = new Windows()): string[] {
 
 const all = { client: client(), line: line(), target: target() };
 
-const CASES: readonly (readonly [string, Told, readonly string[]])[] = [
+const CASES: readonly (readonly [string, Reported, readonly string[]])[] = [
   ["accepts what all agree on", all, []],
   ["finds a byte that the log has too much", { ...all, line: line({ bytes_up: 6 }) }, [
     "echo: shunt counted other bytes up",
@@ -87,7 +87,7 @@ for (const [name, told, failures] of CASES) {
   Deno.test(`soak ledger: ${name}`, () => assertEquals(judge(told), failures));
 }
 
-Deno.test("soak ledger: excuses who was at a target when it was killed, and nobody else", () => {
+Deno.test("soak ledger: excuses clients of a target that was killed, and no others", () => {
   const told = {
     client: client({ kind: "flaky", error: "Ended early" }),
     line: line({ listener: "flaky", reason: "target_reset" }),
@@ -104,7 +104,7 @@ Deno.test("soak ledger: excuses who was at a target when it was killed, and nobo
   ]);
 });
 
-Deno.test("soak ledger: excuses an answer that was under way when its target was taken out", () => {
+Deno.test("soak ledger: excuses an answer that was in progress when its target was taken out", () => {
   const flow = line({ transport: "udp", listener: "moving", reason: "target_gone" });
   const told = { client: client({ kind: "moving" }), line: flow };
   const late = target({ sent: { bytes: 9, hash: "" } });
@@ -119,7 +119,7 @@ Deno.test("soak ledger: finds a session that went to a target that drains", () =
   assertEquals(judge(all, windows), ["a session went to a target that drains"]);
 });
 
-Deno.test("soak reloads: a refusal is expected of a broken file alone", () => {
+Deno.test("soak reloads: a refusal is expected of a broken file only", () => {
   const reloads = new Reloads();
   const refusal = { message: "Reload refused; what was running goes on", cause: "file" };
   assertEquals(reloads.take(refusal), false);

@@ -38,7 +38,7 @@ for (const [input, expected] of TARGETS) {
   Deno.test(`target: refuses ${input}`, () => assertEquals(parseTargetAddress(input), expected));
 }
 
-Deno.test("target: is written as it was read", () => {
+Deno.test("target: reads back what it writes", () => {
   for (
     const target of ["unix:/run/a b.sock", "builtin:echo", "[::1]:80", "web:80", "10.0.0.1:80"]
   ) {
@@ -47,7 +47,7 @@ Deno.test("target: is written as it was read", () => {
   }
 });
 
-Deno.test("hosts: are spelled as sockets spell them", () => {
+Deno.test("hosts: are written as sockets write them", () => {
   assertEquals(canonicalHost("0:0:0:0:0:0:0:1"), "::1");
   assertEquals(canonicalHost("::ffff:192.0.2.1"), "192.0.2.1");
   assertEquals(canonicalHost("192.0.2.1"), "192.0.2.1");

@@ -22,7 +22,7 @@ Deno.test("wire alpn: keeps the first eight names, cut to 32 bytes", () => {
   assertEquals(read(["\0\xff"]), ["\0\xff"]);
 });
 
-Deno.test("wire alpn: keeps what is asked for wherever it stands, whole and once", () => {
+Deno.test("wire alpn: keeps asked names wherever they stand, whole and once", () => {
   const long = "x".repeat(200);
   const asked = new AlpnSet(["acme-tls/1", long, "é", "h2"]);
   const many = Array.from({ length: 5000 }, (_, i) => `n${i}`);
@@ -37,12 +37,12 @@ Deno.test("wire alpn: keeps what is asked for wherever it stands, whole and once
   ]);
 });
 
-Deno.test("wire alpn: what was cut is equal to no name that can be asked for", () => {
+Deno.test("wire alpn: a cut name equals no name that can be asked for", () => {
   const cut = "x".repeat(32);
   assertEquals(read([`${cut}y`], new AlpnSet([cut])), [`${cut}…`]);
 });
 
-Deno.test("wire alpn: refuses lists that contradict themselves, behind many names too", () => {
+Deno.test("wire alpn: refuses lists that contradict themselves, even after many names", () => {
   const many = concat(...new Array(3000).fill([1, 0x61]));
   for (const tail of [[0], [2, 0x61], [255], [1, 0x61, 0]]) {
     const data = prefixed(2, concat(many, tail));
@@ -50,7 +50,7 @@ Deno.test("wire alpn: refuses lists that contradict themselves, behind many name
   }
 });
 
-Deno.test("wire alpn: a fingerprint is made of the first name, not of what is kept of it", () => {
+Deno.test("wire alpn: a fingerprint is made from the first name, not from the part that is kept", () => {
   for (const [name, ends] of [[`h${"x".repeat(200)}2`, "h2"], ["h2", "h2"], ["\xab\xcd", "ad"]]) {
     const bytes = buildClientHello({ alpn: [name!] });
     const hello = parseClientHello(bytes);

@@ -18,7 +18,7 @@ Deno.test("wire authority: takes the host without port, case, brackets and trail
   for (const [text, host] of Object.entries(cases)) assertEquals(hostOf(text), host, text);
 });
 
-Deno.test("wire authority: finds no host in what is none", () => {
+Deno.test("wire authority: finds no host in text without one", () => {
   const cases = [
     "",
     ".",

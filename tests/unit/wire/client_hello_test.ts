@@ -5,7 +5,7 @@ import { buildClientHello, bytesOf, concat, type Extension, prefixed } from "../
 
 const GREASE: readonly Extension[] = [[0x0a0a, new Uint8Array(0)], [0xfafa, Uint8Array.of(0)]];
 
-/** What a hello says of name and ALPN, or the answer where there is none. */
+/** Returns name and ALPN of a hello, or the result if it is none. */
 function parsed(handshake: Uint8Array): unknown {
   const result = parseClientHello(handshake);
   if (result.kind !== "hello") return result;
@@ -47,14 +47,14 @@ Deno.test("wire client hello: takes hellos without extensions or session id", ()
   }
 });
 
-Deno.test("wire client hello: spells server names in lower case without a trailing dot", () => {
+Deno.test("wire client hello: returns server names in lower case without a trailing dot", () => {
   for (const sni of ["WWW.Example.COM", "www.example.com."]) {
     const expected = { kind: "hello", sni: "www.example.com" };
     assertEquals(parsed(buildClientHello({ sni })), expected);
   }
 });
 
-Deno.test("wire client hello: leaves out server names that are none", () => {
+Deno.test("wire client hello: leaves out invalid server names", () => {
   for (const sni of ["", ".", "a b", "a\0b", "b\xfccher.example", "a\x7f", "a".repeat(256)]) {
     assertEquals(parsed(buildClientHello({ sni })), { kind: "hello" }, sni);
   }
@@ -82,7 +82,7 @@ Deno.test("wire client hello: counts the first of repeated extensions", () => {
   assertEquals(parsed(hello), { kind: "hello", sni: "one", alpn: ["h2"] });
 });
 
-Deno.test("wire client hello: says where the rest of it stands", () => {
+Deno.test("wire client hello: returns the indexes of its other parts", () => {
   for (const sessionId of [0, 32]) {
     const hello = buildClientHello({ sessionId, suites: [0x1301, 0x1302], after: GREASE });
     const suites = 4 + 2 + 32 + 1 + sessionId + 2;
@@ -95,7 +95,7 @@ Deno.test("wire client hello: says where the rest of it stands", () => {
   }
 });
 
-Deno.test("wire client hello: takes the highest version that the first list of them has", () => {
+Deno.test("wire client hello: takes the highest version of the first list", () => {
   const cases: readonly (readonly [readonly number[], number])[] = [
     [[4, 3, 3, 3, 4], 0x0304],
     [[6, 0xfa, 0xfa, 3, 2, 3, 1], 0x0302],
@@ -121,7 +121,7 @@ Deno.test("wire client hello: knows GREASE", () => {
   assertEquals(all, Array.from({ length: 16 }, (_, i) => i * 0x1010 + 0x0a0a));
 });
 
-Deno.test("wire client hello: says how many bytes it takes, and ignores those after them", () => {
+Deno.test("wire client hello: returns its number of bytes, and ignores those after them", () => {
   const hello = buildClientHello({ sni: "a.example" });
   assertEquals(parsed(hello.subarray(0, 0)), { kind: "need_more", bytes: 1 });
   for (let given = 1; given < hello.length; given++) {
@@ -131,7 +131,7 @@ Deno.test("wire client hello: says how many bytes it takes, and ignores those af
   assertEquals(parsed(concat(hello, [1, 2, 3])), { kind: "hello", sni: "a.example" });
 });
 
-Deno.test("wire client hello: refuses lengths that do not hold", () => {
+Deno.test("wire client hello: refuses wrong lengths", () => {
   const extensions: readonly (readonly [string, readonly Extension[]])[] = [
     ["name list too long", [[0, Uint8Array.of(0, 9, 0, 0, 1, 0x61)]]],
     ["name list too short", [[0, Uint8Array.of(0, 3, 0, 0, 1, 0x61)]]],
@@ -148,7 +148,7 @@ Deno.test("wire client hello: refuses lengths that do not hold", () => {
   }
 });
 
-Deno.test("wire client hello: refuses fixed fields that do not hold", () => {
+Deno.test("wire client hello: refuses wrong fixed fields", () => {
   const at = {
     type: 0,
     length: 1,

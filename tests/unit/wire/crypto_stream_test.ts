@@ -10,7 +10,7 @@ function streamOf(...parts: readonly (readonly [from: number, to: number])[]): C
   return stream;
 }
 
-Deno.test("crypto stream: shows what is there up to the first gap", () => {
+Deno.test("crypto stream: returns the data up to the first gap", () => {
   const table = [
     [[], 0],
     [[[0, 10]], 10],
@@ -28,7 +28,7 @@ Deno.test("crypto stream: shows what is there up to the first gap", () => {
   }
 });
 
-Deno.test("crypto stream: notices data that contradicts what it has", () => {
+Deno.test("crypto stream: notices data that contradicts earlier data", () => {
   const stream = streamOf([10, 20]);
   const other = MESSAGE.slice(15, 25);
   assert(stream.add(15, other));
@@ -36,7 +36,7 @@ Deno.test("crypto stream: notices data that contradicts what it has", () => {
   assertEquals(stream.add(15, other), false);
 });
 
-Deno.test("crypto stream: leaves out what lies beyond its limit", () => {
+Deno.test("crypto stream: ignores data beyond its limit", () => {
   const stream = new CryptoStream();
   for (const offset of [MAX_CRYPTO_BYTES, MAX_CRYPTO_BYTES + 5, 2 ** 32, 2 ** 62]) {
     assert(stream.add(offset, MESSAGE));

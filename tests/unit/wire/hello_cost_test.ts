@@ -26,7 +26,7 @@ function alpn(size: number, name: number): Uint8Array {
   return buildClientHello({ sni: "a.example", after: [[16, prefixed(2, names)]] });
 }
 
-/** Hellos of about so many bytes that are more work than others. */
+/** Hellos of about this many bytes that cost more than others. */
 const WORST: Readonly<Record<string, (size: number) => Uint8Array>> = {
   "ALPN names of 1 byte": (size) => recordize(alpn(size, 1)),
   "ALPN names of 255 bytes": (size) => recordize(alpn(size, 255)),
@@ -46,7 +46,7 @@ const WORST: Readonly<Record<string, (size: number) => Uint8Array>> = {
   "records of 1 byte": (size) => recordize(buildClientHello({ size: size / 6 }), [1]),
 };
 
-/** Detects byte by byte, as serve does: whoever waits for more is not asked before. */
+/** Detects byte by byte, as serve does: a detector that waits for more is not asked earlier. */
 function detect(bytes: Uint8Array): void {
   const detection = new Detection("tcp", wantsAll(ASKED));
   for (let length = 1; length <= bytes.length; length++) {
@@ -67,7 +67,7 @@ function timed(work: () => void): number {
 
 for (const [name, make] of Object.entries(WORST)) {
   for (const how of ["whole", "byte by byte"]) {
-    Deno.test(`hello cost: twice as many ${name} cost 2.5 times as much at most, ${how}`, () => {
+    Deno.test(`hello cost: twice as many ${name} cost at most 2.5 times as much, ${how}`, () => {
       const [half, all] = [make(24_000), make(48_000)];
       const work = (bytes: Uint8Array) => () =>
         how === "whole" ? void new Detection("tcp", wantsAll(ASKED)).stream(bytes) : detect(bytes);

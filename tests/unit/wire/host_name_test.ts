@@ -29,7 +29,7 @@ const NAMES: Readonly<Record<string, string>> = {
   [`${LONGEST}.`]: LONGEST,
 };
 
-/** What is none, IP addresses aside. */
+/** Invalid names, except for IP addresses. */
 const OTHERS: readonly string[] = [
   "",
   ".",
@@ -75,17 +75,17 @@ const OTHERS: readonly string[] = [
 
 const ADDRESSES = ["192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", "::"];
 
-Deno.test("wire host name: spells names in lower case, without the dot at their end", () => {
+Deno.test("wire host name: returns names in lower case, without the dot at their end", () => {
   for (const [text, name] of Object.entries(NAMES)) assertEquals(hostName(text), name, text);
 });
 
-Deno.test("wire host name: refuses what is no name", () => {
+Deno.test("wire host name: refuses text that is no name", () => {
   for (const text of [...OTHERS, ...ADDRESSES]) {
     assertEquals([hostName(text), isHostName(text)], [undefined, false], text);
   }
 });
 
-Deno.test("wire host name: judges bytes as text, whatever stands beside them", () => {
+Deno.test("wire host name: reads bytes like text, whatever stands around them", () => {
   for (const text of [...Object.keys(NAMES), ...OTHERS, ...ADDRESSES]) {
     const bytes = concat(bytesOf("a."), bytesOf(text), bytesOf(".b"));
     assertEquals(readHostName(bytes, 2, 2 + text.length), hostName(text), text);
@@ -105,7 +105,7 @@ Deno.test("names: are the same in the file, in hellos, in HTTP and in targets", 
   }
 });
 
-Deno.test("names: what is no name is none anywhere", () => {
+Deno.test("names: an invalid name is invalid everywhere", () => {
   for (const text of OTHERS) {
     if (!text.startsWith("*")) {
       assertEquals(typeof hostNames({ ip: true }).parse(text), "object", text);

@@ -27,7 +27,7 @@ function hex(text: string): Uint8Array {
   return Uint8Array.from(text.replace(/ /g, "").match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-/** `name: value` lines of a block, `undefined` where it is malformed. */
+/** Returns the `name: value` lines of a block, `undefined` if it is malformed. */
 function decode(block: Uint8Array | readonly number[]): string[] | undefined {
   const lines: string[] = [];
   const whole = decodeHeaderBlock(
@@ -100,7 +100,7 @@ Deno.test("wire hpack: decodes any Huffman-coded text", () => {
   }));
 });
 
-Deno.test("wire hpack: refers to what the same block added, newest first", () => {
+Deno.test("wire hpack: refers to entries that the same block added, newest first", () => {
   const a = concat([0x40], prefixed(1, bytesOf("a")), prefixed(1, bytesOf("1")));
   const b = concat([0x40], prefixed(1, bytesOf("b")), prefixed(1, bytesOf("2")));
   assertEquals(decode(concat(a, b, [0x80 | 62, 0x80 | 63])), ["a: 1", "b: 2", "b: 2", "a: 1"]);
@@ -112,7 +112,7 @@ Deno.test("wire hpack: refers to what the same block added, newest first", () =>
   assertEquals(decode(concat(a, [0x80 | 63])), undefined);
 });
 
-Deno.test("wire hpack: evicts what the table has no room for", () => {
+Deno.test("wire hpack: evicts entries that the table has no room for", () => {
   const a = concat([0x40], prefixed(1, bytesOf("a")), prefixed(1, bytesOf("1")));
   const tableOf = (size: number) => [0x3f, size - 31];
   assertEquals(decode(concat(tableOf(34), a, [0x80 | 62])), ["a: 1", "a: 1"]);
@@ -147,7 +147,7 @@ Deno.test("wire hpack: takes a table size after a field, as nginx and Go do", ()
   assertEquals(decode(concat(added, [0x20, 0xbe])), undefined);
 });
 
-Deno.test("wire hpack: stops where its visitor says so", () => {
+Deno.test("wire hpack: stops if its visitor says so", () => {
   let fields = 0;
   const block = new Uint8Array(1000).fill(0x82);
   assertEquals(decodeHeaderBlock(block, () => ++fields < 7), false);

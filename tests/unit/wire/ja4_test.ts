@@ -7,7 +7,7 @@ import { capture } from "../detect/_vectors.ts";
 
 const FORM = /^[tq](?:1[0-3]|s[23]|00)[di][0-9]{4}[0-9A-Za-z]{2}(?:_[0-9a-f]{12}){2}$/;
 
-/** What a test hello offers; `extensions` beside server name and ALPN, all but two with no data. */
+/** The offers of a test hello; `extensions` besides server name and ALPN, all but two without data. */
 interface Offer {
   readonly sni?: string | undefined;
   readonly alpn?: readonly string[] | undefined;
@@ -124,7 +124,7 @@ Deno.test("wire ja4: takes hellos of real clients", () => {
   }
 });
 
-Deno.test("wire ja4: spells versions, by the extension where there is one", () => {
+Deno.test("wire ja4: writes versions, by the extension if there is one", () => {
   const cases: readonly (readonly [readonly number[], string])[] = [
     [[0x0303, 0x0304], "13"],
     [[0xfafa, 0x0302], "11"],
@@ -142,7 +142,7 @@ Deno.test("wire ja4: spells versions, by the extension where there is one", () =
   assertEquals(printed({ suites: [0x1301] })?.slice(1, 3), "12", "without the extension");
 });
 
-Deno.test("wire ja4: spells the ends of the first ALPN name, in hex where it is not readable", () => {
+Deno.test("wire ja4: writes the ends of the first ALPN name, in hex if it is not readable", () => {
   // The cases of FoxIO's JA4 technical details, then some more.
   const cases: readonly (readonly [readonly string[] | undefined, string])[] = [
     [["\xab"], "ab"],
@@ -171,12 +171,12 @@ Deno.test("wire ja4: writes zeros for what a hello does not have", () => {
   );
 });
 
-Deno.test("wire ja4: counts a server name extension that names nothing", () => {
+Deno.test("wire ja4: counts a server name extension without a name", () => {
   const bytes = buildClientHello({ suites: [0x1301], after: [[0, new Uint8Array(0)]] });
   assertEquals(print(bytes)?.slice(0, 8), "t12d0101");
 });
 
-Deno.test("wire ja4: counts to 99, and gives none to lists that no honest client sends", () => {
+Deno.test("wire ja4: counts to 99, and gives no fingerprint to lists that no honest client sends", () => {
   const upTo = (count: number) => Array.from({ length: count }, (_, i) => 0x2000 + i);
   assertEquals(printed({ suites: upTo(99), extensions: upTo(100) })?.slice(4, 8), "9999");
   assert(printed({ suites: upTo(512), extensions: upTo(512) }) !== undefined);
@@ -221,7 +221,7 @@ const anyOffer = fc.record({
   signatures: fc.array(value, { maxLength: 12 }),
 });
 
-/** The document's words on texts, where the code works on bytes, and with another SHA-256. */
+/** The algorithm of the document on texts, while the code works on bytes, and with another SHA-256. */
 async function model({ sni, alpn, suites, extensions, versions, signatures }: Required<Offer>) {
   const honest = (values: readonly number[]) =>
     values.map((one) => one.toString(16).padStart(4, "0"))
@@ -247,7 +247,7 @@ async function model({ sni, alpn, suites, extensions, versions, signatures }: Re
     `${shown[0]}${shown.at(-1)}_${await sha(ciphers.join())}_${await sha(rest)}`;
 }
 
-Deno.test("wire ja4: says what a plain model of the document says", async () => {
+Deno.test("wire ja4: agrees with a plain model of the document", async () => {
   await fc.assert(fc.asyncProperty(anyOffer, async (offer) => {
     const text = printed(offer);
     assertEquals(text, await model(offer));
@@ -256,7 +256,7 @@ Deno.test("wire ja4: says what a plain model of the document says", async () => 
   }));
 });
 
-Deno.test("wire ja4: does not mind in which order extensions come", () => {
+Deno.test("wire ja4: does not depend on the order of extensions", () => {
   fc.assert(fc.property(anyOffer, fc.infiniteStream(fc.nat()), (offer, dice) => {
     const shuffled = offer.extensions.map((type) => [dice.next().value, type] as const)
       .sort(([a], [b]) => a - b).map(([, type]) => type);
@@ -271,7 +271,7 @@ Deno.test("wire ja4: stays right when more clients come than it remembers", () =
   assertEquals(offers.map((offer) => printed(offer)), before);
 });
 
-Deno.test("wire ja4: has 36 characters for whatever parses as a hello, and never throws", () => {
+Deno.test("wire ja4: has 36 characters for anything that parses as a hello, and never throws", () => {
   const hello = buildClientHello({
     sni: "a.example",
     alpn: ["h2"],
@@ -297,7 +297,7 @@ Deno.test("wire ja4: has 36 characters for whatever parses as a hello, and never
   assert(whole > 100, `${whole} of them parsed`);
 });
 
-Deno.test("wire ja4: knows fingerprints and beginnings of such", () => {
+Deno.test("wire ja4: recognises fingerprints and their beginnings", () => {
   const whole = "t13d1516h2_8daaf6152771_02713d6af862";
   for (let length = 0; length <= 36; length++) {
     assert(isJa4Start(whole.slice(0, length)), `${length}`);

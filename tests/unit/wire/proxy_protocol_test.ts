@@ -50,7 +50,7 @@ function crc32c(bytes: Uint8Array): number[] {
   return [24, 16, 8, 0].map((shift) => ~crc >>> shift & 255);
 }
 
-/** A header whose TLVs have the right checksum in the place of the first one of four zeros. */
+/** Makes a header whose TLVs have the right checksum in place of the first one of four zeros. */
 function summed(family: number, block: readonly number[]): Uint8Array {
   const header = v2(0x21, family, block);
   const at = header.findIndex((_, i) =>
@@ -61,7 +61,7 @@ function summed(family: number, block: readonly number[]): Uint8Array {
 }
 const ZERO_SUM = tlv(3, [0, 0, 0, 0]);
 
-/** A version 2 header; `length` lies where it is given. */
+/** Makes a version 2 header; `length` may be wrong. */
 function v2(command: number, family: number, block: readonly number[], length = block.length) {
   return concat(SIGNATURE, [command, family, length >> 8, length & 255], block);
 }
@@ -162,7 +162,7 @@ Deno.test("proxy protocol: parses version 2", () => {
   for (const [bytes, expected] of table) assertHeader(bytes, expected);
 });
 
-Deno.test("proxy protocol: refuses malformed headers of version 2 as soon as they show", () => {
+Deno.test("proxy protocol: refuses malformed headers of version 2 as early as possible", () => {
   const table: Record<string, Uint8Array> = {
     "version 1": v2(0x11, 0x11, V4),
     "version 3": v2(0x31, 0x11, V4),
@@ -237,7 +237,7 @@ Deno.test("proxy protocol: refuses values that contradict themselves or the head
   }
 });
 
-Deno.test("proxy protocol: says none at the first byte that cannot be a header's", () => {
+Deno.test('proxy protocol: says "none" at the first byte that cannot belong to a header', () => {
   for (const signature of [bytesOf("PROXY "), SIGNATURE]) {
     for (let at = 0; at < signature.length; at++) {
       const bytes = signature.slice(0, at + 1);
@@ -293,7 +293,7 @@ Deno.test("proxy protocol: writes addresses as dual-stack and scoped sockets sho
   }
 });
 
-Deno.test("proxy protocol: says unknown where an address is no IP literal", () => {
+Deno.test('proxy protocol: says "unknown" if an address is no IP literal', () => {
   const odd = { source: { host: "localhost", port: 1 }, destination: V4_ADDRESSES.destination };
   for (const transport of ["tcp", "udp"] as const) {
     const addresses = { ...odd, transport };
@@ -335,7 +335,7 @@ Deno.test("proxy protocol: reads back what it writes, and truncations as incompl
   }));
 });
 
-Deno.test("proxy protocol: never throws on noise, nor changes its mind about longer input", () => {
+Deno.test("proxy protocol: never throws on noise, and longer input does not change a verdict", () => {
   const seeds = [
     bytesOf("PROXY "),
     bytesOf("PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"),

@@ -76,7 +76,7 @@ Deno.test("quic frames: stops at a frame that passes the end", () => {
   }
 });
 
-Deno.test("quic frames: tells contradictory data", () => {
+Deno.test("quic frames: reports contradictory data", () => {
   const other = bytesOf("a handshake massage");
   assertEquals(read(cryptoFrame(MESSAGE), cryptoFrame(other, 2, 12)), "a handshake message");
   assertEquals(read(cryptoFrame(MESSAGE), cryptoFrame(other, 12)), undefined);

@@ -25,7 +25,7 @@ Deno.test("quic packet: reads variable-length integers", () => {
   }
 });
 
-Deno.test("quic packet: tells kind, version, connection ID and bounds", () => {
+Deno.test("quic packet: returns kind, version, connection ID and bounds", () => {
   for (const version of ["1", "2"] as const) {
     for (const scid of [NOTHING, new Uint8Array(20).fill(7)]) {
       const initial = buildInitial(NOTHING, {
@@ -65,7 +65,7 @@ Deno.test("quic packet: takes connection IDs of 0 to 20 bytes", () => {
   }
 });
 
-Deno.test("quic packet: takes nothing that no client of version 1 or 2 sends first", () => {
+Deno.test("quic packet: rejects packets that no client of version 1 or 2 sends first", () => {
   const initial = buildInitial(NOTHING, { size: 200 });
   const changed = (at: number, ...bytes: number[]) => {
     const copy = initial.slice();
@@ -97,7 +97,7 @@ Deno.test("quic packet: lets a client clear the fixed bit, with a token and with
   }
 });
 
-Deno.test("quic packet: tells the end of a packet that is too short to be opened", () => {
+Deno.test("quic packet: returns the end of a packet that is too short to be opened", () => {
   const packet = buildInitial(NOTHING, { size: 200 });
   packet.set([0x40, 19], 16);
   assertEquals(parsePacket(packet, 0)?.end, 18 + 19);

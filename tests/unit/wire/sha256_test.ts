@@ -36,7 +36,7 @@ Deno.test("sha256: computes the published HMACs", () => {
   for (const [key, message, expected] of table) assertEquals(mac(key, message), expected);
 });
 
-Deno.test("sha256: derives keys as HKDF's published ones", () => {
+Deno.test("sha256: derives the published keys of HKDF", () => {
   // RFC 5869 §A.3: no salt, no info; the first block of the output.
   const extracted = hmac(hmacKey(words(filled(32, 0))), hmacMessage(filled(22, 0x0b)));
   assertEquals(

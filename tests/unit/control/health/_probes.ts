@@ -1,4 +1,4 @@
-/** Checks whose results a test decides, and a resolver that is never asked. */
+/** Checks with results that a test decides, and a resolver that is never called. */
 
 import type { NameResolver } from "../../../../src/resolve/dns.ts";
 import type { Probe, ProbeOptions, ProbeOutcome } from "../../../../src/control/health/probe.ts";
@@ -31,7 +31,7 @@ export class Probes {
     const end = async (outcome: ProbeOutcome) => {
       this.pending.delete(target);
       resolve(outcome);
-      // Whoever awaits the check goes on a few microtasks later.
+      // The code that awaits the check continues a few microtasks later.
       for (let i = 0; i < 5; i++) await Promise.resolve();
     };
     options.signal.addEventListener("abort", () => void end({ kind: "failed", why: "given up" }));

@@ -6,6 +6,7 @@ import type { ProbeOutcome } from "../../../../src/control/health/probe.ts";
 import type { Upstream } from "../../../../src/resolve/upstream.ts";
 import { NO_NAMES, Probes } from "./_probes.ts";
 import { hosts, seeded, type Short, upstream } from "../../resolve/_upstream.ts";
+import { atOnce } from "../../../../src/slices.ts";
 
 const OK: ProbeOutcome = { kind: "ok" };
 const REFUSED: ProbeOutcome = { kind: "failed", why: "connection refused" };
@@ -26,7 +27,7 @@ class Bench implements Disposable {
 
   watch(health: Partial<HealthConfig>, targets: readonly Short[] = hosts(1)): Upstream {
     const web = upstream("round_robin", targets, { health });
-    this.checks.watch([web]);
+    atOnce(this.checks.watch([web]));
     return web;
   }
 
@@ -109,7 +110,7 @@ Deno.test("resolve health checks: a thousand targets do not begin at once", asyn
   assert(perTick.every((begun) => begun > 60 && begun < 140), perTick.join());
 });
 
-Deno.test("resolve health checks: 64 at once, and whoever waits longest is next", async () => {
+Deno.test("resolve health checks: 64 at once, and the target that has waited longest is next", async () => {
   using bench = new Bench(seeded(3));
   const targets = Array.from({ length: 200 }, (_, i) => `10.0.0.${i}:80`);
   bench.watch({ interval: 100 }, targets);
@@ -142,7 +143,7 @@ Deno.test("resolve health checks: results take targets out and bring them back",
   assertEquals(bench.checks.state("web", B)?.health, "down");
 });
 
-Deno.test("resolve health checks: a check that could not be made says nothing", async () => {
+Deno.test("resolve health checks: a check that could not be made changes nothing", async () => {
   using bench = new Bench();
   const web = bench.watch({ interval: 1_000, fall: 1 });
   for (const by of ["permission", "descriptors", "load"] as const) {
@@ -164,7 +165,7 @@ Deno.test("resolve health checks: built-in targets are not checked, Unix sockets
   assertEquals(bench.checks.state("nobody", "builtin:echo"), undefined);
 });
 
-Deno.test("resolve health checks: a reload gives up checks of what is gone, and only those", async () => {
+Deno.test("resolve health checks: a reload gives up the checks of removed targets only", async () => {
   using bench = new Bench();
   bench.watch({ interval: 1_000 }, hosts(2));
   bench.pass(1_000);
@@ -173,7 +174,7 @@ Deno.test("resolve health checks: a reload gives up checks of what is gone, and 
   assertEquals([a!.aborted, b!.aborted], [true, false]);
   await bench.end(B, REFUSED);
   assertEquals(web.targets[0]!.standing.usable, false);
-  // No more checks: what is known by checks alone is forgotten, and a late result is not heard.
+  // No more checks: state that only checks know is dropped, and a late result is ignored.
   bench.pass(1_000);
   const late = bench.probes.pending.get(B)!;
   const unchecked = bench.watch({ interval: 0 }, [B]);
@@ -184,7 +185,7 @@ Deno.test("resolve health checks: a reload gives up checks of what is gone, and 
   assertEquals(bench.pending, []);
 });
 
-Deno.test("resolve health checks: reloads neither hurry nor put off a check", async () => {
+Deno.test("resolve health checks: reloads neither advance nor delay a check", async () => {
   using bench = new Bench();
   bench.watch({ interval: 10_000 });
   for (let i = 0; i < 50; i++) {

@@ -105,7 +105,7 @@ for (const { name, rise = 2, fall = 3, results, health } of CHECKED) {
   });
 }
 
-Deno.test("resolve health: tells since when, and why", () => {
+Deno.test("resolve health: reports since when, and why", () => {
   const bench = new Bench({ interval: 1_000 });
   assertEquals(bench.report(0), {
     health: "unchecked",
@@ -132,7 +132,7 @@ Deno.test("resolve health: tells since when, and why", () => {
   ]);
 });
 
-Deno.test("resolve health: traffic's failures in a row eject a target for a while", () => {
+Deno.test("resolve health: consecutive failures of traffic eject a target for a while", () => {
   const bench = new Bench({ eject_after: 5, eject_for: 10_000 });
   bench.fail(0, 4);
   bench.pass(100);
@@ -186,7 +186,7 @@ Deno.test("resolve health: never ejects with eject_after 0", () => {
   assertEquals(bench.usable, [true, true]);
 });
 
-Deno.test("resolve health: time that a target is down for does not speak for it", () => {
+Deno.test("resolve health: time during which a target is down does not count as healthy", () => {
   const bench = new Bench({ interval: 1_000, eject_after: 1, eject_for: 100 });
   bench.fail(0, 1);
   bench.pass(1);
@@ -288,7 +288,7 @@ Deno.test("resolve health: checks end the first ejection early, and not the next
   assertEquals(bench.states[0], "up");
 });
 
-Deno.test("resolve health: a target that is down too is back only when both are over", () => {
+Deno.test("resolve health: a target that is also down is back only when both have ended", () => {
   const bench = new Bench({ interval: 1_000, eject_after: 1, eject_for: 10_000 });
   bench.check(0, "+");
   for (const _ of [1, 2]) {
@@ -371,7 +371,7 @@ Deno.test("resolve health: a reload keeps what is known of a target, in other me
   assertEquals(bench.states[0], "unchecked");
 });
 
-Deno.test("resolve health: a reload brings back what nothing watches any more", () => {
+Deno.test("resolve health: a reload brings back targets that are no longer checked", () => {
   const bench = new Bench({ interval: 1_000, eject_after: 1, slow_start: 9_000 }, hosts(3));
   bench.check(0, "-");
   bench.fail(1, 1);
@@ -401,7 +401,7 @@ Deno.test("resolve health: a reload with a shorter eject_for lets targets back s
   assertEquals(bench.states[0], "unchecked");
 });
 
-Deno.test("resolve health: a new target does not inherit what its memory held", () => {
+Deno.test("resolve health: a new target does not inherit the old content of its memory", () => {
   const bench = new Bench({});
   const web = upstream("round_robin", hosts(2));
   web.targets[0]!.standing.set("down", true);

@@ -52,11 +52,21 @@ const failed = (why: string): ProbeOutcome => ({ kind: "failed", why });
 const TIMEOUT = { timeout: 60, outcome: failed("no answer within 60 ms") };
 
 const CASES: readonly Case[] = [
-  { name: "tcp: passes who accepts and says nothing", probe: "tcp", server: silent, outcome: OK },
-  { name: "tcp: passes who accepts and hangs up", probe: "tcp", server: hangUp, outcome: OK },
-  { name: "tls: fails who says nothing", probe: "tls", server: silent, ...TIMEOUT },
   {
-    name: "tls: fails who hangs up",
+    name: "tcp: passes a target that accepts and is silent",
+    probe: "tcp",
+    server: silent,
+    outcome: OK,
+  },
+  {
+    name: "tcp: passes a target that accepts and hangs up",
+    probe: "tcp",
+    server: hangUp,
+    outcome: OK,
+  },
+  { name: "tls: fails a silent target", probe: "tls", server: silent, ...TIMEOUT },
+  {
+    name: "tls: fails a target that hangs up",
     probe: "tls",
     server: hangUp,
     outcome: failed("connection closed before the handshake was complete"),
@@ -105,12 +115,12 @@ const CASES: readonly Case[] = [
     outcome: failed("the answer is not HTTP/1"),
   })),
   {
-    name: "http: fails who closes without an answer",
+    name: "http: fails a target that closes without an answer",
     probe: "http",
     server: answer(),
     outcome: failed("closed without an answer"),
   },
-  { name: "http: fails who says nothing", probe: "http", server: silent, ...TIMEOUT },
+  { name: "http: fails a silent target", probe: "http", server: silent, ...TIMEOUT },
 ];
 
 for (const { name, probe, server: behave, outcome, timeout = 5_000 } of CASES) {
@@ -121,7 +131,7 @@ for (const { name, probe, server: behave, outcome, timeout = 5_000 } of CASES) {
 }
 
 for (const probe of ["tcp", "tls", "http"] as const) {
-  Deno.test(`resolve probe ${probe}: fails who refuses`, async () => {
+  Deno.test(`resolve probe ${probe}: fails a target that refuses`, async () => {
     assertEquals(await check(refusing(), probe), failed("connection refused"));
     const path = "/nonexistent/shunt.sock";
     assertEquals(await check({ kind: "unix", path }, probe), failed("connection refused"));
@@ -139,7 +149,7 @@ for (const probe of ["tcp", "tls", "http"] as const) {
   });
 
   Deno.test({
-    name: `resolve probe ${probe}: tells a permission that is missing from a dead target`,
+    name: `resolve probe ${probe}: distinguishes a missing permission from a dead target`,
     permissions: { net: false, read: false },
     fn: async () => {
       const outcome = await check({ kind: "inet", host: "127.0.0.1", port: 9 }, probe);
@@ -152,7 +162,7 @@ for (const probe of ["tcp", "tls", "http"] as const) {
 const HEADER = new TextEncoder().encode("PROXY UNKNOWN\r\n");
 
 for (const probe of ["tcp", "tls", "http"] as const) {
-  Deno.test(`resolve probe ${probe}: says a PROXY header first, and fails as without one`, async () => {
+  Deno.test(`resolve probe ${probe}: sends a PROXY header first, and fails as without one`, async () => {
     const options = { header: HEADER, timeout: 300 };
     await using server = serve(answer("no"));
     await check(server.address, probe, options);
@@ -163,7 +173,7 @@ for (const probe of ["tcp", "tls", "http"] as const) {
     assertEquals(await check(refusing(), probe, options), failed("connection refused"));
     await using gone = serve(hangUp);
     const outcome = await check(gone.address, probe, options);
-    // A connection alone passes a check by TCP, unless its end came before the header.
+    // A connection is enough for a check by TCP, unless its end came before the header.
     if (probe !== "tcp") assertEquals(outcome.kind, "failed");
     await using quiet = serve(silent);
     const late = await check(quiet.address, probe, options);
@@ -186,18 +196,18 @@ Deno.test("resolve probe http: asks for / of the target's host, with its port", 
   assert(request.endsWith("\r\n\r\n"), request);
 });
 
-Deno.test("resolve probe tls: passes who completes a handshake, whatever its certificate", async () => {
+Deno.test("resolve probe tls: passes a target that completes a handshake, whatever its certificate", async () => {
   await using server = await serveTls();
   assertEquals(await check(server.address, "tls"), OK);
 });
 
-Deno.test("resolve probe tls: fails who speaks something else", async () => {
+Deno.test("resolve probe tls: fails a target that speaks another protocol", async () => {
   await using server = serve(answer("SSH-2.0-OpenSSH_9.9\r\n"));
   const outcome = await check(server.address, "tls");
   assertEquals(outcome.kind, "failed");
 });
 
-Deno.test("resolve probe tls: asks for the target's name, where it has one", async () => {
+Deno.test("resolve probe tls: asks for the target's name, if it has one", async () => {
   await using server = serve(answer("no"));
   const { address } = server;
   assert(address.kind === "inet");
@@ -223,7 +233,7 @@ Deno.test("resolve probe: reaches Unix sockets", async () => {
   }
 });
 
-Deno.test("resolve probe: passes a name of which any address answers", async () => {
+Deno.test("resolve probe: passes a name if any of its addresses answers", async () => {
   await using server = serve(silent);
   assert(server.address.kind === "inet");
   const address = { ...server.address, host: "web.test" };
@@ -268,7 +278,7 @@ Deno.test("resolve probe: fails a name that has no address, within the timeout",
   assertEquals(outcome, failed("no answer within 20 ms"));
 });
 
-Deno.test("resolve probe: does not blame the target where shunt itself was late", async () => {
+Deno.test("resolve probe: does not fail the target if shunt itself was late", async () => {
   const never: NameResolver = { resolve: () => new Promise(() => {}) };
   const address = { kind: "inet", host: "web.test", port: 80 } as const;
   const pending = check(address, "tcp", { resolver: never, timeout: 20 });

@@ -28,7 +28,7 @@ function crowd(now: number, sockets: Readonly<Record<string, Times>>) {
   return { all, ended };
 }
 
-Deno.test("crowd: who has waited longest makes room, whosoever socket it is", () => {
+Deno.test("crowd: the flow that has waited longest makes room, whatever its socket", () => {
   const { all, ended } = crowd(5000, {
     a1: { waits: 300 },
     a2: { waits: 200 },
@@ -38,7 +38,7 @@ Deno.test("crowd: who has waited longest makes room, whosoever socket it is", ()
   assertEquals(ended, ["a2 waits displaced", "b1 waits displaced"]);
 });
 
-Deno.test("crowd: who waits for less than half a second does so after who is quiet", () => {
+Deno.test("crowd: a flow that has waited for less than half a second makes room after a quiet one", () => {
   const times = { a1: { waits: 4600, quiet: 2500 }, a2: { waits: 4700, quiet: 1000 } };
   const { all, ended } = crowd(5000, times);
   all.displace("a");
@@ -51,7 +51,7 @@ Deno.test("crowd: who waits for less than half a second does so after who is qui
   assertEquals(none.ended, ["a1 waits displaced"]);
 });
 
-Deno.test("crowd: so many make room a second and no more", () => {
+Deno.test("crowd: a limited number make room each second", () => {
   const { all, ended } = crowd(0, { a1: { waits: 0 } });
   for (let i = 0; i < 10_000; i++) all.displace();
   assertEquals(ended.length, 8000);

@@ -33,7 +33,7 @@ Deno.test("own endpoints: a wildcard bind has all addresses of this machine", ()
   }
 });
 
-Deno.test("own endpoints: what is bound no more is forgotten", () => {
+Deno.test("own endpoints: addresses that are no longer bound are forgotten", () => {
   const endpoints = own(["127.0.0.1", 53]);
   endpoints.set([{ host: "127.0.0.1", port: 54 }]);
   assertEquals([endpoints.has("127.0.0.1", 53), endpoints.has("127.0.0.1", 54)], [false, true]);

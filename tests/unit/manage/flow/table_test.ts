@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Arrival, Expiry, Flow, FlowLimits } from "../../../../src/manage/flow/flow.ts";
+import type { DatagramFate, Expiry, Flow, FlowLimits } from "../../../../src/manage/flow/flow.ts";
 import { Counters, type DropReason } from "../../../../src/observe/metrics/counters.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../../../src/manage/flow/table.ts";
 
@@ -28,7 +28,7 @@ function fixture(
   const table = new FlowTable<Data>({
     limits: { ...LIMITS, ...limits },
     budget: {
-      take(bytes) {
+      claim(bytes) {
         if (bytes > world.budget) return false;
         world.budget -= bytes;
         return true;
@@ -36,6 +36,7 @@ function fixture(
       give(bytes) {
         world.budget += bytes;
       },
+      note() {},
     },
     drops: world.drops,
     newId: () => `f${++ids}`,
@@ -75,7 +76,7 @@ function expired(table: FlowTable<Data>, now: number): [string, Expiry][] {
   return seen;
 }
 
-Deno.test("flow table: a flow goes from detecting to open and hands on every datagram in order", () => {
+Deno.test("flow table: a flow goes from detecting to open and passes on every datagram in order", () => {
   const { table } = fixture();
   const flow = begin(table);
   assertEquals([flow.id, flow.slot, flow.host, flow.port], ["f1", 0, A, 1000]);
@@ -153,7 +154,7 @@ interface HoldCase {
   readonly limits: Partial<FlowLimits>;
   readonly budget?: number;
   readonly sizes: readonly number[];
-  readonly arrivals: readonly Arrival[];
+  readonly arrivals: readonly DatagramFate[];
   readonly reason: DropReason;
 }
 
@@ -209,7 +210,7 @@ for (const { name, limits, budget, sizes, arrivals, reason } of HOLD_CASES) {
   });
 }
 
-Deno.test("flow table: drops what a resolving or flushing flow cannot hold, until there is room", () => {
+Deno.test("flow table: drops datagrams that a resolving or flushing flow cannot hold, until there is room", () => {
   const { table, world } = fixture({ heldDatagrams: 2 });
   const flow = begin(table);
   table.arrive(0, A, 1000, datagram(2), 0);
@@ -404,7 +405,7 @@ function crowded(limits: Partial<FlowLimits> = {}) {
   return { ...made, ended };
 }
 
-Deno.test("flow table: at the limit, who has waited longest for a first answer makes room", () => {
+Deno.test("flow table: at the limit, the flow that has waited longest for a first answer makes room", () => {
   const { table, world, ended } = crowded();
   const [a, b, c] = [begin(table, A, 1), begin(table, A, 2), begin(table, A, 3)];
   open(table, a);
@@ -420,7 +421,7 @@ Deno.test("flow table: at the limit, who has waited longest for a first answer m
   assertEquals([world.drops.limit_flows, world.drops.flow_closed], [0, 2]);
 });
 
-Deno.test("flow table: at the limit, who was answered once and is quiet makes room after 2 s", () => {
+Deno.test("flow table: at the limit, a flow that was answered once and is quiet makes room after 2 s", () => {
   const { table, world, ended } = crowded({ flows: 2 });
   const flows = [begin(table, A, 1), begin(table, A, 2)];
   for (const flow of flows) {
@@ -435,7 +436,7 @@ Deno.test("flow table: at the limit, who was answered once and is quiet makes ro
   assertEquals(ended, ["f2"]);
 });
 
-Deno.test("flow table: who is refused anyway makes nobody end", () => {
+Deno.test("flow table: a client that is refused anyway ends no other flow", () => {
   const { table, world, ended } = crowded({ flows: 1 });
   begin(table, A, 1);
   table.limits = { ...LIMITS, flows: 2 };
@@ -444,7 +445,7 @@ Deno.test("flow table: who is refused anyway makes nobody end", () => {
   assertEquals([world.drops.limit_rate, table.size, ended], [1, 1, []]);
 });
 
-Deno.test("flow table: for a lack of descriptors one makes room as well, and the newcomer is asked for again", () => {
+Deno.test("flow table: one flow makes room for lack of descriptors too, and the newcomer is admitted again", () => {
   const { table, world, ended } = crowded({ flows: 10 });
   begin(table, A, 1);
   let asked = 0;

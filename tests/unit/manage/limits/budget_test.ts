@@ -52,7 +52,7 @@ Deno.test("budget: one that holds most ends, not the newcomer", () => {
   assertEquals(budget.used, 600);
 });
 
-Deno.test("budget: a newcomer that would hold most is refused itself", () => {
+Deno.test("budget: a newcomer that would hold most is itself refused", () => {
   const budget = new Budget(1000);
   const holders = full(budget, [[200, 100], [200, 100], [10, 800]]);
   holders[2]!.shed();
@@ -78,14 +78,14 @@ Deno.test("budget: many that hold little for long give way to one that has just 
   assertEquals(ended(holders).filter(Boolean).length, 15);
 });
 
-Deno.test("budget: nobody is ended while there is enough", () => {
+Deno.test("budget: none is ended while there is enough", () => {
   const budget = new Budget(1000);
   const one = new Waiting(budget, 10_000);
   for (let i = 0; i < 10; i++) assert(one.read(100));
   assertEquals(one.ended, false);
 });
 
-Deno.test("budget: what other workers hold is not this one's to give", () => {
+Deno.test("budget: a worker does not end what other workers hold", () => {
   const cells = new Float64Array(2);
   const [first, second] = [new Budget(1000, cells, 0), new Budget(1000, cells, 1)];
   const holders = full(first, [[1000, 1000]]);
@@ -93,7 +93,7 @@ Deno.test("budget: what other workers hold is not this one's to give", () => {
   assertEquals(ended(holders), [false]);
 });
 
-Deno.test("budget: whoever holds nothing is forgotten", () => {
+Deno.test("budget: a holder of nothing is forgotten", () => {
   const budget = new Budget(1000);
   const gone = new Waiting(budget, 5000);
   gone.read(400);
@@ -104,7 +104,7 @@ Deno.test("budget: whoever holds nothing is forgotten", () => {
   assertEquals([gone.ended, ...ended(holders)], [false, true]);
 });
 
-Deno.test("budget: whoever does not give anything up is asked once", () => {
+Deno.test("budget: a holder that gives nothing up is asked once", () => {
   const budget = new Budget(100);
   let asked = 0;
   class Stubborn extends Holder {
@@ -119,7 +119,7 @@ Deno.test("budget: whoever does not give anything up is asked once", () => {
   assertEquals([budget.claim(1), budget.claim(1), asked], [false, false, 1]);
 });
 
-Deno.test("budget: to end one costs the same, however many hold something", () => {
+Deno.test("budget: ending one costs the same, however many hold something", () => {
   const costs = [1000, 30_000].map((count) => {
     const budget = new Budget(count * 100);
     full(budget, Array.from({ length: count }, () => [3000, 100] as const));

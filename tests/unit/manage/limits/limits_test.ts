@@ -1,6 +1,7 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { type LimitKind, type LimitReason, Limits } from "../../../../src/manage/limits/limits.ts";
+import { type LimitReason, Limits } from "../../../../src/manage/limits/limits.ts";
+import type { LifeKind } from "../../../../src/resolve/target.ts";
 import { SharedCount } from "../../../../src/shared_count.ts";
 
 const FREE = {
@@ -21,7 +22,7 @@ class World {
   }
 
   /** Admits one of a kind that is known only here. */
-  admit(kind: LimitKind, source?: string): LimitReason | undefined {
+  admit(kind: LifeKind, source?: string): LimitReason | undefined {
     return kind === "session"
       ? this.limits.admit("session", source)
       : this.limits.admit("flow", source);
@@ -40,7 +41,7 @@ class World {
 Deno.test("manage limits: sessions and flows have limits of their own", () => {
   const world = new World({ sessions: 2, flows: 1 });
   const { limits } = world;
-  const answers: [LimitKind, LimitReason | undefined][] = [
+  const answers: [LifeKind, LimitReason | undefined][] = [
     ["session", undefined],
     ["session", undefined],
     ["session", "limit_sessions"],
@@ -103,7 +104,7 @@ Deno.test("manage limits: the rate outlives the sessions that used it up", () =>
   }
 });
 
-Deno.test("manage limits: what is refused takes no place and no token", () => {
+Deno.test("manage limits: a refusal takes no place and no token", () => {
   const world = new World({ per_source: 1, new_per_source: 2, sessions: 2 });
   const { limits } = world;
   assertEquals(limits.admit("session", "192.0.2.1"), undefined);
@@ -130,7 +131,7 @@ Deno.test("manage limits: a source can be charged once it is known", () => {
   assertEquals([limits.sessions, limits.sources], [0, 0]);
 });
 
-Deno.test("manage limits: no source is remembered where none is limited", () => {
+Deno.test("manage limits: no source is remembered if none is limited", () => {
   const { limits } = new World({});
   for (let i = 0; i < 100; i++) limits.admit("session", `192.0.2.${i}`);
   assertEquals([limits.sessions, limits.sources], [100, 0]);
@@ -176,7 +177,7 @@ const anyConfig = fc.record({
   new_per_source: fc.constantFrom(0, 0.5, 3, 100),
 });
 const anyStep = fc.record({
-  kind: fc.constantFrom<LimitKind>("session", "flow"),
+  kind: fc.constantFrom<LifeKind>("session", "flow"),
   source: fc.option(fc.constantFrom(...SOURCES), { nil: undefined }),
   release: fc.boolean(),
   late: fc.boolean(),
@@ -188,7 +189,7 @@ Deno.test("manage limits: any admissions and releases end with nothing counted",
     fc.property(anyConfig, fc.array(anyStep, { maxLength: 100 }), (config, steps) => {
       const world = new World(config);
       const { limits } = world;
-      const held: { kind: LimitKind; source: string | undefined }[] = [];
+      const held: { kind: LifeKind; source: string | undefined }[] = [];
       for (const { kind, source, release, late, ms } of steps) {
         world.now += ms;
         if (release && held.length > 0) {
@@ -203,7 +204,7 @@ Deno.test("manage limits: any admissions and releases end with nothing counted",
           held.push({ kind, source });
         }
         limits.sweep();
-        const count = (of: LimitKind) => held.filter((one) => one.kind === of).length;
+        const count = (of: LifeKind) => held.filter((one) => one.kind === of).length;
         assertEquals([limits.sessions, limits.flows], [count("session"), count("flow")]);
         assertLessOrEqual(limits.sessions, config.sessions);
         assertLessOrEqual(limits.flows, config.flows);
@@ -228,7 +229,7 @@ Deno.test("manage limits: flows leave their share of the descriptors to sessions
     flows: { count: new SharedCount(), most: 6 },
   };
   const limits = new Limits(FREE, { now: () => 0, sockets });
-  const admitted = (kind: LimitKind) => {
+  const admitted = (kind: LifeKind) => {
     let count = 0;
     while ((kind === "flow" ? limits.admit("flow") : limits.admit("session")) === undefined) {
       count++;
@@ -242,7 +243,7 @@ Deno.test("manage limits: flows leave their share of the descriptors to sessions
   assertEquals([sockets.count.total, sockets.flows.count.total, limits.flows], [0, 0, 0]);
 });
 
-Deno.test("manage limits: whether a source would be refused is told without counting", () => {
+Deno.test("manage limits: reports whether a source would be refused, without counting", () => {
   const world = new World({ per_source: 1, new_per_source: 2 });
   const { limits } = world;
   const would = () => limits.refusesSource("192.0.2.1");

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert
 import { HeapGuard, ResidentGuard } from "../../../../src/manage/limits/memory_guard.ts";
 import { Pressure, pressureBytes } from "../../../../src/manage/limits/pressure.ts";
 
-/** A heap of 100 bytes, part of which is garbage, whose collections take so many milliseconds. */
+/** A heap of 100 bytes, part of which is garbage, whose collections take some milliseconds. */
 class Heap {
   live = 0;
   garbage = 0;
@@ -33,7 +33,7 @@ class Heap {
   }
 }
 
-Deno.test("memory guard: a heap full of what lives refuses, until it is well below", () => {
+Deno.test("memory guard: a heap full of live objects refuses, until it is well below the limit", () => {
   const heap = new Heap();
   assertEquals(heap.refuses({ live: 69 }), false);
   assertEquals(heap.refuses({ live: 71 }), true);
@@ -60,7 +60,7 @@ Deno.test("memory guard: garbage that stays does not keep a heap refusing", () =
   assertEquals(heap.guard.refusing, false);
 });
 
-Deno.test("memory guard: what is young counts, for all of it may become old at once", () => {
+Deno.test("memory guard: young objects count, since all of them may become old at once", () => {
   assertEquals(new Heap().refuses({ live: 40, young: 35 }), true);
 });
 
@@ -124,7 +124,7 @@ Deno.test("memory guard: with no limit nothing is refused", () => {
   assertEquals(guard.refusing, false);
 });
 
-Deno.test("pressure: a worker's own, and that of all", () => {
+Deno.test("pressure: a worker's own, and that of the process", () => {
   const memory = new SharedArrayBuffer(pressureBytes(2));
   const [first, second] = [new Pressure(memory, 2, 0), new Pressure(memory, 2, 1)];
   first.refuse(true, { used: 3, limit: 4 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Rate } from "../../../../src/manage/limits/rate.ts";
 
-Deno.test("rate: a second's worth at once, then as much as time gives, and never more", () => {
+Deno.test("rate: one second's amount at once, then the rate, and never more", () => {
   const clock = { now: 1000 };
   const rate = new Rate(10, clock);
   const taken = () => Array.from({ length: 50 }, () => rate.take()).filter(Boolean).length;
@@ -14,7 +14,7 @@ Deno.test("rate: a second's worth at once, then as much as time gives, and never
   assertEquals(taken(), 0);
 });
 
-Deno.test("rate: a burst of its own, after a pause as well", () => {
+Deno.test("rate: a configured burst, also after a pause", () => {
   const clock = { now: 1000 };
   const rate = new Rate(100, clock, 20);
   const taken = () => Array.from({ length: 150 }, () => rate.take()).filter(Boolean).length;

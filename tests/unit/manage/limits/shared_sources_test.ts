@@ -66,7 +66,7 @@ Deno.test("shared sources: three workers together admit as one alone would", () 
   ));
 });
 
-Deno.test("shared sources: what a dead worker had is free again", () => {
+Deno.test("shared sources: places of a dead worker are free again", () => {
   const [first, second] = ledgers(config(2, 0), 2, () => 1);
   assertEquals(first!.charge("192.0.2.1"), undefined);
   assertEquals(second!.charge("192.0.2.1"), undefined);
@@ -76,7 +76,7 @@ Deno.test("shared sources: what a dead worker had is free again", () => {
   assertEquals(first!.charge("192.0.2.1"), "limit_source");
 });
 
-Deno.test("shared sources: a flood of sources keeps to the table and spares who has sessions", () => {
+Deno.test("shared sources: a flood of sources does not exceed the table and spares sources with sessions", () => {
   const [ledger] = ledgers(config(1, 0), 1, () => 1);
   assertEquals(ledger!.charge("192.0.2.1"), undefined);
   for (let i = 0; i < 200_000; i++) {
@@ -88,7 +88,7 @@ Deno.test("shared sources: a flood of sources keeps to the table and spares who 
   assertEquals(ledger!.charge("192.0.2.1"), "limit_source");
 });
 
-Deno.test("shared sources: a worker that began after the wall clock jumped holds up no source", () => {
+Deno.test("shared sources: a worker that began after the wall clock jumped delays no source", () => {
   const limits = config(0, 10);
   const memory = new SharedArrayBuffer(sharedSourcesBytes(2));
   let time = 1_000_000;

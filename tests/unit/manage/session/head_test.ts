@@ -40,7 +40,7 @@ async function expire(head: Head, session: Session): Promise<void> {
   assertEquals(await arrival, "deadline");
 }
 
-Deno.test("head: what a read brings after the deadline is gathered once", async () => {
+Deno.test("head: bytes of a read that ends after the deadline are gathered once", async () => {
   const { head, session, arrive } = pendingHead();
   await expire(head, session);
   assertEquals(head.gather(), { bytes: new Uint8Array(), ended: false });
@@ -79,7 +79,78 @@ Deno.test("head: an end that comes after the deadline is gathered", async () => 
   assertEquals(head.gather(), { bytes: new Uint8Array(), ended: true });
 });
 
-Deno.test("head: what is there at once is taken piece by piece, beyond its first buffer", () => {
+Deno.test("head: bytes dropped from the front while a read is under way do not move what that brings", async () => {
+  const { head, session, arrive } = pendingHead();
+  const first = head.more(session, Infinity);
+  arrive("headerfirst");
+  assertEquals(await first, "bytes");
+  await expire(head, session);
+  head.skip("header".length);
+  assertEquals(new TextDecoder().decode(head.bytes), "first");
+  arrive(" late");
+  await head.pending;
+  assertEquals(new TextDecoder().decode(head.gather().bytes), "first late");
+  const more = head.more(session, Infinity);
+  assertEquals(await more, "bytes");
+  assertEquals(new TextDecoder().decode(head.bytes), "first late");
+});
+
+Deno.test("head: what shunt says itself goes before what is held, and before what a read under way brings", async () => {
+  const { head, session, arrive } = pendingHead();
+  await expire(head, session);
+  head.prepend(new TextEncoder().encode("x".repeat(107)));
+  assertEquals([head.length, head.bytes.length], [0, 107]);
+  arrive("late");
+  await head.pending;
+  assertEquals(new TextDecoder().decode(head.gather().bytes), `${"x".repeat(107)}late`);
+});
+
+for (const limit of [1024, 8192, 65_536]) {
+  Deno.test(`head: with bytes dropped and others put before, ${limit} bytes are held as they came`, () => {
+    const sent = Uint8Array.from({ length: limit + 5000 }, (_, i) => i * 31 >> 3);
+    let at = 0;
+    const end = { host: "192.0.2.1", port: 1 };
+    const client: Stream = {
+      local: end,
+      remote: end,
+      read: () => Promise.resolve(null),
+      tryRead: (buffer) => {
+        const piece = sent.subarray(at, at + Math.min(700, buffer.length));
+        buffer.set(piece);
+        at += piece.length;
+        return piece.length === 0 ? null : piece.length;
+      },
+      write: () => Promise.resolve(1),
+      closeWrite: () => Promise.resolve(),
+      setNoDelay: () => {},
+      close: () => {},
+    };
+    const budget = new Budget(limit);
+    const head = new Head(client, limit, budget);
+    let skipped = 0;
+    while (at < 5000) {
+      assertEquals(head.moreNow(), "bytes");
+      assertEquals(head.bytes, sent.subarray(skipped, at));
+      head.skip(500);
+      skipped += 500;
+      if (head.length > 200) {
+        head.skip(head.length - 200);
+        skipped = at - 200;
+      }
+    }
+    while (head.length < limit && at < sent.length) assertEquals(head.moreNow(), "bytes");
+    assertEquals(head.bytes, sent.subarray(skipped, at));
+    assertEquals(budget.used, head.length);
+    head.prepend(Uint8Array.of(1, 2, 3));
+    head.prepend(Uint8Array.of(0));
+    assertEquals(head.bytes.subarray(0, 4), Uint8Array.of(0, 1, 2, 3));
+    assertEquals(head.bytes.subarray(4), sent.subarray(skipped, at));
+    head.discard();
+    assertEquals(budget.used, 0);
+  });
+}
+
+Deno.test("head: bytes that are available at once are taken piece by piece, beyond its first buffer", () => {
   const end = { host: "192.0.2.1", port: 1 };
   const sent = new Uint8Array(200_000).map((_, i) => i);
   let at = 0;
@@ -145,7 +216,7 @@ for (const limit of [1024, 4096, 5000, 8192, 10_000, 65_536]) {
   });
 }
 
-Deno.test("head: one that is shed gives all back and takes no more", async () => {
+Deno.test("head: a head that is shed gives everything back and takes no more", async () => {
   const budget = new Budget(100);
   let ended = 0;
   const client = (bytes: number): Stream => ({

@@ -29,7 +29,7 @@ function stream(i: number): Stream {
   };
 }
 
-/** Microseconds that one session costs to begin and end beside so many others. */
+/** Returns the microseconds to begin and end one session next to others. */
 function costBeside(others: number): number {
   const listener: ListenerState = {
     upstreams: new Map(),
@@ -54,7 +54,7 @@ function costBeside(others: number): number {
   return best;
 }
 
-Deno.test("manage sessions: one costs no more beside 10,000 others than beside 100", () => {
+Deno.test("manage sessions: one costs no more among 10,000 others than among 100", () => {
   costBeside(100);
   const few = costBeside(100);
   const many = costBeside(10_000);

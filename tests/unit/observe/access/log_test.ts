@@ -4,14 +4,14 @@ import { AccessSampler, type LeftOut } from "../../../../src/observe/access/samp
 import { CLOSE_REASONS, type CloseReason } from "../../../../src/observe/reasons.ts";
 import { recordOf } from "../_records.ts";
 
-/** Ends so many sessions, and tells how many lines there would be. */
+/** Ends sessions, and returns how many lines there would be. */
 function taken(sampler: AccessSampler, reason: CloseReason, ends: number): number {
   let lines = 0;
   for (let i = 0; i < ends; i++) if (sampler.takes(reason)) lines++;
   return lines;
 }
 
-Deno.test("access sampler: refusals and failures have a tenth each, and what was served the rest", () => {
+Deno.test("access sampler: refusals and failures get a tenth each, served sessions the rest", () => {
   const sampler = new AccessSampler(100, 0);
   // Five seconds' worth at once, after silence.
   assertEquals(taken(sampler, "limit_rate", 10_000), 50);
@@ -28,7 +28,7 @@ Deno.test("access sampler: refusals and failures have a tenth each, and what was
   assertEquals(Math.abs(lines - 6000) <= 3, true, `${lines} lines in a minute`);
 });
 
-Deno.test("access sampler: counts by reason what it leaves out, once", () => {
+Deno.test("access sampler: counts left-out lines by reason, once", () => {
   const sampler = new AccessSampler(10, 0);
   taken(sampler, "limit_rate", 105);
   taken(sampler, "done", 47);
@@ -36,7 +36,7 @@ Deno.test("access sampler: counts by reason what it leaves out, once", () => {
   assertEquals(sampler.leftOut(), undefined);
 });
 
-Deno.test("access sampler: a rate of 0 leaves nothing out, and every reason has its part", () => {
+Deno.test("access sampler: a rate of 0 leaves nothing out, and every reason has its share", () => {
   const unlimited = new AccessSampler(0, 0);
   const limited = new AccessSampler(1, 0);
   for (const reason of CLOSE_REASONS) assertEquals(taken(unlimited, reason, 1000), 1000);
@@ -55,7 +55,7 @@ Deno.test("access sampler: a share of less than a line in five seconds still giv
   assertEquals(lines, 10 + 1 - 1);
 });
 
-Deno.test("access log: each plane has its share, a reload changes rate and form, what is left out is told once a second", () => {
+Deno.test("access log: each plane has its share, a reload changes rate and format, left-out lines are reported once a second", () => {
   const lines: string[] = [];
   const told: LeftOut[] = [];
   const log = { level: "info", format: "text", access: true, file: null } as const;

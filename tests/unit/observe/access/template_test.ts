@@ -35,7 +35,7 @@ Deno.test("access template: {alpn} is one value, {time} the time of day", () => 
   assertMatch(compileTemplate("{time}")(recordOf()), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\n$/);
 });
 
-Deno.test("access template: every field may be named", () => {
+Deno.test("access template: every field may be used", () => {
   const template = TEMPLATE_FIELDS.map((field) => `{${field}}`).join(" ");
   const line = compileTemplate(template)(recordOf());
   assertEquals(line.split(" ").length, TEMPLATE_FIELDS.length);
@@ -54,7 +54,7 @@ for (const [template, fault] of FAULTS) {
   });
 }
 
-Deno.test("access template: whatever a client says, a line is one line, and JSON stays JSON", () => {
+Deno.test("access template: whatever a client sends, a line is one line, and JSON stays JSON", () => {
   const plain = compileTemplate("{sni} {host} {alpn} {reason}");
   const json = compileTemplate(
     '{{"names":"{sni} or {host}{sni}","say":"\\"{alpn}\\"","reason":"{reason}: {error}"}}',

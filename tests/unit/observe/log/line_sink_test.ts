@@ -3,7 +3,7 @@ import { LineSink } from "../../../../src/observe/log/line_sink.ts";
 
 const decoder = new TextDecoder();
 
-/** A disk that takes so many bytes, and as many at once as it is told. */
+/** A disk that takes a number of bytes, with a limit for each write. */
 class Disk {
   text = "";
   writes = 0;
@@ -20,7 +20,7 @@ class Disk {
   };
 }
 
-/** Has a sink write what it holds, and go on. */
+/** Makes a sink write its lines, and go on. */
 async function written(sink: LineSink): Promise<void> {
   await sink[Symbol.asyncDispose]();
 }
@@ -46,7 +46,7 @@ Deno.test("line sink: a reader that stopped reading costs lines, not memory", as
   assertEquals(sink.dropped, 10_000);
 });
 
-Deno.test("line sink: a full disk costs the lines that did not fit, is told once, and heals", async () => {
+Deno.test("line sink: a full disk costs the lines that did not fit, is reported once, and recovers", async () => {
   const disk = new Disk();
   const failures: unknown[] = [];
   const dropped: number[] = [];
@@ -68,7 +68,7 @@ Deno.test("line sink: a full disk costs the lines that did not fit, is told once
   assertEquals([dropped, sink.unreported], [[3], 0]);
 });
 
-Deno.test("line sink: a disk that fills and empties all the time is told of every 10 s", async () => {
+Deno.test("line sink: a disk that fills and empties all the time is reported every 10 s", async () => {
   const disk = new Disk();
   const dropped: number[] = [];
   const sink = new LineSink(disk.write, { onDropped: (lines) => dropped.push(lines) });
@@ -82,7 +82,7 @@ Deno.test("line sink: a disk that fills and empties all the time is told of ever
   assertEquals([dropped, sink.unreported], [[1], 4]);
 });
 
-Deno.test("line sink: redirected, lines that wait go to the new place, and the old one is let go of", async () => {
+Deno.test("line sink: after a redirect, waiting lines go to the new place, and the old one is released", async () => {
   const [before, after] = [new Disk(), new Disk()];
   const release = Promise.withResolvers<void>();
   const sink = new LineSink(async (bytes) => {

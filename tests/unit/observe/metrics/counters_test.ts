@@ -4,7 +4,8 @@ import { PROTOCOLS } from "../../../../src/detect/mod.ts";
 import { Counters } from "../../../../src/observe/metrics/counters.ts";
 import { CLOSE_REASONS } from "../../../../src/observe/reasons.ts";
 import { COUNTED_PROTOCOLS } from "../../../../src/observe/metrics/life_counters.ts";
-import { makeSharedMemory, SharedView } from "../../../../src/plane/shared.ts";
+import { makeMemory, SharedView } from "../../../../src/plane/shared.ts";
+import { atOnce } from "../../../../src/slices.ts";
 
 function config(routes = "[{ upstream: web }]", targets = '["10.0.0.1:1", "10.0.0.2:2"]') {
   return parseConfig(
@@ -14,7 +15,7 @@ upstreams: { web: { targets: ${targets} } }`,
   );
 }
 
-Deno.test("counters: sessions and flows are counted apart, and summed where asked", () => {
+Deno.test("counters: sessions and flows are counted apart, and summed on request", () => {
   const counters = new Counters();
   counters.sessions.begin();
   counters.sessions.carry(1, 2);
@@ -29,7 +30,7 @@ Deno.test("counters: sessions and flows are counted apart, and summed where aske
   assertEquals(counters.flows.closes.every((count) => count === 0), true);
 });
 
-Deno.test("counters: a protocol that no detector has is not counted, and none is", () => {
+Deno.test('counters: an unknown protocol is not counted, and "none" is', () => {
   const { sessions } = new Counters();
   for (const protocol of ["tls", undefined, "silent", 'x"} 1\n', "__proto__"]) {
     sessions.detect(protocol);
@@ -38,7 +39,7 @@ Deno.test("counters: a protocol that no detector has is not counted, and none is
   assertEquals(counted, ["tls", "silent", "none"]);
 });
 
-Deno.test("counters: nothing written by one counter is another's", () => {
+Deno.test("counters: no counter writes into another", () => {
   const counters = new Counters(undefined, new Float64Array(2));
   for (const life of [counters.sessions, counters.flows]) {
     for (const reason of CLOSE_REASONS) life.end(reason);
@@ -57,8 +58,8 @@ Deno.test("counters: nothing written by one counter is another's", () => {
   assertEquals(counters.acceptErrors, 0);
 });
 
-Deno.test("shared memory: totals are of all workers, and outlive one that died", () => {
-  const memory = makeSharedMemory(config(), { workers: 3, maxSockets: 100 });
+Deno.test("shared memory: totals include all workers, and outlive one that died", () => {
+  const memory = atOnce(makeMemory(config(), { workers: 3, maxSockets: 100 }));
   const views = [0, 1, 2].map((worker) => new SharedView(memory, worker));
   for (const view of views) {
     const { sessions } = view.counters("edge");
@@ -66,7 +67,7 @@ Deno.test("shared memory: totals are of all workers, and outlive one that died",
     sessions.match(0);
     sessions.detectSeconds.observe(0.5);
     view.connectTimes("web").udp.observe(2);
-    const [, second] = view.targetCells("web", config().upstreams.web!);
+    const [, second] = view.targetCells("web", config().upstreams.web!.targets);
     second!.totals.carry(5, 7);
     second!.totals.addFailure();
   }
@@ -78,24 +79,24 @@ Deno.test("shared memory: totals are of all workers, and outlive one that died",
   assertEquals(totals.sessions.detectSeconds.sum, 1.5);
   assertEquals(views[0]!.connectTotals("web").udp.sum, 6);
   assertEquals(views[0]!.connectTotals("web").tcp.sum, 0);
-  const [first, second] = views[0]!.targetCells("web", config().upstreams.web!);
+  const [first, second] = views[0]!.targetCells("web", config().upstreams.web!.targets);
   assertEquals([second!.totals.bytesUp, second!.totals.bytesDown], [15, 21]);
   assertEquals([second!.totals.failures, first!.totals.failures], [3, 0]);
 });
 
-Deno.test("shared memory: a reload goes on counting, but routes anew where they changed", () => {
-  const before = makeSharedMemory(config(), { workers: 2, maxSockets: 100 });
+Deno.test("shared memory: a reload goes on counting, but starts again for routes that changed", () => {
+  const before = atOnce(makeMemory(config(), { workers: 2, maxSockets: 100 }));
   const view = new SharedView(before, 1);
   view.counters("edge").sessions.begin();
   view.counters("edge").sessions.match(0);
   view.connectTimes("web").tcp.observe(1);
-  view.targetCells("web", config().upstreams.web!)[0]!.totals.addSession();
-  const same = new SharedView(makeSharedMemory(config(), before), 0);
+  view.targetCells("web", config().upstreams.web!.targets)[0]!.totals.addSession();
+  const same = new SharedView(atOnce(makeMemory(config(), before)), 0);
   assertEquals([...same.totals("edge").sessions.matches], [1]);
   const next = config("[{ match: { protocol: tls }, upstream: web }, { upstream: web }]");
-  const after = new SharedView(makeSharedMemory(next, before), 0);
+  const after = new SharedView(atOnce(makeMemory(next, before)), 0);
   assertEquals(after.totals("edge").sessionsTotal, 1);
   assertEquals([...after.totals("edge").sessions.matches], [0, 0]);
   assertEquals(after.connectTotals("web").tcp.sum, 1);
-  assertEquals(after.targetCells("web", next.upstreams.web!)[0]!.totals.sessions, 1);
+  assertEquals(after.targetCells("web", next.upstreams.web!.targets)[0]!.totals.sessions, 1);
 });

@@ -14,7 +14,7 @@ Deno.test("histogram: a value that equals a bound belongs to its bucket", () => 
   assertEquals(histogram.sum, 1022.501);
 });
 
-Deno.test("histogram: two side by side do not touch each other", () => {
+Deno.test("histogram: two in the same memory do not touch each other", () => {
   const cells = new Float64Array(2 * histogramCells([1]));
   const [a, b] = [new Histogram([1], cells), new Histogram([1], cells, histogramCells([1]))];
   a.observe(5);

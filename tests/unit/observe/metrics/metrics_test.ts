@@ -44,7 +44,7 @@ for (const sample of SAMPLES) {
   Deno.test(`metrics: ${sample}`, () => assert(LINES.has(sample)));
 }
 
-Deno.test("metrics: every one has a help, and as many values as labels", () => {
+Deno.test("metrics: every metric has a help text, and as many values as labels", () => {
   for (const { name, help, labels, collect } of METRICS) {
     assertMatch(name, /^(shunt|process)_[a-z_]+[a-z]$/);
     assertMatch(help, /^[\w].*[^.]$/, name);
@@ -61,7 +61,7 @@ Deno.test("metrics: every one has a help, and as many values as labels", () => {
 /** One line of the format: a comment, or a name, labels whose values are escaped, and a number. */
 const LINE = /^(# (HELP|TYPE) .*|[a-z_]+(\{([a-z_]+="([^"\\\n]|\\["\\n])*",?)+\})? [-+\w.]+)$/;
 
-Deno.test("metrics: whatever names are like, every line is one of the format, none comes twice", () => {
+Deno.test("metrics: whatever the names, every line is valid, and none comes twice", () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.string({ unit: "binary" }), { minLength: 2 }), (names) => {
       const text = formatMetrics(measuresOf({ listeners: names, targets: names }));

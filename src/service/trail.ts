@@ -12,12 +12,12 @@ const MAX_SYMLINKS = 40;
 const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : "/";
 
 /** What a path leads through. */
-export interface Way {
+export interface Trail {
   /** The file itself, every symbolic link followed, whether it is there or not; unset without a folder. */
   readonly file: string | undefined;
   /** The folders in which the file, a link or the first part that is missing is. */
   readonly folders: ReadonlySet<string>;
-  /** The paths whose events may change where it leads, or what is there. */
+  /** The paths whose events may change the target of the path, or its content. */
   readonly names: ReadonlySet<string>;
 }
 
@@ -25,9 +25,9 @@ export interface Way {
  * Walks a path, part by part.
  *
  * @param path An absolute path
- * @returns What it leads through as things are
+ * @returns What it leads through now
  */
-export async function findWay(path: string): Promise<Way> {
+export async function findTrail(path: string): Promise<Trail> {
   const folders = new Set<string>();
   const names = new Set<string>();
   const rest = partsOf(path);
@@ -70,18 +70,66 @@ async function lstatOrNothing(path: string): Promise<Deno.FileInfo | "missing" |
 }
 
 /**
- * Reports whether the path does not exist. Also true if a file has replaced one of its folders.
+ * Waits for what is read from a path.
  *
- * @param error What a look at a path threw
- * @returns Whether it leads nowhere
+ * @param reading What is read
+ * @returns What was read, or `undefined` if the path does not exist
+ * @throws {unknown} any other error
  */
-export function isMissing(error: unknown): boolean {
+export async function orMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a path does not exist. Also true if a file has replaced one of its folders. */
+function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
 async function readLinkOrNothing(path: string): Promise<string | undefined> {
   try {
     return await Deno.readLink(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Looks up what is at the places of a trail that events can come from.
+ *
+ * @param trail The trail
+ * @returns Their paths, by path and inode: what a path names may be replaced
+ */
+export async function inodesOf({ file, folders }: Trail): Promise<Map<string, string>> {
+  const inodes = new Map<string, string>();
+  // The file besides its folder: one that is mounted by itself is written elsewhere.
+  for (const path of file === undefined ? folders : [...folders, file]) {
+    const info = await statOrNothing(path);
+    if (info !== undefined) inodes.set(`${path} ${info.dev}:${info.ino}`, path);
+  }
+  return inodes;
+}
+
+/**
+ * Reports what distinguishes a file from others, and from what it was before.
+ *
+ * @param path The file, links followed
+ * @returns A text that changes when the file is replaced or written; empty if there is none
+ */
+export async function markOf(path: string): Promise<string> {
+  const info = await statOrNothing(path);
+  if (info === undefined) return "";
+  const { dev, ino, size, mtime, ctime } = info;
+  return `${dev}:${ino}:${size}:${mtime?.getTime()}:${ctime?.getTime()}`;
+}
+
+async function statOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
   } catch {
     return undefined;
   }

@@ -15,7 +15,7 @@ import { quote, thereAre } from "../wording.ts";
 type Issue = z.core.$ZodIssue;
 
 /**
- * Says what a schema expects where it does not say so itself.
+ * Returns what a schema expects, for schemas that do not say so themselves.
  *
  * @param issue What zod found
  * @returns A phrase to stand after "Expected"
@@ -91,7 +91,7 @@ function reportIssue(
   }
 }
 
-/** The alternative whose type the value has, so that what is said is about the value. */
+/** The alternative whose type the value has, so that the message is about the value. */
 function meantBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
   const meant = branches.filter((issues) =>
     !issues.some(({ code, path }) =>

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { DETECT_END_TEXTS } from "../detect/ends.ts";
-import { ACCESS_TEXTS } from "./access/fields.ts";
-import { LIFE_BOUNDS, WAIT_BOUNDS } from "./metrics/histogram.ts";
-import { COUNTED_PROTOCOLS } from "./metrics/life_counters.ts";
-import { RESET_TEXTS } from "./metrics/linger_counters.ts";
-import { METRICS } from "./metrics/metrics.ts";
-import { CLOSE_TEXTS, DROP_TEXTS } from "./reasons.ts";
+import { DETECT_END_TEXTS } from "../src/detect/ends.ts";
+import { ACCESS_TEXTS } from "../src/observe/access/fields.ts";
+import { LIFE_BOUNDS, WAIT_BOUNDS } from "../src/observe/metrics/histogram.ts";
+import { COUNTED_PROTOCOLS } from "../src/observe/metrics/life_counters.ts";
+import { RESET_TEXTS } from "../src/observe/metrics/linger_counters.ts";
+import { METRICS } from "../src/observe/metrics/metrics.ts";
+import { CLOSE_TEXTS, DROP_TEXTS } from "../src/observe/reasons.ts";
 
 /** The parts of an operation of the admin API that the reference shows. */
 export interface OperationInfo {
@@ -23,7 +23,7 @@ export interface OperationInfo {
 const HEAD = `<!-- deno-fmt-ignore-file -->
 # Reference: metrics, log fields, reasons, API
 
-<!-- Written by src/observe/reference.ts from the code. Change descriptions there. -->
+<!-- Written by scripts/_observe_reference.ts from the code. Change descriptions there. -->
 
 The configuration has [a reference of its own](config.md).
 `;

@@ -1,18 +1,18 @@
 /**
- * The configuration's reference as Markdown, written from its JSON Schema, so that it cannot say
- * anything other than what applies.
+ * Writes the configuration's reference as Markdown from its JSON Schema, so that it always says what
+ * applies.
  *
  * @module
  */
 
-import type { ProtocolInfo } from "../facts/mod.ts";
-import { configJsonSchema } from "./json_schema.ts";
-import { formatPattern, type JsonSchema, type Key, listKeys } from "./keys.ts";
+import { configJsonSchema } from "../src/config/json_schema.ts";
+import { formatPattern, type JsonSchema, type Key, listKeys } from "../src/config/keys.ts";
+import type { ProtocolInfo } from "../src/facts/mod.ts";
 
 const HEAD = `<!-- deno-fmt-ignore-file -->
 # Configuration reference
 
-<!-- Written by src/config/reference.ts from the schema. Change descriptions and defaults there. -->
+<!-- Written by scripts/_config_reference.ts from the schema. Change descriptions and defaults in src/config/schema.ts. -->
 
 One YAML file. Every listener and upstream has a name of your choice, \`NAME\` below; \`[]\` is each
 element of a list. Unknown keys, unknown names, wrong types and routes that can never match are
