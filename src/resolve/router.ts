@@ -99,13 +99,20 @@ function compile(config: RouteConfig, index: number, options: RouterOptions): Co
     tcp: occursOn("tcp"),
     udp: occursOn("udp"),
     protocol: protocol && new Set(protocol),
-    asked: FACT_NAMES.reduceRight<Asked | undefined>((next, fact) => {
-      const patterns = match[fact];
-      if (patterns === undefined) return next;
-      return { fact, patterns: CONDITIONS[fact].kind.compile(patterns), next };
-    }, undefined),
+    asked: compileFacts(match),
     source: source && new AddressSet(source),
   };
+}
+
+function compileFacts(match: MatchConfig): Asked | undefined {
+  let asked: Asked | undefined;
+  for (const fact of FACT_NAMES.toReversed()) {
+    const patterns = match[fact];
+    if (patterns !== undefined) {
+      asked = { fact, patterns: CONDITIONS[fact].kind.compile(patterns), next: asked };
+    }
+  }
+  return asked;
 }
 
 /** Whether a route asks for nothing that the client's bytes say. */
