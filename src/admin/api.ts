@@ -39,16 +39,8 @@ export interface ApiEnv {
   readonly address: string;
 }
 
-/** The admin API. */
-export interface Api {
-  /**
-   * Answers a request. Never rejects.
-   *
-   * @param request The request
-   * @param env Its context
-   */
-  fetch(request: Request, env: ApiEnv): Response | Promise<Response>;
-}
+/** The admin API: answers a request in its context. Never rejects. */
+export type Api = (request: Request, env: ApiEnv) => Promise<Response>;
 
 type AppContext = Context<{ Bindings: ApiEnv }>;
 
@@ -90,15 +82,13 @@ export function makeApi(control: Control): Api {
     logger.error("Internal error", { path: shown(c.req.path), error: stackOf(error) });
     return refuse(new Refusal(500, "internal", "Internal error; the log has more"), c);
   });
-  return {
-    async fetch(request, env) {
-      const response = await app.fetch(request, env);
-      for (const [name, value] of Object.entries(HEADERS)) {
-        // The page has its own policy.
-        if (!response.headers.has(name)) response.headers.set(name, value);
-      }
-      return response;
-    },
+  return async (request, env) => {
+    const response = await app.fetch(request, env);
+    for (const [name, value] of Object.entries(HEADERS)) {
+      // The page has its own policy.
+      if (!response.headers.has(name)) response.headers.set(name, value);
+    }
+    return response;
   };
 }
 

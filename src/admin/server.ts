@@ -10,8 +10,7 @@ import type { AdminConfig } from "../config/check_admin.ts";
 import { messageOf } from "../errors.ts";
 import type { AdminMeasures, DisplacedCounts } from "../observe/metrics/measures.ts";
 import type { Prepared } from "../prepared.ts";
-import type { Api } from "./api.ts";
-import { makeApi } from "./api.ts";
+import { type Api, makeApi } from "./api.ts";
 import type { Guard } from "./auth.ts";
 import { bindAdmin, type BoundAdmin, isSameBind } from "./bind.ts";
 import type { Control } from "./control.ts";
@@ -118,8 +117,7 @@ export class Admin implements AsyncDisposable, AdminMeasures {
     this.#takeOver = false;
     const { address } = bound;
     const server = new HttpServer(bound.listener, {
-      handler: (request, source) =>
-        this.#api.fetch(request, { source, guard: running.guard, address }),
+      handler: (request, source) => this.#api(request, { source, guard: running.guard, address }),
       isUrgent: (path) => URGENT_PATHS.has(path),
       onDisplaced: (what) => this.#displaced.add(what),
       onError: (error) =>

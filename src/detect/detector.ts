@@ -3,7 +3,7 @@
  *
  * Every detector keeps these rules. `tests/unit/detect/contract_test.ts` checks them, by their numbers,
  * for each one in the registry, with bytes that its clients sent (`tests/testdata/NAME*.hex`), whole, cut
- * and damaged.
+ * and damaged. `deno task fuzz` does so with any number of inputs, and watches the memory that they leave.
  *
  * 1. It answers whatever the bytes are: it never throws, awaits or logs.
  * 2. It reads the bytes given to it and nothing else. It changes none, and what follows them in memory does

@@ -19,21 +19,23 @@ export interface Wants {
 }
 
 const NONE: ReadonlySet<FactName> = new Set();
+const NO_PROTOCOL = [""];
 
 /** What the routes of one listener ask for. */
 export class RouteWants implements Wants {
   readonly alpn = new AlpnSet();
   /** By protocol; the empty name stands for routes that name none. */
-  readonly #named = new Map<string, ReadonlySet<FactName>>();
+  readonly #named = new Map<string, Set<FactName>>();
   /** The results of `of` so far. */
   readonly #of = new Map<string, ReadonlySet<FactName>>();
 
   /** Adds the conditions of a route. */
   add(match: { readonly [K in FactName | "protocol"]?: readonly string[] }): void {
-    const asked = new Set(FACT_NAMES.filter((fact) => match[fact] !== undefined));
     for (const name of match.alpn ?? []) this.alpn.add(name);
-    for (const protocol of match.protocol ?? [""]) {
-      this.#named.set(protocol, this.named(protocol).union(asked));
+    for (const protocol of match.protocol ?? NO_PROTOCOL) {
+      const asked = this.#named.get(protocol) ?? new Set();
+      this.#named.set(protocol, asked);
+      for (const fact of FACT_NAMES) if (match[fact] !== undefined) asked.add(fact);
     }
     this.#of.clear();
   }

@@ -99,13 +99,20 @@ function compile(config: RouteConfig, index: number, options: RouterOptions): Co
     tcp: occursOn("tcp"),
     udp: occursOn("udp"),
     protocol: protocol && new Set(protocol),
-    facts: FACT_NAMES.reduceRight<FactConditions | undefined>((next, fact) => {
-      const patterns = match[fact];
-      if (patterns === undefined) return next;
-      return { fact, patterns: CONDITIONS[fact].kind.compile(patterns), next };
-    }, undefined),
+    facts: compileFacts(match),
     source: source && new AddressSet(source),
   };
+}
+
+function compileFacts(match: MatchConfig): FactConditions | undefined {
+  let first: FactConditions | undefined;
+  for (const fact of FACT_NAMES.toReversed()) {
+    const patterns = match[fact];
+    if (patterns !== undefined) {
+      first = { fact, patterns: CONDITIONS[fact].kind.compile(patterns), next: first };
+    }
+  }
+  return first;
 }
 
 /** Reports whether a route asks for nothing that the client's bytes decide. */

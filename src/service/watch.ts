@@ -14,12 +14,14 @@
  */
 
 import { dirname, resolve } from "node:path";
-import type { FileEventKind } from "../io/libc/inotify.ts";
+import { type FileEventKind, Inotify } from "../io/libc/inotify.ts";
+import { missingForLibc } from "../io/libc/symbols.ts";
 import { readTextFile } from "../text_file.ts";
 import { within } from "../within.ts";
-import { type FileEvents, openFileEvents } from "./file_events.ts";
 import { findTrail, inodesOf, markOf, orMissing, type Trail } from "./trail.ts";
 
+/** Milliseconds between two reads of events, at most. */
+const READ_MS = 100;
 const QUIET_MS = 250;
 /** Milliseconds between two looks that nothing but the clock asks for. */
 const POLL_MS = 1000;
@@ -76,7 +78,8 @@ export class FileWatch implements AsyncDisposable {
   readonly #options: WatchOptions;
   readonly #quietMs: number;
   readonly #pollMs: number;
-  #source: FileEvents | undefined;
+  #source: Inotify | undefined;
+  #reading: ReturnType<typeof setInterval> | undefined;
   /** By path and inode: what a path names may be replaced, the folder that stays is not left meanwhile. */
   readonly #watched = new Map<string, Watched>();
   /** The keys of those that have seen a write and no close since, or have missed some. */
@@ -120,7 +123,10 @@ export class FileWatch implements AsyncDisposable {
     this.#pollMs = options.pollMs ?? POLL_MS;
     this.#text = options.text;
     try {
-      if (options.events !== false) this.#source = openFileEvents(this.#quietMs);
+      if (options.events !== false && missingForLibc() === undefined) {
+        const source = this.#source = new Inotify();
+        this.#reading = setInterval(() => source.read(), Math.min(this.#quietMs, READ_MS));
+      }
     } catch (error) {
       options.onError(error);
     }
@@ -216,9 +222,12 @@ export class FileWatch implements AsyncDisposable {
     }
     if (polled && events === this.#eventsSeen) {
       // The event may wait to be read.
-      this.#source?.look();
+      this.#source?.read();
       if (events !== this.#events) return;
-      this.#tellMissed();
+      if (this.#source !== undefined && !this.#toldMissed) {
+        this.#toldMissed = true;
+        this.#options.onMissed?.();
+      }
     }
     // A write may be younger than the last event that has arrived.
     if (this.#open.size === 0 && text !== this.#closedText) this.#doubt(UNSEEN);
@@ -227,7 +236,11 @@ export class FileWatch implements AsyncDisposable {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
       // What happened in a folder before it was watched was not told, so the path is followed again too.
       if (left > 0) return this.#checkIn(left, { polled: true });
-      if (text === "" || text !== this.#closedText) return this.#wait();
+      if (text === "" || text !== this.#closedText) {
+        if (this.#toldWaiting) return;
+        this.#toldWaiting = true;
+        return this.#options.onWaiting?.();
+      }
     }
     this.#open.clear();
     this.#found = undefined;
@@ -242,18 +255,6 @@ export class FileWatch implements AsyncDisposable {
     this.#open.add(key);
     this.#lastEvent = performance.now();
     this.#remember();
-  }
-
-  #tellMissed(): void {
-    if (this.#toldMissed || this.#source === undefined) return;
-    this.#toldMissed = true;
-    this.#options.onMissed?.();
-  }
-
-  #wait(): void {
-    if (this.#toldWaiting) return;
-    this.#toldWaiting = true;
-    this.#options.onWaiting?.();
   }
 
   async #report(text: string): Promise<void> {
@@ -389,6 +390,7 @@ export class FileWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#reading);
     this.#watched.clear();
     this.#source?.[Symbol.dispose]();
     this.#source = undefined;

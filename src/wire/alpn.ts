@@ -14,6 +14,7 @@ export const SHOWN_BYTES = 32;
 
 /** Protocol names that routes ask for, to be found among the names that a hello offers. */
 export class AlpnSet {
+  readonly #names = new Set<string>();
   /** Keyed by a hash of the name's bytes, so that the size of the set does not matter. */
   readonly #byHash = new Map<number, { readonly name: string; readonly bytes: Uint8Array }[]>();
 
@@ -28,8 +29,9 @@ export class AlpnSet {
    * @param name The name
    */
   add(name: string): void {
+    if (this.#names.has(name)) return;
+    this.#names.add(name);
     const bytes = new TextEncoder().encode(name);
-    if (this.find(bytes, 0, bytes.length) !== undefined) return;
     const hash = hashOf(bytes, 0, bytes.length);
     this.#byHash.set(hash, [...this.#byHash.get(hash) ?? [], { name, bytes }]);
   }

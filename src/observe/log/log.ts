@@ -68,25 +68,6 @@ export function formatterOf(format: LogSettings["format"]): TextFormatter {
   return format === "json" ? formatJson : formatText;
 }
 
-/** The log of a running process. */
-export interface RunningLog extends AsyncDisposable {
-  /**
-   * Prepares another configuration. Its file is opened, even if it is the same.
-   *
-   * @param config The `log` part
-   * @throws {ShuntError} with code `log_file` if its file cannot be written
-   */
-  prepare(config: LogSettings): Promise<Prepared>;
-  /** Opens the file again after it was renamed. If that fails, lines go on to the old one. */
-  reopen(): Promise<void>;
-  /**
-   * Writes lines that are already formatted.
-   *
-   * @param lines One or more lines, each with its line feed
-   */
-  write(lines: string): void;
-}
-
 function writeToStderr(bytes: Uint8Array): Promise<number> {
   return Deno.stderr.write(bytes);
 }
@@ -104,18 +85,23 @@ export async function setUpLog(
   stderr: WriteSome = writeToStderr,
 ): Promise<RunningLog> {
   const file = config.file === null ? undefined : await openLogFile(config.file);
-  const log = new ProcessLog(config, { file, stderr });
+  const log = new RunningLog(config, { file, stderr });
   await configure(log.loggers());
   return log;
 }
 
-class ProcessLog implements RunningLog {
+/** The log of a running process; {@linkcode setUpLog} sets it up. */
+export class RunningLog implements AsyncDisposable {
   readonly #stderr: WriteSome;
   readonly #lines: LineSink;
   #config: LogSettings;
   #file: Deno.FsFile | undefined;
   #reportedAt = -Infinity;
 
+  /**
+   * @param config The `log` part
+   * @param to The file if there is one, and what writes if there is none
+   */
   constructor(
     config: LogSettings,
     { file, stderr }: { readonly file: Deno.FsFile | undefined; readonly stderr: WriteSome },
@@ -130,10 +116,21 @@ class ProcessLog implements RunningLog {
     });
   }
 
+  /**
+   * Writes lines that are already formatted.
+   *
+   * @param lines One or more lines, each with its line feed
+   */
   write(lines: string): void {
     this.#lines.add(lines);
   }
 
+  /**
+   * Prepares another configuration. Its file is opened, even if it is the same.
+   *
+   * @param config The `log` part
+   * @throws {ShuntError} with code `log_file` if its file cannot be written
+   */
   async prepare(config: LogSettings): Promise<Prepared> {
     const file = config.file === null ? undefined : await openLogFile(config.file);
     return {
@@ -146,6 +143,7 @@ class ProcessLog implements RunningLog {
     };
   }
 
+  /** Opens the file again after it was renamed. If that fails, lines go on to the old one. */
   async reopen(): Promise<void> {
     const { file: path } = this.#config;
     if (path === null) {
@@ -181,14 +179,8 @@ class ProcessLog implements RunningLog {
     // If standard error itself cannot be written, there is no place for a message.
     if (this.#file === undefined || performance.now() - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = performance.now();
-    this.#toStderr(
-      "error",
-      "Cannot write to the log file; lines are dropped until it can be written",
-      {
-        file: this.#config.file,
-        error: messageOf(error),
-      },
-    );
+    const message = "Cannot write to the log file; lines are dropped until it can be written";
+    this.#toStderr("error", message, { file: this.#config.file, error: messageOf(error) });
   }
 
   /** Writes a message to standard error, whatever the state of the file. */
@@ -204,6 +196,7 @@ class ProcessLog implements RunningLog {
     this.#stderr(new TextEncoder().encode(line)).catch(() => {});
   }
 
+  /** LogTape's configuration for this log. */
   loggers() {
     const { format, level } = this.#config;
     const formatter = formatterOf(format);
@@ -217,6 +210,7 @@ class ProcessLog implements RunningLog {
     } satisfies LogConfig<"lines", string>;
   }
 
+  /** Writes the remaining lines, and closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { unreported } = this.#lines;
     if (unreported > 0) {

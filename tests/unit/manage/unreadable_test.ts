@@ -60,3 +60,14 @@ Deno.test("unreadable: closes sessions that could still become the protocol of a
     assertEquals(closes(`${NAMED}, ${ANY}`, detected), false);
   }
 });
+
+Deno.test("unreadable: what lies behind a dialogue is in doubt only if routes make shunt hold it", () => {
+  const cut: Detected = { ...CUT, maybe: ["postgres"] };
+  const named = '{ match: { protocol: postgres, sni: "a.example" }, upstream: up }';
+  const anyNamed = '{ match: { sni: "a.example" }, upstream: up }';
+  const plain = "{ match: { protocol: postgres }, upstream: up }";
+  assertEquals(closes(`${named}, ${ANY}`, cut), true);
+  assertEquals(closes(`${anyNamed}, ${ANY}`, cut), false);
+  assertEquals(closes(`${anyNamed}, ${plain}, ${ANY}`, cut), false);
+  assertEquals(closes(`${named}, ${anyNamed}, ${ANY}`, cut), true);
+});
