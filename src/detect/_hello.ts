@@ -10,7 +10,7 @@ import { type Carrier, ja4 } from "../wire/ja4.ts";
 import type { FactName, Facts, Verdict } from "./detector.ts";
 
 /** The facts of a hello that routes can ask for. */
-export const HELLO_FACTS: readonly FactName[] = ["sni", "alpn", "ja4"];
+export const HELLO_FACTS: readonly FactName[] = ["sni", "alpn", "ja4", "tls_version"];
 
 /** Versions as `openssl` and `curl` write them, by number (RFC 8446 §4.2.1). */
 const VERSIONS: ReadonlyMap<number, string> = new Map([

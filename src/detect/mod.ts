@@ -17,6 +17,7 @@ import type { Detector, Opens, Step, StreamJudge, Verdict, Watch } from "./detec
 import type { DetectEnd } from "./ends.ts";
 import { type Exchange, NO_OPENING } from "../opening/mod.ts";
 import { http } from "./http.ts";
+import { mqtt } from "./mqtt.ts";
 import { postgres } from "./postgres.ts";
 import { quic } from "./quic.ts";
 import { socks4, socks5 } from "./socks.ts";
@@ -32,14 +33,15 @@ export type { Opens, Watch } from "./detector.ts";
  * The first that matches wins, so the order decides if two take the same bytes. Only SSH and HTTP do:
  * `SSH-2.0-x / HTTP/1.1` can begin either. SSH comes first, as no browser's method is `SSH-2.0-x`; if a
  * route asks for the host, SSH waits for HTTP ({@linkcode Detection}). All others differ in their first
- * byte: TLS 20 to 22, HTTP a visible one or a line end, PostgreSQL 0, SOCKS 5 and 4; QUIC's first bit,
- * WireGuard 1 to 4. TLS and HTTP come early because most sessions use them.
+ * byte: TLS 20 to 22, HTTP a visible one or a line end, PostgreSQL 0, MQTT 16, SOCKS 5 and 4; QUIC's first
+ * bit, WireGuard 1 to 4. TLS and HTTP come early because most sessions use them.
  */
 export const DETECTORS: readonly Detector[] = [
   tls,
   ssh,
   http,
   postgres,
+  mqtt,
   socks5,
   socks4,
   quic,

@@ -9,6 +9,7 @@
 import { fingerprints } from "./fingerprints.ts";
 import { hostNames } from "./host_names.ts";
 import { type Kind, words } from "./kind.ts";
+import { quote } from "../wording.ts";
 
 /** The types that the value of a fact may have. */
 interface Values {
@@ -82,8 +83,23 @@ export const FACTS = {
     description: "JA4 fingerprint of a TLS or QUIC ClientHello: a whole one, or its beginning " +
       "followed by `*`",
   },
-  /** `1.0` to `1.3`. */
-  tls_version: { type: "text", shown: "The highest TLS version that the hello offers" },
+  tls_version: {
+    type: "text",
+    shown: "The highest TLS version that the hello offers",
+    kind: words({
+      what: 'a TLS version in quotes, such as "1.3"',
+      title: "TLS version",
+      pattern: "^1\\.[0-3]$",
+      parse(text) {
+        if (/^1\.[0-3]$/.test(text)) return text;
+        const fault = `Expected a TLS version from "1.0" to "1.3", got ${quote(text)}`;
+        const [, minor] = /^(?:tls)?[ v]*1[._]?([0-3])$/i.exec(text) ?? [];
+        return minor === undefined ? { fault } : { fault, hint: `did you mean "1.${minor}"?` };
+      },
+    }),
+    description: "The highest TLS version that a TLS or QUIC ClientHello offers: `1.0` to `1.3`, " +
+      "in quotes",
+  },
   /** Without the records or frames that carried it. */
   hello_bytes: { type: "number", shown: "Bytes of the hello" },
   /** Lower case, without port or trailing dot; IPv6 without brackets. */

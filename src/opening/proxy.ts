@@ -5,10 +5,8 @@
  * @module
  */
 
+import { NO_BYTES } from "../wire/bytes.ts";
 import { encodeProxyHeader, type ProxyAddresses } from "../wire/proxy_protocol.ts";
-
-/** No header. */
-export const NO_HEADER: Uint8Array = new Uint8Array();
 
 /**
  * Makes the header that goes before a client's bytes or its first datagram.
@@ -20,6 +18,6 @@ export function proxyHeader(
   version: "off" | "v1" | "v2",
   addresses: ProxyAddresses,
 ): Uint8Array {
-  if (version === "off" || (version === "v1" && addresses.transport === "udp")) return NO_HEADER;
+  if (version === "off" || (version === "v1" && addresses.transport === "udp")) return NO_BYTES;
   return encodeProxyHeader(version, addresses);
 }

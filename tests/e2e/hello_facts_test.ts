@@ -46,3 +46,38 @@ Deno.test("hello facts: of thousands of protocol names a session keeps eight and
     }
   }
 });
+
+const BY_VERSION = (port: number) => `
+listeners:
+  edge:
+    bind: 127.0.0.1:0
+    transports: tcp
+    routes:
+      - match: { tls_version: "1.3" }
+        upstream: new
+      - match: { protocol: tls, tls_version: ["1.0", "1.1"] }
+        upstream: old
+      - upstream: rest
+upstreams:
+  new: { targets: ["127.0.0.1:${port}"] }
+  old: { targets: ["127.0.0.1:${port}"] }
+  rest: { targets: ["127.0.0.1:${port}"] }
+`;
+
+Deno.test("hello facts: routes take the TLS versions that they ask for", async () => {
+  await using server = serveTcp(echo);
+  await using shunt = await startShunt(BY_VERSION(server.port));
+  const cases = [[0x0304, "new"], [0x0303, "rest"], [0x0302, "old"], [0x0301, "old"]] as const;
+  for (const [version, upstream] of cases) {
+    const data = Uint8Array.of(2, version >> 8, version & 255);
+    const hello = recordize(buildClientHello({ after: [[43, data]] }));
+    const client = await connect(shunt.port());
+    const [, echoed] = await Promise.all([
+      writeAll(client, hello).then(() => client.closeWrite()),
+      readAll(client),
+    ]);
+    client.close();
+    assertEquals(echoed, hello);
+    assertEquals((await shunt.ended()).upstream, upstream);
+  }
+});

@@ -6,10 +6,10 @@
 
 import type { Detection, Watch } from "../../detect/mod.ts";
 import type { DatagramAddress, Endpoint, Pin, TargetSocket } from "../../io/mod.ts";
-import { NO_HEADER } from "../../opening/proxy.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
 import type { LifeKind } from "../../resolve/upstream.ts";
 import { unmapHost } from "../../wire/address.ts";
+import { NO_BYTES } from "../../wire/bytes.ts";
 import { Life } from "../life.ts";
 import type { Holder } from "../limits/budget.ts";
 import type { ListenerState } from "../listener_state.ts";
@@ -31,7 +31,7 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
   /** Datagrams that may have opened a connection since the target answered. */
   openings = 0;
   /** What the first datagram that can be sent is to carry before it: a PROXY header. */
-  header: Uint8Array = NO_HEADER;
+  header: Uint8Array = NO_BYTES;
   server: TargetSocket | undefined;
   /** Settles once what was held is sent; unset if nothing is being sent. */
   flushing: Promise<void> | undefined;

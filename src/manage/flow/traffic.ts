@@ -7,8 +7,7 @@
 
 import type { DatagramSocket, Io, IoFailure } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
-import { NO_HEADER } from "../../opening/proxy.ts";
-import { concatenate } from "../../wire/bytes.ts";
+import { concatenate, NO_BYTES } from "../../wire/bytes.ts";
 import { LONG_HEADER } from "../../wire/quic_packet.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
@@ -62,9 +61,9 @@ export class FlowTraffic {
     const { data } = flow;
     const { header } = data;
     // It goes out with the first datagram that can be sent.
-    data.header = NO_HEADER;
+    data.header = NO_BYTES;
     try {
-      const sent = data.server?.send(header === NO_HEADER ? bytes : concatenate(header, bytes));
+      const sent = data.server?.send(header === NO_BYTES ? bytes : concatenate(header, bytes));
       return sent === undefined ? undefined : this.#settle(flow, sent, "target_reset", header);
     } catch (error) {
       data.header = header;
@@ -134,12 +133,12 @@ export class FlowTraffic {
     flow: Flow<FlowData>,
     sent: Promise<unknown>,
     reason: CloseReason,
-    header = NO_HEADER,
+    header: Uint8Array = NO_BYTES,
   ): Promise<void> {
     try {
       await sent;
     } catch (error) {
-      if (header !== NO_HEADER) flow.data.header = header;
+      if (header !== NO_BYTES) flow.data.header = header;
       this.failed(flow, reason, error);
     }
   }

@@ -1,92 +1,40 @@
 /**
- * Holds openings: does what a step asks for at the client's side, and has a target hear and answer its part.
- * Knows sockets and deadlines; what is said and what answers mean is in `opening/`.
+ * Has a target hear and answer its side of an opening, within a deadline. Knows sockets; what is said and what
+ * answers mean is in `opening/`.
  *
  * @module
  */
 
-import type { Step } from "../../detect/detector.ts";
 import { ConnectError } from "../../errors.ts";
 import type { Stream } from "../../io/mod.ts";
-import { type Answer, type Exchange, MAX_ANSWER } from "../../opening/mod.ts";
-import { proxyHeader } from "../../opening/proxy.ts";
+import { type Answer, MAX_ANSWER } from "../../opening/mod.ts";
 import { concatenate, NO_BYTES } from "../../wire/bytes.ts";
-import type { Head } from "./head.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
 
 /**
- * Takes a client's part of a step, and says what it must hear.
- *
- * @param session The session
- * @param head What came of the client
- * @param step What to take and to say
- * @param at Time of the deadline
- * @returns Why the session has to end, if more came than the step takes or the answer is not taken in time
- * @throws {Error} If the client's connection broke
- */
-export async function takeStep(
-  session: Session,
-  head: Head,
-  { consumed, says }: Step,
-  at: number,
-): Promise<"opening_violation" | "opening_timeout" | undefined> {
-  if (says.length > 0 && head.length > consumed) return "opening_violation";
-  head.skip(consumed);
-  return await say(session, session.client, says, at) ? undefined : "opening_timeout";
-}
-
-/**
- * Says what a session's targets have to hear before anything of the client's.
- *
- * @param session The session, with its upstream and with what detection wants them to hear
- * @returns The exchanges to hold with each target that is tried
- */
-export function openingOf(session: Session): readonly Exchange[] {
-  const { upstream, source, destination, client, opening } = session;
-  const version = upstream?.config.send_proxy_protocol ?? "off";
-  if (version === "off") return opening;
-  const says = proxyHeader(version, {
-    source,
-    destination: destination ?? client.local,
-    transport: "tcp",
-  });
-  return [{ says }, ...opening];
-}
-
-/**
- * Holds a session's opening with a target. What no answer is waited for after is left to go with the client's
- * first bytes, in {@linkcode Session.unsaid}.
+ * Holds a session's opening with a target. What is said without waiting for an answer is left in
+ * {@linkcode Session.unsaid}, to leave with the client's first bytes.
  *
  * @param session The session, with its opening, upstream and target
  * @param server The connection to the target; closed if it fails
  * @param at Time of the deadline; `connect_timeout` from now unless given
- * @returns The connection, at once if no answer is waited for
- * @throws {ConnectError} If the target refuses, is silent, or says something else; the promise rejects likewise
+ * @returns The connection, at once if there is nothing to hold
+ * @throws {ConnectError} If the target refuses, is silent, or says something else: the promise rejects
  */
 export function openTarget(
   session: Session,
   server: Stream,
   at?: number,
 ): Stream | Promise<Stream> {
-  let unsaid: Uint8Array = NO_BYTES;
-  const { opening } = session;
   // Nothing would end a dialogue of a session that has ended.
-  if (session.ended) return server;
-  for (let i = 0; i < opening.length; i++) {
-    const { says, judge } = opening[i]!;
-    unsaid = concatenate(unsaid, says);
-    if (judge === undefined) continue;
-    const { connect_timeout = 0 } = session.upstream?.config ?? {};
-    return exchange(session, server, at ?? performance.now() + connect_timeout);
-  }
-  session.unsaid = unsaid;
-  return server;
+  if (session.opening.length === 0 || session.ended) return server;
+  return hold(session, server, at ?? performance.now() + session.upstream!.config.connect_timeout);
 }
 
-async function exchange(session: Session, server: Stream, at: number): Promise<Stream> {
+async function hold(session: Session, server: Stream, at: number): Promise<Stream> {
   const cancel = () => server.close();
   session.cancel = cancel;
-  let unsaid: Uint8Array = NO_BYTES;
+  let { unsaid } = session;
   let said = 0;
   try {
     for (const { says, judge } of session.opening) {
@@ -131,8 +79,17 @@ function failed(session: Session, code: keyof typeof FAILURES, cause?: unknown):
   );
 }
 
-/** Writes all of some bytes; reports whether that was done in time. */
-async function say(
+/**
+ * Writes all of some bytes to a client or a target.
+ *
+ * @param session Whose deadline to use
+ * @param stream Where to
+ * @param bytes The bytes
+ * @param at Time of the deadline
+ * @returns Whether that was done in time
+ * @throws {Error} If the connection broke
+ */
+export async function say(
   session: Session,
   stream: Stream,
   bytes: Uint8Array,

@@ -12,6 +12,7 @@ import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
 import type { Stream } from "../../io/mod.ts";
 import type { CloseReason } from "../../observe/metrics/counters.ts";
+import { proxyHeader } from "../../opening/proxy.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { parseProxyHeader } from "../../wire/proxy_protocol.ts";
 import type { Budget } from "../limits/budget.ts";
@@ -19,7 +20,7 @@ import type { Clock } from "../clock.ts";
 import { type ConnectParts, connectUpstream } from "./connect.ts";
 import { type Arrival, Head } from "./head.ts";
 import { limitError } from "../limits/limits.ts";
-import { openingOf, takeStep } from "./opening.ts";
+import { say } from "./opening.ts";
 import { startRelay } from "./relay.ts";
 import type { ListenerState } from "../listener_state.ts";
 import { UNREADABLE } from "../unreadable.ts";
@@ -214,15 +215,20 @@ function charge(session: Session): void {
   session.chargedTo = session.source.host;
 }
 
-/** Takes a step of the client's, and says what it waits for. */
-async function answer(session: Session, head: Head, step: Step, deadline: number): Promise<void> {
-  let failure: "opening_violation" | "opening_timeout" | undefined;
-  try {
-    failure = await takeStep(session, head, step, deadline);
-  } catch (error) {
+/** Takes a client's part of a step, and says what it waits for. */
+async function answer(
+  session: Session,
+  head: Head,
+  { consumed, says }: Step,
+  deadline: number,
+): Promise<void> {
+  // It has not heard yet that the next layer begins (CVE-2021-23222).
+  if (says.length > 0 && head.length > consumed) throw detectStop("opening_violation");
+  head.skip(consumed);
+  const heard = await say(session, session.client, says, deadline).catch((error: unknown) => {
     throw new Stop("client_reset", error);
-  }
-  if (failure !== undefined) throw detectStop(failure);
+  });
+  if (!heard) throw detectStop("opening_timeout");
 }
 
 /** Detects by what is there already. */
@@ -285,7 +291,11 @@ function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> 
   const upstream = session.listener.upstreams.get(session.route!.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
-  session.opening = openingOf(session);
+  const { send_proxy_protocol: version } = upstream.config;
+  if (version !== "off") {
+    const { source, destination = session.client.local } = session;
+    session.unsaid = proxyHeader(version, { source, destination, transport: "tcp" });
+  }
   return connectUpstream(session, upstream, parts);
 }
 

@@ -19,9 +19,9 @@ export class Session extends Life {
   source: Endpoint;
   /** What a PROXY header says that the client wrote to; else the connection's own end counts. */
   destination: Endpoint | undefined;
-  /** What each target that is tried has to hear and answer before anything of the client's. */
+  /** What each target that is tried has to hear and answer first, by what was detected. */
   opening: readonly Exchange[] = NO_OPENING;
-  /** What the target still has to hear of it; leaves with the client's first bytes. */
+  /** What the target has to hear before that, and what is left of it: leaves with the client's first bytes. */
   unsaid: Uint8Array = NO_BYTES;
   /** The connection to the target. */
   server: Stream | undefined;

@@ -185,6 +185,24 @@ testCases([
     ],
   },
   {
+    name: "a TLS version of a protocol without",
+    yaml: withMatches('{ protocol: ssh, tls_version: "1.3" }'),
+    lines: [
+      'c.yaml:5:11: error: listeners.edge.routes[0].match: Route can never match: "ssh" has no "tls_version", which is for "tls" and "quic"',
+    ],
+  },
+  {
+    name: "a route under the same TLS versions",
+    yaml: withMatches(
+      '{ tls_version: ["1.0", "1.1"] }',
+      '{ tls_version: "1.2" }',
+      '{ protocol: tls, tls_version: ["1.1"] }',
+    ),
+    lines: [
+      "c.yaml:7:9: error: listeners.edge.routes[2]: Route can never match: listeners.edge.routes[0] (line 5) takes all of it; move it up, narrow the earlier one or remove it",
+    ],
+  },
+  {
     name: "routes under a wider fingerprint",
     yaml: withMatches(
       "{ ja4: t13d* }",

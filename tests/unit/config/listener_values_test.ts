@@ -145,6 +145,18 @@ testCases([
     ),
   },
   {
+    name: "TLS versions that are none",
+    yaml: withMatches('{ tls_version: [TLSv1.2, "13", 1.3, "1.4"] }'),
+    lines: [
+      ["34", "0", 'from "1.0" to "1.3", got "TLSv1.2"; did you mean "1.2"?'],
+      ["43", "1", 'from "1.0" to "1.3", got "13"; did you mean "1.3"?'],
+      ["49", "2", 'in quotes, such as "1.3", got 1.3'],
+      ["54", "3", 'from "1.0" to "1.3", got "1.4"'],
+    ].map(([column, index, got]) =>
+      `c.yaml:5:${column}: error: listeners.edge.routes[0].match.tls_version[${index}]: Expected a TLS version ${got}`
+    ),
+  },
+  {
     name: "an ALPN name that is a number",
     yaml: withMatches(`{ alpn: 2 }`),
     lines: [

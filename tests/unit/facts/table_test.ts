@@ -58,6 +58,11 @@ const SAMPLES: Readonly<Record<FactName | "source", Samples>> = {
     faults: ["", "t13d", "x*", JA4.toUpperCase(), `${JA4}*`, "d13*"],
     values: [JA4, JA4.replace("t", "q"), JA4.replace("d", "i"), JA4.replace("13", "12")],
   },
+  tls_version: {
+    patterns: ["1.0", "1.1", "1.2", "1.3"],
+    faults: ["", "1.4", "1.30", "0.9", "TLSv1.3", "1.*"],
+    values: ["1.0", "1.2", "1.3"],
+  },
   host: {
     ...NAMES,
     patterns: [...NAMES.patterns, "192.0.2.7", "::1"],
