@@ -1,9 +1,9 @@
 /**
  * MQTT 3.1, 3.1.1 and 5 over TCP: the CONNECT packet that every client opens with (MQTT 5 §3.1). Knows
- * its first bytes up to the flags, and nothing of what follows.
+ * its first bytes up to the flags, and nothing about what follows.
  *
- * Taken is what brokers take: a length in more bytes than it needs, and the bit by which mosquitto's
- * bridges mark the level. What every broker refuses is not MQTT.
+ * It accepts what brokers accept: a length in more bytes than it needs, and the bit with which mosquitto's
+ * bridges mark the level. A packet that every broker refuses is not MQTT.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { type Detector, NO_MATCH, type Verdict } from "./detector.ts";
 
 /** A packet's type, and flags that must be clear (§2.1). */
 const CONNECT = 0x10;
-/** Bytes of a packet's length at the most (§1.5.5). */
+/** Most bytes of a packet's length (§1.5.5). */
 const MAX_LENGTH_BYTES = 4;
 const BRIDGE = 0x80;
 /** A name with its length before it, and the level after it. */
@@ -33,7 +33,7 @@ const KINDS: readonly Kind[] = [
   { name: "\0\x04MQTT", level: 5, version: "5", least: 13 },
 ];
 
-/** Recognises MQTT by a CONNECT packet's name, level and flags, and tells the version. */
+/** Recognises MQTT by a CONNECT packet's name, level and flags, and reports the version. */
 export const mqtt: Detector = { name: "mqtt", tcp: detectMqtt };
 
 function detectMqtt(bytes: Uint8Array): Verdict {

@@ -11,12 +11,13 @@
  * - **The target's side** is a list of {@linkcode Exchange}, which the last step adds: what each target
  *   that is tried has to hear in place of what was taken, and how its answer is judged. It is held after
  *   connecting, within `connect_timeout`. A target that refuses is one more failed target: others are tried.
- *   What no answer is waited for, a PROXY header say, leaves with what is said next, or with the client's first
- *   bytes.
+ *   Bytes that need no answer, such as a PROXY header, are sent together with the next bytes that do, or with
+ *   the client's first bytes.
  *
  * To add one, STARTTLS of LDAP say: write `opening/ldap.ts` with the exchange, and have the detector
  * `detect/ldap.ts` return `{ kind: "match", facts, step }` if the bytes ask for TLS, with the answer in
- * `says`, `then: [tls]` and the exchange in `target`, and `behind: true`. `Detection`, `serve` and the retry loop do the rest:
+ * `says`, `then: [tls]` and the exchange in `target`, and `behind: true`. `Detection`, `serve` and the retry
+ * loop do the rest:
  *
  * - Bytes that came together with a request are refused (`opening_violation`), unless `says` is empty: the
  *   next layer must not trust what a client sent before it had the answer (CVE-2021-23222).
