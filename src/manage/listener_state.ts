@@ -1,5 +1,5 @@
 /**
- * What the sessions and flows of one listener share. Knows none of them.
+ * The state that the sessions and flows of one listener share. Knows none of them.
  *
  * @module
  */

@@ -36,7 +36,7 @@ const QUIET_MS = 2000;
 
 /**
  * The flows of one listener. No method throws, whatever the order of calls. On a closed flow, or a flow of
- * another table, they do nothing. Time that runs backwards stands still.
+ * another table, they do nothing. A time before the last one counts as the last one.
  *
  * Every datagram that arrives is in exactly one place: sent (`upDatagrams`), held, or in `drops`.
  */
