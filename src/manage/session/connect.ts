@@ -82,7 +82,7 @@ function connectTarget(
     // A lack of descriptors or permission says nothing about the target, nor does a session that has ended.
     if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed("session");
     const why = address.kind === "unix" && kind === "refused"
-      ? "nothing listens at that path"
+      ? "nobody listens at that path"
       : describe(kind, error);
     return new ConnectError(`Cannot connect to target "${target.name}": ${why}`, {
       code: REASONS[kind],

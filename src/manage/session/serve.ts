@@ -125,7 +125,7 @@ export async function serve(
 const DETECT_MESSAGES = {
   proxy_header: "The PROXY header is missing or malformed",
   detect_memory: "Sessions and flows together hold all of limits.detect_memory",
-  detect_timeout: "The client's protocol was not known within detect.timeout",
+  detect_timeout: "The client's protocol was not clear within detect.timeout",
   unreadable: UNREADABLE,
   opening_timeout: "The client was silent in the dialogue that its protocol begins with",
   opening_violation: "The client broke the rules of the dialogue that its protocol begins with",
