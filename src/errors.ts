@@ -39,7 +39,7 @@ export class ShuntError extends Error {
 
 /** The configuration cannot be used. */
 export class ConfigError extends ShuntError {}
-/** Detection ended without a result with which the configuration lets the connection go on. */
+/** Detection ended without a result with which the configuration lets the connection continue. */
 export class DetectError extends ShuntError {}
 /** No target could be found: no route, no address, none available. */
 export class ResolveError extends ShuntError {}

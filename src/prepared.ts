@@ -1,14 +1,14 @@
 /**
- * A change in two halves, as everything makes one that may fail: it is prepared, while what runs goes on as
- * it was, and then committed or aborted. Knows nothing of what changes.
+ * A change in two halves, for every change that may fail: it is prepared while everything runs unchanged, and
+ * then committed or aborted. Knows nothing about what changes.
  *
  * @module
  */
 
-/** A change that is ready. One of the two is called, once. */
+/** A change that is ready. The caller calls one of the two functions, once. */
 export interface Prepared<Committed = void, Aborted = void> {
-  /** Makes it what runs. */
+  /** Makes the change. */
   commit(): Committed;
-  /** Gives it up, and closes what was opened for it. */
+  /** Gives the change up, and closes what was opened for it. */
   abort(): Aborted;
 }

@@ -1,16 +1,16 @@
 /**
- * Runs long work in slices, between which everything else in the thread has its turn. Knows nothing of the
+ * Runs long work in slices, between which everything else in the thread has its turn. Knows nothing about the
  * work.
  *
  * @module
  */
 
-/** Thrown into work that is no longer wanted, which then closes what it had open. */
+/** Thrown into work that is no longer wanted, which then closes what it has opened. */
 export class GivenUp extends Error {
   override name = "GivenUp";
 }
 
-/** Work in steps: it yields wherever it may be interrupted, at least every millisecond or so. */
+/** Work in steps: it yields if it may be interrupted, at least every millisecond or so. */
 export type Steps<T> = Generator<void, T, void>;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Reads files that users name, within limits: whatever the path leads to, reading ends. Knows nothing of
+ * Reads files that users name, within limits: reading ends, whatever the path leads to. Knows nothing about
  * their content.
  *
  * @module
@@ -11,11 +11,11 @@ import { inTime } from "./within.ts";
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Milliseconds until a file must be open; a pipe without a writer never is. */
 const OPEN_MS = 5000;
-/** Milliseconds in which all of it must arrive. */
+/** Milliseconds in which the whole file must arrive. */
 const READ_MS = 30_000;
 const PART_BYTES = 65_536;
 
-/** What may be read, and how much of it. */
+/** What may be read, and how much. */
 export interface ReadOptions {
   /** Whether a pipe or a terminal may be read too, such as a shell's `<(command)`; `false` by default. */
   readonly pipe?: boolean;
@@ -31,10 +31,7 @@ export async function readTextFile(path: string, options: ReadOptions = {}): Pro
 /**
  * Reads a file.
  *
- * @param path Where it is
- * @param options What may be read
- * @returns Its bytes
- * @throws {Error} if it is no file, too long, or does not arrive in time
+ * @throws {Error} if it is not a file, too long, or does not arrive in time
  */
 export async function readFile(
   path: string,
@@ -47,7 +44,7 @@ export async function readFile(
   }
   const tooLong = new Error(`"${path}" is longer than ${most} bytes`);
   if (info.size > most) throw tooLong;
-  // It may have become a pipe since.
+  // It may have become a pipe meanwhile.
   using file = await inTime(Deno.open(path), OPEN_MS, late, (file) => file.close());
   const slow = new Error(`"${path}": it did not end within ${READ_MS / 1000} s`);
   return await inTime(readAll(file, { size: info.size, most, tooLong }), READ_MS, slow);

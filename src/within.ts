@@ -1,5 +1,5 @@
 /**
- * Waiting that has an end. Knows nothing of what is waited for.
+ * Waits with a time limit. Knows nothing about what it waits for.
  *
  * @module
  */
@@ -9,10 +9,8 @@ import { abortable } from "@std/async/abortable";
 const LATE = new Error("It takes too long");
 
 /**
- * Waits for something, but no longer than some time.
+ * Waits for work, but no longer than `ms`. The work goes on if it is late.
  *
- * @param ms Milliseconds
- * @param work What to wait for; it goes on if it is late
  * @throws {unknown} what `work` rejects with in time
  */
 export async function within(ms: number, work: Promise<unknown>): Promise<void> {
@@ -24,14 +22,12 @@ export async function within(ms: number, work: Promise<unknown>): Promise<void> 
 }
 
 /**
- * Waits for a result, which has to come in some time. Unlike std's `deadline` it leaves no timer behind
+ * Waits for a result, which has to come within `ms`. Unlike std's `deadline` it leaves no timer behind
  * once the result is there, so that it can be called often with a long time.
  *
  * @param work What to wait for; it goes on if it is late
- * @param ms Milliseconds
- * @param late The error that is thrown then
+ * @param late The error that is thrown if it is late
  * @param onLate Takes a result that comes afterwards
- * @returns The result
  * @throws {unknown} `late`, or what `work` rejects with in time
  */
 export async function inTime<T>(

@@ -1,5 +1,5 @@
 /**
- * Binds the admin address: a TCP address, or a Unix socket that only its owner may use. Knows nothing of
+ * Binds the admin address: a TCP address, or a Unix socket that only its owner may use. Knows nothing about
  * what is served.
  *
  * @module

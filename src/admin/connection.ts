@@ -1,6 +1,6 @@
 /**
  * A connection of the admin address, which carries one request and its answer. Knows its socket and its
- * deadlines, nothing of the request's meaning.
+ * deadlines, nothing about the request's meaning.
  *
  * @module
  */

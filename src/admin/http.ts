@@ -1,6 +1,6 @@
 /**
  * An HTTP server that slow or hostile clients cannot hurt, for a function from request to answer. Knows
- * connections and limits, nothing of the requests' meaning.
+ * connections and limits, nothing about the requests' meaning.
  *
  * Neither `Deno.serve` nor Node's server distinguishes connections by what they cost. Here each connection
  * has one request and a place. If all places are taken, the source that holds most of them loses its oldest

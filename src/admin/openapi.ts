@@ -101,7 +101,7 @@ export function openapiDocument(operations: readonly Operation[]): Json {
           type: "apiKey",
           in: "header",
           name: "X-Shunt",
-          description: "The value 1, for changes by a browser where no token is set",
+          description: "The value 1, for changes by a browser if no token is set",
         },
       },
     },

@@ -1,5 +1,5 @@
 /**
- * Serves the page for people. Knows its files and what a browser may do with them, nothing of what the page
+ * Serves the page for people. Knows its files and what a browser may do with them, nothing about what the page
  * shows.
  *
  * @module

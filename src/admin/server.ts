@@ -1,6 +1,6 @@
 /**
  * The admin address: binds it, protects it, changes it at a reload. Knows addresses and the life of a
- * server, nothing of the requests' meaning.
+ * server, nothing about the requests' meaning.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Writes amounts for people. Knows nothing of what is measured.
+ * Writes amounts for people. Knows nothing about what is measured.
  *
  * @module
  */

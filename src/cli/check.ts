@@ -13,10 +13,7 @@ import type { Verb } from "./verb.ts";
 /** Listeners to name; the rest are counted. */
 const MAX_NAMED = 8;
 
-/**
- * Says how much one source may have at each listener that other machines can reach, unless the
- * configuration sets it.
- */
+/** Describes `limits.per_source: auto` of the listeners that other machines can reach. */
 function sourceLine({ listeners }: Config): string | undefined {
   const open = Object.entries(listeners).filter(([, { bind, limits }]) =>
     limits.per_source === "auto" && !bind.every(isLocalBind)

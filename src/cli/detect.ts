@@ -14,14 +14,14 @@ import { type Wants, wantsAll } from "../facts/wants.ts";
 import { InputError, type Options, type Terminal, UsageError } from "../service/options.ts";
 import type { Verb } from "./verb.ts";
 
-/** What captured bytes are. */
+/** What the detectors found in captured bytes. */
 export interface Finding {
   readonly detected: Detected;
   /** Whether no more bytes are needed. */
   readonly complete: boolean;
-  /** What lies before it, from the first byte on: a PROXY header, and each step of an opening. */
+  /** What comes before it, from the first byte on: a PROXY header, and each step of an opening. */
   readonly layers: readonly string[];
-  /** Whether shunt would have answered something of it. */
+  /** Whether shunt would have answered some of the bytes. */
   readonly opened?: boolean;
   /** The client, if a PROXY header names it. */
   readonly source?: SocketAddress | undefined;
@@ -42,9 +42,7 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
           : await readFile(file, { pipe: true }),
       );
     } catch (error) {
-      throw new InputError(
-        `Cannot read "${file}": ${messageOf(error)}`,
-      );
+      throw new InputError(`Cannot read "${file}": ${messageOf(error)}`);
     }
   }
   return captures;
@@ -54,9 +52,9 @@ export async function readCaptures(files: readonly string[]): Promise<Uint8Array
  * Returns what the detectors find in the first bytes of a session, layer by layer.
  *
  * @param bytes The bytes
- * @param asked What routes ask for: of other ALPN names the first eight are shown, and openings are held only if
- * routes ask for what lies behind them
- * @param proxied Whether it may begin with a PROXY header
+ * @param asked What routes ask for. The result has the first eight other ALPN names. An opening is held only if
+ * routes ask for what lies behind it
+ * @param proxied Whether the bytes may begin with a PROXY header
  */
 export function detectStream(bytes: Uint8Array, asked?: Wants, proxied = true): Finding {
   const layers: string[] = [];
@@ -88,7 +86,7 @@ export function detectStream(bytes: Uint8Array, asked?: Wants, proxied = true): 
  * Returns what the detectors find in the first datagrams of a flow.
  *
  * @param datagrams The datagrams, in order
- * @param asked What routes ask for: of other ALPN names the first eight are shown
+ * @param asked What routes ask for; the result has the first eight other ALPN names
  */
 export function detectFlow(datagrams: readonly Uint8Array[], asked?: Wants): Finding {
   const detection = new Detection("udp", wantsAll(asked));

@@ -89,7 +89,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   return 0;
 }
 
-/** Whether detection would wait for more, and give up. */
+/** Reports whether detection would wait for more bytes and then close the session. */
 function endsUndetected({ detect }: ListenerConfig, { detected, complete }: Finding): boolean {
   return detect.on_timeout === "close" && (!complete || detected.protocol === SILENT.protocol);
 }
@@ -116,7 +116,7 @@ function readSource(text: string): { readonly host: string; readonly port: numbe
   return { host: unmapHost(source.host), port: source.port };
 }
 
-/** By what the client comes: as asked, else as the listener and the protocol leave it. */
+/** Chooses what the options, the listener and the protocol allow; TCP if they allow both. */
 function chooseTransport(listener: ListenerConfig, options: Options): Transport {
   const named = PROTOCOLS.find(({ name }) => name === options.get("protocol"));
   const asked: Transport | undefined = options.has("udp") ? "udp" : undefined;
@@ -128,12 +128,11 @@ function chooseTransport(listener: ListenerConfig, options: Options): Transport 
     throw new UsageError(
       named === undefined
         ? 'The listener has no UDP; leave out "--udp"'
-        : `Protocol "${named.name}" comes by ${
+        : `Protocol "${named.name}" uses ${
           named.transports.join(" and ")
         } only; the listener has ` +
-          `${listener.transports.join(" and ")}${
-            asked === undefined ? "" : ', and "--udp" was given'
-          }`,
+          listener.transports.join(" and ") +
+          (asked === undefined ? "" : ', and "--udp" was given'),
     );
   }
   return possible.includes("tcp") ? "tcp" : first;

@@ -31,10 +31,10 @@ const logger = getLogger(["shunt", "run"]);
  */
 const SAME_INTERRUPT_MS = 100;
 
-/** Milliseconds that the end may take beyond `drain_timeout`; an upgrade waits for as long. */
+/** Milliseconds that stopping may take beyond `drain_timeout`; an upgrade waits for as long. */
 const LATE_MS = 5000;
 
-/** Milliseconds that an end at once may take. */
+/** Milliseconds that stopping at once, without a drain, may take. */
 const FORCED_MS = 5000;
 
 const HELP = `Usage: shunt [run] [-c FILE] [--ready-file PATH] [--upgrade] [--set PATH=VALUE]...
@@ -80,7 +80,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     logger.error("Internal error", { error: stackOf(event.error ?? event.message) });
   });
   let proxy: Proxy | undefined;
-  // A script that sees a port open may send a signal at once: it must not kill.
+  // A script that sees a port open may send a signal at once, which must not kill the process.
   const signals = new Signals(log, () => (proxy?.config ?? config).drain_timeout);
   const predecessor = upgrade ? await findPredecessor(config.admin, loaded.file) : undefined;
   // Until it is replaced, the file may belong to the other process.
@@ -90,7 +90,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   const source = new ConfigSource(options, loaded);
   let supervisor: Supervisor | undefined;
   try {
-    // What can fail has to fail before addresses are shared or the other process is asked to go.
+    // Whatever can fail has to fail before addresses are shared or the other process is asked to exit.
     if (readyFile !== undefined) await tryReadyFile(readyFile);
     if (predecessor !== undefined) await readToken(config.admin?.token_file);
     const inherited = findInherited();
@@ -104,7 +104,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
     const load = (text?: string) => source.load(text);
     supervisor = new Supervisor({ proxy, log, notifier, load });
     telemetry?.openMetrics(supervisor);
-    // If a signal ended this one before it began, the other one has to stay.
+    // After a signal this process ends, so the other one has to stay.
     if (signals.came) {
       signals.supervisor = supervisor;
       await proxy.drain();
@@ -166,17 +166,18 @@ function findInherited(): InheritedSocket[] {
     : [];
 }
 
-/** Takes everything new from here on; the other process exits once its sessions and flows have ended. */
+/** Takes everything new from now on; the other process exits once its sessions and flows have ended. */
 async function takeOverFrom(
   predecessor: Predecessor,
   supervisor: Supervisor,
   proxy: Proxy,
 ): Promise<void> {
   const { pid, workers } = predecessor;
-  // This comes first, because the other may refuse; it takes new connections for a second more.
+  // This comes first, because the other process may refuse. It takes new connections for a second more.
   await predecessor.handOver();
   supervisor.predecessor = pid;
-  // When the other closes a socket, the kernel moves the last one into its place: these keep theirs.
+  // When the other process closes a socket, the kernel moves the group's last one into its place. These
+  // workers keep theirs.
   const count = Math.max(1, proxy.workers - workers + 1);
   const failure = await proxy.steer({ first: workers, count });
   const because = failure ??
@@ -188,7 +189,7 @@ async function takeOverFrom(
   await supervisor.takeAdmin();
 }
 
-/** Lets the kernel spread everything new over all workers, once the other process has ended. */
+/** Lets the kernel spread everything new over all workers once the other process has ended. */
 async function shareOnceEnded(
   predecessor: Predecessor,
   { supervisor, proxy, signal }: {
@@ -214,9 +215,9 @@ function printAddresses(supervisor: Supervisor, terminal: Terminal): void {
   if (adminAddress !== null) terminal.out(`admin listens on ${adminAddress}`);
 }
 
-/** Handles signals: the first that ends drains, the second ends at once. */
+/** Handles signals: the first SIGTERM or SIGINT starts a drain, the second exits at once. */
 class Signals {
-  /** Settles with the first. */
+  /** Resolves with the first. */
   readonly first: Promise<void>;
   /** Whether there was a second. */
   forced = false;
@@ -227,18 +228,18 @@ class Signals {
   #interruptedAt = -Infinity;
 
   /**
-   * @param log What SIGUSR2 and SIGUSR1 are for
-   * @param drainMs Reports what `drain_timeout` is now
+   * @param log The log that SIGUSR2 and SIGUSR1 open again
+   * @param drainMs Returns the present `drain_timeout`
    */
   constructor(log: RunningLog, drainMs: () => number) {
     this.#drainMs = drainMs;
     this.first = new Promise((resolve) => this.#onFirst = resolve);
-    // The handlers stay to the end: a signal while the last lines are written must not kill.
+    // The handlers stay to the end: a signal while the last lines are written must not kill the process.
     Deno.addSignalListener("SIGINT", () => this.#interrupt());
     if (Deno.build.os === "windows") return;
     Deno.addSignalListener("SIGTERM", () => this.#end());
     Deno.addSignalListener("SIGUSR2", () => log.reopen());
-    // Many programs open their log again by SIGUSR1.
+    // Many programs open their log again on SIGUSR1.
     Deno.addSignalListener("SIGUSR1", () => {
       log.reopen();
       logger.warn(
@@ -249,7 +250,7 @@ class Signals {
     Deno.addSignalListener("SIGHUP", () => this.supervisor?.reload("signal"));
   }
 
-  /** Whether the first has come. */
+  /** Whether there was a first. */
   get came(): boolean {
     return this.#onFirst === undefined;
   }

@@ -1,5 +1,5 @@
 /**
- * Lines up columns of text. Knows nothing of what they hold.
+ * Lines up columns of text. Knows nothing about what they hold.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Draws the screen of `shunt top` as lines, from what is known and what was chosen. Pure: knows no
+ * Draws the screen of `shunt top` as lines, from what is known and what the keys chose. Pure: knows no
  * terminal.
  *
  * @module
@@ -30,7 +30,7 @@ export interface TopFacts {
   readonly trouble: string | undefined;
 }
 
-/** Where it is shown. */
+/** The terminal's size, and whether it shows colors. */
 export interface TopScreen {
   readonly width: number;
   readonly height: number;
@@ -60,13 +60,7 @@ const TYPING_KEYS = "enter keep  escape clear";
 /** ECMA-48, section 8.3.117: bold and reversed. */
 const STYLES = { title: "\x1b[7m", strong: "\x1b[1m", bad: "\x1b[1;31m" } as const;
 
-/**
- * Draws the screen: as many lines as it has, none wider than it.
- *
- * @param facts What is known
- * @param state What was chosen
- * @param screen Where it is shown
- */
+/** Draws the screen: as many lines as it has, none wider than it. */
 export function draw(facts: TopFacts, state: TopState, screen: TopScreen): TopPicture {
   const { width, height, color } = screen;
   const { title, rows } = tableOf(facts, state, width);
@@ -104,7 +98,7 @@ function tableOf({ view, lives }: TopFacts, state: TopState, width: number): Top
     case "targets":
       return layOut(TARGET_COLUMNS, view.targets, options);
     case "sessions":
-      // The admin address has filtered them, by more than what is shown.
+      // The admin address has filtered them, also by fields that have no column.
       return layOut(LIVE_COLUMNS, lives, { ...options, filter: "" });
   }
 }

@@ -5,25 +5,25 @@
  * @module
  */
 
-/** What can be looked at. */
+/** The views. */
 export const TOP_VIEWS = ["listeners", "targets", "sessions"] as const;
 
 /** One of {@linkcode TOP_VIEWS}. */
 export type TopView = typeof TOP_VIEWS[number];
 
-/** How a view is sorted: by a column's place, or as it comes. */
+/** How a view is sorted: by the index of a column, or not at all. */
 export interface TopSort {
   readonly column: number | undefined;
   readonly descending: boolean;
 }
 
-/** What was chosen by keys. */
+/** What the keys chose. */
 export interface TopState {
   readonly view: TopView;
   readonly sorts: Readonly<Record<TopView, TopSort>>;
   /** Text that rows must contain. */
   readonly filter: string;
-  /** Whether keys go into the filter. */
+  /** Whether keys are added to the filter. */
   readonly typing: boolean;
   /** Rows above the visible ones. */
   readonly scroll: number;
@@ -45,7 +45,7 @@ const MAX_FILTER = 255;
 
 const UNSORTED: TopSort = { column: undefined, descending: true };
 
-/** How it begins. */
+/** The state at the start. */
 export const TOP_START: TopState = {
   view: "listeners",
   sorts: { listeners: UNSORTED, targets: UNSORTED, sessions: UNSORTED },
@@ -83,13 +83,7 @@ export function keysOf(text: string): string[] {
   return parts.map((part) => SEQUENCES[part] ?? part).filter((key) => !key.startsWith("\x1b"));
 }
 
-/**
- * Returns the state after a key.
- *
- * @param state What was chosen before
- * @param key The key
- * @param shown What is shown
- */
+/** Returns the state after a key. */
 export function press(state: TopState, key: string, shown: TopShown): TopState {
   if (key === "interrupt") return { ...state, over: true };
   if (state.typing) return type(state, key);
@@ -139,7 +133,7 @@ function withSort(state: TopState, sort: TopSort): TopState {
   return { ...state, sorts: { ...state.sorts, [state.view]: sort }, scroll: 0 };
 }
 
-/** Moves to the next column; beyond the first and the last is the order in which rows come. */
+/** Moves to the next column; before the first and after the last the view is unsorted. */
 function sorted(state: TopState, by: number, { columns }: TopShown): TopState {
   const { column, descending } = state.sorts[state.view];
   const count = columns[state.view] + 1;

@@ -10,7 +10,7 @@ import type { LifeRow, Rates, TargetRow } from "../admin/view.ts";
 import { formatAge, formatByteRate, formatBytes, formatRate } from "../admin/units.ts";
 import type { TopSort } from "./top_state.ts";
 
-/** A cell: what it says, and what it is sorted by. */
+/** A cell: its text, and the value it is sorted by. */
 interface Cell {
   readonly text: string;
   readonly value: number | string;
@@ -30,16 +30,14 @@ function number(value: number | undefined, format: (value: number) => string): C
   return { text: value === undefined ? "-" : format(value), value: value ?? -1 };
 }
 
-/** Keeps what a terminal shows in one cell and does not obey: other Unicode is wide, or joins. */
+/** Keeps characters that a terminal shows in one cell and does not obey; others may be wide or combine. */
 function printable(value: string): string {
   return value.replace(/[^\x20-\x7e]/gu, "?");
 }
 
-function moving<
-  Row extends Rates & { readonly sessions: number; readonly flows: number },
->(): TopColumn<
-  Row
->[] {
+type Moving = Rates & { readonly sessions: number; readonly flows: number };
+
+function moving<Row extends Moving>(): TopColumn<Row>[] {
   return [
     { name: "SESSIONS", cell: ({ sessions }) => number(sessions, String) },
     { name: "FLOWS", cell: ({ flows }) => number(flows, String) },
@@ -84,7 +82,7 @@ export const LIVE_COLUMNS: readonly TopColumn<LiveAnswer>[] = [
   { name: "AGE", cell: ({ age_ms }) => number(age_ms, (ms) => formatAge(ms / 1000)) },
 ];
 
-/** How a table is wanted. */
+/** How to lay out a table. */
 export interface TableOptions {
   readonly sort: TopSort;
   /** Text that one cell of every row must contain, in any letter case; empty for all rows. */
@@ -98,13 +96,7 @@ export interface TopTable {
   readonly rows: readonly string[];
 }
 
-/**
- * Writes a table as lines, none wider than wanted.
- *
- * @param columns Its columns
- * @param rows Its rows
- * @param options How it is wanted
- */
+/** Writes a table as lines, none wider than `options.width`. */
 export function layOut<Row>(
   columns: readonly TopColumn<Row>[],
   rows: readonly Row[],
@@ -138,10 +130,10 @@ function compare({ value: a }: Cell, { value: b }: Cell): number {
   return String(a) < String(b) ? -1 : Number(String(a) > String(b));
 }
 
-/** Least characters that a column of text keeps if there is little room. */
+/** Characters that a column of text keeps at least. */
 const MIN_TEXT = 6;
 
-/** Takes room from the widest column of text until all columns fit. */
+/** Narrows the widest column of text until all columns fit. */
 function fit(widths: number[], right: readonly boolean[], width: number): void {
   const all = () => widths.reduce((sum, one) => sum + one, 2 * (widths.length - 1));
   while (all() > width) {

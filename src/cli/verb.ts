@@ -1,5 +1,5 @@
 /**
- * Defines what a verb of the command line is, and reads its options. Knows no verb.
+ * Defines what a verb of the command line is. Knows no verb.
  *
  * @module
  */

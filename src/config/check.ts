@@ -1,6 +1,6 @@
 /**
- * What one value alone does not show: names that exist, addresses that collide, keys that need each
- * other. Knows the meaning of keys; check_routes.ts compares routes with each other.
+ * Checks what one value alone does not show: whether names exist, addresses collide, and keys have the other
+ * keys that they need. Knows the meaning of keys; check_routes.ts compares routes with each other.
  *
  * @module
  */
@@ -21,12 +21,7 @@ import { quote, thereAre } from "../wording.ts";
 /** The transports by which routes lead to each upstream; an absent one is not used. */
 type Reached = ReadonlyMap<string, ReadonlySet<Transport>>;
 
-/**
- * Checks listeners and upstreams against each other.
- *
- * @param draft The usable parts of a configuration
- * @param options What takes the problems, and the protocols that shunt detects
- */
+/** Checks listeners and upstreams against each other; `protocols` are those that shunt detects. */
 export function checkDraft(
   draft: Draft,
   { report, protocols }: {
@@ -72,7 +67,7 @@ export function checkDraft(
   }
 }
 
-/** Checks `dns`: how long the addresses of a name are used. */
+/** Checks `dns`. */
 export function checkDns({ min_ttl, max_ttl }: Config["dns"], report: Report): void {
   if (min_ttl <= max_ttl) return;
   report.error("conflict", ["dns", "min_ttl"], {
@@ -172,7 +167,7 @@ interface BoundPort {
   firstV4?: Bound;
 }
 
-/** A wildcard takes the port on every address, and `::` takes IPv4 too, as in the kernel. */
+/** Finds addresses that collide: a wildcard takes the port on every address, `::` on IPv4 too, as in the kernel. */
 function checkBinds(listeners: readonly DraftListener[], report: Report): void {
   const ports = new Map<string, BoundPort>();
   for (const { bind = [], transports = [], path } of listeners) {

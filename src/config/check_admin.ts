@@ -1,5 +1,5 @@
 /**
- * What the admin address needs, depending on who can reach it. Knows no server.
+ * Checks what the admin address needs, depending on who can reach it. Knows no server.
  *
  * @module
  */
@@ -22,19 +22,14 @@ export function isLoopbackHost(host: string): boolean {
     ipaddr.parse(literal).range() === "loopback";
 }
 
-/** Reports whether only this machine reaches an address, `IP:PORT` or `unix:PATH`. */
+/** Reports whether only this machine can reach an address, `IP:PORT` or `unix:PATH`. */
 export function isLocalBind(bind: string): boolean {
   if (bind.startsWith("unix:")) return true;
   const address = parseSocketAddress(bind);
   return typeof address !== "string" && isLoopbackHost(address.host);
 }
 
-/**
- * Checks the admin address.
- *
- * @param admin The admin part of a configuration
- * @param options The listeners, whose addresses it must not share, and what takes the problems
- */
+/** Checks the admin address, also against the addresses of listeners. */
 export function checkAdmin(
   { bind, token_file }: AdminConfig,
   { listeners, report }: {

@@ -21,12 +21,7 @@ const UNSHARED: readonly string[] = ["first", "source_ip", "source_socket", "mag
 
 const DEFAULTS: Health = UpstreamSchema.shape.health.parse(undefined);
 
-/**
- * Checks the health values of an upstream.
- *
- * @param upstream The usable parts of the upstream
- * @param options What takes the problems, and the transports that reach the upstream, if any
- */
+/** Checks the health values of an upstream; `reachedBy` has the transports of its routes, if there are any. */
 export function checkHealth(
   { path, targets = [], balance, health }: DraftUpstream,
   { report, reachedBy }: {

@@ -12,12 +12,7 @@ import type { Report } from "./report.ts";
 import type { TargetConfig } from "./schema.ts";
 import { quote } from "../wording.ts";
 
-/**
- * Warns of targets that send a session back to its own listener, again and again.
- *
- * @param draft The usable parts of a configuration
- * @param report What takes the problems
- */
+/** Warns of targets that send a session back to its own listener, again and again. */
 export function checkLoops({ listeners, upstreams }: Draft, report: Report): void {
   const bound = new BoundListeners(listeners);
   const number = new Map(upstreams.map(({ name }, i) => [name, listeners.length + i]));
@@ -56,14 +51,14 @@ export function checkLoops({ listeners, upstreams }: Draft, report: Report): voi
   });
 }
 
-/** The kernel takes a connection to a wildcard address for one to the loopback. */
+/** The kernel treats a connection to a wildcard address as one to the loopback. */
 const OWN_HOSTS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
-/** Which listener has bound an address; the first one, if there are several. */
+/** Finds the listener that has bound an address; the first one, if there are several. */
 class BoundListeners {
   /** By host and port. */
   readonly #exact = new Map<string, number>();
-  /** By port: those on all addresses. */
+  /** By port: listeners on all addresses. */
   readonly #everywhere = new Map<number, number>();
 
   constructor(listeners: readonly DraftListener[]) {

@@ -1,9 +1,9 @@
 /**
- * Which routes of a listener can never match, and why. Knows what conditions mean; knows neither
- * upstreams nor addresses.
+ * Finds routes that can never match, and why. Knows what conditions mean; knows neither upstreams nor
+ * addresses.
  *
- * A listener's world is a set of cells such as `tcp/tls`: a transport and a protocol that may come
- * by it. A route takes some cells, under conditions on name, ALPN and source.
+ * A listener's clients are divided into cells such as `tcp/tls`: a transport and a protocol that can use
+ * it. A route takes some cells, under conditions on facts and source.
  *
  * @module
  */
@@ -16,14 +16,14 @@ import { keysOf, RouteIndex, type Taker } from "./route_index.ts";
 import type { MatchConfig, Transport } from "./schema.ts";
 import { listWords, quote, thereAre } from "../wording.ts";
 
-/** What the routes of one listener are judged by. */
+/** What decides which clients a listener can have. */
 interface World {
   readonly transports: readonly Transport[];
   readonly closes: boolean;
   readonly protocols: readonly ProtocolInfo[];
 }
 
-/** A route with what it takes, and where it stands. */
+/** A route with what it takes, and its place. */
 interface PlacedTaker extends Taker {
   readonly path: Path;
 }
@@ -31,9 +31,7 @@ interface PlacedTaker extends Taker {
 /**
  * Checks the routes of one listener.
  *
- * @param listener The usable parts of the listener
- * @param options What takes the problems, and the protocols that shunt detects
- * @returns The transports by which each route can be reached
+ * @returns The transports on which each route can match
  */
 export function checkRoutes(
   listener: DraftListener,
@@ -78,7 +76,7 @@ export function checkRoutes(
   });
 }
 
-/** Whether a protocol has its facts here: some lie behind a dialogue, which a route has to ask for by name. */
+/** Reports whether a protocol has its facts here. Some lie behind a dialogue that a route has to ask for by name. */
 function isHeld({ name, behind, facts }: ProtocolInfo, { routes }: DraftListener): boolean {
   return !behind ||
     routes.some(({ match = {} }) =>
@@ -108,13 +106,11 @@ function checkProtocolNames(
   return known;
 }
 
-/** Says why a protocol cannot come to a route, or gives `undefined` where it can. */
+/** Returns why a protocol cannot match a route, or `undefined` if it can. */
 function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): string | undefined {
   const { name, transports } = protocol;
   if (!transports.some((transport) => world.transports.includes(transport))) {
-    return `${quote(name)} comes by ${
-      listWords(transports)
-    } only, which the listener does not have`;
+    return `${quote(name)} uses ${listWords(transports)} only, which the listener does not have`;
   }
   if (name === "silent" && world.closes) {
     return '"silent" needs "detect.on_timeout: fallthrough"';
@@ -129,7 +125,7 @@ function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): str
     }
     const [transport] = transports;
     const begin = transport && CONDITIONS[fact].begins?.[transport];
-    // A pattern that says nothing of the beginning begins with "*".
+    // A pattern that leaves the beginning open begins with "*".
     if (begin === undefined || patterns.some(([first]) => first === begin || first === "*")) {
       continue;
     }
@@ -149,7 +145,7 @@ function toTaker(
   return { path, cells, keys: keysOf(match) };
 }
 
-/** All that the cells of a route depend on: which facts it asks for, not which values of them. */
+/** Names all that the cells of a route depend on: which facts it asks for, but not their values. */
 function cellsKey(match: MatchConfig): string {
   let key = match.protocol === undefined ? "any" : [...new Set(match.protocol)].sort().join(" ");
   for (const fact of FACT_NAMES) {

@@ -5,15 +5,15 @@
  */
 
 /**
- * Finds the strongly connected components of a graph (Tarjan's algorithm, without recursion: a graph
- * may be one long chain).
+ * Finds the strongly connected components of a graph (Tarjan's algorithm, without recursion, because a
+ * graph may be one long chain).
  *
  * @param next The nodes that each node leads to, by its number
  * @returns The number of each node's component: two nodes have the same one if each leads to the other
  */
 export function components(next: readonly (readonly number[])[]): Int32Array {
   const component = new Int32Array(next.length).fill(-1);
-  /** When a node was first met, from 1; 0 is not yet. */
+  /** When a node was first met, from 1; 0 means not yet. */
   const met = new Int32Array(next.length);
   /** The earliest node that is known to be reached from a node and is in no component yet. */
   const lowest = new Int32Array(next.length);

@@ -22,7 +22,7 @@ export interface DraftRoute {
   readonly path: Path;
   readonly match: MatchConfig | undefined;
   readonly upstream: string | undefined;
-  /** Whether what it matches is known. */
+  /** Whether all of its conditions could be read. */
   readonly usable: boolean;
 }
 
@@ -47,7 +47,7 @@ export interface Draft {
 
 /** Returns the usable parts of a configuration of plain values, legal or not. */
 export function readDraft(value: unknown): Draft {
-  // Made once: each call makes a new schema.
+  // Made once, because each call makes a new schema.
   const { shape } = ListenerSchema.omit({ routes: true });
   return {
     listeners: Object.entries(toMap(toMap(value)["listeners"])).map(([name, listener]) => {

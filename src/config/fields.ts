@@ -1,9 +1,9 @@
 /**
- * The kinds of value that keys hold, as zod schemas: each reads YAML's value, says what it expects
+ * The kinds of value that keys hold, as zod schemas: each reads a value of YAML, names what it expects
  * and describes itself for the JSON Schema. Knows no key.
  *
- * In issues about a wrong type, value or union, a schema's message is only what was expected; the
- * sentence around it is written in zod_issues.ts.
+ * In issues about a wrong type, value or union, a schema's message is only what was expected;
+ * zod_issues.ts writes the sentence around it.
  *
  * @module
  */
@@ -41,7 +41,7 @@ interface Bounds {
   readonly max: number;
 }
 
-/** A schema that reads a text and gives something else. */
+/** A schema that reads a text and returns a value of another type. */
 type Text<T> = z.ZodType<T, string>;
 
 function text<T>(
@@ -75,9 +75,9 @@ function bounded(
 /**
  * A duration.
  *
- * @param min The least one, as the configuration spells it
+ * @param min The least one, as written in a configuration
  * @param max The greatest one
- * @returns A schema that gives milliseconds
+ * @returns A schema that returns milliseconds
  */
 export function duration(min: string, max: string): Text<number> {
   const bounds = { min: parseDuration(min) as number, max: parseDuration(max) as number };
@@ -91,9 +91,9 @@ export function duration(min: string, max: string): Text<number> {
 /**
  * A size, also as a plain number of bytes.
  *
- * @param min The least one, as the configuration spells it
+ * @param min The least one, as written in a configuration
  * @param max The greatest one
- * @returns A schema that gives bytes
+ * @returns A schema that returns bytes
  */
 export function size(min: string, max: string): z.ZodType<number, string | number> {
   const bounds = { min: parseSize(min) as number, max: parseSize(max) as number };
@@ -112,9 +112,9 @@ export function size(min: string, max: string): z.ZodType<number, string | numbe
 /**
  * A size, or `auto`.
  *
- * @param min The least one, as the configuration spells it
+ * @param min The least one, as written in a configuration
  * @param max The greatest one
- * @returns A schema that gives bytes, or `auto`
+ * @returns A schema that returns bytes, or `auto`
  */
 export function autoSize(
   min: string,
@@ -133,23 +133,13 @@ export function autoSize(
   ], { error: () => what }).meta({ title: `"auto" or size, ${min} to ${max}` });
 }
 
-/**
- * A whole number, or `auto`.
- *
- * @param bounds The least and the greatest one
- * @returns A schema that gives the number, or `auto`
- */
+/** A whole number, or `auto`. */
 export function autoCount(bounds: Bounds): z.ZodType<number | "auto", number | "auto"> {
   return z.union([z.literal("auto"), count(bounds)], { error: () => '"auto" or a whole number' })
     .meta({ title: `"auto" or number, ${bounds.min} to ${bounds.max}` });
 }
 
-/**
- * A rate.
- *
- * @param max The greatest number per second
- * @returns A schema that gives a number per second
- */
+/** A rate of at most so many per second: a schema that returns a number per second. */
 export function rate(max: number): Text<number> {
   return text(bounded(parseRate, { min: 0, max, format: formatRate }), {
     what: RATE,
@@ -158,47 +148,36 @@ export function rate(max: number): Text<number> {
   });
 }
 
-/** A bandwidth: a schema that gives bytes per second. */
+/** A bandwidth: a schema that returns bytes per second. */
 export const bandwidth: Text<number> = text(parseBandwidth, {
   what: BANDWIDTH,
   title: "bandwidth",
   pattern: "^[0-9]{1,9}(B|KiB|MiB|GiB)/s$",
 });
 
-/** A share: a schema that gives a number from 0 to 1. */
+/** A share: a schema that returns a number from 0 to 1. */
 export const share: Text<number> = text(parseShare, {
   what: SHARE,
   title: "share, 0% to 100%",
   pattern: "^[0-9]{1,3}(\\.[0-9]{1,3})?%$",
 });
 
-/**
- * A whole number.
- *
- * @param bounds The least and the greatest one
- * @returns The schema
- */
+/** A whole number. */
 export function count({ min, max }: Bounds): z.ZodType<number, number> {
   return z.int({ error: () => "a whole number" }).min(min).max(max)
     .meta({ title: `number, ${min} to ${max}` });
 }
 
-/**
- * One of some words.
- *
- * @param words The legal words
- * @returns The schema
- */
+/** One of some words. */
 export function choice<const W extends readonly string[]>(words: W): z.ZodType<W[number], string> {
   return z.enum(words, { error: () => listWords(words) }) as z.ZodType<W[number], string>;
 }
 
 /**
- * A list, also as a single value where a list of one is meant; never an empty list unless said so.
+ * A list; a single value is read as a list of one.
  *
  * @param item The schema of one element
- * @param options What the elements are, for messages, and whether there may be none
- * @returns A schema that gives a list
+ * @param options What the elements are, for messages, and whether the list may be empty
  */
 export function list<T>(
   item: z.ZodType<T, string>,
@@ -213,12 +192,7 @@ export function list<T>(
 /** Characters that a name may have: it becomes a label in logs and metrics and a part of key paths. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
-/**
- * Reports what is wrong with a name of a listener or upstream.
- *
- * @param name The name
- * @returns What is wrong, or `undefined` where nothing is
- */
+/** Returns what is wrong with a name of a listener or upstream, or `undefined`. */
 export function nameFault(name: string): Fault | undefined {
   const fault = `Name ${quote(name)} cannot be used`;
   if (name in Object.prototype) {
@@ -232,26 +206,20 @@ export function nameFault(name: string): Fault | undefined {
 }
 
 /**
- * The name of a listener or upstream, where it is given. zod would not look at what stands under a
- * bad name, so check.ts refuses those.
+ * The name of a listener or upstream, as a key. zod would not look at the values under a bad name, so
+ * check.ts refuses bad names.
  */
 export const name: z.ZodType<string, string> = z.string().meta({ pattern: NAME.source });
 
-/** The name of an upstream, where it is referred to. */
+/** The name of an upstream, as a value. */
 export const reference: z.ZodType<string, string> = z.string({ error: () => "a name" })
   .meta({ title: "name of an upstream" });
 
-/** The name of a protocol; which there are, check.ts is told. */
+/** The name of a protocol; check.ts checks whether there is such a protocol. */
 export const protocol: z.ZodType<string, string> = z.string({ error: () => "a protocol" })
   .meta({ title: "protocol" });
 
-/**
- * A pattern, or a list of such.
- *
- * @param kind The kind of pattern
- * @param options Whether there may be none
- * @returns A schema that gives a list
- */
+/** A pattern of some kind, or a list of such. */
 export function patterns(
   { parse, what, listed = what, title, pattern }: Omit<Kind, "read">,
   options: { readonly empty?: boolean } = {},
@@ -280,7 +248,7 @@ export const bindAddress: Text<string> = text(checkBind, {
   title: "address (IP:PORT)",
 });
 
-/** Where the admin address is. */
+/** The admin address. */
 export const adminAddress: Text<string> = text((input): string | Fault => {
   if (/^unix:./.test(input)) return input;
   return checkBind(input);

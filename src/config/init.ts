@@ -1,6 +1,6 @@
 /**
- * The configuration that `shunt init` prints: short, commented and ready to be changed. A test keeps
- * it legal.
+ * The configuration that `shunt init` prints: short, commented and ready to be changed. A test checks
+ * that it is legal.
  *
  * @module
  */
@@ -71,11 +71,7 @@ upstreams:
 # drain_timeout: 30s
 `;
 
-/**
- * Gives the configuration to start from.
- *
- * @returns YAML text
- */
+/** Returns the configuration to start from, as YAML. */
 export function startingConfig(): string {
   return STARTING_CONFIG;
 }

@@ -1,6 +1,6 @@
 /**
- * The JSON Schema of the configuration, for editors. Knows how zod writes one; what it says comes
- * from schema.ts.
+ * The JSON Schema of the configuration, for editors. Knows how zod writes one; its content comes from
+ * schema.ts.
  *
  * @module
  */
@@ -11,12 +11,7 @@ import { protocol } from "./fields.ts";
 import type { JsonSchema } from "./keys.ts";
 import { ConfigSchema } from "./schema.ts";
 
-/**
- * Describes the configuration as a JSON Schema (draft 2020-12).
- *
- * @param protocols The protocols that shunt detects
- * @returns The schema, as plain JSON
- */
+/** Describes the configuration as a JSON Schema (draft 2020-12), in plain JSON. */
 export function configJsonSchema(protocols: readonly ProtocolInfo[]): JsonSchema {
   const names = [...protocols, ...PSEUDO_PROTOCOLS].map(({ name }) => name);
   const schema = z.toJSONSchema(ConfigSchema, {

@@ -33,9 +33,7 @@ export interface Key {
 /**
  * Lists the keys of a schema, each before those within it.
  *
- * @param schema The schema
- * @param above The path of what it describes
- * @returns The keys
+ * @param above The path of what the schema describes
  */
 export function listKeys(schema: JsonSchema, above: readonly string[] = []): Key[] {
   const keys: Key[] = [];

@@ -1,6 +1,6 @@
 /**
- * From YAML text to a configuration, or to everything that is wrong with it. Opens no file and
- * never throws on what a file holds.
+ * Turns YAML text into a configuration, or into a list of everything that is wrong with it. Opens no file,
+ * and reports what a text holds without throwing.
  *
  * @module
  */
@@ -37,13 +37,7 @@ export interface Loaded {
   readonly problems: readonly Problem[];
 }
 
-/**
- * Reads a configuration.
- *
- * @param text YAML text
- * @param options The file's name, the protocols and overrides
- * @returns The configuration, or every error of the text
- */
+/** Reads a configuration from YAML. */
 export function loadConfig(text: string, options: LoadOptions): Loaded {
   const written = readTree(text, options.file);
   if (!("value" in written)) return { problems: written.problems };
@@ -51,13 +45,13 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
   const report = new Report(tree.places, tree.problems);
 
   const parsed = ConfigSchema.safeParse(tree.value, { reportInput: true, error: expectation });
-  // Reports no key twice in different words.
-  const said = new Set<string>();
+  // No key is reported twice in different words.
+  const reported = new Set<string>();
   for (const { code, path } of tree.problems) {
-    if (code === "syntax") said.add(path);
+    if (code === "syntax") reported.add(path);
   }
   const issues = (parsed.error?.issues ?? []).filter(({ path }) =>
-    !path.some((_, i) => said.has(formatPath(path.slice(0, i + 1) as Path)))
+    !path.some((_, i) => reported.has(formatPath(path.slice(0, i + 1) as Path)))
   );
   reportIssues(issues, { report });
   checkAcross(tree.value, { report, options });
@@ -68,11 +62,8 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
 }
 
 /**
- * Reads and checks a configuration, or throws. Ignores warnings.
+ * Reads a configuration from YAML. Ignores warnings.
  *
- * @param text The YAML text
- * @param options The file's name, the protocols and overrides
- * @returns The configuration
  * @throws {ConfigError} with code `bad_config` and every problem, one per line, if there is an error
  */
 export function parseConfig(text: string, options: LoadOptions): Config {

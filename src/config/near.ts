@@ -1,28 +1,24 @@
 /**
- * Near misses: which of the legal words was probably meant. Knows nothing of configuration.
+ * Finds which of the legal words was probably meant. Knows nothing about configuration.
  *
  * @module
  */
 
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
-/** Longer words than any key or name: comparing them costs time and suggests nothing. */
+/** No key or name is longer. Comparing longer words would cost time and suggest nothing. */
 const MAX_LENGTH = 64;
 
 /**
- * Counts the single-character edits between two words (Levenshtein), a swap of neighbours being one:
+ * Counts the single-character edits between two words (Levenshtein). A swap of neighbours counts as one:
  * std counts two, which is too many for words as short as `tls`.
- *
- * @param a One word
- * @param b The other word
- * @returns The number of edits
  */
 export function editDistance(a: string, b: string): number {
   const distance = levenshteinDistance(a, b);
   return distance === 2 && isSwap(a, b) ? 1 : distance;
 }
 
-/** Reports whether two different words are one if two neighbours in one of them swap places. */
+/** Reports whether two different words become equal if two neighbours in one of them swap places. */
 function isSwap(a: string, b: string): boolean {
   let i = 0;
   while (a[i] === b[i]) i++;

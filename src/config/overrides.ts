@@ -1,5 +1,5 @@
 /**
- * Values set from outside the file: `path=value`. Knows paths and plain values; knows no key.
+ * Sets values from outside the file: `path=value`. Knows paths and plain values; knows no key.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { quote } from "../wording.ts";
 /**
  * Sets values in the contents of a file.
  *
- * @param tree The contents; gets the overrides' places too
+ * @param tree The contents; the overrides' places are added to its places
  * @param overrides Texts such as `listeners.edge.routes[0].upstream=web`; the value is YAML
  * @returns The values with the overrides in place, and what is wrong with the overrides
  */

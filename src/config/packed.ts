@@ -1,5 +1,5 @@
 /**
- * A configuration on its way to another thread: as texts, which are copied at once whatever they hold,
+ * A configuration on its way to another thread, as texts: a text is copied quickly, whatever it holds,
  * and can be read piece by piece. Knows the long lists of a configuration.
  *
  * @module
@@ -16,7 +16,7 @@ export interface PackedConfig {
   readonly parts: readonly string[];
 }
 
-/** One listener or upstream, or more of its routes or targets. */
+/** One listener or upstream, or further routes or targets of one. */
 type Entry =
   | readonly [kind: "listener", name: string, value: ListenerConfig]
   | readonly [kind: "routes", name: string, value: ListenerConfig["routes"]]

@@ -1,6 +1,6 @@
 /**
- * What is wrong with a configuration, as data and as the line that a user reads. Knows key paths;
- * knows neither YAML nor what any key means.
+ * Describes what is wrong with a configuration, as data and as the line that a user reads. Knows key
+ * paths; knows neither YAML nor what any key means.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { quote } from "../wording.ts";
 /** Keys and list positions from the top of a file: `["listeners", "edge", "routes", 2]`. */
 export type Path = readonly (string | number)[];
 
-/** What kind of thing is wrong: stable, for programs. */
+/** What kind of thing is wrong. Codes are stable: programs may depend on them. */
 export type ProblemCode =
   | "bad_override"
   | "bad_value"
@@ -26,12 +26,12 @@ export type ProblemCode =
   | "unused"
   | "wrong_type";
 
-/** One thing that is wrong, or that is probably not meant. */
+/** One thing that is wrong or probably not meant. */
 export interface Problem {
   /** An error keeps the configuration from being used, a warning does not. */
   readonly severity: "error" | "warning";
   readonly code: ProblemCode;
-  /** The file, or the override (`--set log.level=debug`) that it stands in. */
+  /** The file or the override (`--set log.level=debug`) that has the problem. */
   readonly file: string;
   /** From 1; absent for overrides. */
   readonly line?: number;
@@ -39,18 +39,12 @@ export interface Problem {
   readonly column?: number;
   /** The key's path, as in `listeners.edge.routes[2].match.sni[0]`; empty for the whole file. */
   readonly path: string;
-  /** What is wrong. */
   readonly message: string;
   /** What to do, or what was probably meant. */
   readonly hint?: string;
 }
 
-/**
- * Writes a key path as people read it.
- *
- * @param path The path
- * @returns Text such as `listeners.edge.routes[2].match.sni[0]`
- */
+/** Writes a key path for people, such as `listeners.edge.routes[2].match.sni[0]`. */
 export function formatPath(path: Path): string {
   let text = "";
   for (const part of path) {
@@ -61,12 +55,7 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/**
- * Writes a problem as one line that starts with file, line and column, so that editors jump to it.
- *
- * @param problem The problem
- * @returns The line, without its end
- */
+/** Writes a problem as one line that starts with file, line and column, so that editors can jump to it. */
 export function formatProblem(problem: Problem): string {
   const { file, line, column, severity, path, message, hint } = problem;
   const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;

@@ -8,12 +8,9 @@ import { nearest } from "./near.ts";
 import { formatPath, type Path, type Problem, type ProblemCode } from "./problem.ts";
 import type { Places } from "./tree.ts";
 
-/**
- * Pairs of letters that may be compared for suggestions, so that they take no more than a moment: about
- * 5 ns each.
- */
+/** Pairs of letters that may be compared for suggestions: 0.15 s in all, at about 5 ns each. */
 const MAX_COMPARED = 30_000_000;
-/** What a comparison of short words costs at least. */
+/** The least that a comparison costs, in pairs of letters. */
 const LEAST_COMPARED = 150;
 
 /** The text of a problem. */
@@ -32,41 +29,24 @@ export class Report {
 
   /**
    * @param places Where keys and values are written
-   * @param problems What is known to be wrong already
+   * @param problems The problems that are already known
    */
   constructor(places: Places, problems: readonly Problem[] = []) {
     this.#places = places;
     this.#problems = [...problems];
   }
 
-  /**
-   * Adds what keeps the configuration from being used.
-   *
-   * @param code What kind of thing is wrong
-   * @param path Where
-   * @param what What to say
-   */
+  /** Adds a problem that keeps the configuration from being used. */
   error(code: ProblemCode, path: Path, what: ProblemText): void {
     this.#add("error", code, { path, what });
   }
 
-  /**
-   * Adds what is probably not meant.
-   *
-   * @param code What kind of thing is wrong
-   * @param path Where
-   * @param what What to say
-   */
+  /** Adds something that is probably not meant. */
   warning(code: ProblemCode, path: Path, what: ProblemText): void {
     this.#add("warning", code, { path, what });
   }
 
-  /**
-   * Returns where a path is written, for a message about another.
-   *
-   * @param path The path
-   * @returns Text such as `listeners.edge.routes[0] (line 12)`
-   */
+  /** Returns where a path is written, such as `listeners.edge.routes[0] (line 12)`. */
   refer(path: Path): string {
     const { place, path: written } = this.#places.find(path, "value");
     return `${formatPath(written)} (${
@@ -74,13 +54,7 @@ export class Report {
     })`;
   }
 
-  /**
-   * Finds what was probably meant, as long as the configuration does not ask it too often.
-   *
-   * @param word What was written
-   * @param candidates What is legal
-   * @returns The nearest candidate, or `undefined` if none is near
-   */
+  /** Returns the nearest candidate; `undefined` if none is near, or if too many words have been compared. */
   nearest(word: string, candidates: readonly string[]): string | undefined {
     if (this.#compared > MAX_COMPARED) return undefined;
     for (const { length } of candidates) {
@@ -89,11 +63,7 @@ export class Report {
     return this.#compared > MAX_COMPARED ? undefined : nearest(word, candidates);
   }
 
-  /**
-   * Gives all problems, those of the file in the order of its lines.
-   *
-   * @returns The problems
-   */
+  /** Returns all problems, those of the file in the order of its lines. */
   list(): Problem[] {
     const line = (problem: Problem) => problem.line ?? Infinity;
     return this.#problems.toSorted((a, b) =>

@@ -1,6 +1,6 @@
 /**
- * Finds among the earlier routes of a listener those that leave a route nothing, without comparing
- * each with each. Knows cells and what covers what; knows no place in a file.
+ * Finds the earlier routes of a listener that together hide a route, without comparing each with each.
+ * Knows cells and which pattern covers which; knows no place in a file.
  *
  * @module
  */
@@ -14,15 +14,10 @@ const KINDS = { ...byName(FACT_NAMES, (name) => CONDITIONS[name].kind), source: 
 
 type Condition = keyof typeof KINDS;
 
-/** What the patterns of a route's conditions are known by; two with the same key are the same. */
+/** The keys of a route's patterns, by condition; patterns with the same key mean the same. */
 export type Keys = ReadonlyMap<Condition, readonly string[]>;
 
-/**
- * Gives the patterns of a route's conditions their keys.
- *
- * @param match The route's conditions
- * @returns The keys, by condition
- */
+/** Returns the keys of the patterns of a route's conditions. */
 export function keysOf(match: MatchConfig): Keys {
   const keys = new Map<Condition, readonly string[]>();
   for (const condition of Object.keys(KINDS) as Condition[]) {
@@ -49,9 +44,9 @@ interface Branch<T> {
 /** Earlier routes that take the same cells and have the same conditions. */
 interface Group<T> {
   readonly cells: ReadonlySet<string>;
-  /** All conditions that its takers have. */
+  /** All conditions of its takers. */
   readonly has: readonly Condition[];
-  /** Those by which they are found. */
+  /** The conditions by which they are found. */
   readonly by: readonly Condition[];
   readonly root: Branch<T>;
 }
@@ -63,19 +58,19 @@ interface Entry<T> {
 }
 
 /**
- * A taker with lists is found under every combination of their keys, if these are no more; with
- * more it is found by the one condition whose keys are the rarest.
+ * A taker with lists is found under every combination of their keys, up to this number of combinations.
+ * With more it is found by the one condition whose keys are the rarest.
  */
 const MAX_COMBINATIONS = 64;
 
 /** The earlier routes of one listener. */
 export class RouteIndex<T extends Taker> {
   readonly #groups = new Map<string, Group<T>>();
-  /** How many routes have a key, by condition: the rarest tells the most. */
+  /** How many routes have a key, by condition: the rarest narrows the search most. */
   readonly #uses: ReadonlyMap<Condition, Map<string, number>>;
   #count = 0;
 
-  /** @param takers All routes of the listener, those that are never added too */
+  /** @param takers All routes of the listener, also those that are never added */
   constructor(takers: Iterable<T>) {
     const uses = new Map<Condition, Map<string, number>>();
     for (const taker of takers) {
@@ -88,11 +83,7 @@ export class RouteIndex<T extends Taker> {
     this.#uses = uses;
   }
 
-  /**
-   * Adds a route after all that are there.
-   *
-   * @param taker The route
-   */
+  /** Adds a route after all others. */
   add(taker: T): void {
     const by = this.#choose(taker.keys);
     const cells = [...taker.cells].join(" ");
@@ -109,10 +100,9 @@ export class RouteIndex<T extends Taker> {
   }
 
   /**
-   * Finds the earlier routes that together leave a route nothing.
+   * Finds the earlier routes that together take everything from a route.
    *
-   * @param route The route
-   * @returns The first that takes each of its cells, in their order, or `undefined` if it is left one
+   * @returns The first that takes each of its cells, in their order; `undefined` if a cell is left
    */
   hiders(route: Taker): readonly T[] | undefined {
     const probes = new Map<Condition, readonly string[]>();
@@ -162,7 +152,7 @@ export class RouteIndex<T extends Taker> {
     return rarest === undefined ? [] : [rarest];
   }
 
-  /** What may cover the key of a condition that the fewest routes may cover. */
+  /** Returns the keys that cover one key of a condition: the one with the fewest routes that may cover it. */
   #rarest(condition: Condition, keys: readonly string[]): readonly string[] {
     const { coverers } = KINDS[condition];
     const counts = this.#uses.get(condition)!;
@@ -200,7 +190,7 @@ function insert<T extends Taker>(
   }
 }
 
-/** The first of a group that covers a route in all its conditions. */
+/** Returns the first of a group that covers a route in all its conditions. */
 function firstCovering<T extends Taker>(
   group: Group<T>,
   route: Taker,

@@ -1,6 +1,6 @@
 /**
- * The configuration's schema: the one source of its keys, defaults, types, JSON Schema and
- * reference. Knows what one value may be; check.ts knows how values depend on each other.
+ * The schema of the configuration: its keys, defaults, types, JSON Schema and reference all come from
+ * here. Knows what one value may be; check.ts knows how values depend on each other.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { byName, CONDITIONS, FACT_NAMES } from "../facts/mod.ts";
 import { networks } from "../facts/networks.ts";
 import * as field from "./fields.ts";
 
-/** What an object schema gives, read-only at all depths. */
+/** The output of an object schema, read-only at all depths. */
 type Immutable<T> = T extends readonly (infer U)[] ? readonly Immutable<U>[]
   : T extends object ? { readonly [K in keyof T]: Immutable<T[K]> }
   : T;
 
 const MAX_SESSIONS = 10_000_000;
 
-/** How bytes come: as a stream or in datagrams. */
+/** How bytes arrive: as a stream or in datagrams. */
 export const TransportSchema = field.choice(["tcp", "udp"]);
 
 /** The conditions of a route. */
@@ -342,7 +342,7 @@ export const ConfigSchema = z.strictObject({
   }),
 });
 
-/** How bytes come: as a stream or in datagrams. */
+/** How bytes arrive: as a stream or in datagrams. */
 export type Transport = z.output<typeof TransportSchema>;
 /** The conditions of a route: all of them are needed, and of each list any element is enough. */
 export type MatchConfig = Immutable<z.output<typeof MatchSchema>>;

@@ -20,7 +20,7 @@ import { formatPath, type Path, type Problem, type ProblemCode } from "./problem
 import { quote } from "../wording.ts";
 
 /**
- * Far above any real configuration: ten thousand routes with an upstream each are 1 MiB. Checking this
+ * More than any real configuration: ten thousand routes with an upstream each are 1 MiB. Checking this
  * much takes some seconds and 250 MiB of heap.
  */
 const MAX_LENGTH = 2 * 1024 * 1024;
@@ -28,12 +28,12 @@ const MAX_LENGTH = 2 * 1024 * 1024;
 const MAX_DEPTH = 32;
 /** Values behind aliases count each time they are used, so that a few lines cannot grow without bound. */
 const MAX_ALIASED = 100_000;
-/** Values that are written out. */
+/** Values that are not behind an alias. */
 const MAX_VALUES = 200_000;
 /** Enough to see what is wrong: one slip in YAML often causes several problems. */
 const MAX_SYNTAX_PROBLEMS = 20;
 
-/** Where something is written: absent in overrides. */
+/** Where something is written; overrides have no lines. */
 export interface Place {
   readonly file: string;
   readonly line?: number;
@@ -61,12 +61,7 @@ export class Places {
     this.#spots.set(JSON.stringify(path), spot);
   }
 
-  /**
-   * Notes that the values under a path come from another text, which has no lines.
-   *
-   * @param path The path
-   * @param places The places in that text, with paths from its own top
-   */
+  /** Notes that the values under a path come from another text without lines, whose places begin at its own top. */
   graft(path: Path, places: Places): void {
     const above = JSON.stringify(path).slice(0, -1);
     for (const written of this.#spots.keys()) {
@@ -83,10 +78,8 @@ export class Places {
   }
 
   /**
-   * Finds where a path is written, or what would contain it.
+   * Finds where a path, or else what would contain it, is written.
    *
-   * @param path The path
-   * @param at Whether the key or its value is meant
    * @returns The place, and the path as written: a list of one may be written as a scalar
    */
   find(path: Path, at: "key" | "value"): { readonly place: Place; readonly path: Path } {
@@ -112,8 +105,6 @@ export interface Tree {
 /**
  * Reads YAML text. Never throws.
  *
- * @param text The text
- * @param file The file's name, for problems
  * @returns Its values, their places and everything that is wrong with it as YAML
  */
 export function readTree(text: string, file: string): Tree {
@@ -148,7 +139,7 @@ export function readTree(text: string, file: string): Tree {
   return reader.tooLarge ? { places, problems } : { value, places, problems };
 }
 
-/** The document, or `undefined` if the parser's recursion reached the end of the stack. */
+/** Parses a document. Returns `undefined` if the parser's recursion reached the end of the stack. */
 function parse(text: string, lineCounter: LineCounter) {
   try {
     return parseDocument(text, {
@@ -164,7 +155,7 @@ function parse(text: string, lineCounter: LineCounter) {
   }
 }
 
-/** YAML's own parser takes seconds for a megabyte of open brackets, the lexer milliseconds. */
+/** Returns how deep brackets nest: for a megabyte of them yaml's parser takes seconds, its lexer milliseconds. */
 function flowDepth(text: string): number {
   let depth = 0;
   let deepest = 0;
@@ -186,7 +177,7 @@ function syntaxMessage(code: string, message: string): string {
       // The parser recurses into block lists and reports the end of the stack as an error.
       return message.startsWith("Maximum call stack")
         ? `Lists and maps are nested deeper than ${MAX_DEPTH} levels`
-        // The message quotes unreadable text as it is.
+        // The message quotes unreadable text unchanged.
         : `Cannot read as YAML: ${message.replace(/\p{Cc}+/gu, " ")}`;
   }
 }
@@ -194,7 +185,7 @@ function syntaxMessage(code: string, message: string): string {
 /** Walks one document. */
 class Reader {
   readonly problems: Problem[] = [];
-  /** Whether it has reported that there is more than it reads. */
+  /** Whether the file has more than the reader reads, which has been reported. */
   tooLarge = false;
   readonly #file: string;
   readonly #lines: LineCounter;

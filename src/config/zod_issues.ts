@@ -1,5 +1,5 @@
 /**
- * What zod found, in a user's words. Knows zod's issues and the keys; judges no value itself.
+ * Reports what zod found in words for users. Knows zod's issues and the keys; judges no value itself.
  *
  * @module
  */
@@ -15,10 +15,9 @@ import { quote, thereAre } from "../wording.ts";
 type Issue = z.core.$ZodIssue;
 
 /**
- * Returns what a schema expects, for schemas that do not say so themselves.
+ * Returns what a schema expects, for schemas without a text of their own.
  *
- * @param issue What zod found
- * @returns A phrase to stand after "Expected"
+ * @returns A phrase that follows "Expected"
  */
 export function expectation(issue: z.core.$ZodRawIssue): string {
   switch (issue.code === "invalid_type" ? issue.expected : undefined) {
@@ -38,7 +37,7 @@ export function expectation(issue: z.core.$ZodRawIssue): string {
  * Reports what zod found.
  *
  * @param issues zod's issues, with their input
- * @param options What takes the problems, and the path that the issues' paths begin at
+ * @param options The report, and the path that the issues' paths begin at
  */
 export function reportIssues(
   issues: readonly Issue[],
@@ -91,7 +90,7 @@ function reportIssue(
   }
 }
 
-/** The alternative whose type the value has, so that the message is about the value. */
+/** Returns the alternative whose type the value has, so that the message is about the value. */
 function meantBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
   const meant = branches.filter((issues) =>
     !issues.some(({ code, path }) =>
@@ -126,7 +125,7 @@ function typeHint(
   return isName && typeof input !== "object" ? "put it in quotes if it is one" : undefined;
 }
 
-/** YAML 1.1 had these words, and habits outlive it. */
+/** YAML 1.1 had these words, and people still write them. */
 function booleanHint(word: string): string | undefined {
   if (word === "true" || word === "false") return "remove the quotes";
   if (word === "yes" || word === "on") return "did you mean true?";
@@ -163,7 +162,7 @@ function reportUnknownKey(
   report.error("unknown_key", [...path, name], { message, hint, at: "key" });
 }
 
-/** Where a key is legal that was written in the wrong place: within it first, then nearest to it. */
+/** Returns where a misplaced key is legal: within the given path first, then nearest to it. */
 function belongs(name: string, path: Path): string | undefined {
   const shared = ({ pattern }: Key) => {
     let i = 0;

@@ -1,6 +1,6 @@
 /**
- * The addresses of a process over a reload: ports that were 0 keep their numbers, and what removed
- * listeners have bound is still its own. Knows texts, no socket.
+ * The addresses of a process across reloads: ports that were 0 keep their numbers, and the addresses of removed
+ * listeners still belong to the process. Knows texts, no socket.
  *
  * @module
  */
@@ -13,11 +13,10 @@ import type { Steps } from "../slices.ts";
 const LATE_MS = 1000;
 
 /**
- * Puts the numbers that are bound in place of zeros.
+ * Replaces port 0 with the bound port in addresses that a listener had before.
  *
  * @param config A new configuration
- * @param running What runs, as its file has it, with its zeros; and what it is bound to
- * @returns The configuration; an address with port 0 that its listener had before gets its number
+ * @param running The running configuration, with its zeros, and its bound addresses
  */
 export function* keepPorts(
   config: Config,
@@ -40,37 +39,32 @@ export function* keepPorts(
   return { ...config, listeners };
 }
 
-/** Which addresses this process has bound, in any of its threads. */
+/** The addresses that this process has bound, in any of its threads. */
 export class OwnAddresses {
-  /** Until when the sockets of removed listeners may be bound, by address: their flows may finish. */
-  readonly #left = { tcp: new Map<string, number>(), udp: new Map<string, number>() };
+  /** Until when the addresses of removed listeners may stay bound, because their flows may finish. */
+  readonly #removed = { tcp: new Map<string, number>(), udp: new Map<string, number>() };
 
   /**
-   * Remembers what was bound before a reload.
+   * Remembers the addresses of the configuration before a reload.
    *
-   * @param before What each listener was bound to
-   * @param until When the last of it is closed, as `performance.now()` gives times
+   * @param before The addresses of its listeners
+   * @param until When the last of their sockets is closed, as `performance.now()` gives times
    */
-  leave(before: ListenerAddresses, until: number): void {
+  keep(before: ListenerAddresses, until: number): void {
     for (const { tcp, udp } of Object.values(before)) {
-      for (const address of tcp) this.#left.tcp.set(address, until + LATE_MS);
-      for (const address of udp) this.#left.udp.set(address, until + LATE_MS);
+      for (const address of tcp) this.#removed.tcp.set(address, until + LATE_MS);
+      for (const address of udp) this.#removed.udp.set(address, until + LATE_MS);
     }
   }
 
-  /**
-   * Lists what is bound.
-   *
-   * @param listeners What each listener is bound to
-   * @returns All addresses that are, or may still be, this process's
-   */
+  /** Lists all addresses that are or may still be bound, with those of the given listeners. */
   list(listeners: ListenerAddresses): BoundAddresses {
     const now = performance.now();
     const all = (transport: keyof BoundAddresses) => {
-      const left = this.#left[transport];
-      for (const [address, until] of left) if (until < now) left.delete(address);
+      const removed = this.#removed[transport];
+      for (const [address, until] of removed) if (until < now) removed.delete(address);
       const bound = Object.values(listeners).flatMap((addresses) => addresses[transport]);
-      return [...new Set([...bound, ...left.keys()])];
+      return [...new Set([...bound, ...removed.keys()])];
     };
     return { tcp: all("tcp"), udp: all("udp") };
   }

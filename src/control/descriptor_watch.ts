@@ -1,6 +1,6 @@
 /**
  * Warns the operator of too few descriptors: if the limits of a configuration need more than the process
- * may have, and while sessions and flows are refused because none is left. Refuses nothing itself.
+ * may have, and while sessions and flows are refused because none are left. Refuses nothing itself.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { RefusalWatch } from "./refusals.ts";
 
 const logger = getLogger(["shunt", "limits"]);
 
-/** How many descriptors a configuration's limits let sessions and flows have. */
+/** Returns how many descriptors a configuration's limits let sessions and flows have. */
 function descriptorsNeeded({ listeners }: Pick<Config, "listeners">): number {
   let needed = 0;
   for (const { transports, limits } of Object.values(listeners)) {
@@ -30,7 +30,7 @@ export class DescriptorWatch {
 
   /**
    * @param most Descriptors that sessions and flows may have together
-   * @param totals Gives the sum of all counters
+   * @param totals Returns the sum of all counters
    */
   constructor(most: number, totals: () => Counters) {
     this.#most = most;
@@ -42,11 +42,7 @@ export class DescriptorWatch {
       ));
   }
 
-  /**
-   * Warns if the limits of a configuration promise more than the process may have.
-   *
-   * @param config The configuration that runs from now on
-   */
+  /** Warns if the limits of a configuration need more than the process may have. */
   check(config: Config): void {
     const needed = descriptorsNeeded(config);
     if (needed <= this.#most) return;
@@ -57,11 +53,7 @@ export class DescriptorWatch {
     );
   }
 
-  /**
-   * Warns once a minute while sessions or flows are refused because no descriptor is left.
-   *
-   * @param now The time in milliseconds
-   */
+  /** Warns once a minute while no descriptor is left for new sessions or flows; `now` is in milliseconds. */
   tick(now: number): void {
     this.#refusals.tick(now);
   }

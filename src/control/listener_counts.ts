@@ -1,5 +1,5 @@
 /**
- * What listeners have counted, also those that reloads have removed. Knows no worker and no metric.
+ * The counts of all listeners, also of those that reloads have removed. Knows no worker and no metric.
  *
  * @module
  */
@@ -20,13 +20,9 @@ export class ListenerCounts {
   #config: Config;
   #shared: SharedView;
   #removed: readonly Removed[] = [];
-  /** What removed listeners have counted. */
+  /** The counts of removed listeners. */
   #past = new Counters();
 
-  /**
-   * @param config The configuration that runs
-   * @param shared Its memory
-   */
   constructor(config: Config, shared: SharedView) {
     this.#config = config;
     this.#shared = shared;
@@ -47,7 +43,7 @@ export class ListenerCounts {
     ]);
   }
 
-  /** Reads what metrics say of each listener. */
+  /** Reads what metrics show of each listener. */
   measures(): ListenerMeasures[] {
     const running = Object.entries(this.#config.listeners);
     return [
@@ -62,7 +58,7 @@ export class ListenerCounts {
     ];
   }
 
-  /** Those that still have sessions or flows; one whose name is taken again would be there twice. */
+  /** Removed listeners that still have sessions or flows, unless a new listener has the same name. */
   #removedMeasures(): ListenerMeasures[] {
     const names = new Set(Object.keys(this.#config.listeners));
     const found: ListenerMeasures[] = [];
@@ -79,12 +75,7 @@ export class ListenerCounts {
     return found;
   }
 
-  /**
-   * Goes on with another configuration, and keeps what listeners have counted that it does not have.
-   *
-   * @param config The configuration
-   * @param shared Its memory
-   */
+  /** Changes to another configuration, and keeps the counts of listeners that it does not have. */
   change(config: Config, shared: SharedView): void {
     const before = this.#shared;
     const gone = Object.keys(this.#config.listeners)
@@ -101,11 +92,7 @@ export class ListenerCounts {
     this.#shared = shared;
   }
 
-  /**
-   * Counts everything that lives in a worker as ended.
-   *
-   * @param worker One that has died
-   */
+  /** Counts everything that was alive in a dead worker as ended. */
   clear(worker: number): void {
     for (const { shared } of this.#removed) shared.clear(worker);
     this.#shared.clear(worker);

@@ -15,23 +15,23 @@ import { RefusalWatch } from "./refusals.ts";
 
 const logger = getLogger(["shunt", "limits"]);
 
-/** The part of the memory that `limits.memory: auto` takes. The rest is for socket buffers and others. */
+/** The part of the memory that `limits.memory: auto` means. The rest is for socket buffers and other programs. */
 const AUTO_SHARE = 0.75;
 
 /**
- * Reports how many bytes of resident memory a configuration lets the process have.
+ * Returns how many bytes of resident memory a configuration lets the process have.
  *
  * @param limits The process's limits
- * @param machine Bytes that the process may have at all; undefined if the system does not report it
+ * @param machine Bytes that the machine or control group has; `undefined` if the system does not report it
  * @returns Bytes; `Infinity` if there is no limit
  */
 export function memoryLimit(limits: Config["limits"], machine: number | undefined): number {
   return limits.memory === "auto" ? (machine ?? Infinity) * AUTO_SHARE : limits.memory;
 }
 
-/** What a {@linkcode MemoryWatch} is given. */
+/** What a {@linkcode MemoryWatch} needs. */
 export interface MemoryWatchOptions {
-  /** Where planes read whether to refuse everything new. */
+  /** Passes on to planes whether to refuse everything new. */
   readonly pressure: Pressure;
   /** Returns the sum of all counters. */
   readonly totals: () => Counters;
@@ -54,22 +54,14 @@ export class MemoryWatch {
   readonly #resident: ResidentGuard;
   readonly #refusals: RefusalWatch;
 
-  /** @param options What to ask, and what to call */
   constructor(options: MemoryWatchOptions) {
     this.#options = options;
-    this.#refusals = new RefusalWatch(
-      "no_memory",
-      options.totals,
-      (refused) => this.#warn(refused),
-    );
+    const { totals } = options;
+    this.#refusals = new RefusalWatch("no_memory", totals, (refused) => this.#warn(refused));
     this.#resident = new ResidentGuard(() => options.pressure.askToCollect());
   }
 
-  /**
-   * Sets the limit, and warns if the process has nearly reached it already.
-   *
-   * @param limit Bytes of resident memory
-   */
+  /** Sets the limit, in bytes of resident memory, and warns if the process has nearly reached it already. */
   change(limit: number): void {
     this.limit = limit;
     const resident = Deno.memoryUsage().rss;
@@ -80,11 +72,7 @@ export class MemoryWatch {
     });
   }
 
-  /**
-   * Looks at memory, and warns once a minute while sessions or flows are refused because it is nearly full.
-   *
-   * @param now The time in milliseconds
-   */
+  /** Judges memory, and warns once a minute while sessions or flows are refused because it is nearly full. */
   tick(now: number): void {
     const { pressure, lives, shared } = this.#options;
     if (!shared) {

@@ -1,5 +1,5 @@
 /**
- * The data planes, as the control plane sees them: workers, or one plane in this thread.
+ * The data planes, as the control plane uses them: workers, or one plane in this thread.
  *
  * @module
  */
@@ -23,23 +23,19 @@ export interface Planes extends Pick<Plane, "addresses" | "drain" | "close"> {
    * Binds the new addresses of a configuration. Nothing that runs changes.
    *
    * @param config A checked configuration, with the numbers of ports that are bound already
-   * @param memory Its memory
+   * @param memory The memory for the configuration
    * @param own What this process has bound already. No other process may have bound the rest
    * @returns The prepared configuration. Once it is committed, new sessions and flows follow it
-   * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+   * @throws {ShuntError} with code `bind_failed`; nothing new is left bound
    */
   prepare(config: Config, memory: SharedMemory, own: BoundAddresses): Promise<PreparedPlanes>;
-  /**
-   * Lists sessions or flows.
-   *
-   * @param query Which sessions or flows are wanted
-   */
+  /** Lists the sessions or flows that a query asks for. */
   live(query: LiveQuery): readonly LiveRecord[] | Promise<readonly LiveRecord[]>;
   /**
    * Sends all new sessions and flows to some of the sockets that share the addresses.
    *
-   * @param share Which sockets; `undefined` gives each its share again
-   * @returns Why a part of it failed, if it did
+   * @param share The sockets; `undefined` gives each its share again
+   * @returns Why it failed for some sockets, if it did
    */
   steer(share: SocketShare | undefined): string | undefined | Promise<string | undefined>;
 }

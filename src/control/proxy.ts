@@ -1,6 +1,6 @@
 /**
- * A running proxy: the control plane, which puts resolver, health, shared memory and data planes together
- * and leads them through reloads to their end.
+ * A running proxy: the control plane, which puts resolver, health, shared memory and data planes together,
+ * reloads them and ends them.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { Clock } from "../manage/clock.ts";
 import type { LiveQuery } from "../observe/access/live.ts";
 import type { LiveRecord } from "../observe/access/record.ts";
 import type { LeftOut } from "../observe/access/sampler.ts";
-import { LeftOutTeller } from "../observe/log/left_out.ts";
+import { LeftOutLog } from "../observe/log/left_out.ts";
 import type { Counters } from "../observe/metrics/counters.ts";
 import type { ProxyMeasures } from "../observe/metrics/measures.ts";
 import type { DrainOptions } from "../plane/messages.ts";
@@ -48,7 +48,7 @@ export interface ProxyOptions extends Partial<Pick<EndTakers, "onEnd" | "onAcces
   readonly io?: Io;
   /** How names are resolved; by the system's name servers unless given. */
   readonly dns?: Pick<ResolverOptions, "query" | "lookup" | "servers">;
-  /** What the process has bound that this one takes over from: the same addresses may be bound beside it. */
+  /** The addresses of the process that this one takes over from, which both may bind. */
   readonly takeOver?: BoundAddresses | undefined;
   /** Sockets that a service manager has bound. Only libc sockets can use them. */
   readonly inherited?: readonly InheritedSocket[];
@@ -64,19 +64,19 @@ export interface Active {
 
 /** A running proxy; {@linkcode startProxy} starts one. */
 export class Proxy implements AsyncDisposable {
-  /** Whose sockets carry the data. */
+  /** The kind of sockets that carry the data. */
   readonly io: Io["name"];
-  /** Threads that carry it. */
+  /** The number of threads that carry it. */
   readonly workers: number;
   #state: "ready" | "draining" = "ready";
   readonly #options: ProxyOptions;
   readonly #resolver: Resolver;
   readonly #clock = new Clock();
-  readonly #leftOut = new LeftOutTeller();
+  readonly #leftOut = new LeftOutLog();
   readonly #health: HealthChecks;
   readonly #descriptors: DescriptorWatch;
   readonly #memory: MemoryWatch;
-  /** Bytes that the process may have at all. */
+  /** Bytes that the machine or control group has. */
   readonly #machine = machineMemory();
   #planes: Planes | undefined;
   #config: Config;
@@ -84,14 +84,9 @@ export class Proxy implements AsyncDisposable {
   #upstreams: ReadonlyMap<string, Upstream>;
   readonly #counts: ListenerCounts;
   readonly #own = new OwnAddresses();
-  /** Reloads come one after the other. */
+  /** Settles once the last reload has ended: they run one after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
 
-  /**
-   * @param config A checked configuration
-   * @param options Sockets, and what takes records of ended sessions
-   * @param threads The sockets and threads that carry the data
-   */
   constructor(config: Config, options: ProxyOptions, threads: Threads) {
     this.#config = config;
     this.#options = options;
@@ -125,7 +120,7 @@ export class Proxy implements AsyncDisposable {
     });
   }
 
-  /** Sockets of Deno's need no thread of their own; a libc worker blocks in its wait. */
+  /** Whether the plane runs in this thread: Deno's sockets allow that, a libc worker blocks in its wait. */
   get #isLocal(): boolean {
     return this.workers === 1 && this.io === "deno" || this.#options.io !== undefined;
   }
@@ -157,7 +152,7 @@ export class Proxy implements AsyncDisposable {
         inherited: this.io === "libc" ? inherited : [],
         onDeath: (worker) => this.#counts.clear(worker),
       });
-    if (this.io === "libc") this.#tellUnused(inherited);
+    if (this.io === "libc") this.#warnUnused(inherited);
     atOnce(this.#watch());
     for (const one of [this.#health, this.#descriptors, this.#memory, this.#leftOut]) {
       this.#clock.onTick((now) => one.tick(now));
@@ -171,7 +166,7 @@ export class Proxy implements AsyncDisposable {
     this.#memory.change(memoryLimit(this.#config.limits, this.#machine));
   }
 
-  #tellUnused(inherited: readonly InheritedSocket[]): void {
+  #warnUnused(inherited: readonly InheritedSocket[]): void {
     const bound = Object.values(this.addresses);
     for (const { transport, local } of inherited) {
       const address = bindKey(local);
@@ -180,7 +175,7 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** What runs. */
+  /** The running configuration. */
   get config(): Config {
     return this.#config;
   }
@@ -190,7 +185,7 @@ export class Proxy implements AsyncDisposable {
     return this.#state;
   }
 
-  /** What each listener is bound to, with the real numbers of ports that were 0. */
+  /** The bound addresses of each listener, with the real numbers of ports that were 0. */
   get addresses(): ListenerAddresses {
     return this.#planes?.addresses ?? {};
   }
@@ -205,29 +200,27 @@ export class Proxy implements AsyncDisposable {
     return this.#counts.totals();
   }
 
-  /** How many sessions and flows there are now, and what they hold. */
+  /** Returns how many sessions and flows there are now, and what they hold. */
   active(): Active {
     const { sessionsActive: sessions, flowsActive: flows } = this.totals();
     return { sessions, flows, detectMemory: this.#shared.budget(0).used };
   }
 
-  /** The upstreams with the current state of their targets. */
+  /** The upstreams, with the present state of their targets. */
   upstreams(): readonly Upstream[] {
     return [...this.#upstreams.values()];
   }
 
   /**
-   * Reports what checks and traffic have found out about a target.
+   * Returns what checks and traffic have found out about a target. Times are as `performance.now()` gives them.
    *
-   * @param upstream The upstream's name
    * @param target The target's address as the configuration spells it
-   * @returns The report, whose times are as `performance.now()` gives them
    */
   health(upstream: string, target: string): HealthReport | undefined {
     return this.#health.state(upstream, target);
   }
 
-  /** What was counted, for metrics. */
+  /** Returns all counts, for metrics. */
   measures(): ProxyMeasures {
     const shared = this.#shared;
     const { detect_memory } = this.#config.limits;
@@ -249,20 +242,15 @@ export class Proxy implements AsyncDisposable {
     return this.#shared.ticks();
   }
 
-  /**
-   * Lists sessions or flows.
-   *
-   * @param query Which ones are wanted
-   */
+  /** Lists the sessions or flows that a query asks for. */
   async live(query: LiveQuery): Promise<readonly LiveRecord[]> {
     return await this.#planes?.live(query) ?? [];
   }
 
   /**
-   * Changes to another configuration: to all of it, or to nothing if an address cannot be bound. Sessions and
-   * flows that run keep the old rules, sockets that stay are not bound again, counters go on.
+   * Changes to another checked configuration: to all of it, or to nothing if an address cannot be bound. Running
+   * sessions and flows keep the old rules, sockets that stay are not bound again, counters continue.
    *
-   * @param config A checked configuration
    * @returns One line per difference; empty if there is none
    * @throws {ConfigError} with code `restart_needed` if `io` or `workers` differ
    * @throws {ShuntError} with code `bind_failed` if an address cannot be bound
@@ -288,7 +276,7 @@ export class Proxy implements AsyncDisposable {
     const own = this.#own.list(planes.addresses);
     const kept = await inSlices(keepPorts(config, running));
     const prepared = await planes.prepare(kept, memory, own);
-    this.#own.leave(planes.addresses, performance.now() + config.drain_timeout);
+    this.#own.keep(planes.addresses, performance.now() + config.drain_timeout);
     await prepared.commit();
     this.#counts.change(config, shared);
     this.#shared = shared;
@@ -301,7 +289,6 @@ export class Proxy implements AsyncDisposable {
   /**
    * Takes a target out of use, or puts it back.
    *
-   * @param upstream The upstream's name
    * @param target The target's address as the configuration spells it
    * @param state `drain` gives it nothing new
    * @returns Whether the target exists
@@ -316,8 +303,8 @@ export class Proxy implements AsyncDisposable {
    * Sends all new sessions and flows to some of the sockets that share the addresses: to this proxy's own
    * while it takes over from another.
    *
-   * @param share Which, in the order in which they were bound; `undefined` gives each its share
-   * @returns Why a part of it failed; `undefined` if nothing did
+   * @param share The sockets, in the order in which they were bound; `undefined` gives each its share
+   * @returns Why it failed for some sockets, if it did
    */
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
     return await this.#planes?.steer(share);
@@ -360,13 +347,10 @@ export class Proxy implements AsyncDisposable {
 }
 
 /**
- * Starts a proxy.
+ * Starts a proxy with a checked configuration. All its listeners are bound.
  *
- * @param config A checked configuration
- * @param options Sockets, and what takes records of ended sessions
- * @returns The proxy, with all its listeners bound
- * @throws {ShuntError} with code `bind_failed` when an address cannot be bound, or `io_unavailable`
- * when libc sockets are asked for and cannot be had; nothing is left bound
+ * @throws {ShuntError} with code `bind_failed` if an address cannot be bound, or `io_unavailable` if the
+ * configuration asks for libc sockets and there are none; nothing is left bound
  *
  * @example
  * ```ts

@@ -7,8 +7,8 @@
 
 import type { Counters } from "../observe/metrics/counters.ts";
 
-/** Milliseconds between two looks. */
-const LOOK_MS = 1000;
+/** Milliseconds between two readings of the counters. */
+const READ_MS = 1000;
 /** Milliseconds between two warnings. */
 const AGAIN_MS = 60_000;
 
@@ -18,13 +18,13 @@ export class RefusalWatch {
   readonly #totals: () => Counters;
   readonly #warn: (refused: number) => void;
   #refused = 0;
-  #lookAt = 0;
+  #readAt = 0;
   #warnAt = 0;
 
   /**
    * @param reason Why they are refused
    * @param totals Returns the sum of all counters
-   * @param warn Takes how many were refused since it was last called
+   * @param warn Called with how many were refused since its last call
    */
   constructor(
     reason: "no_descriptors" | "no_memory",
@@ -36,14 +36,10 @@ export class RefusalWatch {
     this.#warn = warn;
   }
 
-  /**
-   * Lets time pass.
-   *
-   * @param now The time in milliseconds
-   */
+  /** Lets time pass; `now` is in milliseconds. */
   tick(now: number): void {
-    if (now < this.#lookAt) return;
-    this.#lookAt = now + LOOK_MS;
+    if (now < this.#readAt) return;
+    this.#readAt = now + READ_MS;
     if (now < this.#warnAt) return;
     const { closes, drops } = this.#totals();
     const refused = closes[this.#reason] + drops[this.#reason];

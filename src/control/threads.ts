@@ -1,5 +1,5 @@
 /**
- * The sockets and threads that a configuration asks for, which only a new process can change.
+ * Chooses sockets and threads as a configuration asks. Only a new process can change them.
  *
  * @module
  */
@@ -12,29 +12,25 @@ import type { Io } from "../io/mod.ts";
 
 const logger = getLogger(["shunt", "proxy"]);
 
-/** What carries the data. */
+/** The sockets and threads that carry the data. */
 export interface Threads {
-  /** Whose sockets. */
   readonly io: Io["name"];
-  /** How many threads. */
+  /** The number of threads. */
   readonly workers: number;
 }
 
 /**
- * Reports what a configuration asks for.
+ * Chooses sockets and threads.
  *
- * @param config The configuration
- * @throws {ShuntError} with code `io_unavailable` if libc sockets are asked for and cannot be had
+ * @throws {ShuntError} with code `io_unavailable` if the configuration asks for libc sockets and there are none
  */
 export function chooseThreads(config: Config): Threads {
   return { io: chooseIo(config), workers: chooseWorkers(config) };
 }
 
 /**
- * Refuses a configuration that asks for other sockets, or another number of threads.
+ * Refuses a new configuration that asks for other sockets, or another number of threads.
  *
- * @param config A new configuration
- * @param running What runs
  * @throws {ConfigError} with code `restart_needed`
  */
 export function refuseRestart(
@@ -69,6 +65,6 @@ function chooseIo(config: Config): Io["name"] {
 
 function chooseWorkers({ workers }: Config): number {
   if (workers !== "auto") return workers;
-  // One on one or two cores; else one for each core that the control plane leaves.
+  // One core is for the control plane.
   return Math.max(1, navigator.hardwareConcurrency - 1);
 }

@@ -1,6 +1,6 @@
 /**
- * Reads what all workers have counted for upstreams, for metrics. Reads shared memory, so that no worker is
- * asked. Does not know how metrics are written.
+ * Reads the counts of upstreams over all workers, for metrics. They are in shared memory, so no worker has to
+ * be asked. Does not know how metrics are written.
  *
  * @module
  */
@@ -12,13 +12,7 @@ import type { Target, Upstream } from "../resolve/upstream.ts";
 import type { HealthChecks } from "./health/checks.ts";
 import type { HealthReport } from "./health/health.ts";
 
-/**
- * Reads the measures of upstreams.
- *
- * @param upstreams The upstreams
- * @param shared The memory of their targets
- * @param health The health of the targets
- */
+/** Reads the measures of upstreams. */
 export function measureUpstreams(
   upstreams: Iterable<Upstream>,
   shared: SharedView,

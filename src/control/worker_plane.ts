@@ -1,5 +1,5 @@
 /**
- * One worker, as the control plane sees it: starts it, asks it, and notices when it dies.
+ * One worker, as the control plane uses it: starts it, asks it, and notices when it dies.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import type { NameResolver } from "../resolve/dns.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
-/** One bit each: as many descriptors as a process may have by the usual hard limit of Linux. */
+/** One bit each, for as many descriptors as Linux's usual hard limit allows a process. */
 const MAX_DESCRIPTORS = 1_048_576;
 
-/** What a worker's owner provides, and what it is called for. */
+/** What a worker's owner provides, and its callbacks. */
 export interface WorkerOwner extends EndTakers {
   readonly resolver: NameResolver;
   /** Called once if the worker dies on its own. */
@@ -40,15 +40,15 @@ export interface WorkerOwner extends EndTakers {
 /** A configuration that a worker prepares. It may also be aborted before it is ready. */
 export interface Preparing extends Prepared<Promise<void>> {
   /**
-   * What the worker will be bound to. Resolves once it is ready, rejects with a ShuntError with code
-   * `bind_failed`, or `worker_died`.
+   * The addresses that the worker will have bound. Resolves once it is ready, rejects with a ShuntError with
+   * code `bind_failed`, or `worker_died`.
    */
   readonly addresses: Promise<ListenerAddresses>;
 }
 
 /** A worker. */
 export class WorkerPlane {
-  /** What it is bound to, once {@linkcode WorkerPlane.start} has settled. */
+  /** Its bound addresses, once {@linkcode WorkerPlane.start} has settled. */
   addresses: ListenerAddresses = {};
   readonly #worker: Worker;
   readonly #start: Start;
@@ -63,10 +63,6 @@ export class WorkerPlane {
   #over = false;
   #ready = false;
 
-  /**
-   * @param start What the worker is to run
-   * @param owner Its owner
-   */
   constructor(start: Omit<Start, "descriptors">, owner: WorkerOwner) {
     this.#owner = owner;
     this.#start = { ...start, descriptors: new SharedArrayBuffer(MAX_DESCRIPTORS / 8) };
@@ -74,7 +70,7 @@ export class WorkerPlane {
       type: "module",
       name: `shunt worker ${start.worker}`,
     });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#onMessage(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#die(event.message);
@@ -82,9 +78,9 @@ export class WorkerPlane {
   }
 
   /**
-   * Makes the worker bind its addresses and begin.
+   * Makes the worker bind its addresses and begin to serve.
    *
-   * @throws {ShuntError} with code `bind_failed` and the like, when it cannot
+   * @throws {ShuntError} with code `bind_failed` and the like if it cannot
    */
   async start(): Promise<void> {
     try {
@@ -98,12 +94,7 @@ export class WorkerPlane {
     }
   }
 
-  /**
-   * Makes the worker bind the new addresses of a configuration.
-   *
-   * @param assignment The configuration
-   * @returns The configuration in preparation. If the worker dies, committing it does not fail
-   */
+  /** Makes the worker bind the new addresses of a configuration. If it dies, the commit does not fail. */
   prepare(assignment: Assignment<PackedConfig>): Preparing {
     return {
       addresses: this.#asker.ask("prepare", assignment),
@@ -115,16 +106,15 @@ export class WorkerPlane {
   /**
    * Lets the worker finish and end.
    *
-   * @param options How long that may take, and whether another shunt takes over
    * @returns How many sessions and flows had to be closed
    */
   drain(options: DrainOptions): Promise<number> {
-    return this.#drained ??= this.#leave(this.ask("drain", options, 0));
+    return this.#drained ??= this.#endAfter(this.ask("drain", options, 0));
   }
 
   /** Ends the worker at once. */
   async close(): Promise<void> {
-    await this.#leave(this.ask("close", undefined, 0));
+    await this.#endAfter(this.ask("close", undefined, 0));
   }
 
   /**
@@ -133,7 +123,6 @@ export class WorkerPlane {
    * @param name Which question
    * @param about What it is about
    * @param ifEnded The answer if it has ended, or ends meanwhile
-   * @returns The answer
    */
   async ask<K extends keyof WorkerQuestions>(
     name: K,
@@ -148,7 +137,7 @@ export class WorkerPlane {
     }
   }
 
-  async #leave(drained: Promise<number>): Promise<number> {
+  async #endAfter(drained: Promise<number>): Promise<number> {
     const rest = await drained;
     this.#end("it has ended");
     return rest;
@@ -157,18 +146,18 @@ export class WorkerPlane {
   #send(message: ToWorker): void {
     if (this.#over) return;
     this.#worker.postMessage(message);
-    // A worker that blocks in epoll_wait hears of messages when this descriptor becomes readable.
+    // A worker that blocks in epoll_wait gets messages only once this descriptor becomes readable.
     if (this.#wakeFd !== undefined) openLibc().libc.write(this.#wakeFd, WAKE, 8);
   }
 
-  #hear(message: FromWorker): void {
+  #onMessage(message: FromWorker): void {
     switch (message.type) {
       case "ask":
         void answerTo(message, this.#answers).then((answer) => this.#send(answer));
         return;
       case "answer":
       case "failed":
-        return this.#asker.hear(message);
+        return this.#asker.receive(message);
       case "left_out":
         return this.#owner.onLeftOut(message.lines);
       case "log":
@@ -203,7 +192,7 @@ export class WorkerPlane {
     if (this.#ready) this.#owner.onDeath(error);
   }
 
-  /** Closes what a libc worker has left: descriptors are the process's, not the thread's. */
+  /** Closes the descriptors of a libc worker: they belong to the process, so the thread's end leaves them open. */
   #closeDescriptors(): void {
     if (this.#start.io !== "libc") return;
     const { libc } = openLibc();

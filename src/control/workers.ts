@@ -1,6 +1,6 @@
 /**
- * The workers of a process: which addresses each binds, and the replacement of those that die. Knows nothing
- * of their traffic.
+ * The workers of a process: decides which addresses each binds, and replaces those that die. Knows nothing
+ * about their traffic.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { type Preparing, WorkerPlane } from "./worker_plane.ts";
 
 const logger = getLogger(["shunt", "workers"]);
 
-/** Milliseconds before a dead worker is replaced, so that one that dies again and again costs little. */
+/** Milliseconds before a dead worker is replaced, so that one that keeps dying costs little. */
 const RESPAWN_MS = 100;
 /** How often a configuration is given to the first worker, which may die of it or have died just before. */
 const FIRST_TRIES = 3;
@@ -34,7 +34,7 @@ function isDeath(error: unknown): boolean {
   return error instanceof ShuntError && error.code === "worker_died";
 }
 
-/** What workers are given. */
+/** What workers need. */
 export interface WorkersOptions extends Omit<PlaneOptions, "io" | "shared"> {
   readonly io: Io["name"];
   readonly memory: SharedMemory;
@@ -44,7 +44,7 @@ export interface WorkersOptions extends Omit<PlaneOptions, "io" | "shared"> {
   readonly onDeath: (worker: number) => void;
 }
 
-/** What the workers run, or are to run. */
+/** What the workers run, or will run. */
 interface Running {
   readonly config: Config;
   readonly memory: SharedMemory;
@@ -56,8 +56,8 @@ export class Workers implements Planes {
   readonly #options: WorkersOptions;
   readonly #planes: WorkerPlane[] = [];
   #running: Running;
-  /** The last configuration of each. */
-  readonly #given = new WeakMap<WorkerPlane, Running>();
+  /** The last configuration that each worker got. */
+  readonly #assigned = new WeakMap<WorkerPlane, Running>();
   readonly #ending = new AbortController();
 
   private constructor(config: Config, options: WorkersOptions) {
@@ -65,7 +65,7 @@ export class Workers implements Planes {
     this.#options = options;
   }
 
-  /** What the first worker is bound to, and thereby all. */
+  /** The addresses of the first worker, which the others share. */
   get addresses(): ListenerAddresses {
     return this.#running.addresses;
   }
@@ -73,8 +73,6 @@ export class Workers implements Planes {
   /**
    * Starts workers and waits until all have bound their addresses.
    *
-   * @param config A checked configuration
-   * @param options How many, with which sockets
    * @throws {ShuntError} with code `bind_failed`; nothing is left bound
    */
   static async start(config: Config, options: WorkersOptions): Promise<Workers> {
@@ -139,7 +137,7 @@ export class Workers implements Planes {
       return {
         commit: async () => {
           this.#running = next;
-          for (const plane of preparing.keys()) this.#given.set(plane, next);
+          for (const plane of preparing.keys()) this.#assigned.set(plane, next);
           await Promise.all([...preparing.values()].map((one) => one.commit()));
         },
         abort,
@@ -156,7 +154,7 @@ export class Workers implements Planes {
   }
 
   async steer(share: SocketShare | undefined): Promise<string | undefined> {
-    // By another rule flows' datagrams would come to other workers.
+    // Under another rule, datagrams of flows would go to other workers.
     if (this.#planes.length > 1) {
       await Promise.all(
         this.#planes.map((plane) => plane.ask("hold", share !== undefined, undefined)),
@@ -185,17 +183,17 @@ export class Workers implements Planes {
       worker,
       io,
       reusePort,
-      // Only one worker: otherwise any worker could get a client's datagrams.
+      // UDP sockets go to one worker: otherwise any worker could get a client's datagrams.
       inherited: inherited.filter(({ transport }) => worker === 0 || transport === "tcp"),
       records: onEnd !== undefined,
       lines: onAccess !== undefined,
     }, { ...this.#options, onDeath: (error) => this.#replace(worker, error) });
     this.#planes[worker] = plane;
-    this.#given.set(plane, this.#running);
+    this.#assigned.set(plane, this.#running);
     return plane;
   }
 
-  /** The addresses and transports that a worker is to bind. */
+  /** Returns a configuration with the addresses and transports that a worker has to bind. */
   #configFor(worker: number, { config, addresses }: Running): Config {
     const listeners = Object.entries(config.listeners).map(([name, listener]) => {
       const known = addresses[name];
@@ -209,7 +207,7 @@ export class Workers implements Planes {
     return { ...config, listeners: Object.fromEntries(listeners) };
   }
 
-  /** Neither Deno's UDP sockets nor those of a service manager share an address. */
+  /** Reports whether workers share UDP addresses: Deno's sockets and those of a service manager cannot. */
   #sharesUdp(bind: readonly string[]): boolean {
     const { io, inherited } = this.#options;
     const foreign = inherited.filter(({ transport }) => transport === "udp");
@@ -232,7 +230,7 @@ export class Workers implements Planes {
     for (;;) {
       const plane = this.#spawn(worker);
       await plane.start();
-      if (this.#given.get(plane) === this.#running || this.#ending.signal.aborted) return;
+      if (this.#assigned.get(plane) === this.#running || this.#ending.signal.aborted) return;
       // A reload was committed without it while it started.
       await plane.close();
     }

@@ -1,6 +1,6 @@
 /**
  * Reads the TOML configuration of rpxy-l4. Knows the meaning of its keys and the order of its decisions;
- * knows nothing of YAML.
+ * knows nothing about YAML.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reads where rpxy-l4 listens: one port on some addresses, TCP and UDP. Knows nothing of protocols.
+ * Reads where rpxy-l4 listens: one port on some addresses, TCP and UDP. Knows nothing about protocols.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * Reads a configuration of sslh. Knows the meaning of its settings and the order of its decisions; knows
- * nothing of YAML.
+ * nothing about YAML.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reads where an sslh configuration listens. Knows nothing of protocols.
+ * Reads where an sslh configuration listens. Knows nothing about protocols.
  *
  * @module
  */

@@ -72,9 +72,7 @@ function parse(text: string): AST.TOMLTopLevelTable["body"] {
     return parseTOML(text).body[0].body;
   } catch (error) {
     if (error instanceof ParseError) {
-      // What is missing at the end is missing after the last word, not on the empty line behind it.
-      const line = text.slice(0, error.index + 1).trimEnd().split("\n").length;
-      throw unreadable(line, `${error.message}; correct the TOML`);
+      throw unreadable(lineOf(text, error), `${error.message}; correct the TOML`);
     }
     // The parser calls itself for each level, and a function with an argument for each character.
     if (error instanceof RangeError) {
@@ -82,6 +80,17 @@ function parse(text: string): AST.TOMLTopLevelTable["body"] {
     }
     throw error;
   }
+}
+
+/**
+ * Finds the line of an error. What is missing is missing after the last word: the parser names the place
+ * where it looked for it, which may be some lines below.
+ */
+function lineOf(text: string, { index, message }: ParseError): number {
+  const isBehind = message.endsWith("must be on the same line");
+  const skipped = isBehind ? /^\s*(?:#|$)/ : /^\s*$/;
+  const lines = text.slice(0, isBehind ? index : index + 1).split("\n");
+  return Math.max(1, lines.findLastIndex((line) => !skipped.test(line)) + 1);
 }
 
 /** A table while its text is read. */

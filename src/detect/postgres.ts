@@ -1,8 +1,8 @@
 /**
- * PostgreSQL (manual, "Message Formats"): the packet that a client begins with. Knows what a server takes
- * for one, not what the server makes of its parameters.
+ * PostgreSQL (manual, "Message Formats"): the packet that a client begins with. Knows which packets a server
+ * accepts, not what it does with their parameters.
  *
- * A packet is a length of 4 bytes, which counts itself, a code of 4 bytes, and a body. Only one that is whole
+ * A packet is a length of 4 bytes, which counts itself, a code of 4 bytes, and a body. Only a whole packet
  * matches.
  *
  * @module
@@ -23,10 +23,10 @@ import { type Detector, type Facts, NO_MATCH, type Verdict } from "./detector.ts
 import { tls } from "./tls.ts";
 
 const HEADER = 8;
-/** A server's bound (`MAX_STARTUP_PACKET_LENGTH`) leaves out the length itself. */
+/** A server's bound (`MAX_STARTUP_PACKET_LENGTH`) does not count the length itself. */
 const MAX_PACKET = 10_004;
 const MAJOR = 3;
-/** A process and its key: of 4 bytes, and up to 256 from protocol 3.2 on. */
+/** A process and its key, which has 4 bytes, and up to 256 from protocol 3.2 on. */
 const MIN_CANCEL = 16;
 const MAX_CANCEL = 268;
 
@@ -46,7 +46,7 @@ const afterGss: Detector = { ...postgres, tcp: (bytes) => judge(bytes, false) };
 
 function judge(bytes: Uint8Array, gss: boolean): Verdict {
   const { length } = bytes;
-  // Each of the first bytes can say no, so that detection ends early for what is something else.
+  // Each of the first bytes can rule it out, so that detection ends early for other protocols.
   if (bytes[0] !== 0 || (length > 1 && bytes[1] !== 0)) return NO_MATCH;
   if (length < 4) return { kind: "need_more", bytes: length + 1 };
   const size = u16(bytes, 2);
@@ -82,9 +82,9 @@ function isPossible(code: number, major: number, size: number, gss: boolean): bo
   return code === CANCEL_REQUEST && size >= MIN_CANCEL && size <= MAX_CANCEL;
 }
 
-/** Reports whether parameters stand in pairs, end where the packet does, and name a user. */
+/** Reports whether parameters come in pairs, end with the packet, and name a user. */
 function namesUser(bytes: Uint8Array, size: number): boolean {
-  // A zero byte ends each text, and one more the list: text, text, …, empty, and nothing after it.
+  // A zero byte ends each text, and one more ends the list; nothing may follow.
   const texts = latin1(bytes, HEADER, size).split("\0");
   if (texts.pop() !== "" || texts.pop() !== "" || texts.length % 2 !== 0) return false;
   let found = false;

@@ -1,6 +1,6 @@
 /**
  * SSH (RFC 4253 §4.2): the identification string that a client starts with. Knows its first dozen bytes and
- * nothing of what follows.
+ * nothing about what follows.
  *
  * @module
  */

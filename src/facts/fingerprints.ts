@@ -1,5 +1,5 @@
 /**
- * Patterns of JA4 fingerprints: whole ones, and beginnings with `*` after them. Knows text only.
+ * Patterns of JA4 fingerprints: a whole one, or the beginning of one followed by `*`. Knows text only.
  *
  * @module
  */
@@ -43,7 +43,7 @@ function parse(text: string): string | Fault {
   return { fault };
 }
 
-/** A whole fingerprint or the beginning of one is covered by all that is shorter. */
+/** Lists the pattern itself and all shorter beginnings, which cover it. */
 function coverers(pattern: string): readonly string[] {
   const text = pattern.endsWith("*") ? pattern.slice(0, -1) : pattern;
   const found = [pattern];

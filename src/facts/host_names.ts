@@ -1,6 +1,6 @@
 /**
- * Patterns of host names, for `sni` and `host`: exact, `*.suffix`, `*`. What a host name is,
- * wire/host_name.ts says. Knows text only: no route, no protocol, no DNS.
+ * Patterns of host names, for `sni` and `host`: exact, `*.suffix`, `*`. wire/host_name.ts decides what a
+ * host name is. Knows text only: no route, no protocol, no DNS.
  *
  * @module
  */
@@ -58,12 +58,7 @@ function remedy(pattern: string): { readonly hint?: string } {
   return {};
 }
 
-/**
- * Lists the name patterns that match every name which a pattern matches.
- *
- * @param pattern The pattern: exact, `*.suffix` or `*`
- * @returns The patterns, itself included
- */
+/** Lists the patterns that match every name which a pattern matches, itself included. */
 export function patternCoverers(pattern: string): readonly string[] {
   if (pattern === "*") return ["*"];
   const coverers = [pattern, "*"];
@@ -75,7 +70,7 @@ export function patternCoverers(pattern: string): readonly string[] {
 }
 
 const DOT = 0x2e;
-/** Keeps hashes in 30 bits, which the engine holds without allocating. */
+/** Keeps hashes at 30 bits, which the engine stores without allocating. */
 const HASH_MASK = 0x3fffffff;
 
 /** Hashes backwards, so that one walk from a name's end meets the hash of each of its suffixes. */
@@ -89,18 +84,13 @@ function hashFromEnd(text: string): number {
   return hash;
 }
 
-/**
- * Brings a name or pattern into the form that is compared.
- *
- * @param name The name in any letter case, with or without the trailing dot of DNS
- * @returns Lower case, without a trailing dot
- */
+/** Returns a name or pattern in the form in which they are compared: lower case, without DNS's trailing dot. */
 export function normalizeName(name: string): string {
   const lower = name.toLowerCase();
   return lower.endsWith(".") ? lower.slice(0, -1) : lower;
 }
 
-/** Up to so many suffixes are compared one by one: 10 ns each, where a walk costs 2 ns a letter. */
+/** Up to this many suffixes are compared one by one, at 10 ns each; a walk costs 2 ns per letter. */
 const FEW = 8;
 
 function endsInAny(name: string, suffixes: readonly string[]): boolean {
@@ -117,13 +107,13 @@ export class NameSet implements PatternSet {
   readonly #exact = new Set<string>();
   /** With their leading dot. */
   readonly #suffixes: readonly string[];
-  /** By their hash from the end; unused where they are few. */
+  /** By their hash from the end; unused if there are few. */
   readonly #byHash = new Map<number, string[]>();
   readonly #longest: number;
 
   /**
-   * @param patterns `name`, `*.suffix` (one or more labels before the suffix) or `*` (any name, but
-   * there has to be one), in any letter case
+   * @param patterns `name`, `*.suffix` (one or more labels before the suffix) or `*` (any name, but not a
+   * missing one), in any letter case
    */
   constructor(patterns: readonly string[]) {
     const names = patterns.map(normalizeName);
@@ -140,11 +130,10 @@ export class NameSet implements PatternSet {
   }
 
   /**
-   * Reports whether a pattern matches. Takes time in proportion to the longest pattern at most,
-   * whatever the number of patterns and the length of the name: names come from clients.
+   * Reports whether a pattern matches. Names come from clients, so the time grows with the longest pattern
+   * at most, not with the number of patterns or the length of the name.
    *
-   * @param name The name as detectors report it and {@linkcode normalizeName} makes it
-   * @returns Whether a pattern matches
+   * @param name The name as detectors report it, in the form of {@linkcode normalizeName}
    */
   has(name: string): boolean {
     if (this.#any || this.#exact.has(name)) return true;

@@ -1,6 +1,6 @@
 /**
- * What a kind of pattern is: how one is written, what it covers, and how many become a set. Knows no
- * fact and no route.
+ * Defines what a kind of pattern is: how a pattern is written, what it covers, and how several become a
+ * set. Knows no fact and no route.
  *
  * @module
  */
@@ -12,16 +12,11 @@ export type FactValue = string | readonly string[] | number;
 
 /** Patterns of one condition, compiled. */
 export interface PatternSet {
-  /**
-   * Reports whether a value matches.
-   *
-   * @param value The value as detectors report it
-   * @returns `false` if no pattern takes it
-   */
+  /** Reports whether any pattern matches a value, as detectors report it. */
   has(value: FactValue): boolean;
 }
 
-/** What reading a value that a person typed gives. */
+/** A value that a person typed, as read. */
 export interface Reading {
   /** The value as a detector reports it; unset if no client can have it. */
   readonly value?: string;
@@ -31,23 +26,22 @@ export interface Reading {
 
 /** A kind of pattern. */
 export interface Kind {
-  /** What one looks like, for messages: `a name, "*.suffix" or "*"`. */
+  /** What a pattern looks like, for messages: `a name, "*.suffix" or "*"`. */
   readonly what: string;
-  /** The same for a list of them, if it is another. */
+  /** The same for messages about a list, if it differs. */
   readonly listed?: string;
-  /** What one looks like, for the JSON Schema. */
+  /** What a pattern looks like, for the JSON Schema. */
   readonly title: string;
   /** A regular expression for the JSON Schema. */
   readonly pattern?: string;
   /** Whether values are host names, which `bad_name` leaves in doubt. */
   readonly isName?: boolean;
-  /** Checks a pattern. Returns it in the form that all else takes, or what is wrong. */
+  /** Checks a pattern. Returns it in the form that the other functions take, or what is wrong. */
   parse(text: string): string | Fault;
-  /** Returns what a pattern is known by: two with the same key take the same. Unset: itself. */
+  /** Returns the key of a pattern; two patterns with the same key match the same. Unset: the pattern itself. */
   key?(pattern: string): string;
-  /** Lists the keys of all patterns that take every value that this one takes, itself included. */
+  /** Lists the keys of all patterns that match every value that this one matches, itself included. */
   coverers(key: string): readonly string[];
-  /** Makes a set. */
   compile(patterns: readonly string[]): PatternSet;
   /** Reads a value, not a pattern, that a person typed. */
   read(text: string): Reading | Fault;
@@ -56,7 +50,7 @@ export interface Kind {
 /**
  * Returns the kind of patterns that are whole words, which cover nothing but themselves.
  *
- * @param about How one is written and checked
+ * @param about How a word is written and checked
  */
 export function words(about: Pick<Kind, "what" | "title" | "pattern" | "parse">): Kind {
   return {

@@ -1,7 +1,7 @@
 /**
- * The facts: what clients tell of themselves in their first bytes. One table says what patterns for
- * each look like, how they match, and how a value is shown. All else loops over it, so that a new
- * fact is an entry here and the detector that finds it. Knows no byte, no route and no configuration.
+ * The facts: what detectors learn about a client from its first bytes. One table defines what the patterns
+ * for each fact look like, how they match, and how a value is shown. All other code loops over it, so that
+ * a new fact is an entry here and the detector that finds it. Knows no byte, no route and no configuration.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface Condition {
   readonly kind: Kind;
   /** What the condition means, for the reference of the configuration. */
   readonly description: string;
-  /** What all values begin with, by transport, if that decides it. */
+  /** What all values begin with, if the transport decides it. */
   readonly begins?: Readonly<Record<"tcp" | "udp", string>>;
 }
 
@@ -38,7 +38,7 @@ export interface Fact extends Partial<Condition> {
   readonly free?: boolean;
 }
 
-/** The facts in the order in which they are shown; names as the configuration and JSON spell them. */
+/** The facts in the order in which they are shown; names as in the configuration and in JSON. */
 export const FACTS = {
   /** As the protocol spells it: HTTP `1.0`, `1.1`, `2`; QUIC `1`, `2`; SSH `2.0`. */
   version: { type: "text" },
@@ -54,7 +54,7 @@ export const FACTS = {
       "consists of labels of letters, digits, `-` and `_` and is not an IP address; anything " +
       "else matches nothing (docs/names.md, also on what a route by name can promise)",
   },
-  /** In the client's order; what is cut ends in an ellipsis. */
+  /** In the client's order; a name that was cut ends in an ellipsis. */
   alpn: {
     type: "texts",
     shown: "Protocols that the hello offers: the first eight, cut to 32 bytes with `…` unless a " +
@@ -100,7 +100,7 @@ export const FACTS = {
     description: "The highest TLS version that a TLS or QUIC ClientHello offers: `1.0` to `1.3`, " +
       "in quotes",
   },
-  /** Without what carried the message. */
+  /** Without the records or frames that carried it. */
   hello_bytes: { type: "number", shown: "Bytes of the hello" },
   /** Lower case, without port or trailing dot; IPv6 without brackets. */
   host: {
@@ -118,7 +118,7 @@ type Having<K extends keyof Fact> = {
   [N in keyof Table]: K extends keyof Table[N] ? N : never;
 }[keyof Table];
 
-/** What a detector learned beside the protocol's name. */
+/** What a detector learned besides the protocol's name. */
 export type Facts = { readonly [N in keyof Table]?: Values[Table[N]["type"]] };
 /** A fact that a route can ask for. */
 export type FactName = Having<"kind">;
@@ -135,13 +135,7 @@ export const SHOWN_NAMES = having("shown") as readonly ShownName[];
 /** How routes ask for facts. */
 export const CONDITIONS: Readonly<Record<FactName, Condition>> = FACTS;
 
-/**
- * Makes something of each fact.
- *
- * @param names Which facts
- * @param make Gives what belongs to one
- * @returns A record in the order of the names
- */
+/** Returns a record with the result of `make` for each fact, in the order of the names. */
 export function byName<N extends keyof Facts, T>(
   names: readonly N[],
   make: (name: N) => T,
@@ -149,18 +143,18 @@ export function byName<N extends keyof Facts, T>(
   return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<N, T>;
 }
 
-/** What all but the detectors have to know of a protocol that a route can ask for. */
+/** What other folders need to know about a protocol that a route can ask for. */
 export interface ProtocolInfo {
   readonly name: string;
   /** The transports it occurs on. */
   readonly transports: readonly ("tcp" | "udp")[];
-  /** The facts that it can tell. */
+  /** The facts that its clients can have. */
   readonly facts: readonly FactName[];
-  /** Whether it tells them only if a route names it and asks for one of them. */
+  /** Whether they are known only if a route names the protocol and asks for one of them. */
   readonly behind?: boolean;
 }
 
-/** What `match: { protocol }` may be beside the protocols that shunt detects. */
+/** What `match: { protocol }` may be besides the protocols that shunt detects. */
 export const PSEUDO_PROTOCOLS: readonly ProtocolInfo[] = [
   { name: "unknown", transports: ["tcp", "udp"], facts: [] },
   // A flow begins with a datagram, so it is never silent.

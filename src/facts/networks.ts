@@ -42,11 +42,11 @@ function toNetwork(text: string): Network {
     (Number.isInteger(length) && length >= 0 && length <= most && slash < text.length - 1);
   if (family === 0 || !legal) throw new Error(`${JSON.stringify(text)} is not a network`);
   const bits = length === undefined ? 128 : length + (isV4 ? MAPPED_BITS : 0);
-  // `::ffff:0:0/90` holds more than the mapped addresses: as a whole it is an IPv6 network.
+  // `::ffff:0:0/90` holds more than the mapped addresses, so it is an IPv6 network.
   return { family: family === 4 && bits >= MAPPED_BITS ? 4 : 6, words, bits };
 }
 
-/** Returns the family and the bits of the prefix, so that the beginnings of a key are the wider networks. */
+/** Returns the family and the bits of the prefix: the beginnings of a key are the keys of wider networks. */
 function key(text: string): string {
   const { family, words, bits } = toNetwork(text);
   let digits = "";
@@ -103,8 +103,7 @@ export class AddressSet implements PatternSet {
    * Reports whether an address is in one of the networks. `::/0` is every IPv6 address and no IPv4
    * one; an IPv4-mapped address counts as the IPv4 address that it carries.
    *
-   * @param source IP literal
-   * @returns `false` also where `source` is no IP literal
+   * @param source An IP literal; anything else is in no network
    */
   has(source: string): boolean {
     const family = readIp(source, scratch);

@@ -1,5 +1,5 @@
 /**
- * Which facts the routes of a listener ask for, so that nothing waits for a fact that makes no
+ * Collects which facts the routes of a listener ask for, so that nothing waits for a fact that makes no
  * difference. Knows conditions; knows no route and no detector.
  *
  * @module
@@ -8,13 +8,13 @@
 import { AlpnSet } from "../wire/alpn.ts";
 import { FACT_NAMES, type FactName } from "./mod.ts";
 
-/** What detection is told of the routes. */
+/** What detection needs to know about the routes. */
 export interface Wants {
-  /** The ALPN names that routes ask for, wherever a hello has them. */
+  /** The ALPN names that routes ask for: detectors find them at any position in a hello. */
   readonly alpn: AlpnSet;
-  /** Returns the facts that routes ask for which can match a protocol: they name it, or name none. */
+  /** Returns the facts that are asked for by the routes which name this protocol or none. */
   of(protocol: string): ReadonlySet<FactName>;
-  /** Returns the facts that routes ask for which name a protocol. */
+  /** Returns the facts that are asked for by the routes which name this protocol. */
   named(protocol: string): ReadonlySet<FactName>;
 }
 
@@ -24,16 +24,12 @@ const NO_PROTOCOL = [""];
 /** What the routes of one listener ask for. */
 export class RouteWants implements Wants {
   readonly alpn = new AlpnSet();
-  /** By protocol; under the empty name, of routes that name none. */
+  /** By protocol; the empty name stands for routes that name none. */
   readonly #named = new Map<string, Set<FactName>>();
-  /** Both together, filled as protocols are asked about. */
+  /** The results of `of` so far. */
   readonly #of = new Map<string, ReadonlySet<FactName>>();
 
-  /**
-   * Adds a route.
-   *
-   * @param match The route's conditions
-   */
+  /** Adds the conditions of a route. */
   add(match: { readonly [K in FactName | "protocol"]?: readonly string[] }): void {
     for (const name of match.alpn ?? []) this.alpn.add(name);
     for (const protocol of match.protocol ?? NO_PROTOCOL) {
@@ -58,14 +54,14 @@ export class RouteWants implements Wants {
   }
 }
 
-/** Wants no fact. */
+/** Asks for no fact. */
 export const NO_WANTS: Wants = new RouteWants();
 
 /**
- * Wants every fact of every protocol, as people do who look at captured bytes.
+ * Asks for every fact of every protocol, for a person who looks at captured bytes.
  *
- * @param routes What routes ask for, if there are any: ALPN names that they ask for are found, and of what
- * lies behind a dialogue no more is wanted than they want
+ * @param routes What routes ask for, if there are any: their ALPN names are found, and facts that lie behind a
+ * dialogue are asked for only if they ask for them
  */
 export function wantsAll(routes?: Wants): Wants {
   const all = new Set(FACT_NAMES);

@@ -1,5 +1,5 @@
 /**
- * Reports whether processes exist. Knows nothing of shunt.
+ * Reports whether processes exist. Knows nothing about shunt.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Binds the addresses of a listener. Knows nothing of the connections and datagrams that arrive there.
+ * Binds the addresses of a listener. Knows nothing about the connections and datagrams that arrive there.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The accept loop of a TCP socket. Knows nothing of what happens to a connection.
+ * The accept loop of a TCP socket. Knows nothing about what happens to a connection.
  *
  * @module
  */

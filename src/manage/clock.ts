@@ -10,7 +10,7 @@ export const TICK_MS = 100;
 
 /** A monotonic clock that ticks; jumps of the wall clock do not move it. */
 export class Clock {
-  /** Milliseconds since the process began, as of the last tick. */
+  /** Milliseconds since the start of the process, at the last tick. */
   now: number = performance.now();
   readonly #onTick: ((now: number) => void)[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
@@ -23,11 +23,7 @@ export class Clock {
     this.#timer.unref();
   }
 
-  /**
-   * Calls a function at every tick.
-   *
-   * @param listener Gets the new time in milliseconds
-   */
+  /** Calls a function at every tick, with the new time in milliseconds. */
   onTick(listener: (now: number) => void): void {
     this.#onTick.push(listener);
   }

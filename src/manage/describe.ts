@@ -9,12 +9,7 @@ import type { LiveRecord } from "../observe/access/record.ts";
 import { formatAddress } from "../wire/address.ts";
 import type { Life } from "./life.ts";
 
-/**
- * Describes a session or flow.
- *
- * @param life The session, or the flow's data
- * @returns What is known of it so far
- */
+/** Describes a session or flow with what is known so far. */
 export function recordOf(life: Life): LiveRecord {
   const { source } = life;
   return {
@@ -35,12 +30,7 @@ export function recordOf(life: Life): LiveRecord {
   };
 }
 
-/**
- * Describes a session or flow to `builtin:hello`.
- *
- * @param life The session, or the flow's data
- * @returns What hello sends to its client
- */
+/** Describes a session or flow for `builtin:hello`, which sends this to the client. */
 export function helloInfo(life: Life): HelloInfo {
   const { id, transport, source, listener, detected, route, upstream } = recordOf(life);
   return {

@@ -1,6 +1,6 @@
 /**
- * Finds a target that answers: picks one, takes its place, dials, and tries others if that fails. Knows
- * nothing of protocols and routes, nor of how a target is dialled.
+ * Finds a target that answers: picks one, takes a place at it, dials, and tries others if that fails. Knows
+ * nothing about protocols, routes, or how a target is dialled.
  *
  * @module
  */
@@ -13,12 +13,13 @@ import type { Life } from "./life.ts";
 /**
  * Connects a session or flow to a target of its upstream, trying up to `retries` others.
  *
- * @param life The session or flow; its `target` is set, and unset again when that failed
- * @param upstream Where its route leads
- * @param dial Connects to one target; whatever it throws or rejects with fails that target
- * @returns What `dial` gave, at once if nothing has to be waited for. The life may have ended meanwhile
+ * @param life The session or flow; its `target` is set, and unset again if dialling fails
+ * @param upstream The upstream of its route
+ * @param dial Connects to one target; that target has failed if this throws or rejects
+ * @returns The result of `dial`, without a promise if nothing has to be waited for. The life may have ended
+ * meanwhile
  * @throws {ResolveError} with code `no_target` if no target is usable; else the last failure of `dial`. A
- * promise may reject likewise
+ * promise may reject with the same
  */
 export function tryTargets<C>(
   life: Life,
@@ -32,7 +33,7 @@ export function tryTargets<C>(
       const target = upstream.pick(life.source, tried, life.kind);
       if (target === undefined) break;
       tried.push(target);
-      // Another worker's session may have been faster.
+      // A session of another worker may have taken the last place.
       if (!upstream.take(target, life.kind)) continue;
       life.target = target;
       try {
@@ -53,7 +54,7 @@ export function tryTargets<C>(
   };
   const failed = (target: Target, error: unknown) => {
     failure = error;
-    // A life that ends gives its target's place back itself.
+    // A life that has ended has given its place back itself.
     if (life.ended) return;
     target.placesOf(life.kind).add(-1);
     life.target = undefined;
@@ -64,11 +65,8 @@ export function tryTargets<C>(
 /**
  * Resolves the name of a target, and adds the time that this takes to the life's `resolveMs`.
  *
- * @param life The session or flow
- * @param host The name
- * @param resolver Resolves names
- * @returns Its addresses, at once if they are known
- * @throws {ResolveError} as the resolver does; a promise may reject likewise
+ * @returns Its addresses, without a promise if they are known
+ * @throws {ResolveError} as the resolver does; a promise may reject with the same
  */
 export function resolveFor(
   life: Life,

@@ -1,6 +1,6 @@
 /**
- * What a session and a flow have in common: where it came in, what it turned out to be, where it goes,
- * and what is counted of it. Knows no socket and no step.
+ * What a session and a flow have in common: its listener, what was detected, its route and target, and its
+ * counts. Knows no socket and no step.
  *
  * @module
  */
@@ -14,35 +14,35 @@ import type { LifeKind, Target, Upstream } from "../resolve/upstream.ts";
 import type { ListenerState } from "./listener_state.ts";
 import { closesUnreadable } from "./unreadable.ts";
 
-/** Is called once for each life, at its end. */
+/** Called once for each life, at its end. */
 export type LifeEnd = (life: Life, reason: CloseReason, error: unknown) => void;
 
-/** A session, or what the steps of a flow's life leave behind. Each field is written by one step. */
+/** A session, or the data of a flow. One step writes each field. */
 export abstract class Life {
-  /** Where it came in, as it was then. */
+  /** Its listener, in the state in which it began. */
   readonly listener: ListenerState;
-  /** When it began, in milliseconds since the process began; precise. */
+  /** When it began, in milliseconds since the start of the process; precise. */
   readonly started: number = performance.now();
-  /** What it is; unset if no route asked. */
+  /** What was detected; unset if no route asks. */
   detected: Detected | undefined;
   route: Route | undefined;
   upstream: Upstream | undefined;
   /** The target at which it has a place. */
   target: Target | undefined;
   detectMs: number | undefined;
-  /** Milliseconds of {@linkcode connectMs} in which names were asked for; unset if none had to be. */
+  /** Milliseconds of {@linkcode connectMs} that resolving names took; unset if no name had to be resolved. */
   resolveMs: number | undefined;
   connectMs: number | undefined;
   /** Whether the target has sent something. */
   answered = false;
-  /** How much of {@linkcode up} and {@linkcode down} is in the counters. */
+  /** How much of {@linkcode up} and {@linkcode down} the counters have. */
   countedUp = 0;
   countedDown = 0;
 
   abstract readonly kind: LifeKind;
   /** Unique and sortable. */
   abstract readonly id: string;
-  /** The client: its address, IPv4-mapped prefix stripped, or what a trusted PROXY header says. */
+  /** The client's address, without an IPv4-mapped prefix, or the one in a trusted PROXY header. */
   abstract readonly source: Endpoint;
   /** Bytes delivered to the target. */
   abstract readonly up: number;
@@ -54,32 +54,30 @@ export abstract class Life {
   /** The source whose limits it counts against; unset while a PROXY header has yet to name it. */
   abstract readonly chargedTo: string | undefined;
 
-  /** @param listener Where it came in */
   constructor(listener: ListenerState) {
     this.listener = listener;
   }
 
-  /** Where lives of its kind are counted. */
+  /** The counters for lives of its kind. */
   get counters(): LifeCounters {
     const { sessions, flows } = this.listener.counters;
     return this.kind === "session" ? sessions : flows;
   }
 
-  /** What the router is asked about it. */
+  /** What the router needs to know about it. */
   get seen(): Seen {
     return seenOf(this.kind, this.source.host, this.detected);
   }
 
-  /** Takes note that detection ends now. */
+  /** Notes that detection ends now. */
   endDetection(): void {
     this.detectMs = performance.now() - this.started;
     this.counters.detectSeconds.observe(this.detectMs / 1000);
   }
 
   /**
-   * Counts what it turned out to be, and takes the first route that matches.
+   * Counts what was detected, and takes the first route that matches.
    *
-   * @param seen What the router is asked about it
    * @returns Why it has to end here; `undefined` if it has a route
    */
   findRoute(seen: Seen): "unreadable" | "no_route" | undefined {
@@ -94,7 +92,7 @@ export abstract class Life {
     counters.match(this.route.index);
   }
 
-  /** Takes note that its target is connected. */
+  /** Notes that its target is connected. */
   connected(): void {
     const { upstream, target, kind } = this;
     this.connectMs = performance.now() - this.started - (this.detectMs ?? 0);
@@ -103,14 +101,14 @@ export abstract class Life {
     upstream?.times[kind === "session" ? "tcp" : "udp"].observe(this.connectMs / 1000);
   }
 
-  /** Takes note that the target has sent something. */
-  hear(): void {
+  /** Notes that the target has sent something. */
+  markAnswered(): void {
     if (this.answered) return;
     this.answered = true;
     this.target?.standing.answered();
   }
 
-  /** Counts what went through since the last time: a long download is no jump at its end. */
+  /** Counts the bytes since the last call, so that a long download is not one jump at its end. */
   count(): void {
     const [up, down] = [this.up - this.countedUp, this.down - this.countedDown];
     if (up === 0 && down === 0) return;
@@ -121,10 +119,8 @@ export abstract class Life {
   }
 
   /**
-   * Gives back all places that it has, and counts its end. Called once, by the one path on which lives of
-   * its kind end.
-   *
-   * @param reason Why it ends
+   * Gives back all its places, and counts its end. Called once, by the one path on which lives of its kind
+   * end.
    */
   finish(reason: CloseReason): void {
     const { target, kind, counters } = this;
@@ -140,12 +136,10 @@ export abstract class Life {
 }
 
 /**
- * Makes what the router is asked.
+ * Makes what the router needs to know about a life.
  *
- * @param kind A session, or a flow
- * @param source The client's IP literal, IPv4-mapped prefix stripped
- * @param detected What it is; unset if no route needs to know
- * @returns What is known of it
+ * @param source The client's IP literal, without an IPv4-mapped prefix
+ * @param detected What was detected; unset if no route needs to know
  */
 export function seenOf(kind: LifeKind, source: string, detected: Detected | undefined): Seen {
   return {

@@ -1,5 +1,5 @@
 /**
- * What the sessions and flows of one listener share. Knows none of them.
+ * The state that the sessions and flows of one listener share. Knows none of them.
  *
  * @module
  */
@@ -10,10 +10,7 @@ import type { Router } from "../resolve/router.ts";
 import type { Upstream } from "../resolve/upstream.ts";
 import type { Limits } from "./limits/limits.ts";
 
-/**
- * What the sessions and flows of one listener share. A reload makes a new one; what began before keeps
- * the old one.
- */
+/** The state of one listener. A reload makes a new one; sessions and flows that began before keep the old one. */
 export interface ListenerState {
   readonly name: string;
   readonly config: ListenerConfig;

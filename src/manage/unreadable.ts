@@ -1,6 +1,6 @@
 /**
- * Decides about a session or flow whose facts could not be read: its protocol is certain, or it stopped while
- * it could still become one that has such facts. Knows the listener's policy, never what made them
+ * Decides about a session or flow whose facts could not be read: its protocol is certain, or detection ended
+ * while a protocol with such facts was still possible. Knows the listener's policy; never what made them
  * unreadable.
  *
  * @module
@@ -15,13 +15,11 @@ export const UNREADABLE =
   "The protocol is certain, but a name or fact that routes ask for could not be read";
 
 /**
- * Reports whether a session or flow is closed because its facts could not be read.
+ * Reports whether a session or flow is closed because its facts could not be read. `detect.on_unreadable`
+ * decides; if it is unset, or the protocol is not certain, it is closed if the route depends on those facts.
  *
- * @param listener Where it came in
  * @param detected What detection found out
- * @param seen The same, as the router takes it
- * @returns What `detect.on_unreadable` says; if it is unset, or the protocol is not certain, whether the
- * route hinges on those facts
+ * @param seen The same, for the router
  */
 export function closesUnreadable(
   { config, router }: Pick<ListenerState, "config" | "router">,
@@ -32,21 +30,20 @@ export function closesUnreadable(
   if (detected.end === undefined || policy === "fallthrough") return false;
   const doubtful = inDoubt(detected);
   if (doubtful.length > 0) return policy === "close" || router.hinges(seen, doubtful);
-  // Two bytes of a hello are as good a way past a route as two hundred.
+  // A client must not get past a route with two bytes of a hello, just as with two hundred.
   return detected.maybe?.some((protocol) =>
-    // Nothing is in doubt that shunt would not have asked for.
+    // Facts that shunt would not have asked for are not in doubt.
     (!liesBehind(protocol) || router.wants.named(protocol).size > 0) &&
     router.hinges({ ...seen, protocol }, inDoubt({ ...detected, protocol }))
   ) ?? false;
 }
 
 /**
- * Reports whether what the client sends next has to be checked against what it has sent, because other facts
- * could have led elsewhere.
+ * Reports whether what the client sends next has to be compared with what it has sent, because with other facts
+ * another route could match.
  *
- * @param listener Where it came in
  * @param detected What detection found out
- * @param seen The same, as the router takes it
+ * @param seen The same, for the router
  * @returns `false` if routes ask for none of these facts, or if they did not count
  */
 export function needsWatch(

@@ -6,23 +6,24 @@
  *
  * - **The client's side** is a `Step` (`detect/detector.ts`) that a detector adds to its match: what the
  *   client must hear, how many of its bytes are taken, and which detectors judge the bytes that follow.
- *   It is held only if a route names the protocol and asks for a fact that lies behind it. Else the match is
- *   a plain one, and all bytes are relayed as they come.
- * - **The target's side** is a list of {@linkcode Exchange}, which the last step brings along: what each target
+ *   It is held only if a route names the protocol and asks for a fact that lies behind it. Otherwise the match is
+ *   a plain one, and all bytes are relayed unchanged.
+ * - **The target's side** is a list of {@linkcode Exchange}, which the last step adds: what each target
  *   that is tried has to hear in place of what was taken, and how its answer is judged. It is held after
  *   connecting, within `connect_timeout`. A target that refuses is one more failed target: others are tried.
- *   What no answer is waited for, a PROXY header say, leaves with what is said next, or with the client's first
- *   bytes.
+ *   Bytes that need no answer, such as a PROXY header, are sent together with the next bytes that do, or with
+ *   the client's first bytes.
  *
  * To add one, STARTTLS of LDAP say: write `opening/ldap.ts` with the exchange, and have the detector
  * `detect/ldap.ts` return `{ kind: "match", facts, step }` if the bytes ask for TLS, with the answer in
- * `says`, `then: [tls]` and the exchange in `target`, and `behind: true`. `Detection`, `serve` and the retry loop do the rest:
+ * `says`, `then: [tls]` and the exchange in `target`, and `behind: true`. `Detection`, `serve` and the retry
+ * loop do the rest:
  *
- * - What came together with a request is refused (`opening_violation`), unless `says` is empty: a client
- *   that has not heard the answer yet has nothing to say that the next layer may trust (CVE-2021-23222).
- * - A client that is silent for `detect.timeout`, all steps together, ends (`opening_timeout`). A chain of
- *   steps ends by itself: `then` never leads back to a detector that could take the same step again.
- * - What shunt says is not counted as an answer of the target's.
+ * - Bytes that came together with a request are refused (`opening_violation`), unless `says` is empty: the
+ *   next layer must not trust what a client sent before it had the answer (CVE-2021-23222).
+ * - If a client is silent for `detect.timeout`, all steps together, its session ends (`opening_timeout`). A
+ *   chain of steps ends by itself: `then` never leads back to a detector that could take the same step again.
+ * - What shunt says does not count as an answer of the target.
  * - A dialogue of several rounds is several steps, and several exchanges. If the server speaks first, the
  *   first exchange says nothing.
  *
@@ -32,21 +33,21 @@
 /**
  * What the answer of a target means so far:
  *
- * - `taken`: it is whole and what was hoped for, and nothing follows it
+ * - `taken`: it is whole, the target agrees, and nothing follows it
  * - `need_more`: it is not whole yet
- * - `refused`: the target does not take what was asked
+ * - `refused`: the target does not agree
  * - `violation`: it is no answer, or more than one
  */
 export type Answer = "taken" | "need_more" | "refused" | "violation";
 
-/** One thing that a target is told, and how its answer is judged. */
+/** What shunt says to a target, and how the answer is judged. */
 export interface Exchange {
-  /** What it is told; may be empty. */
+  /** What shunt says; may be empty. */
   readonly says: Uint8Array;
   /**
-   * Judges what it answers; unset if nothing is waited for. Pure, as a detector is.
+   * Judges the answer; unset if shunt waits for none. Pure, as a detector is.
    *
-   * @param heard All that was heard since, at least one byte; {@linkcode MAX_ANSWER} at most
+   * @param heard All that the target has said since, at least one byte; {@linkcode MAX_ANSWER} at most
    */
   readonly judge?: (heard: Uint8Array) => Answer;
 }

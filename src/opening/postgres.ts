@@ -15,13 +15,13 @@ export const TLS_ACCEPTED: Uint8Array = Uint8Array.of(WILLING);
 /** The answer to GSSENCRequest: no, so the client asks for something else. */
 export const GSS_REFUSED: Uint8Array = Uint8Array.of(0x4e);
 
-/** The codes in the place of a protocol version. */
+/** The codes in place of a protocol version. */
 export const CANCEL_REQUEST = 80_877_102;
 export const SSL_REQUEST = 80_877_103;
 export const GSSENC_REQUEST = 80_877_104;
 
 /**
- * Asks a server for TLS. What follows its answer in the clear must not be taken for a part of what comes by TLS
+ * Asks a server for TLS. Bytes that follow its answer in the clear must not count as part of what comes over TLS
  * (CVE-2021-23222).
  */
 export const TLS_EXCHANGE: Exchange = {

@@ -1,6 +1,6 @@
 /**
- * The PROXY header that tells an upstream's targets the client's address, before anything of the client's.
- * It says something and waits for nothing. Knows no session or flow.
+ * The PROXY header that gives an upstream's targets the client's address, before any of the client's bytes.
+ * It waits for no answer. Knows no session or flow.
  *
  * @module
  */
@@ -12,8 +12,7 @@ import { encodeProxyHeader, type ProxyAddresses } from "../wire/proxy_protocol.t
  * Makes the header that goes before a client's bytes or its first datagram.
  *
  * @param version What the upstream asks for
- * @param addresses What to tell
- * @returns The header; empty if the upstream asks for none, or for v1, which knows no UDP, by UDP
+ * @returns The header; empty with `off`, and with `v1` on UDP, which v1 does not know
  */
 export function proxyHeader(
   version: "off" | "v1" | "v2",

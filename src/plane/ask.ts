@@ -1,5 +1,5 @@
 /**
- * Questions from one thread to another. Each has a number, and its answer has the same. Knows neither what
+ * Questions from one thread to another. A question and its answer have the same number. Knows neither what
  * is asked nor how messages travel.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import { messageOf, ShuntError } from "../errors.ts";
 
-/** What a question is about, and what it is answered with. */
+/** The types of a question's subject and answer. */
 export interface Question<About, Answer> {
   readonly about: About;
   readonly answer: Answer;
@@ -60,7 +60,7 @@ export class Asker<Q extends Questions<Q>> {
    * @param name Which question
    * @param about What it is about
    * @returns The answer
-   * @throws {ShuntError} if the other thread has failed to do it, or has ended
+   * @throws {ShuntError} if the other thread fails, or has ended
    */
   ask<K extends keyof Q>(name: K, about: Q[K]["about"]): Promise<Q[K]["answer"]> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
@@ -72,23 +72,15 @@ export class Asker<Q extends Questions<Q>> {
     return pending.promise;
   }
 
-  /**
-   * Takes an answer.
-   *
-   * @param answer The answer
-   */
-  hear(answer: Answer): void {
+  /** Settles the question that an answer has the number of. */
+  receive(answer: Answer): void {
     const pending = this.#pending.get(answer.number);
     this.#pending.delete(answer.number);
     if (answer.type === "answer") pending?.resolve(answer.value);
     else pending?.reject(new ShuntError(answer.message, { code: answer.code }));
   }
 
-  /**
-   * Rejects all questions, those without an answer and those to come: the other thread has ended.
-   *
-   * @param error Why
-   */
+  /** Rejects all questions without an answer, and all that follow: the other thread has ended. */
   end(error: Error): void {
     this.#ended ??= error;
     for (const { reject } of this.#pending.values()) reject(error);
@@ -97,11 +89,9 @@ export class Asker<Q extends Questions<Q>> {
 }
 
 /**
- * Answers a question. Work that is done at once is done when this returns.
+ * Answers a question. Work without a wait is done when this returns.
  *
- * @param question The question
- * @param answers What answers it
- * @returns The answer, which may be that it failed
+ * @returns The answer, or that there is none because the work failed
  */
 export async function answerTo<Q extends Questions<Q>, K extends keyof Q>(
   { number, name, about }: Asked<Q, K>,

@@ -19,10 +19,7 @@ export class AskingResolver implements NameResolver {
   readonly #known = new Map<string, NameAddresses>();
   readonly #asked = new Map<string, Promise<NameAddresses>>();
 
-  /**
-   * @param ask Asks the control plane
-   * @param now The coarse time in milliseconds
-   */
+  /** @param now The coarse time in milliseconds */
   constructor(ask: (name: string) => Promise<readonly string[]>, now: () => number) {
     this.#ask = ask;
     this.#now = now;
@@ -34,7 +31,7 @@ export class AskingResolver implements NameResolver {
     let asked = this.#asked.get(name);
     if (asked === undefined) {
       asked = this.#askFor(name);
-      // The session or flow that asked may have ended when the answer comes.
+      // The session or flow that asked may have ended before the answer comes.
       asked.catch(() => {});
       this.#asked.set(name, asked);
     }

@@ -1,6 +1,6 @@
 /**
- * The sockets that a data plane has bound, and what serves each. A reload changes what serves, and leaves
- * the sockets alone. Knows nothing of how a connection or datagram is served.
+ * The sockets that a data plane has bound, and the listener's state that serves each. A reload changes the
+ * state and keeps the sockets. Knows nothing about how a connection or datagram is served.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export interface TcpBinding {
 export interface UdpBinding {
   readonly socket: DatagramSocket;
   readonly flows: Flows;
-  /** Coarse time at which the rest is closed, while it drains; `Infinity` before. */
+  /** Coarse time at which the remaining flows are closed, while it drains; `Infinity` before. */
   closeAt: number;
 }
 
@@ -50,7 +50,7 @@ export interface BindingsOptions {
   readonly flows: FlowParts;
 }
 
-/** The sockets of a configuration that does not run yet. New ones are already bound. */
+/** The sockets of a configuration that is not in use yet. New ones are already bound. */
 export interface PreparedBindings extends Prepared<Steps<void>> {
   readonly addresses: ListenerAddresses;
 }
@@ -59,14 +59,13 @@ export interface PreparedBindings extends Prepared<Steps<void>> {
 export class Bindings {
   /** By {@linkcode bindKey}. */
   readonly tcp: Map<string, TcpBinding> = new Map();
-  /** By {@linkcode bindKey}; those that drain too. */
+  /** By {@linkcode bindKey}; includes sockets that drain. */
   readonly udp: Map<string, UdpBinding> = new Map();
-  /** Set once the plane ends, which closes all sockets. */
+  /** Whether the plane is ending, which closes all sockets. */
   ending = false;
   readonly #options: BindingsOptions;
   readonly #loops = new Set<Promise<void>>();
 
-  /** @param options How to bind, and what serves */
   constructor(options: BindingsOptions) {
     this.#options = options;
   }
@@ -79,12 +78,11 @@ export class Bindings {
   /**
    * Binds the addresses of a configuration that are not bound yet. Nothing that runs changes.
    *
-   * @param config A checked configuration
-   * @param look Whether other processes may have bound what is new
+   * @param look Whether other processes may have bound the new addresses
    * @param stateOf Returns a listener's state by its name; called at the commit
    * @returns The prepared sockets. The first step of their commit hands the new states to all sockets. The
    * next steps start new sockets, and close those that are no longer in the configuration
-   * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+   * @throws {ShuntError} with code `bind_failed`; nothing new is left bound
    */
   *prepare(
     config: Config,
@@ -137,7 +135,7 @@ export class Bindings {
       if (this.ending) socket.close();
       else take();
     }
-    this.#tellOwn();
+    this.#updateOwn();
     for (const [key, { socket }] of gone) {
       yield;
       // The plane's end closes all sockets.
@@ -150,11 +148,7 @@ export class Bindings {
     }
   }
 
-  /**
-   * Ends the flows of all sockets whose time is over.
-   *
-   * @param now The coarse time
-   */
+  /** Sweeps the flows of all sockets, and ends those of sockets whose time is over; `now` is the coarse time. */
   sweep(now: number): void {
     for (const { flows, closeAt } of this.udp.values()) {
       if (now >= closeAt) flows.endAll("shutdown");
@@ -162,7 +156,7 @@ export class Bindings {
     }
   }
 
-  /** Settles once all sockets are closed. */
+  /** Waits until all sockets are closed. */
   async closed(): Promise<void> {
     await Promise.all(this.#loops);
   }
@@ -215,7 +209,7 @@ export class Bindings {
     }));
   }
 
-  /** Keeps a loop until it ends, which it does when its socket is closed. */
+  /** Keeps a loop until it ends, which happens when its socket is closed. */
   #run(loop: Promise<void>): void {
     this.#loops.add(loop);
     loop.then(() => this.#loops.delete(loop));
@@ -229,17 +223,17 @@ export class Bindings {
     flows.draining = true;
     binding.closeAt = clock.now + drainTimeout;
     flows.drained().then(() => {
-      // Another reload may have taken it up again.
+      // Another reload may use the socket again.
       if (!flows.draining || this.ending) return;
       socket.close();
       crowd.delete(flows);
       this.udp.delete(bindKey(socket.local));
-      this.#tellOwn();
+      this.#updateOwn();
     });
   }
 
-  /** Tells flows the addresses that this thread listens on. */
-  #tellOwn(): void {
+  /** Updates the addresses that flows know as this thread's own. */
+  #updateOwn(): void {
     this.#options.flows.own.set([...this.udp.values()].map(({ socket }) => socket.local));
   }
 }

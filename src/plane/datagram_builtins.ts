@@ -1,5 +1,5 @@
 /**
- * Built-in targets of the flows of one thread: what they answer, and how often. Knows no socket.
+ * Built-in targets for the flows of one thread: what they answer, and how often. Knows no socket.
  *
  * @module
  */
@@ -9,12 +9,7 @@ import { helloInfo } from "../manage/describe.ts";
 import type { DialParts } from "../manage/flow/dial.ts";
 import { Rate } from "../manage/limits/rate.ts";
 
-/**
- * Makes what opens built-in targets to flows.
- *
- * @param clock The coarse time in milliseconds
- * @returns Opens one; what goes beyond a rate is counted as `builtin_rate`
- */
+/** Returns a function that opens built-in targets for flows. Answers beyond a rate count as `builtin_rate`. */
 export function datagramBuiltins(clock: { readonly now: number }): DialParts["builtin"] {
   const all = new Rate(ANSWERS_PER_THREAD, clock);
   return (data, name, options) => {

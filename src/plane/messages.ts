@@ -1,5 +1,5 @@
 /**
- * What the control plane and its workers say to each other. Knows no socket and no thread.
+ * The messages between the control plane and its workers. Knows no socket and no thread.
  *
  * @module
  */
@@ -19,21 +19,21 @@ import type { SharedMemory } from "./shared.ts";
 
 /** How a plane ends. */
 export interface DrainOptions {
-  /** Milliseconds after which the rest is closed. */
+  /** Milliseconds after which the remaining sessions and flows are closed. */
   readonly timeoutMs: number;
   /** Whether another shunt has bound the same addresses and gets what is new. */
   readonly handOver: boolean;
 }
 
-/** A configuration for a worker, with the addresses and transports that this worker is to bind. */
+/** A configuration for a worker, with the addresses and transports that this worker has to bind. */
 export interface Assignment<C = Config> {
   readonly config: C;
   readonly memory: SharedMemory;
-  /** What is looked at before what is new in it is bound. */
+  /** What to check before new addresses are bound. */
   readonly look: Look;
 }
 
-/** What a worker is to run first. */
+/** What a worker runs first. */
 export interface Start extends Assignment {
   readonly worker: number;
   readonly io: "deno" | "libc";
@@ -45,32 +45,32 @@ export interface Start extends Assignment {
   readonly lines: boolean;
   /** Sockets that a service manager has bound for this worker. */
   readonly inherited: readonly InheritedSocket[];
-  /** A bit for each descriptor that the worker has open, so that none is left when it dies. */
+  /** A bit for each descriptor that the worker has open, so that all can be closed when it dies. */
   readonly descriptors: SharedArrayBuffer;
 }
 
-/** A worker that runs. */
+/** What is known about a worker that has started. */
 export interface Started {
   readonly addresses: ListenerAddresses;
-  /** The eventfd that ends a wait of the worker's, if it blocks in one. */
+  /** The eventfd that wakes the worker, if it blocks in a wait. */
   readonly wakeFd: number | undefined;
 }
 
-/** What a worker is asked. */
+/** What the control plane asks a worker. */
 export interface WorkerQuestions {
   /** The first question. */
   readonly start: Question<Start, Started>;
-  /** Answered with what the worker would be bound to. */
+  /** Answered with the addresses that the worker would have bound. */
   readonly prepare: Question<Assignment<PackedConfig>, ListenerAddresses>;
   readonly commit: Question<undefined, void>;
-  /** Also gives up what is being prepared: that question has failed. */
+  /** Also stops a preparation under way, whose question fails. */
   readonly abort: Question<undefined, void>;
   readonly live: Question<LiveQuery, readonly LiveRecord[]>;
   /** Whether each flow keeps its client while other sockets get what is new. */
   readonly hold: Question<boolean, void>;
-  /** To worker 0 alone: its sockets speak for all that share their addresses. The answer says what failed. */
+  /** To worker 0 alone: its sockets act for all that share their addresses. The answer is what failed. */
   readonly steer: Question<SocketShare | undefined, string | undefined>;
-  /** Answered with how many sessions and flows had to be closed. The worker ends with its answer. */
+  /** Answered with how many sessions and flows had to be closed. The worker ends after its answer. */
   readonly drain: Question<DrainOptions, number>;
   /** As `drain`, at once. */
   readonly close: Question<undefined, number>;
@@ -84,7 +84,7 @@ export interface ControlQuestions {
   readonly take: Question<Batch, void>;
 }
 
-/** A log line of a worker's. */
+/** A log line of a worker. */
 export interface LogMessage {
   readonly type: "log";
   readonly category: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * The data plane of one thread: listeners, sessions and flows, composed. Knows nothing of other
- * threads; what they share is handed in.
+ * The data plane of one thread: puts listeners, sessions and flows together. Knows nothing about other
+ * threads; it gets the memory that they share.
  *
  * @module
  */
@@ -43,7 +43,7 @@ import { prepareStates, type States } from "./states.ts";
 
 const logger = getLogger(["shunt", "plane"]);
 
-/** What is called for sessions and flows that have ended. */
+/** Callbacks for sessions and flows that have ended. */
 export interface EndTakers {
   /** Gets a record of each. */
   readonly onEnd: ((record: AccessRecord) => void) | undefined;
@@ -53,26 +53,26 @@ export interface EndTakers {
   readonly onLeftOut: (lines: LeftOut) => void;
 }
 
-/** What a data plane is given. */
+/** What a data plane needs. */
 export interface PlaneOptions extends EndTakers {
   readonly io: Io;
   readonly resolver: NameResolver;
   readonly shared: SharedView;
   /** Whether others bind the same addresses: workers, or a shunt that takes over. */
   readonly reusePort: boolean;
-  /** What is looked at before the first addresses are bound. */
+  /** What to check before the first addresses are bound. */
   readonly look: Look;
 }
 
 /**
- * Milliseconds for which a shunt still accepts connections after another has taken over. Handshakes take a
- * round trip, and the kernel resets those of a closed socket.
+ * Milliseconds for which a shunt still accepts connections after another has taken over. A handshake takes a
+ * round trip, and the kernel resets handshakes of a closed socket.
  */
 const HAND_OVER_MS = 1000;
 /** Milliseconds for which answers still reach clients whose next datagrams go to another shunt. */
 const ANSWERS_MS = 1000;
 
-/** A part of the descriptors, and at least so many, may be of connections that linger. */
+/** Connections that linger may have this part of the descriptors, and at least this many. */
 const LINGER_SHARE = { of: 8, least: 32 } as const;
 
 function lingerLimits({ maxSockets, workers }: SharedView["memory"]): LingerLimits {
@@ -81,7 +81,7 @@ function lingerLimits({ maxSockets, workers }: SharedView["memory"]): LingerLimi
   return { ...LINGER_LIMITS, connections };
 }
 
-/** A configuration whose addresses are bound, and which does not run yet. */
+/** A configuration whose addresses are bound, and which is not in use yet. */
 export interface PreparedPlane extends Prepared<Steps<void>> {
   readonly addresses: ListenerAddresses;
 }
@@ -112,8 +112,6 @@ export class Plane {
   /**
    * Binds all listeners and starts to serve.
    *
-   * @param config A checked configuration
-   * @param options Sockets, resolver and what is shared
    * @throws {ShuntError} with code `bind_failed`; nothing is left bound
    */
   constructor(config: Config, options: PlaneOptions) {
@@ -167,23 +165,22 @@ export class Plane {
    * Binds the new addresses of a configuration, and does everything that takes time, so that committing takes
    * none. Nothing that runs changes.
    *
-   * @param config A checked configuration
-   * @param shared Its memory
-   * @param look Whether other processes may have bound what is new
+   * @param shared The memory for the configuration
+   * @param look Whether other processes may have bound the new addresses
    * @returns The prepared configuration. From the first step of its commit, new sessions and flows follow it.
-   * Those that run keep the old one; sockets that are no longer in it take nothing new
-   * @throws {ShuntError} with code `bind_failed`; nothing is bound that was not before
+   * Running ones keep the old one; sockets that are no longer in it take nothing new
+   * @throws {ShuntError} with code `bind_failed`; nothing new is left bound
    */
   *prepareInSteps(config: Config, shared: SharedView, look: Look): Steps<PreparedPlane> {
     const now = () => this.clock.now;
-    // First, because sockets would have to be closed if anything failed after them.
+    // This comes first: if it failed after the sockets were bound, they would have to be closed.
     const states = yield* prepareStates(config, { shared, now, previous: this.#states });
     const stateOf = (name: string) => this.#states!.listeners.get(name)!;
     const bindings = yield* this.#bindings.prepare(config, look, stateOf);
     const { addresses } = bindings;
     const commit = () => {
       this.#shared = shared;
-      shared.pressure.onMany(() => this.#lookAtHeap());
+      shared.pressure.onMany(() => this.#checkHeap());
       this.#budget.limit = config.limits.detect_memory;
       const { workers } = shared.memory;
       limitLargeBuffers(config.limits.relay_memory / workers);
@@ -196,11 +193,7 @@ export class Plane {
     return { addresses, commit, abort: () => bindings.abort() };
   }
 
-  /**
-   * Lists sessions or flows.
-   *
-   * @param query Which sessions or flows are wanted
-   */
+  /** Lists the sessions or flows that a query asks for. */
   live(query: LiveQuery): readonly LiveRecord[] {
     return selectLive(query.kind === "sessions" ? this.#liveSessions() : this.#liveFlows(), query);
   }
@@ -218,18 +211,18 @@ export class Plane {
   /**
    * Makes each flow keep its client while other sockets get what is new.
    *
-   * @param on Whether flows that begin from now on do so too
+   * @param on Whether flows that begin from now on keep theirs too
    */
   hold(on: boolean): void {
     for (const flows of this.#bindings.flows()) flows.hold(on);
   }
 
   /**
-   * Sends all new sessions and flows to some of the sockets that share its addresses: to those of a shunt
-   * that takes over.
+   * Sends all new sessions and flows to some of the sockets that share the plane's addresses: to those of a
+   * shunt that takes over.
    *
-   * @param share Which sockets; `undefined` gives each its share again
-   * @returns Why a part of it failed, if it did
+   * @param share The sockets; `undefined` gives each its share again
+   * @returns Why it failed for some sockets, if it did
    */
   steer(share: SocketShare | undefined): string | undefined {
     let failure: string | undefined;
@@ -245,9 +238,8 @@ export class Plane {
   }
 
   /**
-   * Takes nothing new, lets what runs finish, and ends.
+   * Takes nothing new, lets sessions and flows finish, and ends.
    *
-   * @param options How long that may take, and whether another shunt takes over
    * @returns How many sessions and flows had to be closed
    */
   drain(options: DrainOptions): Promise<number> {
@@ -270,16 +262,16 @@ export class Plane {
     this.#access?.tick(time);
     this.#shared.tick();
     if (this.#shared.pressure.collects()) this.#heap.collect();
-    this.#lookAtHeap();
+    this.#checkHeap();
   }
 
-  #lookAtHeap(): void {
+  #checkHeap(): void {
     const { pressure } = this.#shared;
     this.#heap.tick();
     pressure.refuse(this.#heap.refusing, this.#heap.use);
   }
 
-  /** Whether records are wanted now: making one costs 1 µs. */
+  /** Whether records are needed now: making one costs 1 µs. */
   get #wantsRecords(): boolean {
     return this.#options.onEnd !== undefined || this.#access?.on === true;
   }
@@ -298,7 +290,7 @@ export class Plane {
     this.#bindings.ending = true;
     if (handOver) {
       this.hold(true);
-      // Connections that have already begun here are still accepted.
+      // Connections that have begun here already are still accepted.
       await this.#wait(HAND_OVER_MS);
     }
     for (const { socket } of this.#bindings.tcp.values()) socket.close();
@@ -306,7 +298,7 @@ export class Plane {
     const flows = [...this.#bindings.flows()];
     for (const one of flows) one.draining = true;
     if (handOver) {
-      // Should the other shunt die, the next one needs the address.
+      // If the other shunt dies, the next one needs the address.
       for (const { socket, flows } of this.#bindings.udp.values()) {
         void flows.drained().then(() => socket.close());
       }
@@ -327,7 +319,7 @@ export class Plane {
     return this.#cut;
   }
 
-  /** Waits, unless all is closed meanwhile. */
+  /** Waits, but no longer than until {@linkcode close} is called. */
   async #wait(ms: number): Promise<void> {
     await delay(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
   }

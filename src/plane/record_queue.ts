@@ -10,18 +10,18 @@ import type { AccessRecord } from "../observe/access/record.ts";
 
 /** Most records of one batch. */
 const BATCH = 512;
-/** Most batches under way. While a slow log has not taken them, further lines are lost. */
+/** Most batches under way. Further lines are lost until a slow log has taken some. */
 const MAX_BATCHES = 32;
 
-/** Characters of a batch of lines: as many records make about as much. */
+/** Characters of a batch of lines: about as long as {@linkcode BATCH} records. */
 const BATCH_LENGTH = 65_536;
 
-/** A batch as it is handed over. */
+/** A batch. */
 export interface Batch {
   readonly records: readonly AccessRecord[];
   /** Access lines. */
   readonly lines: string;
-  /** What was lost since the last batch, because too many were under way. */
+  /** How many were lost since the last batch, because too many batches were under way. */
   readonly lost: number;
 }
 
@@ -33,27 +33,19 @@ export class RecordQueue {
   #underWay = 0;
   #lost = 0;
 
-  /** @param send Hands a batch over, and settles once it is taken */
+  /** @param send Hands a batch over; its promise settles once the batch is taken */
   constructor(send: (batch: Batch) => Promise<void>) {
     this.#send = send;
   }
 
-  /**
-   * Adds a record.
-   *
-   * @param record The record; its error becomes text, which any thread understands
-   */
+  /** Adds a record. Its error becomes text, which any thread can read. */
   addRecord(record: AccessRecord): void {
     if (!this.#hasRoom()) return;
     const { error } = record;
     this.#records.push(error === undefined ? record : { ...record, error: messageOf(error) });
   }
 
-  /**
-   * Adds an access line.
-   *
-   * @param line The line, with its line feed
-   */
+  /** Adds an access line, which has its line feed. */
   addLine(line: string): void {
     if (this.#hasRoom()) this.#lines += line;
   }
@@ -66,7 +58,7 @@ export class RecordQueue {
     return false;
   }
 
-  /** Hands over what there is, unless too many batches are under way. */
+  /** Hands over a batch, unless too many are under way. */
   flush(): void {
     if (this.#records.length === 0 && this.#lines === "") return;
     if (this.#underWay >= MAX_BATCHES) return;

@@ -1,9 +1,9 @@
 /**
- * The memory that the workers of a process share: what each counts, where the others and the control
- * plane can read it, and how targets stand. Knows the layout, not what is done with the numbers.
+ * The memory that the workers of a process share: what each counts, for the others and the control plane to
+ * read, and the standing of targets. Knows the layout, not what is done with the numbers.
  *
- * What belongs to a listener or target lies in a buffer of its own, so that a reload goes on with
- * those whose names stay.
+ * Each listener and target has a buffer of its own, so that a reload keeps the buffers of those whose names
+ * stay.
  *
  * @module
  */
@@ -32,17 +32,17 @@ import { formatTarget } from "../wire/address.ts";
 interface ListenerMemory {
   /** Float64: {@linkcode COUNTER_CELLS} by worker. */
   readonly counters: SharedArrayBuffer;
-  /** Float64 by worker: sessions by route, then flows by route. They count anew where routes change. */
+  /** Float64 by worker: sessions by route, then flows by route. They begin at 0 if routes change. */
   readonly matches: SharedArrayBuffer;
-  /** The routes that {@linkcode matches} are of. */
+  /** The routes of {@linkcode matches}. */
   readonly routes: string;
   /** Int32: sessions by worker, then flows by worker. */
   readonly counts: SharedArrayBuffer;
-  /** The table of sources, where several workers limit them. */
+  /** The table of sources, if several workers limit them. */
   readonly sources: SharedArrayBuffer | undefined;
 }
 
-/** The buffers, as they are handed to workers. */
+/** The buffers, as workers get them. */
 export interface SharedMemory {
   readonly workers: number;
   /** Float64: bytes of detection memory by worker. */
@@ -55,7 +55,7 @@ export interface SharedMemory {
   readonly lingering: SharedArrayBuffer;
   /** Int32: descriptors of flows by worker. */
   readonly flowSockets: SharedArrayBuffer;
-  /** How many of {@linkcode maxSockets} may be flows'. */
+  /** How many of {@linkcode maxSockets} flows may have. */
   readonly maxFlowSockets: number;
   /** Whether memory is short, of {@linkcode pressureBytes}. */
   readonly pressure: SharedArrayBuffer;
@@ -73,8 +73,8 @@ export interface SharedMemory {
 }
 
 /**
- * Of the descriptors, what flows may have if there is TCP too: a datagram that claims any source
- * address begins a flow, a session takes a handshake.
+ * The share of descriptors that flows may have if there is TCP too: one datagram with a forged source begins a
+ * flow, but a session takes a handshake.
  */
 const FLOWS_SHARE = 0.75;
 
@@ -113,7 +113,7 @@ function totalsOffset(workers: number): number {
   return 8 * Math.ceil((2 * workers + STANDING_CELLS) / 2);
 }
 
-/** Adds up rows of numbers, one a worker. */
+/** Adds up rows of numbers, one per worker. */
 function sumRows(memory: SharedArrayBuffer, workers: number): Float64Array {
   const cells = new Float64Array(memory);
   const length = cells.length / workers;
@@ -132,12 +132,10 @@ function* mapValues<T, U>(
 }
 
 /**
- * Makes the memory for a configuration.
+ * Makes the memory for a configuration. New buffers are zero.
  *
- * @param config The configuration
- * @param options How many workers there are, or the memory of the configuration before: what has the
- * same name goes on with the same numbers
- * @returns The memory; what is new in it is zero
+ * @param options How many workers there are, or the memory of the previous configuration, whose listeners and
+ * targets keep their numbers by name
  */
 export function* makeMemory(
   config: Config,
@@ -189,28 +187,21 @@ export function* makeMemory(
 /** For a ledger that is only cleared. */
 const ANY_LIMITS = { sessions: 0, flows: 0, per_source: 0, new_per_source: 0 };
 
-/** The shared memory as one worker, or the control plane, sees it. */
+/** The shared memory, as one worker or the control plane uses it. */
 export class SharedView {
   readonly memory: SharedMemory;
   /** Whether memory is short, of the process and of each worker. */
   readonly pressure: Pressure;
   readonly #worker: number;
 
-  /**
-   * @param memory The memory
-   * @param worker Whose cells this view counts in
-   */
+  /** @param worker The worker whose cells this view writes */
   constructor(memory: SharedMemory, worker: number) {
     this.memory = memory;
     this.pressure = new Pressure(memory.pressure, memory.workers, worker);
     this.#worker = worker;
   }
 
-  /**
-   * Bytes that detections may hold together.
-   *
-   * @param limit How many
-   */
+  /** The bytes that detections hold together, up to a limit. */
   budget(limit: number): Budget {
     return new Budget(limit, new Float64Array(this.memory.detectMemory), this.#worker);
   }
@@ -242,7 +233,7 @@ export class SharedView {
     return new LingerCounters(new Float64Array(this.memory.lingering, offset, LINGER_CELLS));
   }
 
-  /** Shows the control plane that this worker is alive. */
+  /** Counts a tick, which shows the control plane that this worker is alive. */
   tick(): void {
     Atomics.add(new Int32Array(this.memory.ticks), this.#worker, 1);
   }
@@ -270,12 +261,10 @@ export class SharedView {
   }
 
   /**
-   * The sources of a listener, where several workers count them together.
+   * The sources of a listener, if several workers count them together.
    *
-   * @param listener The listener's name
-   * @param limits Its limits
    * @param now The time in milliseconds since this thread began
-   * @returns The ledger, or `undefined` where each thread may count for itself
+   * @returns The ledger, or `undefined` if each thread may count for itself
    */
   sources(
     listener: string,
@@ -288,21 +277,13 @@ export class SharedView {
       memory,
       worker: this.#worker,
       workers: this.memory.workers,
-      // Threads begin at different times: the origin makes their clocks one.
+      // Threads begin at different times: adding the origin gives them the same clock.
       now: () => performance.timeOrigin + now(),
     });
   }
 
-  /**
-   * What is known of targets of an upstream, in the order in which they are given.
-   *
-   * @param upstream The upstream's name
-   * @param targets Those targets
-   */
-  targetCells(
-    upstream: string,
-    targets: readonly TargetConfig[],
-  ): TargetCells[] {
+  /** What threads share about targets of an upstream, in the order of `targets`. */
+  targetCells(upstream: string, targets: readonly TargetConfig[]): TargetCells[] {
     return targets.map(({ address }) => {
       const memory = this.memory.targets[upstream]![formatTarget(address)]!;
       const standing = new Int32Array(memory, 8 * this.memory.workers, STANDING_CELLS);

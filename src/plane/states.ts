@@ -1,5 +1,5 @@
 /**
- * What a configuration becomes in a data plane: upstreams with their targets, and the state of each
+ * Makes what a data plane runs from a configuration: upstreams with their targets, and the state of each
  * listener. Knows no socket.
  *
  * @module
@@ -27,21 +27,19 @@ export interface States {
 /** Targets that are made in one step: 3 µs each. */
 const MAX_TARGETS = 128;
 
-/** What states are made with. */
+/** What making states needs. */
 export interface StatesOptions {
   readonly shared: SharedView;
   /** The coarse time in milliseconds. */
   readonly now: () => number;
-  /** What runs: upstreams that do not change go on, sources are remembered. */
+  /** The running states: unchanged upstreams and the counts of sources are kept. */
   readonly previous?: States | undefined;
 }
 
 /**
- * Prepares the states of a configuration. Nothing of what runs changes.
+ * Prepares the states of a configuration. Nothing that runs changes.
  *
- * @param config A checked configuration
- * @param options Shared memory, clock and what runs
- * @returns Makes the rest of the states, in little time: what depends on what runs at that moment
+ * @returns A function that completes them, in little time, with what the running states have by then
  */
 export function* prepareStates(config: Config, options: StatesOptions): Steps<() => States> {
   const upstreams = yield* makeUpstreams(config, options.shared, options.previous?.upstreams);
@@ -57,14 +55,7 @@ export function* prepareStates(config: Config, options: StatesOptions): Steps<()
   });
 }
 
-/**
- * Makes the upstreams of a configuration.
- *
- * @param config A checked configuration
- * @param shared The memory of its targets
- * @param previous The upstreams before: those that did not change are the same objects
- * @returns The upstreams by name
- */
+/** Makes the upstreams of a configuration, by name. Those that did not change are the same objects as before. */
 export function* makeUpstreams(
   config: Config,
   shared: SharedView,

@@ -1,5 +1,5 @@
 /**
- * The entry point of a worker: runs one data plane, and answers the questions of the control plane.
+ * The entry point of a worker: runs one data plane, and answers the control plane's questions.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { Plane } from "./plane.ts";
 import { RecordQueue } from "./record_queue.ts";
 import { SharedView } from "./shared.ts";
 
-/** What a worker's global scope has beside the usual. */
+/** What a worker's global scope has besides the usual. */
 interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   postMessage(message: FromWorker): void;
@@ -46,17 +46,16 @@ function logBug(error: unknown): void {
 type DataAnswers = Omit<Answers<WorkerQuestions>, "start">;
 
 class DataWorker implements DataAnswers {
-  /** Whether it has ended. */
-  hasLeft = false;
+  hasEnded = false;
   readonly #plane: Plane;
   readonly #libc: LibcIo | undefined;
-  readonly #ended = new RecordQueue((batch) => control.ask("take", batch));
+  readonly #records = new RecordQueue((batch) => control.ask("take", batch));
   readonly #worker: number;
   #prepared: Prepared<Promise<void>> | undefined;
   /** Settles once no configuration is being prepared. */
   #preparing: Promise<unknown> = Promise.resolve();
-  /** Configurations that it was given to prepare, and that were given up. */
-  #given = 0;
+  /** Grows with each `prepare` and `abort`: a preparation with an older number is given up. */
+  #turn = 0;
 
   readonly live: DataAnswers["live"] = (query) => this.#plane.live(query);
   readonly hold: DataAnswers["hold"] = (on) => this.#plane.hold(on);
@@ -68,7 +67,7 @@ class DataWorker implements DataAnswers {
     this.#libc = io === "libc"
       ? openLibcIo({ descriptors: new Int32Array(descriptors), inherited, onBug: logBug })
       : undefined;
-    const ended = this.#ended;
+    const queue = this.#records;
     this.#plane = new Plane(config, {
       io: this.#libc ?? denoIo,
       resolver: new AskingResolver(
@@ -78,11 +77,11 @@ class DataWorker implements DataAnswers {
       shared: new SharedView(memory, worker),
       reusePort: start.reusePort,
       look: start.look,
-      onEnd: records ? (record) => ended.addRecord(record) : undefined,
-      onAccess: lines ? (line) => ended.addLine(line) : undefined,
+      onEnd: records ? (record) => queue.addRecord(record) : undefined,
+      onAccess: lines ? (line) => queue.addLine(line) : undefined,
       onLeftOut: (lines) => scope.postMessage({ type: "left_out", lines }),
     });
-    this.#plane.clock.onTick(() => ended.flush());
+    this.#plane.clock.onTick(() => queue.flush());
     this.#libc?.poller.start();
   }
 
@@ -90,19 +89,19 @@ class DataWorker implements DataAnswers {
     return { addresses: this.#plane.addresses, wakeFd: this.#libc?.poller.wakeFd };
   }
 
-  /** Prepares one configuration after the other. It fails if it is aborted meanwhile. */
+  /** Prepares one configuration after the other. A preparation fails if it is aborted meanwhile. */
   prepare(assignment: Assignment<PackedConfig>): Promise<ListenerAddresses> {
-    const given = ++this.#given;
-    const addresses = this.#preparing.then(() => this.#prepareInSlices(assignment, given));
+    const turn = ++this.#turn;
+    const addresses = this.#preparing.then(() => this.#prepareInSlices(assignment, turn));
     this.#preparing = addresses.catch(() => {});
     return addresses;
   }
 
   async #prepareInSlices(
     { config: packed, memory, look }: Assignment<PackedConfig>,
-    given: number,
+    turn: number,
   ): Promise<ListenerAddresses> {
-    const isOver = () => given !== this.#given || this.#plane.ending;
+    const isOver = () => turn !== this.#turn || this.#plane.ending;
     const config = await inSlices(unpackConfig(packed), isOver);
     const shared = new SharedView(memory, this.#worker);
     const next = await inSlices(this.#plane.prepareInSteps(config, shared, look), isOver);
@@ -123,16 +122,16 @@ class DataWorker implements DataAnswers {
   }
 
   abort(): void {
-    this.#given++;
+    this.#turn++;
     this.#prepared?.abort();
     this.#prepared = undefined;
   }
 
   async drain(options: DrainOptions): Promise<number> {
     const rest = await this.#plane.drain(options);
-    if (!this.hasLeft) {
-      this.hasLeft = true;
-      this.#ended.flush();
+    if (!this.hasEnded) {
+      this.hasEnded = true;
+      this.#records.flush();
       this.#libc?.poller.stop();
     }
     return rest;
@@ -180,7 +179,7 @@ function start(message: Start): Started {
 async function reply(question: Ask<WorkerQuestions>): Promise<void> {
   if (question.name === "start") scope.postMessage(await answerTo(question, { start }));
   else if (running !== undefined) scope.postMessage(await answerTo(question, running));
-  if (running === undefined || running.hasLeft) scope.close();
+  if (running === undefined || running.hasEnded) scope.close();
 }
 
 scope.onmessage = ({ data }) => {
@@ -190,9 +189,9 @@ scope.onmessage = ({ data }) => {
       return;
     case "answer":
     case "failed":
-      return control.hear(data);
+      return control.receive(data);
     default:
       data satisfies never;
-      throw new TypeError("A worker was told what it does not know");
+      throw new TypeError("A worker got a message of an unknown type");
   }
 };

@@ -1,6 +1,6 @@
 /**
  * Chooses the route of a session or flow: the first of a listener's routes whose conditions all
- * hold. Knows what was seen of a client, never a socket, an address to connect to or a byte.
+ * hold. Knows what was seen of a client; never a socket, an address to connect to or a byte.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { AddressSet } from "../facts/networks.ts";
 import { RouteWants, type Wants } from "../facts/wants.ts";
 import type { Steps } from "../slices.ts";
 
-/** What is known of a session or flow when its route is chosen. */
+/** What is known about a session or flow when its route is chosen. */
 export interface Seen extends Facts {
   readonly transport: Transport;
   /** A detector's name, `unknown` or `silent`. */
@@ -43,38 +43,38 @@ export interface Route {
   readonly upstream: string;
   /** The conditions as configured; `undefined` takes everything. */
   readonly match: MatchConfig | undefined;
-  /** Faults for tests, in the place of the upstream's. */
+  /** Faults for tests, instead of the upstream's. */
   readonly faults: FaultsConfig | undefined;
 }
 
-/** What {@linkcode Router.explain} says of one route. */
+/** Why one route matches or not. */
 export interface Explanation {
   readonly route: Route;
   readonly matched: boolean;
-  /** The first condition that does not hold, or that all do. */
+  /** The first condition that does not hold, or the conditions that all do. */
   readonly why: string;
 }
 
-/** What the router has to know of the protocols. */
+/** What the router has to know about protocols. */
 export interface RouterOptions {
   /** Every protocol that can be detected, with the transports it occurs on. */
   readonly protocols: readonly Pick<ProtocolInfo, "name" | "transports">[];
 }
 
-/** That a fact matches any of a route's patterns. */
-interface Asked {
+/** The condition that a fact matches any of a route's patterns, and the conditions after it. */
+interface FactConditions {
   readonly fact: FactName;
   readonly patterns: PatternSet;
-  readonly next: Asked | undefined;
+  readonly next: FactConditions | undefined;
 }
 
-/** What is left of a route's conditions once compiled; `undefined` is no condition. */
+/** A route's conditions, compiled; `undefined` is no condition. */
 interface Compiled {
   readonly route: Route;
   readonly tcp: boolean;
   readonly udp: boolean;
   readonly protocol: ReadonlySet<string> | undefined;
-  readonly asked: Asked | undefined;
+  readonly facts: FactConditions | undefined;
   readonly source: AddressSet | undefined;
 }
 
@@ -99,39 +99,39 @@ function compile(config: RouteConfig, index: number, options: RouterOptions): Co
     tcp: occursOn("tcp"),
     udp: occursOn("udp"),
     protocol: protocol && new Set(protocol),
-    asked: compileFacts(match),
+    facts: compileFacts(match),
     source: source && new AddressSet(source),
   };
 }
 
-function compileFacts(match: MatchConfig): Asked | undefined {
-  let asked: Asked | undefined;
+function compileFacts(match: MatchConfig): FactConditions | undefined {
+  let first: FactConditions | undefined;
   for (const fact of FACT_NAMES.toReversed()) {
     const patterns = match[fact];
     if (patterns !== undefined) {
-      asked = { fact, patterns: CONDITIONS[fact].kind.compile(patterns), next: asked };
+      first = { fact, patterns: CONDITIONS[fact].kind.compile(patterns), next: first };
     }
   }
-  return asked;
+  return first;
 }
 
-/** Whether a route asks for nothing that the client's bytes say. */
-function isBlind({ protocol, asked }: Compiled): boolean {
-  return protocol === undefined && asked === undefined;
+/** Reports whether a route asks for nothing that the client's bytes decide. */
+function isBlind({ protocol, facts }: Compiled): boolean {
+  return protocol === undefined && facts === undefined;
 }
 
-/** Whether a route can match what comes by a transport and is of a protocol. */
+/** Reports whether the conditions on transport and protocol hold. */
 function takes(rule: Compiled, { transport, protocol }: Seen): boolean {
   return rule[transport] && (rule.protocol?.has(protocol) ?? true);
 }
 
-/** The first condition beside these two that does not hold; some facts may be left out of account. */
+/** Returns the first of the other conditions that does not hold, except conditions on ignored facts. */
 function failing(
-  { asked, source }: Compiled,
+  { facts, source }: Compiled,
   seen: Seen,
   ignored?: readonly FactName[],
 ): FactName | "source" | undefined {
-  for (let one = asked; one !== undefined; one = one.next) {
+  for (let one = facts; one !== undefined; one = one.next) {
     const { fact, patterns } = one;
     const value = seen[fact];
     if ((value === undefined || !patterns.has(value)) && !ignored?.includes(fact)) return fact;
@@ -165,7 +165,7 @@ function explainMatch(match: MatchConfig = {}): string {
 export class Router {
   readonly #rules: Compiled[] = [];
   readonly #wants = new RouteWants();
-  /** What {@linkcode #takers} has found so far. */
+  /** The results of {@linkcode #takers} so far. */
   readonly #known: {
     readonly transport: Transport;
     readonly protocol: string;
@@ -173,11 +173,7 @@ export class Router {
   }[] = [];
   #readsDatagrams = false;
 
-  /**
-   * @param listener The listener whose routes are meant
-   * @param options The protocols that can be detected
-   * @throws {Error} If a `source` is no network
-   */
+  /** @throws {Error} If a `source` is not a network */
   constructor(listener: Pick<ListenerConfig, "routes">, options: RouterOptions) {
     for (const route of listener.routes) this.#add(route, options);
   }
@@ -185,15 +181,9 @@ export class Router {
   /**
    * Makes a router in steps: each route takes some microseconds, and there may be many.
    *
-   * @param listener The listener whose routes are meant
-   * @param options The protocols that can be detected
-   * @returns The router
-   * @throws {Error} If a `source` is no network
+   * @throws {Error} If a `source` is not a network
    */
-  static *inSteps(
-    listener: Pick<ListenerConfig, "routes">,
-    options: RouterOptions,
-  ): Steps<Router> {
+  static *inSteps(listener: Pick<ListenerConfig, "routes">, options: RouterOptions): Steps<Router> {
     const router = new Router({ routes: [] }, options);
     for (const route of listener.routes) {
       router.#add(route, options);
@@ -209,10 +199,10 @@ export class Router {
     this.#readsDatagrams ||= rule.udp && !isBlind(rule);
   }
 
-  /** The routes that a transport and a protocol leave. */
+  /** Returns the routes whose conditions on transport and protocol hold. */
   #takers(seen: Seen): readonly Compiled[] {
     const { transport, protocol } = seen;
-    // Up to about ten: a map would cost more.
+    // There are about ten at most, so a map would cost more.
     for (const known of this.#known) {
       if (known.protocol === protocol && known.transport === transport) return known.takers;
     }
@@ -231,12 +221,7 @@ export class Router {
     return this.#wants;
   }
 
-  /**
-   * Finds the first route whose conditions all hold.
-   *
-   * @param seen What is known of the client
-   * @returns The route, or `undefined` where none matches
-   */
+  /** Returns the first route whose conditions all hold, if there is one. */
   match(seen: Seen): Route | undefined {
     for (const rule of this.#takers(seen)) {
       if (failing(rule, seen) === undefined) return rule.route;
@@ -245,10 +230,10 @@ export class Router {
   }
 
   /**
-   * Reports whether the choice hinges on facts that a client may have told and that could not be read:
-   * whether a route that asks for one of them could match before one that asks for none of them does.
+   * Reports whether the choice depends on facts that a client may have sent and that could not be read:
+   * whether a route that asks for one of them could match before a route that asks for none of them.
    *
-   * @param seen What is known of the client, without the facts in doubt
+   * @param seen What is known about the client, without the facts in doubt
    * @param doubtful The facts that could not be read
    * @returns `false` if {@linkcode match} finds the same route whatever they are
    */
@@ -260,12 +245,7 @@ export class Router {
     return false;
   }
 
-  /**
-   * Says of each route, up to and including the first that matches, why it does or does not.
-   *
-   * @param seen What is known of the client
-   * @returns One explanation per route, in their order
-   */
+  /** Explains for each route, up to and including the first that matches, why it matches or not. */
   explain(seen: Seen): readonly Explanation[] {
     const explanations: Explanation[] = [];
     for (const rule of this.#rules) {
@@ -286,14 +266,13 @@ export class Router {
   }
 
   /**
-   * Reports whether the client's bytes can make a difference to the choice. They cannot where the
-   * first route that this transport and source can match asks for nothing else, or where there is
-   * none: then {@linkcode match} may be asked at once, with protocol `silent`, and a server that
-   * speaks first loses no time.
+   * Reports whether the choice can depend on the client's bytes. It cannot if the first route that this
+   * transport and source can match asks for nothing else, or if there is no such route. Then
+   * {@linkcode match} may be called at once, with protocol `silent`, and a server that speaks first loses
+   * no time.
    *
-   * @param transport What the client came by
    * @param source The client's address: an IP literal
-   * @returns What has to be known of the client's bytes first
+   * @returns What has to be read first
    */
   needs(transport: Transport, source: string): "nothing" | "bytes" {
     for (const rule of this.#rules) {

@@ -1,6 +1,6 @@
 /**
- * One target as it runs: its address, how it stands and what is going on at it now. Knows no policy,
- * no health check and no socket.
+ * A running target: its address, its standing, and its sessions and flows. Knows no policy, no health
+ * check and no socket.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { formatTarget, isIpLiteral, type TargetAddress } from "../wire/address.t
 import { hashText } from "./hash.ts";
 import { FULL_SHARE, Standing } from "./standing.ts";
 
-/** What all threads know of a target together. */
+/** What all threads share about a target. */
 export interface TargetCells {
   readonly sessions: SharedCount;
   readonly flows: SharedCount;
@@ -20,18 +20,17 @@ export interface TargetCells {
   readonly totals: TargetCounters;
 }
 
-/** The two kinds of lives. */
+/** The kinds of lives. */
 export type LifeKind = "session" | "flow";
 
 /** One target of an upstream. */
 export class Target {
   /** The address as the configuration spells it. */
   readonly name: string;
-  /** Where it lives. */
   readonly address: TargetAddress;
-  /** Whether it is reached by an IP literal, so that no name has to be resolved. */
+  /** Whether the address is an IP literal, so that no name has to be resolved. */
   readonly isLiteral: boolean;
-  /** Its share beside the other targets' weights. */
+  /** Its share, relative to the other targets' weights. */
   readonly weight: number;
   /** Whether it is used only if no other target can be. */
   readonly backup: boolean;
@@ -41,17 +40,14 @@ export class Target {
   readonly sessions: SharedCount;
   /** Flows that it has now, of all workers. */
   readonly flows: SharedCount;
-  /** Whether it may be used, and how it fares. */
+  /** Whether it may be used, and whether it is up. */
   readonly standing: Standing;
-  /** What it was sent and has sent since it came into the configuration. */
+  /** Counts since it came into the configuration. */
   readonly totals: TargetCounters;
   /** Counts the connections to it: each starts at its next address. */
   turn = 0;
 
-  /**
-   * @param config The target's part of the configuration
-   * @param cells What all threads know of it together; own memory unless given
-   */
+  /** @param cells What all threads share about it; it uses memory of its own unless given */
   constructor(config: TargetConfig, cells?: TargetCells) {
     this.sessions = cells?.sessions ?? new SharedCount();
     this.flows = cells?.flows ?? new SharedCount();
@@ -65,29 +61,22 @@ export class Target {
     this.hash = hashText(this.name);
   }
 
-  /**
-   * Finds the count of what it has now. A place is taken with `Upstream.take` and given back here.
-   *
-   * @param kind Of sessions, or of flows
-   * @returns The count, of all workers
-   */
+  /** Returns the count of sessions or flows. `Upstream.take` takes a place; it is given back here. */
   placesOf(kind: LifeKind): SharedCount {
     return kind === "session" ? this.sessions : this.flows;
   }
 
   /**
-   * Reports that it could not be connected to, broke before its first byte, or refused a flow's first
-   * datagram. A target that has had sessions is judged by those: that it serves no UDP says nothing against
-   * them, and any client could have it ejected.
-   *
-   * @param kind What it failed
+   * Notes that it could not be connected to, broke before its first byte, or refused a flow's first
+   * datagram. A target that has had sessions is judged by sessions alone: it may serve no UDP, and then
+   * any client could have it ejected.
    */
   failed(kind: LifeKind): void {
     if (kind === "session" || this.totals.sessions === 0) this.standing.failed();
     this.totals.addFailure();
   }
 
-  /** Its weight as it counts now: less while it starts slowly. */
+  /** Its present weight, which is less while it starts slowly. */
   get weightNow(): number {
     const { share } = this.standing;
     return share === FULL_SHARE ? this.weight : this.weight * share / FULL_SHARE;

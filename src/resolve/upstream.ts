@@ -1,6 +1,6 @@
 /**
- * An upstream as it runs: its targets, and which of them gets the next session or flow. Knows no
- * name server and no socket.
+ * A running upstream: its targets, and which of them gets the next session or flow. Knows no name server
+ * and no socket.
  *
  * @module
  */
@@ -14,15 +14,15 @@ import { type LifeKind, Target, type TargetCells } from "./target.ts";
 export { orderAddresses } from "./addresses.ts";
 export { type LifeKind, Target, type TargetCells } from "./target.ts";
 
-/** What an upstream may be given from outside. */
+/** What an upstream may get from outside. */
 export interface UpstreamOptions {
   /** Returns numbers from 0 up to, but not including, 1. */
   readonly random?: () => number;
-  /** What is known of each target together with other threads, in the configuration's order. */
+  /** What threads share about each target, in the configuration's order. */
   readonly cells?: readonly TargetCells[];
   /** Its targets in the configuration's order, if they are made already. */
   readonly targets?: readonly Target[];
-  /** Where connect times are counted; memory of its own unless given. */
+  /** Counts connect times; uses memory of its own unless given. */
   readonly times?: ConnectTimes;
 }
 
@@ -38,16 +38,11 @@ export class Upstream {
   readonly targets: readonly Target[];
   /** How long connecting took. */
   readonly times: ConnectTimes;
-  /** Sessions that a target may have; 0 for any number, so that they need not be summed. */
+  /** Sessions that a target may have. With 0, which is no limit, they need not be summed. */
   readonly #mostSessions: number;
   readonly #primary: Policy | undefined;
   readonly #backup: Policy | undefined;
 
-  /**
-   * @param name Its key in the configuration
-   * @param config Its part of the configuration
-   * @param options The source of randomness
-   */
   constructor(name: string, config: UpstreamConfig, options: UpstreamOptions = {}) {
     this.name = name;
     this.config = config;
@@ -67,17 +62,15 @@ export class Upstream {
     return POLICIES[this.config.balance]({ targets, free, random });
   }
 
-  /** Whether a target is neither drained, down nor ejected, and may have one more. */
+  /** Reports whether a target is neither drained, down nor ejected, and may have one more. */
   #usable(target: Target, kind: LifeKind): boolean {
     return target.standing.usable &&
       (kind === "flow" || this.#mostSessions === 0 || target.sessions.total < this.#mostSessions);
   }
 
   /**
-   * Takes a place at a target. It has to be given back once.
+   * Takes a place at a target of this upstream. It has to be given back once.
    *
-   * @param target One of this upstream's targets
-   * @param kind What takes it
    * @returns Whether there was one; `limits.sessions_per_target` bounds those of sessions
    */
   take(target: Target, kind: LifeKind): boolean {

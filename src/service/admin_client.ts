@@ -1,5 +1,5 @@
 /**
- * Asks a running shunt by its admin address: finds the address, sends a request, judges the answer.
+ * Asks a running shunt at its admin address: finds the address, sends a request, judges the answer.
  * Knows HTTP, no verb and no operation.
  *
  * @module
@@ -20,7 +20,7 @@ import { InputError, type Options } from "./options.ts";
 /** The options of every verb that asks a running shunt. */
 export const ADMIN_OPTIONS = { string: ["config", "admin", "token-file"] } as const;
 
-/** What the help of such a verb says of them. */
+/** Their part of such a verb's help. */
 export const ADMIN_HELP =
   `  -c, --config FILE    the configuration that names the admin address (default: config.yaml in this
                        folder if it exists, else 127.0.0.1:9901)
@@ -38,16 +38,13 @@ export interface AdminAnswer {
   readonly body: unknown;
 }
 
-/** A running shunt, from outside. */
+/** Asks a running shunt. */
 export interface AdminClient {
-  /** Its address. */
   readonly address: string;
   /**
-   * Asks it.
+   * Sends a request.
    *
-   * @param method The HTTP method
-   * @param path The path
-   * @returns Its answer, if it is a success or 422
+   * @returns The answer, if it is a success or 422
    * @throws {Error} if nothing answers, something other than shunt does, or it refuses
    */
   ask(method: "GET" | "POST", path: string): Promise<AdminAnswer>;
@@ -64,10 +61,8 @@ interface Place {
 }
 
 /**
- * Finds a running shunt.
+ * Finds a running shunt, without sending anything.
  *
- * @param options The verb's options
- * @returns What asks it; nothing has been sent yet
  * @throws {InputError} if options or configuration name no address, or no usable token
  */
 export async function openAdmin(options: Options): Promise<AdminClient> {
@@ -75,11 +70,10 @@ export async function openAdmin(options: Options): Promise<AdminClient> {
 }
 
 /**
- * Finds the shunt that runs at a configuration's admin address.
+ * Finds the shunt at a configuration's admin address, without sending anything.
  *
- * @param config The configuration's admin part
+ * @param config The admin part of the configuration
  * @param file Its file, for messages
- * @returns What asks it; nothing has been sent yet
  * @throws {InputError} if it names no address
  */
 export async function adminOf(config: AdminConfig | null, file: string): Promise<AdminClient> {
@@ -91,12 +85,9 @@ function clientOf(place: Place): AdminClient {
 }
 
 /**
- * Takes what is wanted out of an answer.
+ * Returns the body of an answer.
  *
- * @param answer The answer
- * @param schema What it has to be
- * @returns Its body
- * @throws {Error} if it is something else: another version of shunt's
+ * @throws {Error} if the schema does not fit: another version of shunt has answered
  */
 export function expectBody<T extends z.ZodType>(answer: AdminAnswer, schema: T): z.output<T> {
   const parsed = schema.safeParse(answer.body);
@@ -131,7 +122,7 @@ async function withToken(address: string, file: string | null | undefined): Prom
   }
 }
 
-/** Reads the admin part alone: the rest may be broken while a shunt runs what was there before. */
+/** Reads the admin part alone: the rest may be broken while a shunt runs an earlier version of the file. */
 async function readAdmin(file: string | undefined): Promise<AdminConfig | null | undefined> {
   const path = file ?? DEFAULT_CONFIG;
   let text: string;
@@ -184,13 +175,13 @@ async function ask(place: Place, method: string, path: string): Promise<AdminAns
     throw new Error(`The answer of ${place.address} is not understood (status ${status})`);
   }
   if ((status >= 200 && status < 300) || status === 422) return { status, body };
-  const said = refusalOf(body) ?? `status ${status}`;
-  if (status !== 401) throw new Error(`${place.address} refuses: ${said}`);
+  const refusal = refusalOf(body) ?? `status ${status}`;
+  if (status !== 401) throw new Error(`${place.address} refuses: ${refusal}`);
   const hint = place.noToken ??
     (place.token === undefined
       ? "name the file with its token: --token-file PATH"
       : "is it the token of that shunt?");
-  throw new Error(`${place.address} refuses: ${said}; ${hint}`);
+  throw new Error(`${place.address} refuses: ${refusal}; ${hint}`);
 }
 
 function refusalOf(body: unknown): string | undefined {

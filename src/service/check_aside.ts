@@ -1,6 +1,6 @@
 /**
- * Checks the text of a configuration without holding up what this thread serves. Knows neither files nor
- * verbs.
+ * Checks the text of a configuration without holding up the sessions and flows of this thread. Knows neither
+ * files nor verbs.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { type PackedConfig, unpackConfig } from "../config/packed.ts";
 import { inSlices } from "../slices.ts";
 import { type Checked, type CheckQuestion, checkText } from "./check_text.ts";
 
-/** Letters that are checked in some 10 ms; a thread of its own is worth its start with more. */
+/** Letters that are checked in some 10 ms. With more, starting a thread is worth it. */
 const SHORT = 8 * 1024;
 
-/** What a worker that checks answers. */
+/** The answer of a worker that checks. */
 export interface CheckAnswer {
   readonly config: PackedConfig | undefined;
   readonly problems: readonly string[];
@@ -22,14 +22,12 @@ export interface CheckAnswer {
 /**
  * Checks a text without holding up this thread: a short one at once, a long one in a thread of its own.
  *
- * @param question The text
- * @returns The configuration, or what is wrong with it
- * @throws {Error} when the thread fails
+ * @throws {Error} if the thread fails
  */
 export async function checkAside(question: CheckQuestion): Promise<Checked> {
   const { text, set } = question;
   const length = set.reduce((sum, override) => sum + override.length, text.length);
-  // What an anchor stands for counts as often as it is used, whatever the length.
+  // With anchors a short text can stand for much more.
   if (length <= SHORT && !text.includes("&")) return checkText(question);
   const { config, problems } = await askWorker(question);
   return {

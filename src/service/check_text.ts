@@ -8,10 +8,10 @@ import { formatProblem, loadConfig, type Problem } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { PROTOCOLS } from "../detect/mod.ts";
 
-/** More than anyone reads. An error in a loop of a template causes as many as there are routes. */
+/** More than anyone reads. An error in a loop of a template causes one problem per route. */
 const MAX_LISTED = 1000;
 
-/** What is checked. */
+/** What to check. */
 export interface CheckQuestion {
   readonly text: string;
   /** The file's name, for problems. */
@@ -24,16 +24,11 @@ export interface CheckQuestion {
 export interface Checked {
   /** Unset if the text has errors. */
   readonly config: Config | undefined;
-  /** Errors and warnings, as people read them. */
+  /** Errors and warnings, as lines for people. */
   readonly problems: readonly string[];
 }
 
-/**
- * Checks a text in this thread.
- *
- * @param question The text
- * @returns The configuration, or what is wrong with it
- */
+/** Checks a text in this thread. */
 export function checkText({ text, file, set }: CheckQuestion): Checked {
   const { config, problems } = loadConfig(text, { file, protocols: PROTOCOLS, set });
   return { config, problems: listProblems(problems, file) };

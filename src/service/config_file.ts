@@ -19,38 +19,30 @@ export const CONFIG_OPTIONS = { string: ["config"], collect: ["set"] } as const;
 /** A file that was read and checked. */
 export interface ConfigFile {
   readonly file: string;
-  /** What is in it. */
   readonly text: string;
   /** Unset if the file has errors. */
   readonly config: Config | undefined;
-  /** Errors and warnings, as people read them. */
+  /** Errors and warnings, as lines for people. */
   readonly problems: readonly string[];
 }
 
-/**
- * Reports which file `-c` names.
- *
- * @param options The verb's options
- */
+/** Returns the file that `-c` names. */
 export function configPath(options: Options): string {
   return options.get("config") ?? DEFAULT_CONFIG;
 }
 
-/** How a file is loaded. */
+/** How to load a file. */
 export interface LoadOptions {
-  /** What is in the file; read from it unless given. */
+  /** The text of the file, which is read unless given. */
   readonly text?: string | undefined;
-  /** How to check it: in this thread unless given. */
+  /** Checks it; in this thread unless given. */
   readonly check?: (question: CheckQuestion) => Checked | Promise<Checked>;
 }
 
 /**
  * Reads and checks the file that `-c` names.
  *
- * @param options The verb's options
- * @param load How to load it
- * @returns The configuration, unless there are errors, and what is wrong with it
- * @throws {InputError} when the file cannot be read
+ * @throws {InputError} if the file cannot be read
  */
 export async function loadFile(
   options: Options,
@@ -64,12 +56,9 @@ export async function loadFile(
 }
 
 /**
- * Reads and checks the file that `-c` names; its problems go to the terminal.
+ * Reads and checks the file that `-c` names, and prints its problems.
  *
- * @param options The verb's options
- * @param terminal Where problems go
- * @returns The configuration, unless there are errors
- * @throws {InputError} when the file cannot be read
+ * @throws {InputError} if the file cannot be read
  */
 export async function readConfig(options: Options, terminal: Terminal): Promise<ConfigFile> {
   const loaded = await loadFile(options);

@@ -1,5 +1,5 @@
 /**
- * The configuration file of a shunt that runs: read for reloads, and watched. Knows no reload.
+ * The configuration file of a running shunt: reads it for reloads, and watches it. Knows no reload.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { FileWatch } from "./watch.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
-/** Where reloads come from. */
+/** The configuration file of a running shunt. */
 export class ConfigSource implements AsyncDisposable {
   readonly #options: Options;
   readonly #first: ConfigFile;
   #watch: FileWatch | undefined;
 
   /**
-   * @param options What the command line says of the file
-   * @param first What it said at the start
+   * @param options The command line, which names the file
+   * @param first The file at the start
    */
   constructor(options: Options, first: ConfigFile) {
     this.#options = options;
@@ -31,9 +31,8 @@ export class ConfigSource implements AsyncDisposable {
   /**
    * Reads and checks the file. While it is watched, an unfinished file is never read.
    *
-   * @param text What is in the file; read from it unless given
-   * @returns The configuration, unless there are errors, and what is wrong with it
-   * @throws {Error} when the file cannot be read, or is being written for long
+   * @param text The text of the file, which is read unless given
+   * @throws {Error} if the file cannot be read, or is still being written after a while
    */
   async load(text?: string): Promise<ConfigFile> {
     return await loadFile(this.#options, {
@@ -42,11 +41,7 @@ export class ConfigSource implements AsyncDisposable {
     });
   }
 
-  /**
-   * Watches the file.
-   *
-   * @param onChange Called with the new text, once per change, and only after the call before has ended
-   */
+  /** Watches the file. Calls back with the new text once per change, and only after the last call has ended. */
   watch(onChange: (text: string) => Promise<unknown>): void {
     const { file, text } = this.#first;
     this.#watch = new FileWatch(file, {

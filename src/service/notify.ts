@@ -23,7 +23,7 @@ const MAX_ATTEMPTS = 100;
 const CLOSE_MS = 1000;
 const CLOCK_MONOTONIC = 1;
 
-/** A way to the manager's socket. */
+/** Sends to the manager's socket. */
 export interface Sender {
   /** Sends a datagram. Returns a promise if that takes time. */
   send(bytes: Uint8Array): Promise<unknown> | undefined;
@@ -31,10 +31,9 @@ export interface Sender {
 }
 
 /**
- * Opens the way to the service manager.
+ * Opens the notifier of the service manager. Disposing of it waits for lines that are under way.
  *
  * @param env Reads a variable of the environment; for tests
- * @returns The notifier; disposing of it waits for lines that are under way
  */
 export function openNotifier(env: (name: string) => string | undefined = readEnv): Notifier {
   const name = env("NOTIFY_SOCKET");
@@ -53,7 +52,7 @@ function readEnv(variable: string): string | undefined {
   return state === "granted" ? Deno.env.get(variable) : undefined;
 }
 
-/** Half the time after which the manager kills, as sd_watchdog_enabled(3) recommends. */
+/** Returns half the time after which the manager kills, as sd_watchdog_enabled(3) recommends. */
 function watchdogMs(env: (name: string) => string | undefined): number | undefined {
   const pid = env("WATCHDOG_PID");
   if (pid !== undefined && pid !== String(Deno.pid)) return undefined;
@@ -72,12 +71,12 @@ function openSender(name: string): Sender {
   }
   // An abstract name is one that begins with a zero byte, unix(7).
   const path = name.startsWith("@") ? `\0${name.slice(1)}` : name;
-  // libc first: Deno asks for permission to read, write and connect to the path besides.
+  // libc comes first, because Deno also needs permission to read, write and connect to the path.
   return missingForLibc() === undefined ? new LibcSender(path) : denoSender(path);
 }
 
 function denoSender(path: string): Sender {
-  // A datagram socket of Deno's needs a name; an abstract one leaves no file behind.
+  // Deno's datagram sockets need a name; an abstract one leaves no file behind.
   const socket = Deno.listenDatagram({
     transport: "unixpacket",
     path: `\0shunt-notify-${crypto.randomUUID()}`,
@@ -104,7 +103,7 @@ class LibcSender implements Sender {
   }
 
   send(bytes: Uint8Array): Promise<void> | undefined {
-    return this.#sent(bytes) ? undefined : this.#retry(bytes);
+    return this.#trySend(bytes) ? undefined : this.#retry(bytes);
   }
 
   async #retry(bytes: Uint8Array): Promise<void> {
@@ -115,13 +114,13 @@ class LibcSender implements Sender {
         timer = setTimeout(resolve, RETRY_MS);
       });
       clearTimeout(timer);
-      // The number may be another's by now.
-      if (this.#closed || this.#sent(bytes)) return;
+      // Once it is closed, the descriptor's number may belong to another.
+      if (this.#closed || this.#trySend(bytes)) return;
     }
     throw new Error("its socket accepts nothing");
   }
 
-  #sent(bytes: Uint8Array): boolean {
+  #trySend(bytes: Uint8Array): boolean {
     const { libc, errno } = openLibc();
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     const to = this.#to;
@@ -151,7 +150,7 @@ export class Notifier implements AsyncDisposable {
   #warned = false;
 
   /**
-   * @param sender The way to the manager, if there is one
+   * @param sender Sends to the manager, if there is one
    * @param watchdogMs Milliseconds between signs of life, if it expects any
    */
   constructor(sender: Sender | undefined, watchdogMs: number | undefined) {
@@ -159,38 +158,30 @@ export class Notifier implements AsyncDisposable {
     this.watchdogMs = watchdogMs;
   }
 
-  /**
-   * Everything is bound, or a reload has ended.
-   *
-   * @param status What `systemctl status` shows from now on
-   */
+  /** Reports that everything is bound, or that a reload has ended. `systemctl status` shows `status` from now on. */
   ready(status?: string): void {
     this.#send(status === undefined ? "READY=1" : `READY=1\nSTATUS=${oneLine(status)}`);
   }
 
-  /** A reload begins; {@linkcode ready} ends it, whatever came of it. */
+  /** Reports that a reload begins; {@linkcode ready} ends it, whatever its outcome. */
   reloading(): void {
     const usec = monotonicUsec();
     this.#send(usec === undefined ? "RELOADING=1" : `RELOADING=1\nMONOTONIC_USEC=${usec}`);
   }
 
-  /** Draining has begun. */
+  /** Reports that draining has begun. */
   stopping(): void {
     this.#send("STOPPING=1");
   }
 
-  /**
-   * Changes what `systemctl status` shows.
-   *
-   * @param text One line
-   */
+  /** Changes the line that `systemctl status` shows. */
   status(text: string): void {
     this.#send(`STATUS=${oneLine(text)}`);
   }
 
-  /** The process is alive and well. */
+  /** Reports that the process is alive and well. */
   watchdog(): void {
-    // A sign of life that comes late says nothing; one that waits already says the same.
+    // A late sign of life is useless, and a line that waits already shows the same.
     if (this.#pending.length === 0) this.#send("WATCHDOG=1");
   }
 
@@ -200,7 +191,7 @@ export class Notifier implements AsyncDisposable {
     if (!this.#pumping) this.#idle = this.#pump(this.#sender);
   }
 
-  /** Sends what is pending, in order; runs up to the first wait at once. */
+  /** Sends pending lines in order. The first is sent before this returns, unless it has to wait. */
   async #pump(sender: Sender): Promise<void> {
     const encoder = new TextEncoder();
     this.#pumping = true;
@@ -228,14 +219,14 @@ export class Notifier implements AsyncDisposable {
   }
 }
 
-/** A status is one line, or what follows would be another assignment. */
+/** Makes a status one line: a second line would be another assignment. */
 function oneLine(text: string): string {
   return text.replace(/[\r\n\0]+/g, " ");
 }
 
 /**
- * The clock that the manager compares with its own, to distinguish this reload from an earlier one. Deno has
- * no such clock: without libc, `Type=notify-reload` cannot be used, `Type=notify` can.
+ * Returns the clock that the manager compares with its own, to distinguish this reload from an earlier one.
+ * Deno has no such clock: without libc, `Type=notify-reload` cannot be used, `Type=notify` can.
  */
 function monotonicUsec(): bigint | undefined {
   if (missingForLibc() !== undefined) return undefined;

@@ -1,12 +1,12 @@
 /**
- * The command line: what was given, and where to write. Knows no verb.
+ * The command line: the options that were given, and the terminal. Knows no verb.
  *
  * @module
  */
 
 import { parseArgs } from "@std/cli/parse-args";
 
-/** Where a verb writes, so that tests can read it. */
+/** Takes what a verb writes, so that tests can read it. */
 export interface Terminal {
   /** Writes a line of result. */
   readonly out: (line: string) => void;
@@ -38,17 +38,16 @@ export interface Options {
 /** The command line does not fit the verb. */
 export class UsageError extends Error {}
 
-/** What the command line names cannot be used; the options themselves are right. */
+/** Something that the command line names cannot be used; the options themselves are right. */
 export class InputError extends UsageError {}
 
 /**
  * Reads a verb's options.
  *
  * @param args The arguments after the verb
- * @param names The options it takes
- * @returns The options
- * @throws {UsageError} when an option is unknown, lacks its value or comes twice, or an argument is
- * too many
+ * @param names The options that it takes
+ * @throws {UsageError} if an option is unknown, lacks its value or comes twice, or there are too many
+ * arguments
  */
 export function parseOptions(args: readonly string[], names: OptionNames): Options {
   const single = names.string ?? [];

@@ -1,6 +1,6 @@
 /**
- * What a process says of itself to metrics: reloads, workers that hang, memory. Knows neither sessions
- * nor how metrics are written.
+ * The measures of a process for metrics: reloads, workers that hang, memory. Knows neither sessions nor how
+ * metrics are written.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import project from "../../deno.json" with { type: "json" };
 import { descriptorLimit } from "../io/descriptors.ts";
 import type { AdminMeasures, ProcessMeasures, ReloadOutcome } from "../observe/metrics/measures.ts";
 
-/** A clock ticks every 100 ms, a busy one later. A worker without a tick for this long hangs. */
+/** A worker without a tick for this long hangs. Clocks tick every 100 ms, and later if a thread is busy. */
 const HANG_MS = 1000;
 
-/** What is to be known of the process besides. */
+/** What the measures need to know about the process. */
 export interface ProcessState {
   readonly io: string;
   readonly ready: boolean;
@@ -24,7 +24,7 @@ export interface ProcessState {
 
 const NO_ADMIN: AdminMeasures = { connections: 0, displaced: { request: 0, answer: 0, turn: 0 } };
 
-/** Keeps what a process counts of itself. */
+/** Counts for one process. */
 export class ProcessBook {
   readonly #reloads: Record<ReloadOutcome, number> = { applied: 0, unchanged: 0, refused: 0 };
   #lastReloadOk = true;
@@ -33,23 +33,14 @@ export class ProcessBook {
   #ticksAt = -Infinity;
   #up: readonly boolean[] = [];
 
-  /**
-   * Counts a reload.
-   *
-   * @param outcome What came of it
-   */
+  /** Counts a reload. */
   reloaded(outcome: ReloadOutcome): void {
     this.#reloads[outcome]++;
     this.#lastReloadOk = outcome !== "refused";
     if (outcome === "applied") this.#configuredAt = Date.now();
   }
 
-  /**
-   * Reports what is known now.
-   *
-   * @param state How the process is
-   * @param now The time in milliseconds since it began
-   */
+  /** Returns the present measures; `now` is the time in milliseconds since the process began. */
   measures(state: ProcessState, now: number = performance.now()): ProcessMeasures {
     const { user, system } = process.cpuUsage();
     return {
@@ -68,7 +59,7 @@ export class ProcessBook {
     };
   }
 
-  /** Questions within a second get the same answer: that is too little time to judge. */
+  /** Reports which workers tick. Within a second the answer is the same: that is too little time to judge. */
   #workersUp(ticks: readonly number[], now: number): readonly boolean[] {
     if (now - this.#ticksAt >= HANG_MS) {
       this.#up = ticks.map((count, worker) => count !== this.#ticks[worker]);

@@ -1,6 +1,6 @@
 /**
- * The ready file: reports that all is bound, and to which addresses. Knows paths and text,
- * never what is bound.
+ * The ready file, which shows that everything is bound, and to which addresses. Knows paths and text; binds
+ * nothing.
  *
  * @module
  */
@@ -10,21 +10,18 @@ import { readTextFile } from "../text_file.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import { UsageError } from "./options.ts";
 
-/** What it says. */
+/** The content of the file. */
 export interface Ready {
-  /** The process. */
   readonly pid: number;
   /** The admin address, or null if it is off. */
   readonly admin: string | null;
-  /** What each listener is bound to. */
+  /** The bound addresses of each listener. */
   readonly listeners: Readonly<Record<string, BoundAddresses>>;
 }
 
 /**
  * Writes the file, which appears whole: a program that waits for it never reads half of it.
  *
- * @param path Where
- * @param ready What to say
  * @throws {ShuntError} with code `bad_ready_file`
  */
 export async function writeReadyFile(
@@ -40,7 +37,6 @@ export async function writeReadyFile(
 /**
  * Makes sure that the file can be written.
  *
- * @param path Where
  * @throws {ShuntError} with code `bad_ready_file`
  */
 export async function tryReadyFile(path: string): Promise<void> {
@@ -52,13 +48,13 @@ export async function tryReadyFile(path: string): Promise<void> {
   });
 }
 
-/** Does something with the file that becomes the ready file. */
+/** Runs work on the file that becomes the ready file. */
 async function writing(path: string, work: (unfinished: string) => Promise<void>): Promise<void> {
   const unfinished = `${path}.${Deno.pid}.tmp`;
   try {
     await work(unfinished);
   } catch (error) {
-    // On a full disk there is a file, and nothing in it.
+    // On a full disk there is an empty file.
     await removeReadyFile(unfinished).catch(() => {});
     throw new ShuntError(`Cannot write ready file "${path}": ${messageOf(error)}`, {
       code: "bad_ready_file",
@@ -67,10 +63,9 @@ async function writing(path: string, work: (unfinished: string) => Promise<void>
 }
 
 /**
- * Removes the file: an old one must not be taken for this run's. Nothing but a file is ever removed.
+ * Removes the file: an old one must not look like this run's. Removes nothing but a file.
  *
- * @param path Its path
- * @param pid Whose it has to be: at the end of a process it may be its successor's
+ * @param pid The process that must have written it; at the end of a process the file may be its successor's
  * @throws {UsageError} if a directory is in its place
  */
 export async function removeReadyFile(path: string, pid?: number): Promise<void> {
@@ -85,7 +80,7 @@ export async function removeReadyFile(path: string, pid?: number): Promise<void>
   }
 }
 
-/** The name is known in advance, so a link that someone has put in its place is not followed. */
+/** Writes a new file. The name is known in advance, so a link that someone has put in its place is not followed. */
 async function writeAnew(path: string, text: string): Promise<void> {
   await removeReadyFile(path);
   await Deno.writeTextFile(path, text, { createNew: true });

@@ -1,5 +1,5 @@
 /**
- * Keeps a running shunt: reloads it, reports its state to the admin address and the service manager, and
+ * Supervises a running shunt: reloads it, reports its state to the admin address and the service manager, and
  * drains it. Knows neither signals nor the command line.
  *
  * @module
@@ -25,42 +25,38 @@ import { ProcessBook } from "./process_measures.ts";
 
 const logger = getLogger(["shunt", "run"]);
 
-/** Milliseconds that a reload may still take when a drain begins: its file may never be read. */
+/** Milliseconds that a reload may still take once a drain begins: reading its file may never end. */
 const RELOAD_MS = 3000;
 
-/** Milliseconds for which a shunt that has asked may take over. */
+/** Milliseconds in which a shunt that has asked has to take over. */
 const ASKED_MS = 30_000;
 
-/** What a supervisor keeps. */
+/** What a supervisor needs. */
 export interface SupervisorParts {
   readonly proxy: Proxy;
   readonly log: RunningLog;
   readonly notifier: Notifier;
-  /**
-   * Reads and checks the configuration.
-   *
-   * @param text What is in the file; read from it unless given
-   */
+  /** Reads and checks the configuration; reads the file unless its text is given. */
   readonly load: (text?: string) => Promise<ConfigFile>;
 }
 
 /** What caused a reload. */
 export type ReloadCause = "signal" | "file" | "admin";
 
-/** A running shunt, kept. */
+/** Supervises a running shunt. */
 export class Supervisor implements Control {
   readonly proxy: Proxy;
   state: RunState = "starting";
   readonly startedAt: Date = new Date();
   readonly #began = performance.now();
   readonly #parts: SupervisorParts;
-  /** What the file says. */
+  /** The configuration of the file. */
   #configured: Config;
   #admin: Admin | undefined;
   #watchdog: ReturnType<typeof setInterval> | undefined;
   #ticks: readonly number[] = [];
   readonly #book = new ProcessBook();
-  /** Reloads come one after the other. */
+  /** Settles once the last reload has ended: they run one after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
   readonly #drainAsked = Promise.withResolvers<void>();
   /** Faults that were set at the admin address, by upstream; reloads keep them. */
@@ -70,17 +66,16 @@ export class Supervisor implements Control {
   #handOver = false;
   /** Settles once no metrics are being written. */
   #metrics: Promise<void> = Promise.resolve();
-  /** The process that this one has taken over from, while it has not ended. */
+  /** The process that this one has taken over from, until it has ended. */
   predecessor: number | undefined;
 
-  /** @param parts What it keeps */
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     this.proxy = parts.proxy;
     this.#configured = parts.proxy.config;
   }
 
-  /** Settles once a drain is requested at the admin address. */
+  /** Resolves once a drain is requested at the admin address. */
   get drainAsked(): Promise<void> {
     return this.#drainAsked.promise;
   }
@@ -104,7 +99,7 @@ export class Supervisor implements Control {
     try {
       this.#admin = await startAdmin(this.proxy.config.admin, this, { takeOver: true });
     } catch (error) {
-      // If this one ended now, no process would serve the listeners.
+      // If this process ended now, none would serve the listeners.
       logger.error("shunt runs without its admin address; a reload tries it again", {
         error: messageOf(error),
       });
@@ -112,18 +107,18 @@ export class Supervisor implements Control {
     }
   }
 
-  /** Reports that all is bound. */
+  /** Reports that everything is bound. */
   ready(): void {
     const { notifier } = this.#parts;
     this.state = "ready";
     notifier.ready(`Listening: ${Object.keys(this.proxy.addresses).join(", ")}`);
     if (notifier.watchdogMs !== undefined) {
-      this.#watchdog = setInterval(() => this.#pat(), notifier.watchdogMs);
+      this.#watchdog = setInterval(() => this.#feedWatchdog(), notifier.watchdogMs);
     }
   }
 
   /** Feeds the manager's watchdog, but only while every worker's clock ticks. */
-  #pat(): void {
+  #feedWatchdog(): void {
     const ticks = this.proxy.ticks();
     const alive = ticks.every((count, worker) => count !== this.#ticks[worker]);
     this.#ticks = ticks;
@@ -143,7 +138,7 @@ export class Supervisor implements Control {
     clearTimeout(this.#asked);
     await within(RELOAD_MS, this.#reloading);
     const drained = this.proxy.drain({ handOver: this.#handOver });
-    // The admin address belongs to the other one now.
+    // The admin address belongs to the other shunt now.
     if (this.#handOver) await this.#admin?.close();
     const cut = await drained;
     await this.#admin?.close();
@@ -266,7 +261,7 @@ export class Supervisor implements Control {
 
   drain(handOver: boolean): void {
     this.#handOver ||= handOver;
-    // If it already drains, it frees its address now. This request is still answered.
+    // If a drain has begun already, the address is freed now. This request is still answered.
     if (handOver && this.state === "draining") void this.#admin?.close();
     this.state = "draining";
     this.#drainAsked.resolve();
@@ -287,14 +282,14 @@ export class Supervisor implements Control {
   }
 
   metrics(): Promise<Blob> {
-    // One after the other: what several write at once would have to be held at once.
+    // One after the other: otherwise several texts would be in memory at once.
     const text = this.#metrics.then(() => inSlices(writeMetrics(this.measures())))
       .then((parts) => new Blob(parts));
     this.#metrics = text.then(() => {}, () => {});
     return text;
   }
 
-  /** What was counted, as of now. */
+  /** Returns all counts, as of now. */
   measures(): Measures {
     const measures = this.proxy.measures();
     const process = this.#book.measures({

@@ -1,5 +1,5 @@
 /**
- * What a path leads through: its symbolic links and the folders that hold them. Knows no watch and no
+ * Finds what a path leads through: its symbolic links and the folders that hold them. Knows no watch and no
  * content.
  *
  * @module
@@ -7,26 +7,21 @@
 
 import { isAbsolute, join, parse } from "node:path";
 
-/** What Linux follows in one path. */
+/** Links that Linux follows in one path. */
 const MAX_SYMLINKS = 40;
 const SEPARATOR = Deno.build.os === "windows" ? /[\\/]/ : "/";
 
 /** What a path leads through. */
 export interface Trail {
-  /** The file itself, every symbolic link followed, whether it is there or not; unset without a folder. */
+  /** The file itself, with all symbolic links followed. It may be missing; unset if its folder is. */
   readonly file: string | undefined;
-  /** The folders in which the file, a link or the first part that is missing is. */
+  /** The folders of the file, of each link, and of the first part that is missing. */
   readonly folders: ReadonlySet<string>;
   /** The paths whose events may change the target of the path, or its content. */
   readonly names: ReadonlySet<string>;
 }
 
-/**
- * Walks a path, part by part.
- *
- * @param path An absolute path
- * @returns What it leads through now
- */
+/** Returns what an absolute path leads through now. */
 export async function findTrail(path: string): Promise<Trail> {
   const folders = new Set<string>();
   const names = new Set<string>();
@@ -41,7 +36,7 @@ export async function findTrail(path: string): Promise<Trail> {
     if (rest.length === 0 || info === "missing" || info?.isSymlink) folders.add(at);
     if (rest.length === 0) file = next;
     if (info === "missing") break;
-    // What may not be looked at is taken for a folder that stays.
+    // A part that may not be read counts as a folder that stays.
     const target = info?.isSymlink ? await readLinkOrNothing(next) : undefined;
     if (target === undefined) {
       at = next;
@@ -70,10 +65,9 @@ async function lstatOrNothing(path: string): Promise<Deno.FileInfo | "missing" |
 }
 
 /**
- * Waits for what is read from a path.
+ * Waits for a read from a path.
  *
- * @param reading What is read
- * @returns What was read, or `undefined` if the path does not exist
+ * @returns The result, or `undefined` if the path does not exist
  * @throws {unknown} any other error
  */
 export async function orMissing<T>(reading: Promise<T>): Promise<T | undefined> {
@@ -85,7 +79,7 @@ export async function orMissing<T>(reading: Promise<T>): Promise<T | undefined> 
   }
 }
 
-/** Whether a path does not exist. Also true if a file has replaced one of its folders. */
+/** Reports whether a path does not exist. Also true if a file has replaced one of its folders. */
 function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
@@ -98,15 +92,10 @@ async function readLinkOrNothing(path: string): Promise<string | undefined> {
   }
 }
 
-/**
- * Looks up what is at the places of a trail that events can come from.
- *
- * @param trail The trail
- * @returns Their paths, by path and inode: what a path names may be replaced
- */
+/** Returns the paths of a trail that events can come from, by path and inode: the file at a path may be replaced. */
 export async function inodesOf({ file, folders }: Trail): Promise<Map<string, string>> {
   const inodes = new Map<string, string>();
-  // The file besides its folder: one that is mounted by itself is written elsewhere.
+  // The file as well as its folder: a file that is mounted by itself is written elsewhere.
   for (const path of file === undefined ? folders : [...folders, file]) {
     const info = await statOrNothing(path);
     if (info !== undefined) inodes.set(`${path} ${info.dev}:${info.ino}`, path);
@@ -114,12 +103,7 @@ export async function inodesOf({ file, folders }: Trail): Promise<Map<string, st
   return inodes;
 }
 
-/**
- * Reports what distinguishes a file from others, and from what it was before.
- *
- * @param path The file, links followed
- * @returns A text that changes when the file is replaced or written; empty if there is none
- */
+/** Returns a text that changes if the file at a path is replaced or written; empty if there is none. */
 export async function markOf(path: string): Promise<string> {
   const info = await statOrNothing(path);
   if (info === undefined) return "";

@@ -1,5 +1,5 @@
 /**
- * Takes over from a running shunt: finds it, and makes it hand over. Knows its admin address, never its
+ * Takes over from a running shunt: finds it, and makes it hand over. Knows its admin address; never its
  * sockets.
  *
  * @module
@@ -13,8 +13,8 @@ import { isThere } from "../io/process.ts";
 import type { BoundAddresses } from "../listen/bind.ts";
 import { adminOf, expectBody, NobodyAnswers } from "./admin_client.ts";
 
-/** Milliseconds between looks at whether the process is gone. */
-const LOOK_MS = 500;
+/** Milliseconds between checks of whether the process has ended. */
+const CHECK_MS = 500;
 /** Milliseconds that it may take beyond its `drain_timeout`. */
 const LATE_MS = 5000;
 const ConfigSchema = z.object({ drain_timeout: z.number() });
@@ -22,24 +22,20 @@ const ConfigSchema = z.object({ drain_timeout: z.number() });
 /** A running shunt that this one takes over from. */
 export interface Predecessor {
   readonly pid: number;
-  /** Its data-plane threads: as many of the sockets that share an address are its own. */
+  /** The number of its data-plane threads, and so of its sockets among those that share an address. */
   readonly workers: number;
-  /** What its listeners are bound to. */
+  /** The bound addresses of its listeners. */
   readonly addresses: BoundAddresses;
   /** Makes it take nothing new, free its admin address, and end once its sessions and flows have ended. */
   handOver(): Promise<void>;
-  /**
-   * Waits until it has ended.
-   *
-   * @param signal Gives up waiting
-   */
+  /** Waits until it has ended, or `signal` gives up. */
   ended(signal: AbortSignal): Promise<void>;
 }
 
 /**
  * Finds the shunt at the configuration's admin address, and makes sure that it would hand over.
  *
- * @param config The configuration's admin part
+ * @param config The admin part of the configuration
  * @param file Its file, for messages
  * @returns The shunt, or `undefined` if nothing answers
  * @throws {InputError} if the configuration names no admin address
@@ -53,7 +49,7 @@ export async function findPredecessor(
   try {
     const status = expectBody(await admin.ask("GET", "/api/status"), StatusSchema);
     const { pid, workers } = status;
-    // Once its addresses are shared, clients come here that a refusal would cut off.
+    // This is asked first: once the addresses are shared, clients come here, and a refusal would cut them off.
     expectBody(await admin.ask("POST", "/api/drain?handover=ask"), DrainingSchema);
     const { drain_timeout } = expectBody(await admin.ask("GET", "/api/config"), ConfigSchema);
     const listeners = Object.values(status.listeners);
@@ -69,7 +65,7 @@ export async function findPredecessor(
         try {
           answer = await admin.ask("POST", "/api/drain?handover=true");
         } catch (error) {
-          // It has ended meanwhile, so its addresses are free for this one.
+          // If it has ended meanwhile, its addresses are free.
           if (error instanceof NobodyAnswers || !await isThere(pid)) return;
           throw error;
         }
@@ -85,9 +81,9 @@ export async function findPredecessor(
 
 async function untilEnded(pid: number, latest: number, signal: AbortSignal): Promise<void> {
   const end = performance.now() + latest;
-  // The number of a process in another container means nothing here, or belongs to another process.
+  // The number of a process in another container means nothing here, or another process has it.
   const visible = pid !== Deno.pid && await isThere(pid);
   while (!signal.aborted && performance.now() < end && !(visible && !await isThere(pid))) {
-    await delay(LOOK_MS, undefined, { signal }).catch(() => {});
+    await delay(CHECK_MS, undefined, { signal }).catch(() => {});
   }
 }

@@ -4,11 +4,11 @@
  *
  * If there are events (inotify), a close after writing is one of them ("access"), so a file is being
  * written after a "modify" until an "access". "modify" stands for attributes as well: a program that
- * changes them after its close (vim sets an ACL) looks like the next writer, but the text is what it was
- * at the close. Without events a file is whole once two looks have found the same.
+ * changes them after its close (vim sets an ACL) looks like the next writer, but the text is the same as
+ * at the close. Without events a file is whole once two reads have found the same.
  *
  * Events may be missing or stop: network file systems and folders further up have none. So the file is also
- * looked at now and then, and nothing here waits for an event.
+ * read now and then, and nothing here waits for an event.
  *
  * @module
  */
@@ -23,28 +23,24 @@ import { findTrail, inodesOf, markOf, orMissing, type Trail } from "./trail.ts";
 /** Milliseconds between two reads of events, at most. */
 const READ_MS = 100;
 const QUIET_MS = 250;
-/** Milliseconds between two looks that nothing but the clock asks for. */
+/** Milliseconds between two looks at the file without an event. */
 const POLL_MS = 1000;
-/** Looks at whether the file is another one or has changed, for one that reads it. */
+/** Looks at the file's inode, size and times until it is read all the same. */
 const LOOKS = 30;
 /** Stands for a writer that no watch has seen. */
 const UNSEEN = "";
-/** Quiet times until {@linkcode WatchOptions.onWaiting} is called, or no writer is believed in. */
+/** Quiet times until {@linkcode WatchOptions.onWaiting} is called, or a suspected writer counts as gone. */
 const WAITING_QUIETS = 8;
-/** Milliseconds until a watch that could not be opened is tried again: descriptors may be short. */
+/** Milliseconds until a watch that could not be opened is tried again: there may have been too few descriptors. */
 const RETRY_MS = 5000;
 /** How often the path is followed again while it changes. After that, the timer does it. */
 const MAX_ROUNDS = 10;
-/** Milliseconds that work under way has when the watch ends: reading may take longer. */
+/** Milliseconds that the end of the watch waits for work under way: reading may take longer. */
 const END_MS = 1000;
 
 /** Options of a {@linkcode FileWatch}. */
 export interface WatchOptions {
-  /**
-   * Called with the new text, once per change, and only after the call before has settled.
-   *
-   * @param text The whole file, never empty
-   */
+  /** Called with the whole text, never empty, once per change, and only after the last call has settled. */
   readonly onChange: (text: string) => void | Promise<void>;
   /** Called once if a changed file is still open for writing, or empty. */
   readonly onWaiting?: () => void;
@@ -67,12 +63,9 @@ interface Watched {
   readonly end: () => void;
 }
 
-/**
- * Watches a file through symbolic links, replacement and removal, its folder's included. Disposing of it ends
- * it.
- */
+/** Watches a file through symbolic links, and through replacement and removal of it or of its folder. */
 export class FileWatch implements AsyncDisposable {
-  /** Settles once every later change is noticed; never rejects. */
+  /** Resolves once every later change will be noticed; never rejects. */
   readonly started: Promise<void>;
   readonly #path: string;
   readonly #options: WatchOptions;
@@ -80,42 +73,39 @@ export class FileWatch implements AsyncDisposable {
   readonly #pollMs: number;
   #source: Inotify | undefined;
   #reading: ReturnType<typeof setInterval> | undefined;
-  /** By path and inode: what a path names may be replaced, the folder that stays is not left meanwhile. */
+  /** By path and inode: the file at a path may be replaced, and its folder's watch stays meanwhile. */
   readonly #watched = new Map<string, Watched>();
-  /** The keys of those that have seen a write and no close since, or have missed some. */
+  /** The keys of watches that have seen a write and no close since, or have missed events. */
   readonly #open = new Set<string>();
   #trail: Trail = { file: undefined, folders: new Set(), names: new Set() };
   /** Whether the path may lead elsewhere by now. */
   #moved = true;
   #text: string | undefined;
-  /** What the file said when it was closed last. */
+  /** The text when the file was last closed. */
   #closedText: string | undefined;
-  /** How many files have had the name. */
+  /** How many files have had this path. */
   #files = 0;
   #events = 0;
   #lastEvent = 0;
-  /** Events when the file was last looked at. */
+  /** The number of events when a change was last reported. */
   #eventsSeen = 0;
-  /** What the file was like when it was last read, and how often it has been found so since. */
+  /** The file's mark when it was last read, and how often it has been the same since. */
   #mark = "";
   #looks = 0;
-  /** What a look has found while no event says that it is whole. */
+  /** The text of the last read, if no event shows that it is whole. */
   #found: string | undefined;
-  #toldMissed = false;
+  #reportedMissed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #checking: Promise<void>;
   #snapshots = Promise.resolve();
   #snapshotWaits = false;
   #snapshotOf = 0;
-  #telling = false;
-  #toldWaiting = false;
+  #reporting = false;
+  #reportedWaiting = false;
   #lastProblem = "";
   #closed = false;
 
-  /**
-   * @param path The file; it may be missing
-   * @param options What to call
-   */
+  /** @param path The file, which may be missing */
   constructor(path: string, options: WatchOptions) {
     this.#path = resolve(path);
     this.#options = options;
@@ -140,7 +130,7 @@ export class FileWatch implements AsyncDisposable {
       this.#reportProblem(error);
     }
     await this.#follow();
-    // What is written from now on is not to be taken for what was there.
+    // What is written from now on must not count as what was there.
     await this.#snapshots;
     this.#checkIn(this.#quietMs);
   }
@@ -149,7 +139,7 @@ export class FileWatch implements AsyncDisposable {
    * Reads the file once no process is writing it. It is then not reported as a change.
    *
    * @returns The whole file, or `undefined` if there is none
-   * @throws {Error} when it is still being written after some time, or cannot be read
+   * @throws {Error} if it is still being written after some time, or cannot be read
    */
   async read(): Promise<string | undefined> {
     for (let left = WAITING_QUIETS;; left--) {
@@ -161,10 +151,10 @@ export class FileWatch implements AsyncDisposable {
       const open = this.#source !== undefined && text !== this.#closedText &&
         (this.#open.size > 0 || fresh);
       if (text !== "" && !open) {
-        if (!this.#telling) this.#text = text;
+        if (!this.#reporting) this.#text = text;
         return text;
       }
-      // It may be another file by now, of which nothing was told.
+      // It may be another file by now, which no watch has announced.
       this.#queue(() => this.#follow());
       await this.#checking;
       if (left === 0) throw new Error(`"${this.#path}" is being written; try again`);
@@ -187,10 +177,11 @@ export class FileWatch implements AsyncDisposable {
     this.#checkIn(this.#pollMs, { look: true });
   }
 
-  /** Looks at the file without reading it; now and then it has to be read all the same. */
+  /** Reports whether the file has to be read, without reading it: it has changed, or it is time. */
   async #looksOther(): Promise<boolean> {
     const mark = await markOf(this.#path);
-    const same = mark === this.#mark && !this.#moved && !this.#toldWaiting && ++this.#looks < LOOKS;
+    const same = mark === this.#mark && !this.#moved && !this.#reportedWaiting &&
+      ++this.#looks < LOOKS;
     if (!same) this.#looks = 0;
     this.#mark = mark;
     return !same;
@@ -208,12 +199,12 @@ export class FileWatch implements AsyncDisposable {
     if (this.#moved || polled) await this.#follow();
     await this.#snapshots;
     const text = await this.#read();
-    // What happened meanwhile has set the timer again, and so will the end of a call under way.
-    if (this.#closed || this.#telling || events !== this.#events) return;
-    // What failed to be watched has set it to an earlier time.
+    // An event meanwhile has set the timer again, and so will the end of a call under way.
+    if (this.#closed || this.#reporting || events !== this.#events) return;
+    // A watch that could not be opened has set it to an earlier time.
     if (!this.#moved) this.#lookAgain();
     if (text === undefined || text === this.#text) {
-      this.#toldWaiting = false;
+      this.#reportedWaiting = false;
       return;
     }
     if (this.#source === undefined && text !== this.#found) {
@@ -221,24 +212,24 @@ export class FileWatch implements AsyncDisposable {
       return this.#checkIn(this.#pollMs);
     }
     if (polled && events === this.#eventsSeen) {
-      // The event may wait to be read.
+      // The event may be waiting to be read.
       this.#source?.read();
       if (events !== this.#events) return;
-      if (this.#source !== undefined && !this.#toldMissed) {
-        this.#toldMissed = true;
+      if (this.#source !== undefined && !this.#reportedMissed) {
+        this.#reportedMissed = true;
         this.#options.onMissed?.();
       }
     }
     // A write may be younger than the last event that has arrived.
-    if (this.#open.size === 0 && text !== this.#closedText) this.#doubt(UNSEEN);
-    // Every rewrite in place begins with an empty file, and none of those is a configuration.
+    if (this.#open.size === 0 && text !== this.#closedText) this.#suspectWriter(UNSEEN);
+    // Every rewrite in place begins with an empty file, which is no configuration.
     if (text === "" || (this.#source !== undefined && this.#open.size > 0)) {
       const left = this.#lastEvent + WAITING_QUIETS * this.#quietMs - performance.now();
-      // What happened in a folder before it was watched was not told, so the path is followed again too.
+      // There were no events for a folder before it was watched, so the path is followed again too.
       if (left > 0) return this.#checkIn(left, { polled: true });
       if (text === "" || text !== this.#closedText) {
-        if (this.#toldWaiting) return;
-        this.#toldWaiting = true;
+        if (this.#reportedWaiting) return;
+        this.#reportedWaiting = true;
         return this.#options.onWaiting?.();
       }
     }
@@ -246,30 +237,30 @@ export class FileWatch implements AsyncDisposable {
     this.#found = undefined;
     this.#eventsSeen = this.#events;
     this.#text = text;
-    this.#toldWaiting = false;
+    this.#reportedWaiting = false;
     this.#report(text);
   }
 
-  /** Events were missed: believes in a writer until the file has long been what it is now. */
-  #doubt(key: string): void {
+  /** Assumes a writer that was not seen, because events were missed, until the file has long been the same. */
+  #suspectWriter(key: string): void {
     this.#open.add(key);
     this.#lastEvent = performance.now();
     this.#remember();
   }
 
   async #report(text: string): Promise<void> {
-    this.#telling = true;
+    this.#reporting = true;
     try {
       await this.#options.onChange(text);
     } catch (error) {
       if (!this.#closed) this.#options.onError(error);
     }
-    this.#telling = false;
+    this.#reporting = false;
     this.#lastProblem = "";
     this.#checkIn(this.#quietMs);
   }
 
-  /** Reports a problem once, however often it comes in a row. */
+  /** Reports a problem once, even if it comes several times in a row. */
   #reportProblem(error: unknown): void {
     const problem = String(error);
     if (this.#closed || problem === this.#lastProblem) return;
@@ -293,26 +284,26 @@ export class FileWatch implements AsyncDisposable {
       this.#remember();
     } else {
       if (missed) {
-        this.#doubt(key);
+        this.#suspectWriter(key);
       } else if (kind === "remove" && path === watched.path) {
-        // The watch died with what it was set on; a file of that name may long be another.
+        // The watch ended with its file. There may already be another file at the path.
         this.#unwatch(key, watched);
       } else if (atFile) {
         this.#open.delete(key);
         this.#open.delete(UNSEEN);
         this.#closedText = undefined;
         this.#files++;
-        // The file that was replaced may report its lost link as its successor's "modify".
+        // The replaced file reports its lost link, which may look like its successor's "modify".
         if (kind === "rename") this.#remember();
       }
-      // At once: what happens in a new folder is seen only once that is watched.
+      // At once: what happens in a new folder is seen only once the folder is watched.
       if (!this.#moved) this.#queue(() => this.#follow());
       this.#moved = true;
     }
     this.#checkIn(this.#quietMs);
   }
 
-  /** Notes what the file says now that it was closed. */
+  /** Reads the text at the close of the file. */
   #remember(): void {
     this.#snapshotOf = this.#files;
     if (this.#snapshotWaits) return;
@@ -321,7 +312,7 @@ export class FileWatch implements AsyncDisposable {
       this.#snapshotWaits = false;
       const file = this.#snapshotOf;
       const text = await this.#read();
-      // Another file's text is not what this one was closed with.
+      // The text of another file does not count.
       if (file === this.#files) this.#closedText = text;
     }).catch((error) => this.#reportProblem(error));
   }
@@ -330,18 +321,18 @@ export class FileWatch implements AsyncDisposable {
     return orMissing(readTextFile(this.#path));
   }
 
-  /** Watches what the path leads through now, and no longer what it led through before. */
+  /** Watches what the path leads through now, and stops watching what it led through before. */
   async #follow(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       this.#moved = false;
-      // What was opened may have come too late for what happened in between.
+      // A new watch may have come too late for what happened in between.
       if (!await this.#followOnce()) return;
     }
     this.#moved = true;
     this.#checkIn(this.#quietMs);
   }
 
-  /** Answers whether there is a new watch. */
+  /** Reports whether there is a new watch. */
   async #followOnce(): Promise<boolean> {
     const trail = await findTrail(this.#path);
     const keys = await inodesOf(trail);
@@ -368,11 +359,11 @@ export class FileWatch implements AsyncDisposable {
     try {
       const end = this.#source.watch(path, (kind, at) => this.#onEvent(key, kind, at));
       this.#watched.set(key, { path, end });
-      // A writer that had already begun was not seen.
-      if (file !== undefined && path === dirname(file)) this.#doubt(key);
+      // A writer may have begun before.
+      if (file !== undefined && path === dirname(file)) this.#suspectWriter(key);
       return true;
     } catch (error) {
-      // It is gone again, which its folder announces.
+      // It was removed again, which its folder announces.
       if (error instanceof Deno.errors.NotFound) return false;
       this.#reportProblem(error);
       this.#moved = true;
@@ -394,7 +385,7 @@ export class FileWatch implements AsyncDisposable {
     this.#watched.clear();
     this.#source?.[Symbol.dispose]();
     this.#source = undefined;
-    // The caller's own work is not waited for: it may be what disposes.
+    // A call of `onChange` is not waited for: it may be what disposes of the watch.
     await within(END_MS, Promise.all([this.#checking, this.#snapshots]));
   }
 }

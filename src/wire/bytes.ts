@@ -1,5 +1,5 @@
 /**
- * Byte arrays: none, and two joined. Knows nothing of what they mean.
+ * Byte arrays: none, and two joined. Knows nothing about what they mean.
  *
  * @module
  */

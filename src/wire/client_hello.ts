@@ -1,6 +1,6 @@
 /**
  * Parses the ClientHello message (RFC 8446 §4.1.2, RFC 5246 §7.4.1.2): server name, ALPN and version from
- * contiguous handshake bytes. Knows nothing of what carried them, TLS records or QUIC frames.
+ * contiguous handshake bytes. Knows nothing about what carried them, TLS records or QUIC frames.
  *
  * @module
  */

@@ -11,7 +11,7 @@ const DOT = 0x2e;
 const COLON = 0x3a;
 const PERCENT = 0x25;
 
-/** The dotted quad from `start` to the end of the text as a number, -1 where it is none. */
+/** Returns the dotted quad from `start` to the end of the text as a number, -1 if it is none. */
 function readQuad(text: string, start: number): number {
   let value = 0;
   let parts = 0;
@@ -97,8 +97,8 @@ function readWords(text: string, words: Uint16Array): boolean {
  * and text in that form is IPv4, so that one client looks the same on every socket.
  *
  * @param text The literal, without brackets
- * @param words Takes the eight words; what it holds is undefined where the text is no literal
- * @returns The family, 0 where the text is no IP literal
+ * @param words Takes the eight words; what it holds is undefined if the text is no literal
+ * @returns The family, 0 if the text is no IP literal
  */
 export function readIp(text: string, words: Uint16Array): 0 | 4 | 6 {
   if (!text.includes(":")) {

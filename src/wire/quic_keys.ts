@@ -1,6 +1,6 @@
 /**
  * Derives the keys of QUIC Initial packets (RFC 9001 §5, RFC 9369 §3.3), which anyone can do from the
- * client's first packet, and opens the packets. Knows nothing of frames, and no other keys.
+ * client's first packet, and opens the packets. Knows nothing about frames, and no other keys.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * Reads QUIC long headers and variable-length integers (RFC 9000 §16, §17.2; RFC 9369 §3.2): where a packet
- * lies in its datagram, and its kind. Knows no key and nothing of a packet's content.
+ * lies in its datagram, and its kind. Knows no key and nothing about a packet's content.
  *
  * @module
  */

@@ -12,11 +12,14 @@ import { until } from "./_shunt.ts";
 const PACKAGES: Readonly<Record<string, string>> = {
   curl: "curl",
   dig: "bind9-dnsutils",
+  mosquitto_pub: "mosquitto-clients",
+  mosquitto_sub: "mosquitto-clients",
   openssl: "openssl",
   prometheus: "prometheus",
   promtool: "prometheus",
   ssh: "openssh-client",
   "ssh-keygen": "openssh-client",
+  "/usr/sbin/mosquitto": "mosquitto",
   "/usr/sbin/sshd": "openssh-server",
 };
 

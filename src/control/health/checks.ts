@@ -1,6 +1,6 @@
 /**
- * Keeps the health of all targets: makes active checks when they are due, lets time pass for what
- * traffic reports, and logs what changes. Once a process, in the control plane.
+ * Keeps the health of all targets: makes active checks when they are due, judges what traffic reports, and
+ * logs changes. There is one per process, in the control plane.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const logger = getLogger(["shunt", "health"]);
 const MAX_PROBES = 64;
 /** Milliseconds over which first checks are spread. */
 const SPREAD_MS = 1_000;
-/** Checks of targets that were started together drift apart by this part of their interval. */
+/** The part of an interval by which it varies at random, so that checks do not stay in step. */
 const JITTER = 0.1;
 
 /** Options of {@linkcode HealthChecks}. */
@@ -32,14 +32,14 @@ export interface HealthOptions {
   readonly now: () => number;
   /** Returns numbers from 0 up to, but not including, 1. */
   readonly random?: () => number;
-  /** Makes one check; by sockets unless given. */
+  /** Makes one check; uses sockets unless given. */
   readonly probe?: Probe;
 }
 
 /** When a target is checked. */
 interface Schedule {
   readonly upstream: string;
-  /** What its checks say first, as traffic does. */
+  /** The PROXY header that its checks send first, as traffic does. */
   header: Uint8Array;
   /** When its next check begins. */
   due: number;
@@ -54,19 +54,16 @@ export class HealthChecks {
   readonly #probe: Probe;
   #groups: ReadonlyMap<string, HealthGroup> = new Map();
   #schedules: ReadonlyMap<HealthBook, Schedule> = new Map();
-  /** Targets whose check is due, the longest waiting first. */
+  /** Targets whose check is due; the first has waited longest. */
   readonly #queue = new Set<HealthBook>();
   #running = 0;
-  /** Reasons why checks cannot be made that were already logged. */
-  readonly #said = new Set<string>();
+  /** Reasons why checks cannot be made that have been logged. */
+  readonly #logged = new Set<string>();
   #seen: number;
   /** The clock's time without its steps back. */
   #time: number;
   #closed = false;
 
-  /**
-   * @param options Resolver and clock
-   */
   constructor(options: HealthOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
@@ -76,10 +73,8 @@ export class HealthChecks {
 
   /**
    * Watches the upstreams of a configuration, from the start and after each reload. Until the last step it
-   * watches those before. What is known of a target stays with its name and its upstream's name. A target
-   * that is no longer watched is back.
-   *
-   * @param upstreams All upstreams
+   * watches the previous ones. A target keeps its health if its name and its upstream's name stay. A target
+   * that is no longer watched counts as back.
    */
   *watch(upstreams: readonly Upstream[]): Steps<void> {
     const now = this.#advance(this.#options.now());
@@ -102,14 +97,10 @@ export class HealthChecks {
     }
     this.#groups = groups;
     this.#schedules = schedules;
-    this.#said.clear();
+    this.#logged.clear();
   }
 
-  /**
-   * Starts checks that are due, and judges what traffic has reported. Called about every 100 ms.
-   *
-   * @param now The time in milliseconds
-   */
+  /** Starts checks that are due, and judges what traffic has reported. Called about every 100 ms. */
   tick(now: number): void {
     if (this.#closed) return;
     const time = this.#advance(now);
@@ -120,13 +111,7 @@ export class HealthChecks {
     this.#start();
   }
 
-  /**
-   * Reports what is known of a target.
-   *
-   * @param upstream The upstream's name
-   * @param target The target's name
-   * @returns The report, or `undefined` if the target does not exist
-   */
+  /** Returns the health of a target, or `undefined` if the target does not exist. */
   state(upstream: string, target: string): HealthReport | undefined {
     return this.#groups.get(upstream)?.byName.get(target)?.report();
   }
@@ -154,7 +139,7 @@ export class HealthChecks {
       return { upstream: name, header, due };
     }
     known.header = header;
-    // A shorter interval counts from now on, not from when the longer one would have been over.
+    // A shorter interval counts from now on, not only once the longer one is over.
     known.due = Math.min(known.due, now + this.#jitter(interval));
     return known;
   }
@@ -206,19 +191,19 @@ export class HealthChecks {
         change = book.failed(outcome.why, now);
         break;
       case "hindered":
-        this.#sayHindered(outcome, book, upstream);
+        this.#logHindered(outcome, book, upstream);
         break;
     }
     if (change !== undefined) log(upstream, change);
   }
 
-  #sayHindered(
+  #logHindered(
     { by, why }: Extract<ProbeOutcome, { readonly kind: "hindered" }>,
     book: HealthBook,
     upstream: string,
   ): void {
-    if (this.#said.has(by)) return;
-    this.#said.add(by);
+    if (this.#logged.has(by)) return;
+    this.#logged.add(by);
     const detail = { upstream, target: book.target.name, because: why };
     switch (by) {
       case "permission":

@@ -1,6 +1,6 @@
 /**
- * The health of one upstream's targets together: ejects targets, but never the last one that is usable.
- * Knows no socket, timer or log.
+ * The health of one upstream's targets together: ejects targets, but never the last usable one. Knows no
+ * socket, timer or log.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { Upstream } from "../../resolve/upstream.ts";
 
 /** The health of an upstream's targets. */
 export class HealthGroup {
-  /** One book a target, in the configuration's order. */
+  /** One book per target, in the configuration's order. */
   readonly targets: readonly HealthBook[];
   /** The same by their targets' names. */
   readonly byName: ReadonlyMap<string, HealthBook>;
 
   /**
-   * @param upstream The upstream of the configuration in force
-   * @param before The group of the same name of the one before
-   * @param options The time, and what is called with each change
+   * @param upstream The upstream of the present configuration
+   * @param before The group of the same name in the previous one
+   * @param options The time, and a callback for each change
    */
   constructor(
     upstream: Upstream,
@@ -40,12 +40,7 @@ export class HealthGroup {
     this.byName = new Map(this.targets.map((book) => [book.target.name, book]));
   }
 
-  /**
-   * Ends ejections whose time is over, and judges what traffic has reported.
-   *
-   * @param now The time in milliseconds
-   * @param onChange Called with each change
-   */
+  /** Ends ejections whose time is over, and judges what traffic has reported. */
   tick(now: number, onChange: (change: HealthChange) => void): void {
     let usable = 0;
     let failing = 0;
@@ -69,8 +64,8 @@ export class HealthGroup {
   }
 
   /**
-   * Failures of traffic prove less than failed checks or an operator's word. If those have taken the last
-   * usable target, the ejected ones are better than none.
+   * Ends all ejections: failures of traffic prove less than failed checks or an operator's word. If those have
+   * taken the last usable target, ejected ones are better than none.
    */
   #recall(now: number, onChange: (change: HealthChange) => void): void {
     for (const book of this.targets) {

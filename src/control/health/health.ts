@@ -1,5 +1,5 @@
 /**
- * The book of one target's health. Takes results of checks, reports of traffic and the time, and decides the
+ * Keeps the health of one target. Takes results of checks, reports of traffic and the time, and decides the
  * target's state. Knows no socket, timer or log, and no other target.
  *
  * @module
@@ -12,17 +12,17 @@ import type { Target } from "../../resolve/target.ts";
 /** The `health` part of an upstream's configuration. */
 export type HealthConfig = UpstreamConfig["health"];
 
-/** How a target is: `unchecked` while no check has ended and traffic has not ejected it. */
+/** The health of a target; `unchecked` while no check has ended and traffic has not ejected it. */
 export type HealthState = "up" | "down" | "ejected" | "unchecked";
 
-/** What is known of a target. */
+/** What is known about a target's health. */
 export interface HealthReport {
   readonly health: HealthState;
   /** Since when, in milliseconds of the clock. */
   readonly since: number;
   /** Why it is out, or why its last check failed. */
   readonly lastError?: string;
-  /** How many checks ended which way. */
+  /** How many checks succeeded and failed. */
   readonly checks: { readonly ok: number; readonly failed: number };
   /** How often traffic has ejected it. */
   readonly ejections: number;
@@ -46,17 +46,17 @@ export type HealthChange =
     readonly outMs: number;
   };
 
-/** An ejection is at most so many times as long as the first, and forgotten after as long. */
+/** An ejection is at most this many times as long as the first, and forgotten after that time. */
 const LONGEST = 16;
 /** Thousandths of its weight that a target comes back with. */
 const FIRST_SHARE = 100;
 
-/** One target's book. */
+/** The health of one target. */
 export class HealthBook {
   #target: Target;
   #config: HealthConfig;
   #down = false;
-  /** When it is back, while it is ejected. */
+  /** When its ejection ends; unset if it is not ejected. */
   #ejectedUntil: number | undefined;
   /** Ejections without a long healthy time between them. */
   #repeats = 0;
@@ -72,20 +72,16 @@ export class HealthBook {
   #failed = 0;
   #ejections = 0;
 
-  /**
-   * @param target The target
-   * @param config Its upstream's `health`
-   * @param now The time in milliseconds
-   */
+  /** @param now The time in milliseconds */
   constructor(target: Target, config: HealthConfig, now: number) {
     this.#target = target;
     this.#config = config;
     this.#since = now;
-    // Its memory may have been that of another.
+    // Its memory may hold the state of another target.
     this.#write(now);
   }
 
-  /** The target as the configuration in force has it. */
+  /** The target of the present configuration. */
   get target(): Target {
     return this.#target;
   }
@@ -95,12 +91,12 @@ export class HealthBook {
     return this.#config;
   }
 
-  /** Whether active checks are made of it. */
+  /** Whether it gets active checks. */
   get isChecked(): boolean {
     return this.#config.interval > 0 && this.#target.address.kind !== "builtin";
   }
 
-  /** Whether it is out for its traffic's failures alone, so that it could be used where need be. */
+  /** Whether only failures of traffic have taken it out, so that it could be used if need be. */
   get onlyEjected(): boolean {
     return this.#ejectedUntil !== undefined && !this.#down && !this.#target.standing.is("drain");
   }
@@ -113,12 +109,9 @@ export class HealthBook {
   }
 
   /**
-   * Goes on with the target of a new configuration, which takes over what is known of it.
+   * Continues with the target of the same name in a new configuration.
    *
-   * @param target The target, of the same name
-   * @param config Its upstream's `health`
-   * @param now The time
-   * @returns What has changed: one that nothing watches any more is back
+   * @returns What has changed: a target that is no longer watched is back
    */
   adopt(target: Target, config: HealthConfig, now: number): HealthChange | undefined {
     this.#target = target;
@@ -130,19 +123,14 @@ export class HealthBook {
       this.#row = 0;
     }
     if (this.#ejectedUntil !== undefined) {
-      // One that was ejected for a day need not wait for it once the operator wants seconds.
+      // A target that was ejected for a day need not wait that long once the operator wants seconds.
       const until = Math.min(this.#ejectedUntil, now + this.#ejectionMs());
       this.#ejectedUntil = config.eject_after === 0 ? undefined : until;
     }
-    return this.#moved(was, now, "its health is not watched any more");
+    return this.#update(was, now, "its health is not watched any more");
   }
 
-  /**
-   * Takes the result of a check that succeeded.
-   *
-   * @param now The time
-   * @returns What has changed
-   */
+  /** Takes the result of a check that succeeded. Returns what has changed. */
   passed(now: number): HealthChange | undefined {
     const was = this.#state();
     this.#ok++;
@@ -150,21 +138,15 @@ export class HealthBook {
     this.#checked = true;
     if (this.#row >= this.#config.rise) {
       this.#down = false;
-      // One that traffic ejected again has an ailment that checks do not see: it waits.
+      // If traffic has ejected it again, checks do not see what is wrong, so it waits.
       if (this.#repeats === 1) this.#ejectedUntil = undefined;
     }
     if (!isOut(this.#state())) this.#lastError = undefined;
     const { rise } = this.#config;
-    return this.#moved(was, now, rise === 1 ? "a check succeeded" : `${rise} checks succeeded`);
+    return this.#update(was, now, rise === 1 ? "a check succeeded" : `${rise} checks succeeded`);
   }
 
-  /**
-   * Takes the result of a check that failed.
-   *
-   * @param why What was wrong
-   * @param now The time
-   * @returns What has changed
-   */
+  /** Takes the result of a check that failed. Returns what has changed. */
   failed(why: string, now: number): HealthChange | undefined {
     const was = this.#state();
     this.#failed++;
@@ -174,50 +156,34 @@ export class HealthBook {
     this.#checked = true;
     this.#lastError = why;
     if (this.#row <= -fall) this.#down = true;
-    return this.#moved(was, now, why);
+    return this.#update(was, now, why);
   }
 
-  /**
-   * Ejects the target. The caller has made sure that another one is usable.
-   *
-   * @param now The time
-   * @returns What has changed
-   */
+  /** Ejects the target. The caller has made sure that another one is usable. Returns what has changed. */
   eject(now: number): HealthChange {
     const { standing } = this.#target;
     const why = `its traffic failed ${times(standing.failures)}`;
     const was = this.#state();
     this.#ejections++;
     this.#repeats = Math.min(this.#repeats + 1, LONGEST);
-    // Successes of before say nothing of what traffic has seen since.
+    // Earlier successes of checks say nothing about what traffic has seen since.
     this.#row = Math.min(this.#row, 0);
     const forMs = this.#ejectionMs();
     this.#ejectedUntil = now + forMs;
     this.#lastError = why;
     standing.answered();
-    this.#moved(was, now, why);
+    this.#update(was, now, why);
     return { kind: "ejected", target: this.#target, why, forMs };
   }
 
-  /**
-   * Ends an ejection before its time.
-   *
-   * @param why Why
-   * @param now The time
-   * @returns What has changed
-   */
+  /** Ends an ejection. Returns what has changed. */
   recall(why: string, now: number): HealthChange | undefined {
     const was = this.#state();
     this.#ejectedUntil = undefined;
-    return this.#moved(was, now, why);
+    return this.#update(was, now, why);
   }
 
-  /**
-   * Lets time pass: ejections end, shares grow, old ejections are forgotten.
-   *
-   * @param now The time
-   * @returns What has changed
-   */
+  /** Lets time pass: ejections end, shares grow, old ejections are forgotten. Returns what has changed. */
   tick(now: number): HealthChange | undefined {
     if (this.#ejectedUntil !== undefined) {
       return now < this.#ejectedUntil ? undefined : this.recall("its time is over", now);
@@ -228,11 +194,7 @@ export class HealthBook {
     return undefined;
   }
 
-  /**
-   * Reports what is known.
-   *
-   * @returns A copy
-   */
+  /** Returns a copy of what is known. */
   report(): HealthReport {
     return {
       health: this.#state(),
@@ -253,8 +215,8 @@ export class HealthBook {
     return this.#config.eject_for * Math.min(2 ** (this.#repeats - 1), LONGEST);
   }
 
-  /** Writes the new state to shared memory, and returns the change if it is to be logged. */
-  #moved(was: HealthState, now: number, why: string): HealthChange | undefined {
+  /** Writes the new state to shared memory, and returns the change if it should be logged. */
+  #update(was: HealthState, now: number, why: string): HealthChange | undefined {
     const is = this.#state();
     const target = this.#target;
     if (is !== was) this.#since = now;

@@ -1,5 +1,5 @@
 /**
- * One active check of one target, by sockets of its own: connect, TLS handshake or HTTP status. Knows
+ * Makes one active check of one target, with sockets of its own: connect, TLS handshake or HTTP status. Knows
  * no schedule and draws no conclusion.
  *
  * @module
@@ -16,11 +16,11 @@ import type { HealthConfig } from "./health.ts";
 import { tlsHandshake } from "./probe_tls.ts";
 import { NO_BYTES } from "../../wire/bytes.ts";
 
-/** What became of a check. */
+/** The outcome of a check. */
 export type ProbeOutcome =
   | { readonly kind: "ok" }
   | { readonly kind: "failed"; readonly why: string }
-  /** It could not be made, which says nothing of the target. */
+  /** It could not be made, which says nothing about the target. */
   | {
     readonly kind: "hindered";
     readonly by: "permission" | "descriptors" | "load";
@@ -34,29 +34,23 @@ export type ProbeAddress = Exclude<TargetAddress, { readonly kind: "builtin" }>;
 export interface ProbeOptions extends Pick<HealthConfig, "probe" | "timeout"> {
   /** Resolves names. */
   readonly resolver: NameResolver;
-  /** Goes to the target first: the PROXY header of a connection that is shunt's own, or nothing. */
+  /** Sent to the target first: the PROXY header of shunt's own connections, or nothing. */
   readonly header?: Uint8Array;
-  /** Gives the check up; what it answers then is of no use. */
+  /** Gives the check up; its outcome is of no use then. */
   readonly signal: AbortSignal;
 }
 
-/**
- * Checks a target.
- *
- * @param address The address of the target
- * @param options How to check it
- * @returns What became of it, within the timeout; never rejects
- */
+/** Checks a target. The promise resolves within the timeout, and never rejects. */
 export type Probe = (address: ProbeAddress, options: ProbeOptions) => Promise<ProbeOutcome>;
 
 /** A timer that is later than this means that shunt is overloaded, or that the machine was suspended. */
 const LATE_MS = 250;
 /** A reason phrase may have any length, and nothing after the status is needed. */
 const STATUS = /^HTTP\/1\.[01] ([0-9]{3})(?=[ \r\n])/;
-/** Bytes that show it: `HTTP/1.1 200` and what ends the number. */
+/** Bytes that show it: `HTTP/1.1 200` and the byte after the number. */
 const STATUS_BYTES = 13;
 
-/** Checks by Deno's sockets, whatever sockets carry the data. */
+/** Checks with Deno's sockets, whatever sockets carry the data. */
 export const probeTarget: Probe = async (address, options) => {
   const { timeout, signal } = options;
   const started = performance.now();
@@ -115,7 +109,7 @@ async function probe(
       probeAddress({ kind: "inet", host: ip, port }, { probe, header, host, attempt }),
     onLate: () => {},
     attempt,
-    // However many the addresses are, the last one still has half of the time to answer.
+    // With any number of addresses, the last one still has half of the time to answer.
     delay: Math.min(ATTEMPT_DELAY_MS, timeout / 2 / list.length),
   });
 }
@@ -132,7 +126,7 @@ async function probeAddress(address: StreamAddress, options: AddressOptions): Pr
   if (probe === "tls") return await tlsHandshake(address, { header, host, attempt });
   const stream = await denoIo.connect(address, attempt);
   const ask = async () => {
-    // A target that expects a header of all traffic may refuse a check that sends none.
+    // A target that expects a header may refuse a check that sends none.
     await writeAll(stream, header);
     if (probe === "tcp") return;
     const port = address.kind === "inet" ? address.port : 80;

@@ -1,6 +1,6 @@
 /**
- * A TLS handshake that only finds out whether it completes. Knows no schedule and judges no
- * certificate: that is between client and target.
+ * Makes a TLS handshake to find out whether it completes. Knows no schedule and judges no certificate:
+ * certificates are between client and target.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type Attempt, givenUp } from "../../io/attempt.ts";
 import type { StreamAddress } from "../../io/mod.ts";
 import { isIpLiteral } from "../../wire/address.ts";
 
-/** Codes of node's errors as people say it; the rest has a message of its own. */
+/** Texts for codes of node's errors; other errors have a message of their own. */
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ENOENT: "connection refused",
@@ -21,12 +21,11 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Shakes hands and closes.
+ * Completes a handshake, and closes the connection.
  *
- * @param address Where to connect to
- * @param options The target's host, which is asked for by SNI if it is a name (RFC 6066 §3), what the
- * target hears before the handshake, and what gives up
- * @returns A promise that resolves once the handshake is complete
+ * @param address The target's address
+ * @param options The target's host, which SNI asks for if it is a name (RFC 6066 §3), the bytes to send
+ * before the handshake, and what gives it up
  * @throws {Error} when it cannot be completed
  */
 export function tlsHandshake(
@@ -43,7 +42,7 @@ export function tlsHandshake(
       ? { path: address.path }
       : { host: address.host, port: address.port };
     const plain = header.length === 0 ? undefined : connectTcp(to);
-    // It goes as soon as the connection stands, and so before the hello.
+    // It is sent as soon as the connection stands, and so before the hello.
     plain?.write(header);
     const socket = connect({
       ...(plain === undefined ? to : { socket: plain }),
@@ -63,7 +62,7 @@ export function tlsHandshake(
       resolve();
       stop();
     });
-    // Stays for errors that come after: without a listener they would end the process.
+    // The listener stays for errors that come later: without one they would end the process.
     const failed = (error: NodeJS.ErrnoException) => {
       const words = WORDS[error.code ?? ""];
       reject(words === undefined ? error : new Error(words, { cause: error }));

@@ -1,5 +1,5 @@
 /**
- * Listening TCP sockets on libc, edge-triggered and non-blocking. Knows nothing of what happens to a
+ * Listening TCP sockets on libc, edge-triggered and non-blocking. Knows nothing about what happens to a
  * connection.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Opens and binds sockets, reads their addresses and sets their options. Knows nothing of the bytes that go
+ * Opens and binds sockets, reads their addresses and sets their options. Knows nothing about the bytes that go
  * through them.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
  * Tells the kernel which of the sockets that share an address get new connections and datagrams, by a small
- * classic BPF program, as socket(7) describes for SO_ATTACH_REUSEPORT_CBPF. Knows nothing of the sockets'
+ * classic BPF program, as socket(7) describes for SO_ATTACH_REUSEPORT_CBPF. Knows nothing about the sockets'
  * owners.
  *
  * @module

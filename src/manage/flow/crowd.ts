@@ -1,6 +1,6 @@
 /**
- * The flow tables of one thread, which make room for one another: descriptors are shared by all, and the
- * limits of a listener by all its sockets. Knows no socket.
+ * The flow tables of one thread, which make room for each other: all share the descriptors, and all sockets of
+ * a listener share its limits. Knows no socket.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
 import { Rate } from "../limits/rate.ts";
 
-/** The flows of one socket, as seen by others that need room. */
+/** The flows of one socket, as others that need room use them. */
 export interface Crowded {
   /** The socket's listener. */
   readonly listener: { readonly name: string };
@@ -18,24 +18,19 @@ export interface Crowded {
   readonly oldestUnanswered: Flow<FlowData> | undefined;
   /** The flow that has been quiet longest after answers to its only datagram, if any is. */
   readonly oldestQuiet: Flow<FlowData> | undefined;
-  /**
-   * Ends a flow.
-   *
-   * @param flow One of its flows
-   * @param reason Why
-   */
+  /** Ends one of its flows. */
   end(flow: Flow<FlowData>, reason: CloseReason): void;
 }
 
 /**
- * Flows a second that may be ended to make room. That costs 50 to 100 µs each, and refusing a new flow 2 µs:
+ * Flows per second that may be ended to make room. Ending one costs 50 to 100 µs, refusing a new one 2 µs:
  * without a limit, a flood would take the time that proven flows need.
  */
 const DISPLACED_PER_SECOND = 8000;
 
 /**
- * Time that an answer may take before its flow has to make room, as long as quiet flows can do so instead. If
- * targets answer everything, only the newest flows wait for an answer.
+ * Milliseconds that an answer may take before its flow has to make room, as long as quiet flows can do so
+ * instead. If targets answer everything, only the newest flows wait for an answer.
  */
 const GRACE_MS = 500;
 
@@ -51,31 +46,23 @@ export class Crowd {
     this.#rate = new Rate(DISPLACED_PER_SECOND, clock);
   }
 
-  /**
-   * Adds the flows of a socket.
-   *
-   * @param one The flows
-   */
+  /** Adds the flows of a socket. */
   add(one: Crowded): void {
     this.#all.add(one);
   }
 
-  /**
-   * Removes the flows of a socket that is closed.
-   *
-   * @param one The flows
-   */
+  /** Removes the flows of a socket that is closed. */
   delete(one: Crowded): void {
     this.#all.delete(one);
   }
 
   /**
    * Ends a flow of one datagram: the one that has waited longest for a first answer, or, if that has waited
-   * for less than half a second, the one that has been quiet longest after an answer. Looks once at each
-   * socket, however many flows there are.
+   * for less than half a second, the one that has been quiet longest after an answer. Takes one look per
+   * socket, whatever the number of flows.
    *
    * @param listener The name of the listener whose flows may be ended; any listener unless given
-   * @returns Whether there was one; `false` as well if many have ended just now
+   * @returns Whether it ended one; `false` as well if many have just ended
    */
   displace(listener?: string): boolean {
     const waiting = this.#oldest("oldestUnanswered", "started", listener);

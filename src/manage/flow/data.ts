@@ -1,5 +1,5 @@
 /**
- * What the steps of a flow's life leave behind, beside what the flow table keeps. Knows no step.
+ * What the steps of a flow's life store, besides what the flow table keeps. Knows no step.
  *
  * @module
  */
@@ -21,25 +21,25 @@ export type EndFlow = (flow: Flow<FlowData>, reason: CloseReason, error?: unknow
 
 const NO_WATCHES: readonly Watch[] = [];
 
-/** What the steps of a flow's life leave behind. */
+/** What the steps of a flow's life store. */
 export class FlowData extends Life implements Holder, LaneData<FlowData> {
   readonly flow: Flow<FlowData>;
   client: DatagramAddress | undefined;
   detection: Detection | undefined;
-  /** What later datagrams are checked against, one per connection that its target may not have read yet. */
+  /** Check later datagrams: one watch per connection that its target may not have read yet. */
   watches: readonly Watch[] = NO_WATCHES;
   /** Datagrams that may have opened a connection since the target answered. */
   openings = 0;
-  /** What the first datagram that can be sent is to carry before it: a PROXY header. */
+  /** The PROXY header to put before the first datagram that can be sent. */
   header: Uint8Array = NO_BYTES;
   server: TargetSocket | undefined;
-  /** Settles once what was held is sent; unset if nothing is being sent. */
+  /** Settles once the held datagrams are sent; unset if none is being sent. */
   flushing: Promise<void> | undefined;
-  /** The QUIC connection IDs by which its target is addressed; unset if routes do not depend on them. */
+  /** The QUIC connection IDs that address its target; unset if routes do not depend on datagrams. */
   ids: ConnectionIds | undefined;
   /** The flows of the same client address, if there are several. */
   lanes: QuicLanes<FlowData> | undefined;
-  /** What keeps hearing the client after the listener's socket was handed over. */
+  /** Keeps receiving from the client after the listener's socket was handed over. */
   pin: Pin | undefined;
   held = 0;
   shelf = -1;
@@ -47,11 +47,6 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
   later: Holder | undefined;
   readonly #end: EndFlow;
 
-  /**
-   * @param flow The flow
-   * @param listener Where it came in
-   * @param end Ends it
-   */
   constructor(flow: Flow<FlowData>, listener: ListenerState, end: EndFlow) {
     super(listener);
     this.flow = flow;
@@ -90,24 +85,14 @@ export class FlowData extends Life implements Holder, LaneData<FlowData> {
     return unmapHost(this.flow.host);
   }
 
-  /**
-   * Reports whether a reload has taken its target away.
-   *
-   * @param now Its listener, as it is now
-   * @returns Whether its target is no longer one of its upstream's
-   */
+  /** Reports whether its target is no longer in its upstream, by the present state of its listener. */
   isGone(now: ListenerState): boolean {
     const { upstream, target } = this;
     if (upstream === undefined || target === undefined) return false;
     return !now.upstreams.get(upstream.name)?.targets.some(({ name }) => name === target.name);
   }
 
-  /**
-   * Ends the flow. Later calls do nothing.
-   *
-   * @param reason Why it ends
-   * @param error What caused it, for the log
-   */
+  /** Ends the flow. Later calls do nothing. */
   end(reason: CloseReason, error?: unknown): void {
     this.#end(this.flow, reason, error);
   }

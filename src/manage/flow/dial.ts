@@ -1,5 +1,5 @@
 /**
- * Opens a socket to a flow's target. Knows nothing of protocols and routes, nor of what is sent.
+ * Opens a socket to a flow's target. Knows nothing about protocols, routes, or what is sent.
  *
  * @module
  */
@@ -26,19 +26,17 @@ export interface DialParts {
 export interface DialOptions {
   readonly upstream: Upstream;
   readonly parts: DialParts;
-  /** What to do with answers. The socket keeps it. */
+  /** Takes answers. The socket keeps it. */
   readonly on: TargetOptions;
 }
 
 /**
  * Opens a socket to one target for a flow.
  *
- * @param data The flow
- * @param target The target
- * @param options Its upstream, what dialing needs, and what to do with answers
- * @returns The socket, at once if no name has to be resolved: a burst that begins a flow need not be held
- * @throws {ResolveError} when the target's name cannot be resolved
- * @throws {ConnectError} when no socket could be opened. A promise may reject likewise
+ * @returns The socket, without a promise if no name has to be resolved, so that a burst that begins a flow
+ * need not be held
+ * @throws {ResolveError} if the target's name cannot be resolved
+ * @throws {ConnectError} if no socket could be opened. A promise may reject with the same
  */
 export function dialTarget(
   data: FlowData,
@@ -68,7 +66,7 @@ export function dialTarget(
   if (target.isLiteral) return dial(host);
   const choose = (found: NameAddresses) => {
     const list = orderAddresses(upstream, target, found.list, data.source);
-    // No answer tells a dead address from a quiet one, so the family that works everywhere is used.
+    // A dead address and a quiet one look the same, so the family that works everywhere is used.
     return dial(list.find((ip) => !isIPv6(ip)) ?? list[0] ?? host);
   };
   const found = resolveFor(data, host, parts.resolver);

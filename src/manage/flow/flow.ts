@@ -1,6 +1,6 @@
 /**
- * The record of one UDP flow and the words around it. Knows where a flow stands in its life and what
- * it has carried; never sockets, routes or the clock.
+ * The record of one UDP flow, and the types around it. Knows a flow's state and what it has carried; never
+ * sockets, routes or the clock.
  *
  * @module
  */
@@ -9,28 +9,28 @@ import type { DropReason } from "../../observe/metrics/counters.ts";
 import type { FlowList, Listed } from "./list.ts";
 
 /**
- * Where a flow stands: the route is being found; the target is being resolved; what was held is being sent to
- * the target in order; datagrams go straight on; the flow is over.
+ * The state of a flow: its route is being found; its target is being resolved; held datagrams are being sent to
+ * the target in order; datagrams are forwarded at once; the flow has ended.
  */
 export type FlowState = "detecting" | "resolving" | "flushing" | "open" | "closed";
 
 /**
- * What became of a datagram that arrived:
+ * What the table did with a datagram that arrived:
  *
- * - `forward`: the flow is open, send the datagram on now
- * - `new`: it began a flow, which holds it: detect, or go on to resolving
- * - `held`: the flow holds it: while the flow is detecting, ask the detectors again
+ * - `forward`: the flow is open: send the datagram now
+ * - `new`: it began a flow, which holds it: detect, or continue with resolving
+ * - `held`: the flow holds it: if the flow is detecting, ask the detectors again
  * - `full`: it was dropped, and the flow is detecting: conclude with what is held
- * - `dropped`: it was dropped, and the flow goes on
+ * - `dropped`: it was dropped, and the flow continues
  * - `refused`: it was dropped, and there is no flow
- * - `stale`: its flow should not go on, and nothing was done with it: close the flow and ask again
+ * - `stale`: nothing, because its flow should end: close the flow and ask again
  */
 export type DatagramFate = "forward" | "new" | "held" | "full" | "dropped" | "refused" | "stale";
 
 /** Why the sweep reports a flow: silent for `idleMs`, or detecting or resolving for too long. */
 export type Expiry = "idle" | "deadline";
 
-/** What one listener's flows may take. */
+/** The limits of one listener's flows. */
 export interface FlowLimits {
   /** Flows at once. */
   readonly flows: number;
@@ -47,61 +47,55 @@ export interface FlowLimits {
   readonly unansweredMs?: number;
 }
 
-/** Memory that all that hold bytes share, as `Budget` in limits/budget.ts gives it. */
+/** Memory that all holders of bytes share: `Budget` in limits/budget.ts. */
 export interface MemoryBudget<D> {
-  /** May end other flows for it, and so call the table. */
+  /** Takes bytes; may end other flows for them, and so call the table. */
   claim(bytes: number, holder?: D): boolean;
   give(bytes: number): void;
   note(holder: D, bytes: number): void;
 }
 
-/** What a new flow may lack that the end of another flow gives back. */
+/** A shortage that the end of another flow relieves. */
 export type Shortage = "limit_flows" | "no_descriptors";
 
-/**
- * Reports whether a new flow was refused for something that the end of another flow gives back.
- *
- * @param reason Why it was refused
- * @returns Whether making room helps
- */
+/** Reports whether the end of another flow helps a flow that was refused. */
 export function isShortage(reason: DropReason): reason is Shortage {
   return reason === "limit_flows" || reason === "no_descriptors";
 }
 
-/** What a table needs from outside; none of these functions may throw or, but for one, call the table. */
+/** What a table needs from outside. None of these functions may throw, and only `makeRoom` may call the table. */
 export interface FlowTableOptions<D> {
-  /** What the flows may take. */
   readonly limits: FlowLimits;
-  /** Memory for held datagrams, shared with whatever else holds bytes. */
+  /** Memory for held datagrams, shared with all other holders of bytes. */
   readonly budget: MemoryBudget<D>;
-  /** Counts dropped datagrams; may count what others drop as well. */
+  /** Counts dropped datagrams, also of others. */
   readonly drops: Record<DropReason, number>;
   /** Makes the id of a new flow. */
   readonly newId: () => string;
-  /** Makes what the shell attaches to a new flow. */
+  /** Makes the data of a new flow. */
   readonly newData: (flow: Flow<D>) => D;
   /** Called once per new flow: a drop reason refuses it, `undefined` admits it. */
   readonly admit: (host: string, port: number) => DropReason | undefined;
   /**
-   * Called if there is no room for a new flow: may end another flow, in this table (see
+   * Called if there is no room for a new flow. May end another flow, in this table (see
    * `FlowTable.oldestUnanswered`) or elsewhere. Without it, new flows are refused.
    *
-   * @returns Whether it has ended one, so that asking for admission again makes sense
+   * @returns Whether it has ended one, so that admission can be asked for again
    */
   readonly makeRoom?: (shortage: Shortage, host: string) => boolean;
   /** Called exactly once for every admitted flow, when it closes. */
   readonly release: (flow: Flow<D>) => void;
 }
 
-/** What is known of a flow as it begins. */
+/** What is known about a flow at its beginning. */
 export interface FlowOrigin<D>
   extends
     Pick<FlowRecord<D>, "id" | "slot" | "host" | "port" | "started" | "deadline" | "unansweredMs"> {
-  /** Makes what the shell attaches. */
+  /** Makes its data. */
   readonly newData: (flow: Flow<D>) => D;
 }
 
-/** One client's association with a listener, as the table sees it: it alone writes here. */
+/** One client's association with a listener. Only the table writes here. */
 export class FlowRecord<D> implements Listed<FlowRecord<D>> {
   /** Unique, sortable id. */
   readonly id: string;
@@ -115,22 +109,22 @@ export class FlowRecord<D> implements Listed<FlowRecord<D>> {
   readonly started: number;
   /** How long it may be silent if its client has sent one datagram and its target none. */
   readonly unansweredMs: number;
-  /** Datagrams that wait, in order of arrival; always the same array, for the detectors' sake. */
+  /** Datagrams that wait, in order of arrival; always the same array, as detectors require. */
   readonly held: Uint8Array[] = [];
   state: FlowState = "detecting";
   /** Why it ended; empty while it lives. */
   reason = "";
   /** Payload bytes of {@linkcode held}. */
   heldBytes = 0;
-  /** Whether the first held datagram is with the shell, being sent. */
+  /** Whether the first held datagram is being sent. */
   sending = false;
   /** When a datagram last came, either way. */
   lastSeen: number;
-  /** When detecting or resolving has taken too long; `Infinity` in the other states. */
+  /** When detecting or resolving will have taken too long; `Infinity` in the other states. */
   deadline: number;
   /** How long it may be silent; `Infinity` before it has a target. */
   idleMs = Infinity;
-  /** Datagrams handed on to the target, and their payload bytes. */
+  /** Datagrams sent to the target, and their payload bytes. */
   upDatagrams = 0;
   upBytes = 0;
   /** Datagrams that came from the target, and their payload bytes. */
@@ -138,17 +132,16 @@ export class FlowRecord<D> implements Listed<FlowRecord<D>> {
   downBytes = 0;
   /** Datagrams of this flow that were dropped. */
   dropped = 0;
-  /** Whether another flow takes its place at the client's next datagram. */
+  /** Whether another flow replaces it at the client's next datagram. */
   stale = false;
   list: FlowList<FlowRecord<D>> | undefined;
   before: FlowRecord<D> | undefined;
   after: FlowRecord<D> | undefined;
   /** Position in the table; -1 once closed. */
   index = -1;
-  /** What the shell attaches: route, target, upstream socket. */
+  /** What is stored with it: route, target, upstream socket. */
   readonly data: D;
 
-  /** @param origin Whose it is and when it began */
   constructor(origin: FlowOrigin<D>) {
     this.id = origin.id;
     this.slot = origin.slot;
@@ -162,7 +155,7 @@ export class FlowRecord<D> implements Listed<FlowRecord<D>> {
   }
 }
 
-/** The same flow as everyone but the table sees it. */
+/** A flow, as all other code uses it. */
 export interface Flow<D>
   extends Readonly<Omit<FlowRecord<D>, "held" | "sending" | keyof Listed<FlowRecord<D>>>> {
   readonly held: readonly Uint8Array[];

@@ -1,6 +1,6 @@
 /**
- * The flows of one socket that clients write to. Carries out what the flow table decides, and is the one
- * place where flows begin and end. The table knows where each stands; steps and traffic know the rest.
+ * The flows of one socket that clients write to. Carries out what the flow table decides. All flows begin and
+ * end here. The table knows the state of each; steps and traffic know the rest.
  *
  * @module
  */
@@ -28,11 +28,11 @@ import type { Rate } from "../limits/rate.ts";
 import type { LifeEnd } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
 
-/** Datagrams that one flow may hold: no handshake that shunt knows opens with more. */
+/** Datagrams that one flow may hold: no handshake that shunt knows begins with more. */
 const HELD_DATAGRAMS = 64;
 
 /**
- * Connections a second that a thread may open for clients without an answer. Judging one costs 15 µs at most,
+ * Connections per second that a thread may open for clients without an answer. Judging one costs 15 µs at most,
  * so a flood takes less than a sixth of a core.
  */
 export const OPENINGS_PER_SECOND = 10_000;
@@ -42,7 +42,7 @@ const FREE_OPENINGS = 64;
 /** Silence after which a flow ends while shunt drains, whatever its upstream's `idle_timeout`. */
 const DRAIN_IDLE_MS = 2000;
 
-/** A sweep of 100,000 flows takes 1 ms or more: with so many, it runs once a second only. */
+/** A sweep of 100,000 flows takes 1 ms or more, so with this many it runs only once a second. */
 const MANY_FLOWS = 10_000;
 const SLOW_SWEEP_MS = 1000;
 
@@ -50,11 +50,11 @@ const SLOW_SWEEP_MS = 1000;
 export interface FlowParts extends DialParts {
   readonly clock: Clock;
   readonly budget: Budget;
-  /** All flows of the thread, which make room for one another. */
+  /** All flows of the thread, which make room for each other. */
   readonly crowd: Crowd;
   /** The addresses that shunt itself listens on. */
   readonly own: OwnEndpoints;
-  /** How many connections of clients without an answer may be opened. */
+  /** Limits the connections that clients without an answer may open. */
   readonly openings: Rate;
   readonly onEnd: LifeEnd;
 }
@@ -77,8 +77,8 @@ export class Flows {
   #nextSweep = 0;
 
   /**
-   * @param socket Where clients write to; replies leave from it
-   * @param listener Whose socket it is
+   * @param socket The socket that clients write to; replies leave from it
+   * @param listener The socket's listener
    * @param parts What flows need
    */
   constructor(socket: DatagramSocket, listener: ListenerState, parts: FlowParts) {
@@ -107,7 +107,7 @@ export class Flows {
     parts.crowd.add(this);
   }
 
-  /** The listener of new flows. Flows that run keep the state that they began with. */
+  /** The listener of new flows. Running flows keep the state that they began with. */
   get listener(): ListenerState {
     return this.#listener;
   }
@@ -121,7 +121,7 @@ export class Flows {
     }
   }
 
-  /** The flow that has waited longest for a first answer, after one datagram. */
+  /** The flow that has waited longest for a first answer to its only datagram. */
   get oldestUnanswered(): Flow<FlowData> | undefined {
     return this.#table.oldestUnanswered;
   }
@@ -131,22 +131,17 @@ export class Flows {
     return this.#table.oldestQuiet;
   }
 
-  /** How many flows live. */
+  /** The number of flows. */
   get size(): number {
     return this.#table.size;
   }
 
-  /** The flows that live now. */
+  /** The present flows. */
   get live(): Iterable<Flow<FlowData>> {
     return this.#table;
   }
 
-  /**
-   * Takes note that a datagram could not be sent to a client.
-   *
-   * @param to The client
-   * @param error Why
-   */
+  /** Notes that a datagram could not be sent to a client. */
   undeliverable(to: DatagramAddress, error: unknown): void {
     const slot = this.#slots.of(to.local) * LANES;
     for (let lane = 0; lane < LANES; lane++) {
@@ -179,7 +174,7 @@ export class Flows {
     return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
   }
 
-  /** Whether clients without an answer open so many connections that one more is dropped. */
+  /** Reports whether clients without an answer open so many connections that one more is dropped. */
   #isTooMany(opening: Opens, slot: number, { hostname, port }: DatagramAddress): boolean {
     if (this.#listener.router.needs("udp", unmapHost(hostname)) === "nothing") return false;
     let costs = opening === "connection";
@@ -211,7 +206,7 @@ export class Flows {
         return;
       case "held":
         if (flow.state === "detecting") this.#steps.detect(flow);
-        // The receiver waits; otherwise a burst would fill what a flow may hold before it is sent.
+        // The receiver waits; otherwise a burst would fill the flow's room before anything is sent.
         return flow.data.flushing;
       case "full":
         this.#steps.conclude(flow, flow.held.length < HELD_DATAGRAMS ? "max_bytes" : "datagrams");
@@ -224,7 +219,7 @@ export class Flows {
     }
   }
 
-  /** Drops a datagram that contradicts what its flow was routed by. */
+  /** Drops a datagram that contradicts the facts that its flow was routed by, and reports whether it did. */
   #contradicts(slot: number, bytes: Uint8Array, { hostname, port }: DatagramAddress): boolean {
     const flow = this.#table.find(slot, hostname, port);
     if (flow === undefined || flow.data.watches.every((watch) => watch.allows(bytes))) return false;
@@ -244,7 +239,7 @@ export class Flows {
     return this.#parts.crowd.displace(shortage === "limit_flows" ? name : undefined);
   }
 
-  /** Begins another flow in the place of one whose target is gone, with what that one had detected. */
+  /** Replaces a flow whose target is gone with another, which keeps what was detected. */
   #renew(flow: Flow<FlowData>, bytes: Uint8Array, from: DatagramAddress): undefined {
     this.end(flow, "target_gone");
     const { detected, watches } = flow.data;
@@ -257,16 +252,16 @@ export class Flows {
   }
 
   /**
-   * Makes each flow keep its client: another shunt is about to get what is new at the address.
+   * Makes each flow keep its client: another shunt will get what is new at the address.
    *
-   * @param on Whether flows that begin from now on do so too
+   * @param on Whether flows that begin from now on keep theirs too
    */
   hold(on: boolean): void {
     this.#holding = on;
     for (const flow of this.#table) this.#pin(flow.data);
   }
 
-  /** Leaves what clients send to the other shunt. Answers to what came before still reach them. */
+  /** Leaves what clients send to the other shunt. Answers to earlier datagrams still reach them. */
   leave(): void {
     for (const flow of this.#table) this.#leave(flow.data);
   }
@@ -286,11 +281,7 @@ export class Flows {
     }
   }
 
-  /**
-   * Ends what is idle or overdue.
-   *
-   * @param now Coarse time in milliseconds
-   */
+  /** Ends flows that are idle or overdue; `now` is the coarse time in milliseconds. */
   sweep(now: number): void {
     if (this.draining) this.#endQuiet(now);
     if (now < this.#nextSweep) return;
@@ -306,7 +297,7 @@ export class Flows {
     this.#expireDead();
   }
 
-  /** Marks the flows of dead targets: each moves at its next datagram. */
+  /** Marks the flows of dead targets: each is replaced at its next datagram. */
   #expireDead(): void {
     const { upstreams } = this.#listener;
     const targets = upstreams.values().flatMap(({ targets }) => targets);
@@ -316,18 +307,18 @@ export class Flows {
     }
   }
 
-  /** Ends flows that are silent: while draining, a short silence counts as the end. */
+  /** Ends flows that have been silent for a short time, which is enough while draining. */
   #endQuiet(now: number): void {
     for (const flow of this.#table) {
       if (now - flow.lastSeen < DRAIN_IDLE_MS) continue;
       this.#leave(flow.data);
-      // A datagram may have come in that instant.
+      // A datagram may have arrived in that instant.
       if (now - flow.lastSeen >= DRAIN_IDLE_MS) this.end(flow, "drained");
     }
   }
 
   /**
-   * Ends a flow: the only way, on every path. Later calls do nothing.
+   * Ends a flow, on every path. Later calls do nothing.
    *
    * @param flow The flow
    * @param reason Why it ends
@@ -340,20 +331,16 @@ export class Flows {
     server?.close();
     pin?.close();
     this.#parts.onEnd(flow.data, reason, error);
-    if (this.#table.size === 0) this.#onIdle.splice(0).forEach((tell) => tell());
+    if (this.#table.size === 0) this.#onIdle.splice(0).forEach((resolve) => resolve());
   }
 
-  /** Waits until no flow lives. */
+  /** Waits until there is no flow. */
   drained(): Promise<void> {
     if (this.#table.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  /**
-   * Ends all flows.
-   *
-   * @param reason Why
-   */
+  /** Ends all flows. */
   endAll(reason: CloseReason): void {
     for (const flow of this.#table) this.end(flow, reason);
   }
@@ -364,7 +351,7 @@ export class Flows {
     flow.data.client = this.#socket.keep(client);
     this.#clients.began(flow);
     if (router.readsDatagrams) flow.data.ids = ConnectionIds.of(flow.held[0]);
-    // It began before the other shunt gets what is new, so it has to keep its client as well.
+    // It began before the other shunt got what is new, so it has to keep its client as well.
     if (this.#holding) this.#pin(flow.data);
     if (known !== undefined || router.needs("udp", unmapHost(flow.host)) === "nothing") {
       this.#steps.route(flow, known);
@@ -375,7 +362,7 @@ export class Flows {
   }
 }
 
-/** Waits for all sends that take time. */
+/** Waits for all sends that take time, if any does. */
 function allOf(sent: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
   return sent.length > 1 ? Promise.all(sent).then(() => {}) : sent[0];
 }

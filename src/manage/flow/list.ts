@@ -1,13 +1,12 @@
 /**
- * Flows in an order. The flows themselves are linked: a `Set` would keep the places of those that have left
- * it, and a look for the first would walk over them. Every call takes constant time.
+ * An ordered list of flows. The flows themselves are linked: a `Set` would keep the places of removed flows,
+ * and finding the first would walk over them. Every call takes constant time.
  *
  * @module
  */
 
-/** A member of a list. Only the list itself changes these. */
+/** A member of a list. Only the list itself changes these fields. */
 export interface Listed<T extends Listed<T>> {
-  /** The list that it is in. */
   list: FlowList<T> | undefined;
   before: T | undefined;
   after: T | undefined;
@@ -18,16 +17,12 @@ export class FlowList<T extends Listed<T>> {
   #first: T | undefined;
   #last: T | undefined;
 
-  /** The one that was added first; `undefined` if there is none. */
+  /** The flow that was added first, if there is one. */
   get first(): T | undefined {
     return this.#first;
   }
 
-  /**
-   * Adds a flow at the end.
-   *
-   * @param flow The flow; leaves the list that it is in, if any
-   */
+  /** Adds a flow at the end. It leaves the list that it is in, if any. */
   add(flow: T): void {
     if (flow === this.#last) return;
     flow.list?.delete(flow);
@@ -38,11 +33,7 @@ export class FlowList<T extends Listed<T>> {
     this.#last = flow;
   }
 
-  /**
-   * Removes a flow.
-   *
-   * @param flow The flow, in this list
-   */
+  /** Removes a flow, which is in this list. */
   delete(flow: T): void {
     const { before, after } = flow;
     if (before === undefined) this.#first = after;

@@ -1,6 +1,6 @@
 /**
- * The UDP addresses that the sockets of this thread have. A datagram that comes from one of them was sent by
- * shunt itself, or forged to make shunt talk to itself. Knows no datagram.
+ * The UDP addresses of this thread's sockets. Either shunt itself sent a datagram that comes from one of them,
+ * or it was forged to make shunt talk to itself. Knows no datagram.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { networkInterfaces } from "node:os";
 import type { Endpoint } from "../../io/mod.ts";
 import { canonicalHost, formatAddress, unmapHost } from "../../wire/address.ts";
 
-/** How long the addresses of this machine are remembered. */
+/** Milliseconds for which the addresses of this machine are remembered. */
 const INTERFACES_MS = 10_000;
 
 /** The addresses that listeners have bound for UDP. */
 export class OwnEndpoints {
   readonly #now: () => number;
-  /** A datagram from elsewhere costs one look-up here. */
+  /** For a datagram from another port, one look-up here is all. */
   readonly #ports = new Set<number>();
   readonly #exact = new Set<string>();
   readonly #anyHost = new Set<number>();
@@ -27,11 +27,7 @@ export class OwnEndpoints {
     this.#now = now;
   }
 
-  /**
-   * Replaces the addresses that are bound.
-   *
-   * @param bound All that are bound from now on
-   */
+  /** Replaces the bound addresses. */
   set(bound: Iterable<Endpoint>): void {
     this.#ports.clear();
     this.#exact.clear();
@@ -43,13 +39,7 @@ export class OwnEndpoints {
     }
   }
 
-  /**
-   * Reports whether an address is one of them.
-   *
-   * @param host IP literal, as a socket shows it
-   * @param port Its port
-   * @returns Whether one of shunt's sockets is bound to it
-   */
+  /** Reports whether one of shunt's sockets is bound to an address: an IP literal, as a socket shows it, and a port. */
   has(host: string, port: number): boolean {
     if (!this.#ports.has(port)) return false;
     const plain = unmapHost(host);
@@ -72,7 +62,7 @@ function hostsOfMachine(): ReadonlySet<string> {
     const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     return new Set(all.map(({ address }) => canonicalHost(address)));
   } catch {
-    // Not permitted. Loopback, and addresses that are bound exactly, are known without it.
+    // Without permission, only loopback and the addresses that are bound exactly are known.
     return new Set();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The client addresses whose QUIC connections go to different targets: finds which of their flows a datagram
- * is for. Knows no socket.
+ * Client addresses whose QUIC connections go to different targets: finds the flow of each datagram. Knows no
+ * socket.
  *
  * @module
  */
@@ -22,7 +22,6 @@ export class QuicClients {
   /** The clients that have had more than one flow. */
   readonly #lanes = new Map<string, QuicLanes<FlowData>>();
 
-  /** @param table The flows */
   constructor(table: FlowTable<FlowData>) {
     this.#table = table;
   }
@@ -33,11 +32,9 @@ export class QuicClients {
   }
 
   /**
-   * Finds the flows that a datagram is for if it begins no connection.
+   * Finds the flows that take a datagram that begins no connection.
    *
-   * @param slot Its client's first slot
-   * @param datagram The datagram
-   * @param from The client
+   * @param slot The first slot of its client
    * @returns Their slots, at least one
    */
   takers(slot: number, datagram: Uint8Array, from: ClientAddress): readonly number[] {
@@ -46,14 +43,12 @@ export class QuicClients {
   }
 
   /**
-   * Finds the place of a datagram that may begin a QUIC connection. It may go elsewhere than its client's
-   * other connections.
+   * Finds the flows that take a datagram that may begin a QUIC connection. It may have another target than its
+   * client's other connections.
    *
-   * @param slot Its client's first slot
-   * @param datagram The datagram
-   * @param from The client
-   * @param listener Where a new flow of the client would come in
-   * @returns The slots of the flows that take it; none if it has to be dropped
+   * @param slot The first slot of its client
+   * @param listener The listener of a new flow
+   * @returns Their slots; none if the datagram has to be dropped
    */
   place(
     slot: number,
@@ -78,7 +73,7 @@ export class QuicClients {
     }
   }
 
-  /** Makes a lane free for one more flow of a client. */
+  /** Frees a lane for one more flow of a client. */
   #free(slot: number, from: ClientAddress): number {
     const key = keyOf(slot, from);
     const lanes = this.#lanes.get(key) ?? new QuicLanes<FlowData>(key);
@@ -90,28 +85,20 @@ export class QuicClients {
     return lane;
   }
 
-  /**
-   * Takes note of a flow that has begun.
-   *
-   * @param flow The flow
-   */
+  /** Notes that a flow has begun. */
   began(flow: Flow<FlowData>): void {
     const lane = flow.slot % LANES;
     if (lane === 0 && this.isEmpty) return;
     const key = keyOf(flow.slot - lane, { hostname: flow.host, port: flow.port });
     const known = this.#lanes.get(key);
-    // The client's other flows may have made room for this one.
+    // The client's other flows may have ended to make room for this one.
     const lanes = known ?? (lane === 0 ? undefined : new QuicLanes<FlowData>(key));
     if (lanes === undefined) return;
     this.#lanes.set(key, lanes);
     lanes.put(flow);
   }
 
-  /**
-   * Takes note of a flow that has ended.
-   *
-   * @param flow The flow
-   */
+  /** Notes that a flow has ended. */
   ended(flow: Flow<FlowData>): void {
     const { lanes } = flow.data;
     if (lanes?.drop(flow) === true) this.#lanes.delete(lanes.key);

@@ -1,5 +1,5 @@
 /**
- * Judges a datagram that may begin a QUIC connection, at a client address that has flows already. Knows no
+ * Judges a datagram that may begin a QUIC connection, from a client address that has flows already. Knows no
  * socket and no table.
  *
  * @module
@@ -16,11 +16,11 @@ import type { Flow } from "./flow.ts";
 import { ConnectionIds, goingTo } from "./quic_lanes.ts";
 
 /**
- * What becomes of the datagram:
+ * What to do with the datagram:
  *
- * - `pass`: it begins nothing, and its connection ID shows which flow it is for
+ * - `pass`: it begins nothing, and its connection ID shows its flow
  * - `take`: this flow gets it, because it would take the same route
- * - `begin`: it gets a flow of its own, which detects by itself
+ * - `begin`: it gets a flow of its own, with its own detection
  * - `drop`: it might begin a connection that was not judged
  */
 export type InitialFate =
@@ -34,14 +34,13 @@ const PASS: InitialFate = Object.freeze({ kind: "pass" });
 const DROP: InitialFate = Object.freeze({ kind: "drop" });
 
 /**
- * Judges a datagram by itself, whatever is known of its client's other connections. An Initial that
+ * Judges a datagram by itself, whatever is known about its client's other connections. An Initial that
  * authenticates under the keys of its own ID begins a connection at a target that does not know it, even if
- * the ID was used before. Any other Initial belongs to a connection that exists, or is noise.
+ * the ID was used before. Any other Initial belongs to an existing connection, or is noise.
  *
  * @param datagram A datagram with a long header, of the size of an Initial
  * @param flows The client's flows, at least one
- * @param listener Where a new flow of the client would come in
- * @returns What becomes of it
+ * @param listener The listener of a new flow
  */
 export function judgeInitial(
   datagram: Uint8Array,
@@ -52,9 +51,9 @@ export function judgeInitial(
   if (header === undefined) return PASS;
   const { dcid, version } = header;
   for (const flow of flows) {
-    // It collects the pieces of its hello itself.
+    // This flow collects the pieces of its hello itself.
     if (flow.state === "detecting" && flow.data.ids?.has(dcid)) return { kind: "take", flow };
-    // It has judged the hello, and knows whether this is a piece of it.
+    // This flow has judged the hello, and knows whether the datagram is a piece of it.
     if (flow.data.watches.some((watch) => watch.follows(datagram))) return { kind: "take", flow };
   }
   let detected: Detected | undefined = UNKNOWN;
@@ -65,10 +64,10 @@ export function judgeInitial(
     detected = detection.datagrams(datagrams);
     if (detected?.protocol === UNKNOWN.protocol) return hidesInitial(datagram) ? DROP : PASS;
   } else if (!flows.some(({ data }) => data.detected?.protocol === "quic")) {
-    // Other protocols begin with such bytes too.
+    // Other protocols can begin with such bytes too.
     return PASS;
   }
-  // It begins a hello whose rest is to come.
+  // The rest of its hello is still to come.
   if (detected === undefined) return BEGIN;
   const seen = seenOf("flow", unmapHost(flows[0]!.host), detected);
   if (detected.end !== undefined && closesUnreadable(listener, detected, seen)) return BEGIN;

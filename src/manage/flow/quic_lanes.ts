@@ -1,6 +1,6 @@
 /**
  * The QUIC connections of one client address that go to different targets. Each has a flow of its own, and
- * connection IDs show which one a datagram is for. Knows no socket, route or key.
+ * connection IDs show the flow of a datagram. Knows no socket, route or key.
  *
  * @module
  */
@@ -17,9 +17,8 @@ const MOST_WATCHES = 8;
 /** Connection IDs that are remembered per flow; the oldest is forgotten first. */
 const MOST_IDS = 8;
 
-/** What lanes read and write of a flow. */
+/** What lanes read and write in a flow's data. */
 export interface LaneData<D extends LaneData<D>> {
-  /** The route that took it. */
   readonly route: Route | undefined;
   readonly ids: ConnectionIds | undefined;
   /** One for each connection whose hello is remembered. */
@@ -28,17 +27,12 @@ export interface LaneData<D extends LaneData<D>> {
   lanes: QuicLanes<D> | undefined;
 }
 
-/** The connection IDs by which clients address one flow's target. */
+/** The connection IDs with which clients address one flow's target. */
 export class ConnectionIds {
   readonly #ids: Uint8Array[] = [];
   #next = 0;
 
-  /**
-   * Begins with the ID that a flow's first datagram carries.
-   *
-   * @param first The datagram
-   * @returns The IDs; `undefined` unless it has a long header
-   */
+  /** Returns IDs with the one of a flow's first datagram; `undefined` unless that has a long header. */
   static of(first: Uint8Array | undefined): ConnectionIds | undefined {
     const header = first && readLongHeader(first);
     if (header === undefined) return undefined;
@@ -47,52 +41,30 @@ export class ConnectionIds {
     return ids;
   }
 
-  /**
-   * Remembers an ID.
-   *
-   * @param id The ID, which is copied
-   */
+  /** Remembers a copy of an ID. */
   add(id: Uint8Array): void {
     if (this.has(id)) return;
     this.#ids[this.#next] = new Uint8Array(id);
     this.#next = (this.#next + 1) % MOST_IDS;
   }
 
-  /**
-   * Adds the IDs of another flow.
-   *
-   * @param others That flow's IDs
-   */
+  /** Adds the IDs of another flow. */
   addAll(others: ConnectionIds): void {
     for (const id of others.#ids) this.add(id);
   }
 
-  /**
-   * Learns by which ID a target wants to be addressed, from a reply whose header is not encrypted.
-   *
-   * @param reply A datagram from the target
-   */
+  /** Learns the ID that a target has chosen, from a reply with an unencrypted header. */
   learn(reply: Uint8Array): void {
     const header = readLongHeader(reply);
     if (header?.version !== undefined) this.add(header.scid);
   }
 
-  /**
-   * Reports whether an ID is known.
-   *
-   * @param id The ID
-   * @returns Whether it is
-   */
+  /** Reports whether an ID is known. */
   has(id: Uint8Array): boolean {
     return this.#ids.some((known) => known.length === id.length && isAt(known, id, 0));
   }
 
-  /**
-   * Reports whether a packet with a short header, which does not say how long its ID is, bears a known ID.
-   *
-   * @param datagram The packet
-   * @returns Whether it begins with one of these IDs
-   */
+  /** Reports whether a packet has a known ID. Its header is short, so it does not show how long its ID is. */
   takesShort(datagram: Uint8Array): boolean {
     return this.#ids.some((known) => known.length > 0 && isAt(known, datagram, 1));
   }
@@ -105,11 +77,8 @@ function isAt(id: Uint8Array, bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * Finds the flow that already goes where a route leads and can watch one connection more.
- *
- * @param route The route
- * @param flows Where to look; their routes may be those of an earlier configuration
- * @returns The flow, if there is one that goes on
+ * Finds a flow that has the same route, continues, and can watch one more connection. The flows' routes may be
+ * of an earlier configuration.
  */
 export function goingTo<D extends LaneData<D>>(
   { index, upstream }: Route,
@@ -123,7 +92,6 @@ export function goingTo<D extends LaneData<D>>(
 
 /** The flows of one client address. */
 export class QuicLanes<D extends LaneData<D>> {
-  /** The key of the address. */
   readonly key: string;
   readonly #flows: (Flow<D> | undefined)[] = new Array(LANES).fill(undefined);
 
@@ -132,7 +100,7 @@ export class QuicLanes<D extends LaneData<D>> {
     this.key = key;
   }
 
-  /** The flows that live, in the order of their lanes. */
+  /** The flows, in the order of their lanes. */
   get flows(): Flow<D>[] {
     return this.#flows.filter((flow) => flow !== undefined);
   }
@@ -140,7 +108,7 @@ export class QuicLanes<D extends LaneData<D>> {
   /**
    * Finds a lane for one more connection.
    *
-   * @returns A free lane; if there is none, that of the flow that has been silent longest, which has to end
+   * @returns A free lane; if there is none, the lane of the flow that has been silent longest, which has to end
    */
   next(): { readonly lane: number; readonly flow: Flow<D> | undefined } {
     let lane = 0;
@@ -152,22 +120,13 @@ export class QuicLanes<D extends LaneData<D>> {
     return { lane, flow: this.#flows[lane] };
   }
 
-  /**
-   * Takes a flow in.
-   *
-   * @param flow The flow
-   */
+  /** Adds a flow. */
   put(flow: Flow<D>): void {
     this.#flows[flow.slot % LANES] = flow;
     flow.data.lanes = this;
   }
 
-  /**
-   * Lets a flow that is over go.
-   *
-   * @param flow The flow
-   * @returns Whether none is left
-   */
+  /** Removes a flow that has ended, and reports whether none is left. */
   drop(flow: Flow<D>): boolean {
     const lane = flow.slot % LANES;
     if (this.#flows[lane] === flow) this.#flows[lane] = undefined;
@@ -175,9 +134,8 @@ export class QuicLanes<D extends LaneData<D>> {
   }
 
   /**
-   * Finds the flows that a datagram is for.
+   * Finds the flows that take a datagram that begins no connection.
    *
-   * @param datagram A datagram that begins no connection
    * @returns One flow if its connection ID is known, or if it has a long header. Otherwise the ID was agreed on
    * under encryption, and only the target knows it: all flows that have a target; the wrong targets ignore it
    */

@@ -1,6 +1,6 @@
 /**
- * A flow's way from its first datagram to its target: detection, route, name, socket. Knows nothing of how
- * flows begin and end.
+ * The steps of a flow from its first datagram to its target: detection, route, name, socket. Knows nothing
+ * about how flows begin and end.
  *
  * @module
  */
@@ -31,9 +31,9 @@ const IDLE_MS = 30_000;
 export interface StepParts extends DialParts {
   readonly table: FlowTable<FlowData>;
   readonly traffic: FlowTraffic;
-  /** What the listener's socket is bound to. */
+  /** The address of the listener's socket. */
   readonly local: Endpoint;
-  /** Returns the listener of new flows, as it is now. */
+  /** Returns the present listener of new flows. */
   readonly listener: () => ListenerState;
 }
 
@@ -41,36 +41,25 @@ export interface StepParts extends DialParts {
 export class FlowSteps {
   readonly #parts: StepParts;
 
-  /** @param parts What the steps need */
   constructor(parts: StepParts) {
     this.#parts = parts;
   }
 
-  /**
-   * Asks the detectors what a flow is.
-   *
-   * @param flow The flow, in state `detecting`
-   */
+  /** Asks the detectors about a flow in state `detecting`. */
   detect(flow: Flow<FlowData>): void {
     const detected = flow.data.detection?.datagrams(flow.held);
     if (detected !== undefined) this.route(flow, detected);
   }
 
-  /**
-   * Ends detection with what is certain, because no more datagrams come or may be held.
-   *
-   * @param flow The flow
-   * @param end Why no more is read
-   */
+  /** Ends detection with what is certain, because no more datagrams come or may be held. */
   conclude(flow: Flow<FlowData>, end: DetectEnd): void {
     this.route(flow, flow.data.detection?.conclude(end));
   }
 
   /**
-   * Chooses a flow's route and opens its way to the target.
+   * Chooses a flow's route, and opens a socket to its target.
    *
-   * @param flow The flow
-   * @param detected What it is; unset if no route needs to know
+   * @param detected What was detected; unset if no route needs to know
    */
   route(flow: Flow<FlowData>, detected?: Detected): void {
     const { data } = flow;
@@ -105,7 +94,7 @@ export class FlowSteps {
     });
   }
 
-  /** Finds a target that can be sent to, and sends what is held. */
+  /** Finds a target that takes datagrams, and sends the held ones. */
   async #open(flow: Flow<FlowData>, upstream: Upstream): Promise<void> {
     const { data } = flow;
     const on: TargetOptions = {
@@ -117,7 +106,7 @@ export class FlowSteps {
     };
     const options = { upstream, parts: this.#parts, on };
     const dialed = tryTargets(data, upstream, (target) => dialTarget(data, target, options));
-    // No await if there is nothing to wait for: the rest of a batch is not held, but forwarded.
+    // No await if there is nothing to wait for, so that the rest of a batch is forwarded without being held.
     const server = dialed instanceof Promise ? await dialed : dialed;
     const idleMs = (upstream.config.idle_timeout ?? IDLE_MS) + TICK_MS;
     if (!this.#parts.table.opened(flow, idleMs)) return server.close();
@@ -127,12 +116,12 @@ export class FlowSteps {
     data.flushing = this.#parts.traffic.flush(flow);
     if (data.flushing !== undefined) await data.flushing;
     data.flushing = undefined;
-    // A reload that came meanwhile did not look at a flow without a target.
+    // A reload that came meanwhile has skipped this flow, which had no target.
     const now = this.#parts.listener();
     if (data.listener !== now && data.isGone(now)) this.#parts.table.expire(flow);
   }
 
-  /** Hands what a flow holds to another flow of its client that takes the same route, and ends it. */
+  /** Gives the held datagrams of a flow to another flow of its client with the same route, and ends it. */
   #join(flow: Flow<FlowData>, twin: Flow<FlowData>): void {
     if (flow.data.ids !== undefined) (twin.data.ids ??= new ConnectionIds()).addAll(flow.data.ids);
     twin.data.watches = [...twin.data.watches, ...flow.data.watches];
@@ -146,7 +135,7 @@ export class FlowSteps {
 
 /** Makes the PROXY header that goes before a flow's first datagram, if its upstream asks for one. */
 function headerOf(flow: Flow<FlowData>, upstream: Upstream, local: Endpoint): Uint8Array {
-  // The address written to, if a wildcard socket knows it. A wildcard is no destination.
+  // The address that the client wrote to, if the socket knows it. A wildcard is no destination.
   const written = flow.data.client?.local;
   const host = written === undefined || written === "" ? local.host : written;
   return proxyHeader(upstream.config.send_proxy_protocol, {

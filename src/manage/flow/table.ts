@@ -1,6 +1,6 @@
 /**
- * The table of one listener's UDP flows: whose they are, where each stands, what they hold and when
- * they expire. Never touches a socket, a clock or randomness: datagrams and time are arguments.
+ * The table of one listener's UDP flows: their clients, their states, what they hold and when they expire.
+ * Never touches a socket, a clock or randomness: datagrams and time are arguments.
  *
  * @module
  */
@@ -20,32 +20,32 @@ import {
 } from "./flow.ts";
 
 /**
- * What a held datagram costs beside its payload: measured 400 to 480 bytes of resident memory for a
- * `Uint8Array` of its own. It is charged, so floods of empty datagrams meet the budget too.
+ * What a held datagram costs besides its payload: measured 400 to 480 bytes of resident memory for a
+ * `Uint8Array` of its own. It is charged, so that the budget also stops floods of empty datagrams.
  */
 export const HELD_OVERHEAD = 400;
 
 /**
- * Flows that end for one newcomer at most: one for a place in the table, one for a descriptor. More would
- * let a datagram end many if a reload has lowered the limit.
+ * Flows that end at most for a new one: one for a place in the table, one for a descriptor. With more, a
+ * datagram could end many if a reload has lowered the limit.
  */
 const MOST_DISPLACED = 2;
 
-/** Silence after which a flow that had an answer to its only datagram may have to make room. */
+/** Milliseconds of silence after which a flow that had an answer to its only datagram may have to make room. */
 const QUIET_MS = 2000;
 
 /**
  * The flows of one listener. No method throws, whatever the order of calls. On a closed flow, or a flow of
- * another table, they do nothing. Time that runs backwards stands still.
+ * another table, they do nothing. A time before the last one counts as the last one.
  *
- * Every datagram that arrives is in exactly one place: handed on (`upDatagrams`), held, or in `drops`.
+ * Every datagram that arrives is in exactly one place: sent (`upDatagrams`), held, or in `drops`.
  */
 export class FlowTable<D> {
-  /** What the flows may take; a reload assigns new ones, which running flows outlive. */
+  /** The limits. A reload assigns new ones; running flows stay even if they exceed them. */
   limits: FlowLimits;
-  /** Where dropped datagrams are counted; may be assigned as well. */
+  /** Counts dropped datagrams; a reload assigns new counts. */
   drops: Record<DropReason, number>;
-  /** The flow that the last {@linkcode arrive} was about; `undefined` if it was refused. */
+  /** The flow of the last {@linkcode arrive}; `undefined` if it was refused. */
   flow: Flow<D> | undefined;
   /** Flows by state. */
   readonly counts: Readonly<Record<Exclude<FlowState, "closed">, number>>;
@@ -54,12 +54,11 @@ export class FlowTable<D> {
   readonly #index = new FlowIndex<D>();
   /** Flows whose client has sent one datagram and whose target none, oldest first. */
   readonly #unanswered = new FlowList<FlowRecord<D>>();
-  /** Flows whose client has sent one datagram and whose target has answered, the quietest first. */
+  /** Flows whose client has sent one datagram and whose target has answered; the first is quiet longest. */
   readonly #answered = new FlowList<FlowRecord<D>>();
   #now = -Infinity;
   #held = 0;
 
-  /** @param options What the table needs from outside */
   constructor(options: FlowTableOptions<D>) {
     this.#options = options;
     this.limits = options.limits;
@@ -67,7 +66,7 @@ export class FlowTable<D> {
     this.counts = this.#counts;
   }
 
-  /** How many flows live. */
+  /** The number of flows. */
   get size(): number {
     return this.#index.all.length;
   }
@@ -77,12 +76,7 @@ export class FlowTable<D> {
     return this.#held;
   }
 
-  /**
-   * Reports how many client addresses the table knows, each once per slot: those of flows that live,
-   * and until the next sweep those of flows that have closed.
-   *
-   * @returns The number of addresses
-   */
+  /** The number of client addresses, each once per slot; until the next sweep also those of closed flows. */
   get hosts(): number {
     return this.#index.hosts;
   }
@@ -99,8 +93,8 @@ export class FlowTable<D> {
   }
 
   /**
-   * Walks over all flows. The flow it stands on may be closed. If others close meanwhile, one may be seen
-   * twice, and none is missed.
+   * Lists all flows. The last listed flow may be closed. If others close meanwhile, one may be listed twice,
+   * and none is missed.
    */
   *[Symbol.iterator](): Generator<Flow<D>> {
     const { all } = this.#index;
@@ -118,7 +112,7 @@ export class FlowTable<D> {
    * @param port The client's port
    * @param datagram The payload; empty is legal
    * @param now The time in milliseconds
-   * @returns What became of it; the flow is in {@linkcode flow}
+   * @returns What was done with it; the flow is in {@linkcode flow}
    */
   arrive(
     slot: number,
@@ -151,14 +145,7 @@ export class FlowTable<D> {
     return flow.state === "detecting" ? "full" : "dropped";
   }
 
-  /**
-   * Finds a flow.
-   *
-   * @param slot The listener socket its client writes to
-   * @param host The client's address
-   * @param port The client's port
-   * @returns The flow, if it lives
-   */
+  /** Finds the flow of a client, if there is one. */
   find(slot: number, host: string, port: number): Flow<D> | undefined {
     const flow = this.#index.find(slot, host, port);
     return flow?.state === "closed" ? undefined : flow;
@@ -168,7 +155,7 @@ export class FlowTable<D> {
    * Ends detection: the route is known, and a target is being found.
    *
    * @param flow The flow, in state `detecting`
-   * @param timeoutMs How long resolving may take from now
+   * @param timeoutMs Milliseconds that resolving may take from now
    * @returns `false` if the flow is not detecting (closed meanwhile)
    */
   resolving(flow: Flow<D>, timeoutMs: number): boolean {
@@ -180,10 +167,10 @@ export class FlowTable<D> {
   }
 
   /**
-   * Ends resolving: there is a socket to send through. Take {@linkcode nextHeld} until it is empty.
+   * Ends resolving: there is a socket to send through. Call {@linkcode nextHeld} until it returns nothing.
    *
    * @param flow The flow, in state `resolving`
-   * @param idleMs How long the flow may be silent from now on
+   * @param idleMs Milliseconds that the flow may be silent from now on
    * @returns `false` if the flow is not resolving: close the socket that was made for it
    */
   opened(flow: Flow<D>, idleMs: number): boolean {
@@ -197,7 +184,7 @@ export class FlowTable<D> {
   }
 
   /**
-   * Hands out the next held datagram to send. It keeps its memory until the next call, which is due once it
+   * Returns the next held datagram to send. It keeps its memory until the next call, which has to come once it
    * is sent. Datagrams that arrive meanwhile queue behind it.
    *
    * @param flow The flow, in state `flushing`
@@ -209,7 +196,7 @@ export class FlowTable<D> {
     if (record.sending) {
       record.sending = false;
       const sent = record.held.shift();
-      if (sent !== undefined) this.#letGo(record, sent.length, 1);
+      if (sent !== undefined) this.#giveBack(record, sent.length, 1);
       this.#note(record);
     }
     const next = record.held[0];
@@ -229,7 +216,7 @@ export class FlowTable<D> {
    * @param flow The flow, in state `flushing` or `open`
    * @param bytes Its payload bytes
    * @param now The time in milliseconds
-   * @returns `false` if it must not be relayed, because the flow is over
+   * @returns `false` if it must not be relayed, because the flow has ended
    */
   reply(flow: Flow<D>, bytes: number, now: number): boolean {
     if (now > this.#now) this.#now = now;
@@ -242,18 +229,14 @@ export class FlowTable<D> {
     return true;
   }
 
-  /**
-   * Marks a flow whose place another takes at its client's next datagram.
-   *
-   * @param flow The flow, in any state
-   */
+  /** Marks a flow in any state: another replaces it at its client's next datagram. */
   expire(flow: Flow<D>): void {
     const record = this.#index.recordOf(flow);
     if (record !== undefined) record.stale = true;
   }
 
   /**
-   * Ends a flow and frees all that it had. Datagrams that it still held are dropped as `flow_closed`.
+   * Ends a flow and frees everything that it had. Datagrams that it still held are dropped as `flow_closed`.
    *
    * @param flow The flow, in any state
    * @param reason Why it ends
@@ -265,7 +248,7 @@ export class FlowTable<D> {
     const lost = record.held.length - (record.sending ? 1 : 0);
     record.dropped += lost;
     this.drops.flow_closed += lost;
-    this.#letGo(record, record.heldBytes, record.held.length);
+    this.#giveBack(record, record.heldBytes, record.held.length);
     record.held.length = 0;
     this.#note(record);
     record.sending = false;
@@ -279,7 +262,7 @@ export class FlowTable<D> {
 
   /**
    * Reports every flow that is past its deadline or has been silent for too long. The table does not close
-   * it: the next sweep reports it again unless it was closed or moved on.
+   * it: the next sweep reports it again unless it has closed or changed its state.
    *
    * @param now The time in milliseconds
    * @param onExpired Gets the flow and why; may call the table
@@ -287,7 +270,7 @@ export class FlowTable<D> {
   sweep(now: number, onExpired: (flow: Flow<D>, why: Expiry) => void): void {
     if (now > this.#now) this.#now = now;
     const time = this.#now;
-    // Backwards: closing moves the last flow, which was looked at already, into the gap.
+    // Backwards, because closing a flow moves the last one, which has been checked already, into its place.
     const { all } = this.#index;
     for (let i = all.length - 1; i >= 0; i--) {
       const flow = all[i];
@@ -299,7 +282,7 @@ export class FlowTable<D> {
     this.#index.forget();
   }
 
-  /** How long a flow may be silent. Before it has a target, its deadline counts. */
+  /** Returns how long a flow may be silent. Before it has a target, its deadline counts instead. */
   #idleOf({ list, idleMs, unansweredMs }: FlowRecord<D>): number {
     if (list !== this.#unanswered || idleMs === Infinity) return idleMs;
     return Math.min(idleMs, unansweredMs);
@@ -342,8 +325,8 @@ export class FlowTable<D> {
   }
 
   /**
-   * Asks for admission: last, because an admission counts, and again if another flow has made room. Gives
-   * back what {@linkcode #refusal} took if it is denied.
+   * Asks for admission: last, because an admission counts, and again if another flow has made room. If it is
+   * denied, gives back what {@linkcode #refusal} took.
    */
   #admit(host: string, port: number, bytes: number): DropReason | undefined {
     for (let displaced = 0;; displaced++) {
@@ -357,12 +340,12 @@ export class FlowTable<D> {
     }
   }
 
-  /** Reports why a datagram cannot be held. If it can be, its memory is taken. */
+  /** Returns why a datagram cannot be held. If it can be, takes the memory for it. */
   #refusal(bytes: number, flow?: FlowRecord<D>): DropReason | undefined {
     const heldDatagrams = flow?.held.length ?? 0;
     const heldBytes = flow?.heldBytes ?? 0;
     if (heldDatagrams >= this.limits.heldDatagrams) return "held_datagrams";
-    // One is held whatever its size: if nothing has to be detected, it goes on at once.
+    // One is held whatever its size: if nothing has to be detected, it is sent at once.
     if (heldDatagrams > 0 && heldBytes + bytes > this.limits.heldBytes) return "held_bytes";
     return this.#options.budget.claim(bytes + HELD_OVERHEAD, flow?.data)
       ? undefined
@@ -377,7 +360,7 @@ export class FlowTable<D> {
     this.#note(flow);
   }
 
-  #letGo(flow: FlowRecord<D>, bytes: number, datagrams: number): void {
+  #giveBack(flow: FlowRecord<D>, bytes: number, datagrams: number): void {
     const taken = bytes + datagrams * HELD_OVERHEAD;
     flow.heldBytes -= bytes;
     this.#held -= taken;

@@ -25,11 +25,7 @@ export class FlowTraffic {
   readonly #socket: DatagramSocket;
   readonly #parts: TrafficParts;
 
-  /**
-   * @param table The flows
-   * @param socket Where replies leave from
-   * @param parts What carrying datagrams needs
-   */
+  /** @param socket Replies leave from it */
   constructor(table: FlowTable<FlowData>, socket: DatagramSocket, parts: TrafficParts) {
     this.#table = table;
     this.#socket = socket;
@@ -39,9 +35,8 @@ export class FlowTraffic {
   /**
    * Sends what a flow holds, in order.
    *
-   * @param flow The flow
    * @param by The flow whose socket is used; its own unless given
-   * @returns A promise if that takes its time; it never rejects
+   * @returns A promise if that takes time; it never rejects
    */
   flush(flow: Flow<FlowData>, by: Flow<FlowData> = flow): Promise<void> | undefined {
     for (let held = this.#table.nextHeld(flow); held; held = this.#table.nextHeld(flow)) {
@@ -53,14 +48,13 @@ export class FlowTraffic {
   /**
    * Sends a datagram to a flow's target.
    *
-   * @param flow The flow
    * @param bytes The datagram, borrowed until the promise settles
-   * @returns A promise if that takes its time; it never rejects
+   * @returns A promise if that takes time; it never rejects
    */
   send(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     const { data } = flow;
     const { header } = data;
-    // It goes out with the first datagram that can be sent.
+    // It leaves with the first datagram that can be sent.
     data.header = NO_BYTES;
     try {
       const sent = data.server?.send(header === NO_BYTES ? bytes : concatenate(header, bytes));
@@ -74,16 +68,15 @@ export class FlowTraffic {
   /**
    * Sends a datagram from a flow's target to the client.
    *
-   * @param flow The flow
    * @param bytes The datagram, borrowed until the promise settles
-   * @returns A promise if that takes its time; it never rejects
+   * @returns A promise if that takes time; it never rejects
    */
   reply(flow: Flow<FlowData>, bytes: Uint8Array): Promise<void> | undefined {
     const { data } = flow;
     const { client } = data;
     if (client === undefined) return;
-    data.hear();
-    // Only long headers show the ID by which a target wants to be addressed.
+    data.markAnswered();
+    // Only long headers show the ID that the target has chosen.
     if (data.ids !== undefined && bytes[0]! >= LONG_HEADER) data.ids.learn(bytes);
     if (data.watches.length > 0 && bytes[0]! >= LONG_HEADER) {
       data.watches = data.watches.filter((watch) => !watch.endsWith(bytes));
@@ -98,9 +91,8 @@ export class FlowTraffic {
   }
 
   /**
-   * Takes note of a datagram that could not be sent, and is lost. The kernel's tables may be full for a
-   * moment; if that goes on, `idle_timeout` ends the flow. A dead socket or a peer that refuses ends it at
-   * once.
+   * Notes that a datagram could not be sent, and is lost. The kernel's tables may be full for a moment; if
+   * that continues, `idle_timeout` ends the flow. A dead socket or a peer that refuses ends it at once.
    *
    * @param flow The datagram's flow
    * @param reason Why the flow ends, if it does
@@ -109,18 +101,13 @@ export class FlowTraffic {
   failed(flow: Flow<FlowData>, reason: CloseReason, error: unknown): void {
     const failure = this.#parts.io.classify(error);
     const isEnd = isOver(failure) ||
-      // Nothing has ever been sent: this target cannot be reached, but another may be.
+      // Nothing has been sent yet: this target cannot be reached, but another may be.
       failure === "unreachable" && reason === "target_reset" && flow.upDatagrams === 1;
     if (isEnd) flow.data.end(reason, error);
     else flow.data.listener.counters.drops.send_failed++;
   }
 
-  /**
-   * Takes note of an error that a flow's socket reports about datagrams that it has sent.
-   *
-   * @param flow The flow
-   * @param error The error
-   */
+  /** Notes an error that a flow's socket reports about datagrams that it has sent. */
   targetBroke(flow: Flow<FlowData>, error: unknown): void {
     const failure = this.#parts.io.classify(error);
     const passes = failure === "denied" || failure === "not_sent" ||
@@ -144,7 +131,7 @@ export class FlowTraffic {
   }
 }
 
-/** Whether a socket that failed like that can send nothing more to its peer. */
+/** Reports whether a socket that failed like that can send nothing more to its peer. */
 function isOver(failure: IoFailure): boolean {
   return failure === "refused" || failure === "reset" || failure === "closed";
 }

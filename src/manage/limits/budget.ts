@@ -1,19 +1,19 @@
 /**
- * A shared allowance of bytes, and how many each holder has. If it is full, the holders that have most give
+ * A shared budget of bytes, and how many each holder has. If it is used up, the holders that have most give
  * theirs up. Does not know what the bytes are for.
  *
  * @module
  */
 
-/** Milliseconds that are added to each holder's age, so that a new one that wants much counts as well. */
+/** Milliseconds that are added to each holder's age, so that a new one that wants much has weight too. */
 const AGE_MS = 100;
 
-/** Holders of a number of bytes with the same binary logarithm. */
+/** Lists of holders: each for the numbers of bytes with the same binary logarithm. */
 const SHELVES = 32;
 
 /** What holds bytes. A member of one list at a time, which its budget links. */
 export abstract class Holder {
-  /** When it began, in milliseconds since the process began. */
+  /** When it began, in milliseconds since the start of the process. */
   readonly started: number = performance.now();
   /** Bytes that it holds. */
   held = 0;
@@ -22,7 +22,7 @@ export abstract class Holder {
   earlier: Holder | undefined;
   later: Holder | undefined;
 
-  /** Gives up all it holds, and ends. Called by the budget. */
+  /** Gives up all that it holds, and ends. Called by the budget. */
   abstract shed(): void;
 }
 
@@ -47,7 +47,7 @@ export class Budget {
     this.#own = own;
   }
 
-  /** Bytes that are taken now. */
+  /** Bytes taken now. */
   get used(): number {
     let used = 0;
     for (let i = 0; i < this.#cells.length; i++) used += this.#cells[i]!;
@@ -55,11 +55,8 @@ export class Budget {
   }
 
   /**
-   * Takes bytes if there are enough. Workers that take at the same instant may exceed the limit by what one
-   * of them takes.
-   *
-   * @param bytes How many
-   * @returns Whether they were taken
+   * Takes bytes if there are enough, and reports whether it did. Workers that take at the same instant may
+   * exceed the limit by what one of them takes.
    */
   take(bytes: number): boolean {
     if (this.used + bytes > this.limit) return false;
@@ -68,12 +65,12 @@ export class Budget {
   }
 
   /**
-   * Takes bytes. If there are too few, the holders of this worker that have most end, one after the other.
-   * That is measured in bytes and time: a little held for long counts more than much held for an instant.
+   * Takes bytes. If there are too few, the holders of this worker with the most weight end, one after the
+   * other. Weight is bytes times milliseconds: a little held for long weighs more than much held for an
+   * instant.
    *
-   * @param bytes How many
    * @param asker The holder that wants them; unset if it holds nothing yet
-   * @returns Whether they were taken; `false` if the asker itself would have most
+   * @returns Whether they were taken; `false` if the asker itself would weigh most
    */
   claim(bytes: number, asker?: Holder): boolean {
     if (this.take(bytes)) return true;
@@ -88,21 +85,12 @@ export class Budget {
     return true;
   }
 
-  /**
-   * Gives bytes back.
-   *
-   * @param bytes As many as were taken
-   */
+  /** Gives bytes back: as many as were taken. */
   give(bytes: number): void {
     this.#cells[this.#own]! -= bytes;
   }
 
-  /**
-   * Remembers how much a holder has. From now on {@linkcode claim} may end it. Takes and gives nothing.
-   *
-   * @param holder The holder
-   * @param bytes How much it has now
-   */
+  /** Notes how much a holder has now, without taking it. From now on {@linkcode claim} may end it. */
   note(holder: Holder, bytes: number): void {
     holder.held = bytes;
     const shelf = bytes > 0 ? 31 - Math.clz32(bytes) : -1;
@@ -127,7 +115,7 @@ export class Budget {
     holder.earlier = holder.later = undefined;
   }
 
-  /** Looks at the oldest member of each list: 32 looks, however many holders there are. */
+  /** Compares the oldest member of each list: 32 looks, however many holders there are. */
   #most(now: number): Holder | undefined {
     let most: Holder | undefined;
     for (const holder of this.#first) {

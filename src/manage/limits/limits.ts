@@ -1,5 +1,5 @@
 /**
- * What one listener takes at most: sessions and flows, of all sources and of each, at once and per second.
+ * The limits of one listener: sessions and flows, of all sources and of each, at once and per second.
  * Knows counts and sources, never a socket. Every call takes constant time.
  *
  * @module
@@ -30,24 +30,19 @@ const MESSAGES: Readonly<Record<LimitReason, string>> = {
   no_memory: "The process is close to limits.memory, or a thread to the limit of its heap",
 };
 
-/**
- * Makes the error of a limit that refused.
- *
- * @param reason Which limit
- * @returns The error, not thrown
- */
+/** Makes the error for a limit that refused. */
 export function limitError(reason: LimitReason): LimitError {
   return new LimitError(MESSAGES[reason], { code: reason });
 }
 
-/** Descriptors that each takes: a session's two connections, a flow's socket. */
+/** Descriptors of each: a session's two connections, a flow's socket. */
 export const SOCKETS: Readonly<Record<LifeKind, number>> = { session: 2, flow: 1 };
 
 /** How many descriptors the sessions and flows of a process may take. */
 export interface SocketLimit {
   readonly count: SharedCount;
   readonly most: number;
-  /** How many of them may be flows'; all unless given. */
+  /** How many of them flows may take; all unless given. */
   readonly flows?: { readonly count: SharedCount; readonly most: number };
 }
 
@@ -55,24 +50,19 @@ export interface SocketLimit {
 export interface LimitsOptions {
   /** The time in milliseconds; need not be exact. */
   readonly now: () => number;
-  /** Where the sessions and flows of all workers are counted; own counts unless given. */
+  /** Counts the sessions and flows of all workers; unless given, those of this worker are counted. */
   readonly counts?: { readonly sessions: SharedCount; readonly flows: SharedCount };
-  /** Where the sources of all workers are counted; an own ledger unless given. */
+  /** Counts the sources of all workers; unless given, those of this worker are counted. */
   readonly sources?: SourceLedger | undefined;
   /** The descriptors of all listeners; no limit unless given. */
   readonly sockets?: SocketLimit;
   /** Reports whether memory is short; it never is unless given. */
   readonly pressure?: Pick<Pressure, "refuses">;
-  /** The limits of the configuration before, whose sources are remembered. */
+  /** The limits of the previous configuration, whose sources are kept. */
   readonly previous?: Limits | undefined;
 }
 
-/**
- * Reports whether a listener limits sources, so that they have to be counted.
- *
- * @param config The listener's limits
- * @returns Whether it does
- */
+/** Reports whether a listener limits sources, so that they have to be counted. */
 export function limitsSources(config: ListenerLimits): boolean {
   return config.per_source > 0 || config.new_per_source > 0;
 }
@@ -86,10 +76,6 @@ export class Limits {
   readonly #sockets: SocketLimit | undefined;
   readonly #pressure: Pick<Pressure, "refuses"> | undefined;
 
-  /**
-   * @param config The listener's limits
-   * @param options The clock, and where to count
-   */
   constructor(config: ListenerLimits, options: LimitsOptions) {
     this.#config = config;
     this.#sessions = options.counts?.sessions ?? new SharedCount();
@@ -122,9 +108,7 @@ export class Limits {
   /**
    * Takes a place for a session or flow. Each one that is admitted has to be released once.
    *
-   * @param kind A session, or a flow
-   * @param source The client's IP literal; left out if a PROXY header has yet to name it, see
-   * {@linkcode charge}
+   * @param source The client's IP literal; left out if a PROXY header will name it, see {@linkcode charge}
    * @returns Which limit refuses it, with nothing taken; `undefined` if it is admitted
    */
   admit(kind: "session", source?: string): Exclude<LimitReason, "limit_flows"> | undefined;
@@ -159,20 +143,16 @@ export class Limits {
   }
 
   /**
-   * Reports whether a source's own limits refuse its next flow. Takes nothing. No other flow should make room
-   * for one that is refused anyway.
-   *
-   * @param source The client's IP literal
-   * @returns Whether {@linkcode charge} would refuse it now
+   * Reports whether {@linkcode charge} would refuse a source now. Takes nothing. No other flow should make
+   * room for one that is refused anyway.
    */
   refusesSource(source: string): boolean {
     return this.#sources?.refuses(source) ?? false;
   }
 
   /**
-   * Counts a session that was admitted without a source against its source.
+   * Counts a session that was admitted without a source.
    *
-   * @param source The client's IP literal
    * @returns Which of the source's limits refuses it, with nothing taken; `undefined` if none does
    */
   charge(source: string): SourceReason | undefined {
@@ -182,7 +162,6 @@ export class Limits {
   /**
    * Gives the place of a session or flow back.
    *
-   * @param kind What ended
    * @param source The source that it was charged to, if any
    */
   release(kind: LifeKind, source?: string): void {
@@ -190,7 +169,7 @@ export class Limits {
     if (source !== undefined) this.#sources?.release(source);
   }
 
-  /** Forgets the sources that are quiet and whose buckets are full; may be called at every tick. */
+  /** Forgets sources without sessions and flows whose buckets are full; may be called at every tick. */
   sweep(): void {
     this.#sources?.sweep();
   }

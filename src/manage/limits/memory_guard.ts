@@ -1,6 +1,6 @@
 /**
  * Decides when memory is too short for anything new: in one thread's heap, and in the whole process. Knows
- * numbers and time, never where they come from or what is refused.
+ * numbers and time; neither where they come from nor what is refused.
  *
  * @module
  */
@@ -8,27 +8,27 @@
 import type { HeapUse } from "../../io/heap.ts";
 
 /**
- * Shares of a heap: above `high` nothing new is taken, until it is below `low`. V8 ends a process once
+ * Shares of a heap: above `high` nothing new is taken until it is below `low`. V8 ends a process once
  * collections leave more than 80 % and take most of the time.
  */
 const HEAP = { low: 0.6, high: 0.7, critical: 0.8 } as const;
 
 /**
  * Collecting takes at most a 20th of a thread's time while nothing new is taken, and a fifth while the heap
- * grows: V8 itself would take more by then.
+ * grows. V8 itself would take more in that state.
  */
 const COLLECT = { everyMs: 100, share: { growing: 1 / 5, refusing: 1 / 20 } } as const;
 
 /** The same for `limits.memory`. */
 const RESIDENT = { low: 0.8, high: 0.9, critical: 0.95 } as const;
 
-/** How long threads have to collect before the process is judged, and until they are asked again. */
+/** Milliseconds that threads have to collect before the process is judged, and until they are asked again. */
 const SETTLE_MS = 500;
 const ASK_MS = 5000;
 
-/** What a {@linkcode HeapGuard} asks. */
+/** What a {@linkcode HeapGuard} needs. */
 export interface HeapGuardOptions {
-  /** Reports how full the heap is. */
+  /** Returns how full the heap is. */
   readonly read: () => HeapUse;
   /** Collects all garbage. */
   readonly collect: () => void;
@@ -38,22 +38,18 @@ export interface HeapGuardOptions {
 
 /** Watches the heap of one thread. */
 export class HeapGuard {
-  /** Whether nothing new is to be taken. */
+  /** Whether to take nothing new. */
   refusing = false;
-  /** What was read last. */
+  /** The last reading. */
   use: HeapUse = { used: 0, limit: Infinity, young: 0 };
   readonly #options: HeapGuardOptions;
   #collectAt = -Infinity;
 
-  /** @param options How to read the heap and how to collect */
   constructor(options: HeapGuardOptions) {
     this.#options = options;
   }
 
-  /**
-   * Looks at the heap. If it seems full, it is collected first: much of it may be garbage that V8 has not
-   * needed to collect yet.
-   */
+  /** Reads the heap. If it seems full, collects first: much of it may be garbage that V8 has not collected yet. */
   tick(): void {
     this.use = this.#options.read();
     if (this.#share < (this.refusing ? HEAP.low : HEAP.high)) this.refusing = false;
@@ -62,11 +58,7 @@ export class HeapGuard {
     } else if (this.use.used >= this.use.limit * HEAP.critical) this.refusing = true;
   }
 
-  /**
-   * Collects, unless that was just done.
-   *
-   * @returns Whether it did
-   */
+  /** Collects unless that was just done, and reports whether it did. */
   collect(): boolean {
     const { now, collect, read } = this.#options;
     const began = now();
@@ -84,26 +76,26 @@ export class HeapGuard {
   }
 }
 
-/** The process as a {@linkcode ResidentGuard} sees it. */
+/** What a {@linkcode ResidentGuard} reads of the process. */
 export interface ResidentUse {
   /** Bytes of resident memory. */
   readonly resident: number;
-  /** Bytes that there may be. */
+  /** Bytes that it may have. */
   readonly limit: number;
-  /** What lives, in any unit: sessions and flows. */
+  /** Sessions and flows, in any unit. */
   readonly lives: number;
 }
 
 /**
- * Watches the resident memory of the process. What a burst took stays with the allocators, and the next burst
- * uses it again. So once half of the lives have ended that there were when it was full, new ones are taken
- * until memory grows beyond what it was then.
+ * Watches the resident memory of the process. The allocators keep the memory of a burst, and the next burst
+ * uses it again. So once half of the lives have ended that there were when memory was full, new ones are
+ * taken until memory grows beyond what it was then.
  */
 export class ResidentGuard {
-  /** Whether nothing new is to be taken. */
+  /** Whether to take nothing new. */
   refusing = false;
   readonly #askToCollect: () => void;
-  /** The most memory and lives that there were when nothing new was taken. */
+  /** The most memory, and the lives, when nothing new was taken last. */
   #peak = 0;
   #lives = 0;
   #askAt = -Infinity;
@@ -114,12 +106,7 @@ export class ResidentGuard {
     this.#askToCollect = askToCollect;
   }
 
-  /**
-   * Looks at the process.
-   *
-   * @param now The time in milliseconds
-   * @param use What it has, and may have
-   */
+  /** Judges the process; `now` is in milliseconds. */
   tick(now: number, use: ResidentUse): void {
     const { resident, limit, lives } = use;
     if (resident < limit * RESIDENT.low) {
@@ -141,7 +128,7 @@ export class ResidentGuard {
     } else this.#judgeAt = Infinity;
   }
 
-  /** Whether memory is beyond the last peak, or about as many lives need it as then. */
+  /** Reports whether memory is beyond the last peak, or about as many lives as then need it. */
   #grows({ resident, limit, lives }: ResidentUse): boolean {
     return resident > this.#peak + limit * 0.01 || lives > this.#lives * 0.9;
   }

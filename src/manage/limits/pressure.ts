@@ -1,6 +1,6 @@
 /**
- * How the threads of a process let each other know that memory is short: in shared memory, so asking costs
- * two reads. Does not know how they find out.
+ * Lets the threads of a process know that memory is short, through shared memory: asking costs two reads.
+ * Does not know how a thread finds out.
  *
  * @module
  */
@@ -11,20 +11,15 @@ export interface HeapShare {
   readonly limit: number;
 }
 
-/** Sessions and flows that may begin between two looks at the heap: about 0.5 MiB of it. */
-const LOOK_EVERY = 128;
+/** Sessions and flows that may begin between two readings of the heap: about 0.5 MiB of it. */
+const READ_EVERY = 128;
 
-/** The cells before those of workers: whether all refuse, and how often all were asked to collect. */
+/** The cells before the workers' cells: whether all refuse, and how often all were asked to collect. */
 const ALL = 0;
 const COLLECT = 1;
 const WORKERS = 2;
 
-/**
- * Reports how much memory it takes.
- *
- * @param workers How many workers share it
- * @returns Bytes
- */
+/** Returns how many bytes of memory so many workers need. */
 export function pressureBytes(workers: number): number {
   // Two Float64 by worker, then Int32: used and allowed bytes of the heap; whether it refuses.
   return 16 * workers + 4 * (WORKERS + workers);
@@ -36,13 +31,13 @@ export class Pressure {
   readonly #cells: Int32Array;
   readonly #worker: number;
   #collected: number;
-  #look: (() => void) | undefined;
+  #readHeap: (() => void) | undefined;
   #begun = 0;
 
   /**
    * @param memory {@linkcode pressureBytes}, all zero at first
    * @param workers How many workers share it
-   * @param worker Whose cells are written
+   * @param worker The worker whose cells are written
    */
   constructor(memory: SharedArrayBuffer, workers: number, worker: number) {
     this.#heaps = new Float64Array(memory, 0, 2 * workers);
@@ -52,41 +47,28 @@ export class Pressure {
   }
 
   /**
-   * Sets what looks at the heap when many sessions and flows begin between two ticks of the clock.
+   * Sets a callback for when many sessions and flows begin between two ticks of the clock.
    *
-   * @param look Looks at it, and calls {@linkcode refuse}
+   * @param readHeap Reads the heap, and calls {@linkcode refuse}
    */
-  onMany(look: () => void): void {
-    this.#look = look;
+  onMany(readHeap: () => void): void {
+    this.#readHeap = readHeap;
   }
 
-  /**
-   * Counts one more session or flow that wants to begin.
-   *
-   * @returns Whether this worker takes nothing new
-   */
+  /** Counts one more session or flow that wants to begin, and reports whether this worker refuses it. */
   refuses(): boolean {
-    if (++this.#begun % LOOK_EVERY === 0) this.#look?.();
+    if (++this.#begun % READ_EVERY === 0) this.#readHeap?.();
     return this.#cells[ALL] !== 0 || this.#cells[WORKERS + this.#worker] !== 0;
   }
 
-  /**
-   * Sets whether this worker refuses what is new, and how full its heap is.
-   *
-   * @param refuse Whether it does
-   * @param use How full its heap is
-   */
+  /** Sets whether this worker refuses what is new, and how full its heap is. */
   refuse(refuse: boolean, { used, limit }: HeapShare): void {
     this.#cells[WORKERS + this.#worker] = Number(refuse);
     this.#heaps[2 * this.#worker] = used;
     this.#heaps[2 * this.#worker + 1] = limit;
   }
 
-  /**
-   * Sets whether all workers refuse what is new.
-   *
-   * @param refuse Whether they do
-   */
+  /** Sets whether all workers refuse what is new. */
   refuseAll(refuse: boolean): void {
     this.#cells[ALL] = Number(refuse);
   }
@@ -96,7 +78,7 @@ export class Pressure {
     Atomics.add(this.#cells, COLLECT, 1);
   }
 
-  /** Whether this thread was asked to collect since this was last called. */
+  /** Reports whether this thread was asked to collect since the last call. */
   collects(): boolean {
     const asked = this.#cells[COLLECT]!;
     if (asked === this.#collected) return false;
@@ -104,17 +86,13 @@ export class Pressure {
     return true;
   }
 
-  /**
-   * Forgets what a worker that is gone has set.
-   *
-   * @param worker The worker
-   */
+  /** Resets the cells of a worker that has died. */
   clear(worker: number): void {
     this.#cells[WORKERS + worker] = 0;
     this.#heaps.fill(0, 2 * worker, 2 * worker + 2);
   }
 
-  /** How full the heap of each worker is, and whether it refuses what is new. */
+  /** How full the heap of each worker is, and whether the worker refuses what is new. */
   get heaps(): readonly (HeapShare & { readonly refuses: boolean })[] {
     const heaps: (HeapShare & { refuses: boolean })[] = [];
     for (let worker = 0; worker < this.#cells.length - WORKERS; worker++) {

@@ -1,12 +1,12 @@
 /**
- * A token bucket by the coarse clock. Does not know what is counted.
+ * A token bucket that uses the coarse clock. Does not know what is counted.
  *
  * @module
  */
 
 import { refilled } from "../../bucket.ts";
 
-/** Allows something so often a second, and after a pause so often at once as its burst says. */
+/** Allows something so many times a second, and as often at once, after a pause, as its burst. */
 export class Rate {
   readonly #perSecond: number;
   readonly #burst: number;
@@ -15,9 +15,8 @@ export class Rate {
   #at: number;
 
   /**
-   * @param perSecond How often
    * @param clock The coarse time in milliseconds
-   * @param burst How often at once: a second's worth unless given
+   * @param burst Tokens that the bucket holds: a second's worth unless given
    */
   constructor(perSecond: number, clock: { readonly now: number }, burst = perSecond) {
     this.#perSecond = perSecond;
@@ -27,11 +26,7 @@ export class Rate {
     this.#at = clock.now;
   }
 
-  /**
-   * Asks for once more.
-   *
-   * @returns Whether it may be; then it is counted
-   */
+  /** Takes a token if there is one, and reports whether it did. */
   take(): boolean {
     const { now } = this.#clock;
     if (now > this.#at) {

@@ -1,6 +1,6 @@
 /**
- * What each source has in all workers together, in shared memory: a table of fixed size that workers use one
- * at a time.
+ * Counts what each source has in all workers together, in shared memory: a table of fixed size that workers
+ * use one at a time.
  *
  * @module
  */
@@ -10,25 +10,20 @@ import type { ListenerLimits } from "../../config/per_source.ts";
 import { hashText } from "../../resolve/hash.ts";
 import { type SourceKey, sourceKey, type SourceLedger, type SourceReason } from "./sources.ts";
 
-/** Sources that the table holds: 2^16, which takes 2 MiB and a quarter for each worker. */
+/** Sources that the table holds: 2^16, which takes 1.5 MiB, and 0.25 MiB per worker. */
 const SLOTS = 65_536;
 /**
- * Slots that a source may lie in. If none of them is free, a source without sessions and flows is forgotten.
+ * Slots that a source may be in. If none of them is free, a source without sessions and flows is forgotten.
  * If there is no such source either, the new one is not counted.
  */
 const PROBES = 32;
 const SECOND_SEED = 0x9e3779b9;
 /** Milliseconds by which the clocks of workers may differ: a tick each, and much more to be safe. */
 const SKEW_MS = 2000;
-/** Looks at a taken lock before the thread sleeps. It is held for less than a microsecond. */
+/** Tries to take the lock before the thread sleeps. A lock is held for less than a microsecond. */
 const SPINS = 1000;
 
-/**
- * Reports how much memory a table takes.
- *
- * @param workers How many workers share it
- * @returns Bytes
- */
+/** Returns how many bytes a table for so many workers takes. */
 export function sharedSourcesBytes(workers: number): number {
   // The lock, two Float64 (tokens, time), two halves of the key, and a count for each worker.
   return 8 + SLOTS * (16 + 8 + 4 * workers);
@@ -42,16 +37,15 @@ export class SharedSources implements SourceLedger {
   readonly #workers: number;
   readonly #burst: number;
   readonly #lock: Int32Array;
-  /** Tokens and the time at which they were right, two a slot. */
+  /** Two per slot: tokens, and the time at which they were right. */
   readonly #buckets: Float64Array;
-  /** Two a slot; both 0 = free. */
+  /** Two per slot; both are 0 if it is free. */
   readonly #keys: Int32Array;
   /** Sessions and flows by slot, then by worker. */
   readonly #active: Int32Array;
 
   /**
-   * @param config The listener's limits
-   * @param options The memory, all zero at first, whose cells to count in, and a clock that all
+   * @param options The memory, all zero at first, the worker whose cells are written, and a clock that all
    * workers share, in milliseconds
    */
   constructor(config: ListenerLimits, options: {
@@ -108,14 +102,10 @@ export class SharedSources implements SourceLedger {
     this.#give();
   }
 
-  /** Does nothing: quiet sources make room when a new one needs it. */
+  /** Does nothing: a source without sessions and flows is forgotten when a new one needs its slot. */
   sweep(): void {}
 
-  /**
-   * Forgets what a worker that is gone had.
-   *
-   * @param worker The worker
-   */
+  /** Forgets the sessions and flows of a worker that has died. */
   clear(worker: number): void {
     // It may have died while it held the lock.
     Atomics.store(this.#lock, 0, 0);
@@ -174,8 +164,8 @@ export class SharedSources implements SourceLedger {
   #refill(slot: number): void {
     const now = this.#now();
     const passed = now - this.#buckets[slot * 2 + 1]!;
-    // Clocks of workers may differ by a tick: none takes tokens back. One that differs by more was
-    // begun before or after the wall clock jumped, and must not wait until it has caught up.
+    // Clocks of workers may differ by a tick, which must take no tokens back. One that differs by more
+    // started before or after a jump of the wall clock, and must not wait until it has caught up.
     if (passed <= 0 && -passed < SKEW_MS) return;
     const { new_per_source: rate } = this.#config;
     this.#buckets[slot * 2] = refilled(this.#buckets[slot * 2]!, passed, rate, this.#burst);
@@ -194,9 +184,9 @@ export class SharedSources implements SourceLedger {
   }
 }
 
-/** Two hashes of a key: 64 bits, of which two sources have the same once in a lifetime. */
+/** Returns two hashes of a key, 64 bits together: two sources have the same once in a lifetime. */
 function halves(key: SourceKey): [high: number, low: number] {
   const text = String(key);
-  // Zero is a free slot's.
+  // Two zeros mark a free slot.
   return [hashText(text, SECOND_SEED) | 1, hashText(text) | 0];
 }

@@ -1,6 +1,6 @@
 /**
- * What each source has: its sessions and flows, and its token bucket. Two ledgers for the same rules: one
- * for a single worker, and shared_sources.ts for several.
+ * Counts what each source has: its sessions and flows, and its token bucket. There are two ledgers with the
+ * same rules: one for a single worker here, and one for several in shared_sources.ts.
  *
  * @module
  */
@@ -16,24 +16,11 @@ export type SourceReason = "limit_source" | "limit_rate";
 export interface SourceLedger {
   /** Sources that are remembered now. */
   readonly size: number;
-  /**
-   * Counts a session or flow.
-   *
-   * @param source The client's IP literal
-   * @returns Which limit refuses it, with nothing taken, or `undefined`
-   */
+  /** Counts a session or flow of an IP literal. Returns which limit refuses it, with nothing taken, if one does. */
   charge(source: string): SourceReason | undefined;
-  /**
-   * Reports whether {@linkcode charge} would refuse a source now; counts nothing.
-   *
-   * @param source The client's IP literal
-   */
+  /** Reports whether {@linkcode charge} would refuse a source now; counts nothing. */
   refuses(source: string): boolean;
-  /**
-   * Gives the place of a session or flow back.
-   *
-   * @param source What it was charged to
-   */
+  /** Gives the place of a session or flow back. */
   release(source: string): void;
   /** Forgets what need not be remembered; may be called at every tick. */
   sweep(): void;
@@ -41,15 +28,12 @@ export interface SourceLedger {
 
 const words = new Uint16Array(8);
 
-/** A source as ledgers know it. */
+/** The key of a source in a ledger. */
 export type SourceKey = string | number;
 
 /**
- * Returns the key that a source is counted by: IPv6 by its /64, because a host may choose any address in it
- * (RFC 4291 §2.5.4).
- *
- * @param source IP literal
- * @returns The key
+ * Returns the key of a source, an IP literal. IPv6 addresses are counted by their /64, because a host may
+ * choose any address in it (RFC 4291 §2.5.4).
  */
 export function sourceKey(source: string): SourceKey {
   switch (readIp(source, words)) {
@@ -63,9 +47,8 @@ export function sourceKey(source: string): SourceKey {
 }
 
 /**
- * Sources without a session or flow that are remembered, for their buckets: about 10 MiB. Beyond
- * that the ones that came first are forgotten, and have a full bucket when they come again, which is
- * what a new source has anyway.
+ * Sources without a session or flow that are remembered, for their buckets: about 10 MiB. With more, those
+ * that came first are forgotten. When they come again they have a full bucket, as any new source has.
  */
 const MAX_QUIET = 65_536;
 /** Milliseconds between two sweeps: one over all quiet sources takes milliseconds. */
@@ -86,18 +69,15 @@ export class LocalSources implements SourceLedger {
   /** Tokens that a bucket holds: one second's worth, and one at least. */
   #burst: number;
   /**
-   * Entries go in batches: a `Map` keeps a deleted one in its hash chain until it rehashes, so that
-   * deleting at once, a client that comes and goes beside 10,000 others cost 49 µs a session.
+   * Entries are deleted in batches: a `Map` keeps a deleted one in its hash chain until it rehashes. With
+   * deleting at once, a client that came and went beside 10,000 others cost 49 µs a session.
    */
   readonly #sources = new Map<SourceKey, Source>();
   /** How many sources have no session or flow. */
   #quiet = 0;
   #sweptAt: number;
 
-  /**
-   * @param config The listener's limits
-   * @param now The time in milliseconds; need not be exact
-   */
+  /** @param now The time in milliseconds; need not be exact */
   constructor(config: ListenerLimits, now: () => number) {
     this.#config = config;
     this.#now = now;
@@ -109,11 +89,7 @@ export class LocalSources implements SourceLedger {
     return this.#sources.size;
   }
 
-  /**
-   * Changes the limits; what sources have stays.
-   *
-   * @param config The new ones
-   */
+  /** Changes the limits; the counts of sources stay. */
   limit(config: ListenerLimits): void {
     this.#config = config;
     this.#burst = Math.max(1, config.new_per_source);
@@ -172,7 +148,7 @@ export class LocalSources implements SourceLedger {
       if (entry.tokens >= this.#burst) this.#drop(key);
       else surplus++;
     }
-    // Well below the limit, or each release would come here again.
+    // Well below the limit, or each release would lead here again.
     if (surplus <= MAX_QUIET * 0.75) return;
     for (const [key, entry] of this.#sources) {
       if (surplus <= MAX_QUIET / 2) return;

@@ -1,6 +1,6 @@
 /**
- * Connects a session to a target: by its name's addresses, of which several race, and within the upstream's
- * time. Knows nothing of protocols and routes.
+ * Connects a session to a target: races the addresses of its name, within the upstream's `connect_timeout`.
+ * Knows nothing about protocols and routes.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { clearDeadline, type Session } from "./session.ts";
  */
 const MAX_ATTEMPTS = 4;
 
-/** What connecting needs beside the session. */
+/** What connecting needs besides the session. */
 export interface ConnectParts {
   readonly io: Io;
   readonly resolver: NameResolver;
@@ -49,13 +49,13 @@ const REASONS: Readonly<Record<IoFailure, CloseReason>> = {
 /**
  * Connects a session to a target of its upstream, trying up to `retries` others.
  *
- * @param session The session; its `target` and `server` are set
- * @param upstream Where its route leads
- * @param parts Sockets, resolver and clock
- * @returns The connection, at once if nothing has to be waited for
- * @throws {ResolveError} when no target is usable or a name cannot be resolved
- * @throws {ConnectError} when no target answered; the last failure is its cause. A promise may reject
- * likewise
+ * @param session The session; its `target` is set
+ * @param upstream The upstream of its route
+ * @param parts What connecting needs
+ * @returns The connection, without a promise if nothing has to be waited for
+ * @throws {ResolveError} if no target is usable or a name cannot be resolved
+ * @throws {ConnectError} if no target answered; the last failure is its cause. A promise may reject with the
+ * same
  */
 export function connectUpstream(
   session: Session,
@@ -79,7 +79,7 @@ function connectTarget(
   const explain = (error: unknown) => {
     if (error instanceof ResolveError) return error;
     const kind = parts.io.classify(error);
-    // Want of descriptors or permission says nothing of the target, nor does a session that ended.
+    // A lack of descriptors or permission says nothing about the target, nor does a session that has ended.
     if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed("session");
     const why = address.kind === "unix" && kind === "refused"
       ? "nothing listens at that path"

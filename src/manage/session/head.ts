@@ -1,5 +1,5 @@
 /**
- * The first bytes of a session: read once, looked at by detection, delivered to the target
+ * The first bytes of a session: they are read once, detection judges them, and the target gets them
  * unchanged. Knows neither protocols nor targets.
  *
  * @module
@@ -18,32 +18,32 @@ import { DEADLINE, type Session, untilDeadline } from "./session.ts";
 import { NO_BYTES } from "../../wire/bytes.ts";
 
 /**
- * What is read into a small buffer: one page of it. A client that sends more makes none of the small
+ * Bytes that are read into a small buffer: one page of it. So a client that sends more does not make the small
  * buffers, which sessions keep, resident as a whole.
  */
 const FIRST_BYTES = 4096;
 
-/** Room before the client's bytes, for what shunt says itself: a PROXY header has 107 at most. */
+/** Room before the client's bytes for what shunt says itself: a PROXY header has 107 bytes at most. */
 const LEAD_BYTES = 128;
 
-/** Why {@linkcode Head.more} came back. */
+/** The result of {@linkcode Head.more}. */
 export type Arrival = "bytes" | "end" | "deadline" | "full" | "no_memory";
 
-/** Holds what a client sent before its target was known, in the buffer that the relay goes on with. */
+/** Holds what a client sent before its target was known, in the buffer that the relay continues with. */
 export class Head extends Holder {
   buffer: Uint8Array = takeSmallBuffer();
-  /** Number of bytes of the client's that are held. */
+  /** Number of held bytes of the client. */
   length = 0;
   /** Whether the client has ended its sending direction. */
   ended = false;
-  /** A read that was under way when the deadline came; it fills the buffer from {@linkcode end} on. */
+  /** A read that was under way at the deadline; it fills the buffer from {@linkcode end} on. */
   pending: Promise<number | null> | undefined;
-  /** What the pending read has brought by now; unset while it waits. */
+  /** The result of the pending read; unset while it waits. */
   #late: number | null | undefined;
   #failure: unknown;
-  /** Where the client's bytes begin in the buffer. They stay in place, as a read may be under way behind them. */
+  /** Start of the client's bytes in the buffer. They stay in place, because a read may be under way behind them. */
   #start = LEAD_BYTES;
-  /** Bytes before them that are shunt's own. */
+  /** Bytes of shunt's own before them. */
   #lead = 0;
   readonly #client: Stream;
   readonly #limit: number;
@@ -51,14 +51,14 @@ export class Head extends Holder {
   readonly #onShed: () => void;
   /** Whether no more than {@linkcode FIRST_BYTES} of the buffer are used. */
   #isFirst = true;
-  /** Whether it had to give its memory to others. */
+  /** Whether it had to give its memory up to others. */
   #isShed = false;
 
   /**
    * @param client The client's connection
    * @param limit Bytes that may be held
-   * @param budget What all heads together may hold
-   * @param onShed Ends the session, whose memory others need more
+   * @param budget The bytes that all heads together may hold
+   * @param onShed Ends the session if others need its memory more
    */
   constructor(client: Stream, limit: number, budget: Budget, onShed: () => void = () => {}) {
     super();
@@ -68,12 +68,12 @@ export class Head extends Holder {
     this.#budget = budget;
   }
 
-  /** The bytes held, and before them what shunt says itself. */
+  /** The held bytes, and before them what shunt says itself. */
   get bytes(): Uint8Array {
     return this.buffer.subarray(this.#start - this.#lead, this.end);
   }
 
-  /** Where the bytes held end in the buffer. */
+  /** The end of the held bytes in the buffer. */
   get end(): number {
     return this.#start + this.length;
   }
@@ -81,10 +81,9 @@ export class Head extends Holder {
   /**
    * Waits for more bytes.
    *
-   * @param session Whose deadline to use
-   * @param at Time of the deadline, in milliseconds since the process began
-   * @returns What came
-   * @throws {Error} when the client's connection broke
+   * @param session The session, whose deadline is used
+   * @param at Time of the deadline, in milliseconds since the start of the process
+   * @throws {Error} if the client's connection broke
    */
   async more(session: Session, at: number): Promise<Arrival> {
     if (this.length >= this.#limit) return "full";
@@ -101,10 +100,10 @@ export class Head extends Holder {
   }
 
   /**
-   * Takes bytes that are there already, where that can be told without a wait.
+   * Takes bytes that are there already, if the socket can report that without a wait.
    *
-   * @returns What came, or `undefined` where it takes {@linkcode more}
-   * @throws {Error} when the client's connection broke
+   * @returns What came, or `undefined` if {@linkcode more} has to wait
+   * @throws {Error} if the client's connection broke
    */
   moreNow(): Arrival | undefined {
     if (this.pending !== undefined || this.length >= this.#limit) return undefined;
@@ -127,14 +126,14 @@ export class Head extends Holder {
     return "bytes";
   }
 
-  /** Where the next bytes go: never empty, for reading nothing looks like the end. */
+  /** Returns room for the next bytes. It is never empty, because a read into nothing looks like the end. */
   #room(): Uint8Array {
     if (this.end === (this.#isFirst ? FIRST_BYTES : this.buffer.length)) this.#grow();
     const last = this.#start + this.#limit;
     return this.buffer.subarray(this.end, this.#isFirst ? Math.min(last, FIRST_BYTES) : last);
   }
 
-  /** Twice as large, so that many clients that send a little more than others take little more. */
+  /** Grows to twice the size, so that clients that send a little more take little more memory. */
   #grow(): void {
     this.#isFirst = false;
     const most = LEAD_BYTES + this.#limit;
@@ -155,11 +154,7 @@ export class Head extends Holder {
     else if (length > BUFFER_BYTES[0]) giveGrownBuffer(this.buffer);
   }
 
-  /**
-   * Drops bytes from the front: what the target is not to get. A read may be under way.
-   *
-   * @param count How many
-   */
+  /** Drops bytes from the front that the target must not get. A read may be under way. */
   skip(count: number): void {
     this.#start += count;
     this.length -= count;
@@ -168,9 +163,9 @@ export class Head extends Holder {
   }
 
   /**
-   * Puts bytes of shunt's own before those held, which leave with them. A read may be under way.
+   * Puts bytes of shunt's own before the held ones, to be sent together. A read may be under way.
    *
-   * @param bytes What the target hears first: 128 bytes at most, and as many as were skipped
+   * @param bytes What the target hears first: at most 128 bytes and as many as were skipped
    */
   prepend(bytes: Uint8Array): void {
     this.#lead += bytes.length;
@@ -178,10 +173,10 @@ export class Head extends Holder {
   }
 
   /**
-   * Reports what there is for a relay that ends the pending read: what that has brought by then counts.
+   * Returns all bytes for a relay that replaces the pending read, with what that has read so far, and whether
+   * the client has ended.
    *
-   * @returns All bytes, and whether the client has ended
-   * @throws {Error} when the pending read has failed
+   * @throws {Error} if the pending read has failed
    */
   gather(): { readonly bytes: Uint8Array; readonly ended: boolean } {
     // A read that detection has taken up again after its deadline is in `length` already.
@@ -192,14 +187,14 @@ export class Head extends Holder {
     return { bytes, ended: this.ended || this.#late === null };
   }
 
-  /** Ends the holding: the buffer now belongs to the relay. */
+  /** Stops holding bytes: the buffer now belongs to the relay. */
   release(): void {
     this.#budget.give(this.length);
     this.length = 0;
     this.#budget.note(this, 0);
   }
 
-  /** Gives its memory up to others, and ends its session. */
+  /** Gives its memory up, and ends its session. */
   override shed(): void {
     this.#isShed = true;
     this.release();
@@ -207,8 +202,8 @@ export class Head extends Holder {
   }
 
   /**
-   * Ends the holding if there will be no relay, or once that has delivered it: gives the buffer back as
-   * soon as it is unused. The head itself may live as long as its session.
+   * Stops holding bytes if there will be no relay, or once the relay has delivered them: gives the buffer back
+   * as soon as it is unused. The head itself may live as long as its session.
    */
   discard(): void {
     this.release();

@@ -12,13 +12,13 @@ import { concatenate, NO_BYTES } from "../../wire/bytes.ts";
 import { DEADLINE, type Session, untilDeadline } from "./session.ts";
 
 /**
- * Holds a session's opening with a target. What is said without waiting for an answer is left in
- * {@linkcode Session.unsaid}, to leave with the client's first bytes.
+ * Holds a session's opening with a target. Bytes that need no answer stay in {@linkcode Session.unsaid}, and
+ * are sent with the client's first bytes.
  *
  * @param session The session, with its opening, upstream and target
  * @param server The connection to the target; closed if it fails
  * @param at Time of the deadline; `connect_timeout` from now unless given
- * @returns The connection, at once if there is nothing to hold
+ * @returns The connection, without a promise if there is nothing to hold
  * @throws {ConnectError} If the target refuses, is silent, or says something else: the promise rejects
  */
 export function openTarget(
@@ -46,7 +46,7 @@ async function hold(session: Session, server: Stream, at: number): Promise<Strea
       const answer = await hear(session, server, judge, at);
       if (answer !== "taken") throw failed(session, answer);
     }
-    // A dialogue has begun: nothing that follows is to wait for company (Nagle).
+    // A dialogue has begun: no write that follows may wait for more bytes (Nagle).
     server.setNoDelay();
     session.up += said;
     session.unsaid = unsaid;
@@ -65,7 +65,7 @@ const FAILURES = {
   opening_violation: "not an answer, or more than one",
 } as const;
 
-/** Makes the error of a target that cannot be used; unless the session has ended, that counts against it. */
+/** Makes the error for a target that cannot be used, and counts a failure of it unless the session has ended. */
 function failed(session: Session, code: keyof typeof FAILURES, cause?: unknown): ConnectError {
   const { id, ended, target, upstream } = session;
   if (!ended) target?.failed("session");
@@ -80,14 +80,9 @@ function failed(session: Session, code: keyof typeof FAILURES, cause?: unknown):
 }
 
 /**
- * Writes all of some bytes to a client or a target.
+ * Writes all of some bytes to a client or a target, and reports whether that was done in time.
  *
- * @param session Whose deadline to use
- * @param stream Where to
- * @param bytes The bytes
- * @param at Time of the deadline
- * @returns Whether that was done in time
- * @throws {Error} If the connection broke
+ * @throws {Error} if the connection broke
  */
 export async function say(
   session: Session,

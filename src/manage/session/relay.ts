@@ -1,5 +1,5 @@
 /**
- * Copies bytes both ways between two streams until both have ended. Keeps half-close and counts;
+ * Copies bytes both ways between two streams until both have ended. Keeps half-close and counts bytes;
  * knows neither protocols nor routes.
  *
  * @module
@@ -26,11 +26,11 @@ const GROW_AFTER = [1, 1, 4] as const;
 /** Small reads in a row after which a large buffer goes back to its pool. */
 const SHRINK_AFTER = 16;
 
-/** What a relay needs beside its session. */
+/** What a relay needs besides its session. */
 export interface RelayOptions {
   readonly io: Io;
   readonly clock: Clock;
-  /** What goes to the target first: what was read of the client before. Belongs to the relay from now on. */
+  /** What the target gets first: the bytes read from the client so far. Belongs to the relay from now on. */
   readonly head?: Head | undefined;
   /** Ends the session. */
   readonly end: (session: Session, reason: CloseReason, error?: unknown) => void;
@@ -46,11 +46,9 @@ interface Direction {
 }
 
 /**
- * Starts copying both ways; the session ends by itself when both directions have.
+ * Starts copying both ways. The session ends once both directions have ended.
  *
- * @param session The session, with `server` connected
  * @param server The connection to the target
- * @param options Clock, closing path, and what goes to the target first
  */
 export function startRelay(session: Session, server: Stream, options: RelayOptions): void {
   session.lastActive = options.clock.now;
@@ -69,7 +67,7 @@ function relayError(code: "client_reset" | "target_reset", cause: unknown): Rela
   return new RelayError(message, { code, cause });
 }
 
-/** Lets the sockets' own relay take over, where it can. */
+/** Lets the sockets' own relay take over, and reports whether it does. */
 function takeOver(session: Session, server: Stream, options: RelayOptions): boolean {
   const { head, io, clock, end } = options;
   try {
@@ -90,7 +88,7 @@ function takeOver(session: Session, server: Stream, options: RelayOptions): bool
   return true;
 }
 
-/** Writes all of some bytes, and counts what went through. */
+/** Writes all of some bytes, and counts them. */
 async function writeAll(
   session: Session,
   { name, to }: Direction,
@@ -100,14 +98,14 @@ async function writeAll(
   for (let written = 0; written < bytes.length;) {
     const count = await to.write(written === 0 ? bytes : bytes.subarray(written));
     written += count;
-    // A slow reader is not an idle one.
+    // A reader that is slow is not idle.
     session.lastActive = clock.now;
     if (name === "up") session.up += count;
     else session.down += count;
   }
 }
 
-/** Delivers what goes first, and what a read that outlived its deadline brings. */
+/** Delivers the head, and what a read that outlived its deadline brings. */
 async function deliverFirst(
   session: Session,
   direction: Direction,
@@ -153,7 +151,7 @@ async function pump(session: Session, direction: Direction, options: RelayOption
       side = "from";
       const read = await from.read(buffer);
       if (read === null) break;
-      // The first write may wait for company (Nagle); a second one shows a dialogue.
+      // The first write may wait for more bytes (Nagle); a second one shows a dialogue.
       if (++writes === 2) to.setNoDelay();
       side = "to";
       let written = 0;
@@ -195,18 +193,18 @@ async function pump(session: Session, direction: Direction, options: RelayOption
   giveBuffer(size, buffer);
 }
 
-/** One side has ended in order: tell the other, or end the session after the second. */
+/** Passes on that one side has ended in order, or ends the session after the second. */
 async function endDirection(
   session: Session,
   { to }: Direction,
   options: RelayOptions,
 ): Promise<void> {
   if (++session.endedDirections === 2) options.end(session, session.failure ?? "done");
-  // Where this fails the connection is broken, which its own read reports.
+  // If this fails the connection is broken, which its own read reports.
   else await to.closeWrite().catch(() => {});
 }
 
-/** One direction broke. Whether a read or a write did tells which connection is gone. */
+/** Ends a direction that broke. Whether the read or the write failed shows which connection is gone. */
 function breakDirection(
   session: Session,
   { name }: Direction,

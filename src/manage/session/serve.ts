@@ -1,6 +1,6 @@
 /**
- * The steps of one TCP session's life: PROXY header, detection, route, target, relay. Each step
- * either leads to the next or names the reason why the session ends.
+ * The steps of one TCP session: PROXY header, detection, route, target, relay. Each step either leads to the
+ * next or gives the reason why the session ends.
  *
  * @module
  */
@@ -36,7 +36,7 @@ export interface ServeParts extends ConnectParts {
   readonly sessions: Sessions;
   /** Bytes that all detections together may hold. */
   readonly budget: Budget;
-  /** Connections of ended sessions whose last bytes are on their way. */
+  /** Connections of ended sessions whose last bytes are still being delivered. */
   readonly lingering: Lingering;
   /** Ends a session: {@linkcode Sessions.end}, bound. */
   readonly end: Sessions["end"];
@@ -52,13 +52,7 @@ class Stop extends Error {
   }
 }
 
-/**
- * Serves one accepted connection until its relay runs or it has ended. Never rejects.
- *
- * @param client The connection
- * @param listener Where it came in
- * @param parts What serving needs
- */
+/** Serves one accepted connection until its relay runs or it has ended. Never rejects. */
 export async function serve(
   client: Stream,
   listener: ListenerState,
@@ -79,7 +73,7 @@ export async function serve(
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) {
         const detection = new Detection("tcp", listener.router.wants);
-        // The first bytes are mostly there with the connection: no promise then, here and below.
+        // Mostly the first bytes come with the connection. Then there is no promise, here and below.
         session.detected = detectNow(session, head, detection) ??
           await detect(session, { head, detection, deadline });
         while (detection.step !== undefined) {
@@ -117,7 +111,7 @@ export async function serve(
     });
   } catch (error) {
     if (error instanceof Stop) {
-      const unnamed = error.reason === "no_route" && bringsHeader(session, head);
+      const unnamed = error.reason === "no_route" && hasUntrustedHeader(session, head);
       const stop = unnamed ? untrusted(session) : error;
       sessions.end(session, stop.reason, stop.cause);
     } else if (error instanceof ConnectError || error instanceof ResolveError) {
@@ -145,15 +139,15 @@ function detectError(reason: keyof typeof DETECT_MESSAGES): DetectError {
   return new DetectError(DETECT_MESSAGES[reason], { code: reason });
 }
 
-/** Why a peer ends here that may send no PROXY header: none of its bytes need be read for that. */
+/** Ends the session of a peer that may send no PROXY header. None of its bytes have to be read for that. */
 function untrusted({ source }: Session): Stop {
   const message = `Only peers in proxy_protocol.trusted may send a PROXY header; ` +
     `${source.host} is not among them`;
   return new Stop("proxy_untrusted", new DetectError(message, { code: "proxy_untrusted" }));
 }
 
-/** Whether a peer that is not trusted begins with a PROXY header, which is no more than bytes then. */
-function bringsHeader({ proxied, listener }: Session, head: Head | undefined): boolean {
+/** Reports whether an untrusted peer begins with a PROXY header, which counts as ordinary bytes then. */
+function hasUntrustedHeader({ proxied, listener }: Session, head: Head | undefined): boolean {
   return !proxied && listener.config.proxy_protocol.accept === "optional" && head !== undefined &&
     parseProxyHeader(head.bytes).kind === "header";
 }
@@ -208,21 +202,21 @@ async function readProxyHeader(session: Session, head: Head, deadline: number): 
   charge(session);
 }
 
-/** Counts a session against the limits of its source, once a PROXY header has told it. */
+/** Counts a session against the limits of its source, once a PROXY header has named that. */
 function charge(session: Session): void {
   const refused = session.listener.limits.charge(session.source.host);
   if (refused !== undefined) throw new Stop(refused, limitError(refused));
   session.chargedTo = session.source.host;
 }
 
-/** Takes a client's part of a step, and says what it waits for. */
+/** Takes a client's part of a step, and answers it. */
 async function answer(
   session: Session,
   head: Head,
   { consumed, says }: Step,
   deadline: number,
 ): Promise<void> {
-  // It has not heard yet that the next layer begins (CVE-2021-23222).
+  // The client has no answer yet, so the next layer must not trust what it sends (CVE-2021-23222).
   if (says.length > 0 && head.length > consumed) throw detectStop("opening_violation");
   head.skip(consumed);
   const heard = await say(session, session.client, says, deadline).catch((error: unknown) => {
@@ -231,9 +225,9 @@ async function answer(
   if (!heard) throw detectStop("opening_timeout");
 }
 
-/** Detects by what is there already. */
+/** Detects with the bytes that are there already. */
 function detectNow(session: Session, head: Head, detection: Detection): Detected | undefined {
-  // Behind a PROXY header there may be bytes.
+  // There may be bytes behind a PROXY header.
   let detected = head.length > 0 ? detection.stream(head.bytes) : undefined;
   while (detected === undefined) {
     const arrival = moreNow(head);
@@ -258,7 +252,7 @@ async function detect(
   }
 }
 
-/** Reports what is detected after an arrival; `undefined` where it takes more. */
+/** Returns what is detected after an arrival; `undefined` if more is needed. */
 function judge(
   { listener: { config }, detected }: Session,
   head: Head,
@@ -276,7 +270,7 @@ function judge(
     case "full":
       return detection.conclude("max_bytes");
     case "deadline":
-      // Something was said to the client, and it has not gone on.
+      // The client has an answer, and has not continued.
       if (detected !== undefined) throw detectStop("opening_timeout");
       if (config.detect.on_timeout === "close") throw detectStop("detect_timeout");
       return head.length === 0 ? SILENT : detection.conclude("deadline");
@@ -299,7 +293,7 @@ function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> 
   return connectUpstream(session, upstream, parts);
 }
 
-/** Puts the faults that the configuration asks for into the connection's way. */
+/** Adds the faults that the configuration asks for to a connection. */
 function withFaults(session: Session, server: Stream, parts: ServeParts): Stream {
   const { route, upstream, client } = session;
   const plan = upstream === undefined ? undefined : faultsOf(route, upstream);

@@ -1,6 +1,5 @@
 /**
- * The record of one TCP session. Knows no step of its life: those are in serve.ts, its beginning and end
- * in sessions.ts.
+ * The record of one TCP session. Knows no step: serve.ts has the steps, sessions.ts the beginning and end.
  *
  * @module
  */
@@ -12,16 +11,16 @@ import { Life } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
 import { NO_BYTES } from "../../wire/bytes.ts";
 
-/** One TCP session. Its fields are written by the step that knows them. */
+/** One TCP session. The step that knows a field writes it. */
 export class Session extends Life {
   readonly id: string;
   readonly client: Stream;
   source: Endpoint;
-  /** What a PROXY header says that the client wrote to; else the connection's own end counts. */
+  /** The address that the client wrote to by a PROXY header; unset means the connection's local address. */
   destination: Endpoint | undefined;
-  /** What each target that is tried has to hear and answer first, by what was detected. */
+  /** What each target that is tried has to hear and answer first, because of what was detected. */
   opening: readonly Exchange[] = NO_OPENING;
-  /** What the target has to hear before that, and what is left of it: leaves with the client's first bytes. */
+  /** What the target has to hear before that; what is left of it is sent with the client's first bytes. */
   unsaid: Uint8Array = NO_BYTES;
   /** The connection to the target. */
   server: Stream | undefined;
@@ -29,19 +28,19 @@ export class Session extends Life {
   down = 0;
   /** Coarse time at which bytes moved last. */
   lastActive = 0;
-  /** Bytes that the kernel had to deliver at half of the idle time, and {@linkcode lastActive} then. */
+  /** Bytes in the kernel's queues after half of the idle time, and {@linkcode lastActive} at that time. */
   queued = 0;
   queuedSince = -1;
   /** Milliseconds without bytes after which the session ends; `Infinity` before the relay. */
   idleMs = Infinity;
-  /** When {@linkcode Session.onDeadline} is called, at the next tick; `Infinity` = none is set. */
+  /** When {@linkcode Session.onDeadline} is called, at the next tick; `Infinity` if no deadline is set. */
   deadline = Infinity;
   onDeadline: (() => void) | undefined;
   /** Gives up what the session waits for; called when it is ended from outside. */
   cancel: (() => void) | undefined;
   /** Directions that have ended. */
   endedDirections = 0;
-  /** A failure that lets the other direction go on: the reason to give when that ends. */
+  /** The close reason, if one direction has failed and the other continues. */
   failure: "target_reset" | undefined;
   ended = false;
   /** Whether the peer is a trusted proxy that may begin with a PROXY header. */
@@ -51,9 +50,9 @@ export class Session extends Life {
 
   /**
    * @param id Unique and sortable
-   * @param listener Whose client it is
+   * @param listener The client's listener
    * @param client The accepted connection
-   * @param source The client's address, IPv4-mapped prefix stripped
+   * @param source The client's address, without an IPv4-mapped prefix
    */
   constructor(id: string, listener: ListenerState, client: Stream, source: Endpoint) {
     super(listener);
@@ -67,17 +66,17 @@ export class Session extends Life {
   }
 }
 
-/** What {@linkcode untilDeadline} gives when the deadline came first. */
+/** The result of {@linkcode untilDeadline} if the deadline came first. */
 export const DEADLINE: unique symbol = Symbol("deadline");
 
 /**
- * Waits for a promise or for the session's deadline, whichever comes first; no timer is set. The
- * deadline is gone afterwards.
+ * Waits for a promise or for the session's deadline, whichever comes first. Sets no timer, and removes the
+ * deadline afterwards.
  *
- * @param session Whose deadline it is
- * @param promise What to wait for; may settle after the deadline, unnoticed
- * @param at Time of the deadline, in milliseconds since the process began
- * @returns What the promise gave, or {@linkcode DEADLINE}
+ * @param session The session
+ * @param promise What to wait for; if it settles after the deadline, its result is ignored
+ * @param at Time of the deadline, in milliseconds since the start of the process
+ * @returns The result of the promise, or {@linkcode DEADLINE}
  */
 export function untilDeadline<T>(
   session: Session,
@@ -89,7 +88,7 @@ export function untilDeadline<T>(
       clearDeadline(session);
       resolve(DEADLINE);
     };
-    // What settles late must not take away the deadline of the step that follows.
+    // A promise that settles late must not remove the deadline of the next step.
     const settle = () => {
       if (session.onDeadline === onDeadline) clearDeadline(session);
     };
@@ -105,11 +104,7 @@ export function untilDeadline<T>(
   });
 }
 
-/**
- * Takes a session's deadline away.
- *
- * @param session The session
- */
+/** Removes a session's deadline. */
 export function clearDeadline(session: Session): void {
   session.deadline = Infinity;
   session.onDeadline = undefined;

@@ -1,6 +1,6 @@
 /**
- * Where sessions begin and end: admission, the one closing path, idle times and deadlines. Knows
- * nothing of what happens in between.
+ * Begins and ends sessions: admission, the one closing path, idle times and deadlines. Knows nothing about
+ * what happens in between.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { LifeEnd } from "../life.ts";
 import type { ListenerState } from "../listener_state.ts";
 import { Session } from "./session.ts";
 
-/** Reasons for which what has not arrived is dropped: a limit was reached, so nothing may outlast it. */
+/** Close reasons that drop undelivered bytes: a limit was reached, so nothing may outlast it. */
 const DROPS_UNSENT: ReadonlySet<CloseReason> = new Set<CloseReason>([
   "idle_timeout",
   "fault",
@@ -29,36 +29,36 @@ const DROPS_UNSENT: ReadonlySet<CloseReason> = new Set<CloseReason>([
 export class Sessions {
   readonly #live = new Set<Session>();
   readonly #onEnd: LifeEnd;
-  /** Connections of ended sessions whose last bytes are on their way. */
+  /** Connections of ended sessions whose last bytes are still being delivered. */
   readonly lingering: Lingering;
   #onIdle: (() => void) | undefined;
   /** Set while no new session is taken. */
   draining = false;
 
   /**
-   * @param onEnd Is called for each session at its end
-   * @param lingering Takes connections whose last bytes are on their way; its own unless given
+   * @param onEnd Called for each session at its end
+   * @param lingering Takes connections whose last bytes are still being delivered; its own unless given
    */
   constructor(onEnd: LifeEnd, lingering: Lingering = new Lingering(new LingerCounters())) {
     this.#onEnd = onEnd;
     this.lingering = lingering;
   }
 
-  /** The sessions that live now. */
+  /** The present sessions. */
   get live(): ReadonlySet<Session> {
     return this.#live;
   }
 
   /**
-   * Begins a session; at a limit it ends at once.
+   * Begins a session. If a limit refuses it, it ends at once.
    *
-   * @param listener Whose client it is
+   * @param listener The client's listener
    * @param client The accepted connection
-   * @returns The session, or `undefined` where a limit refused it or shunt drains
+   * @returns The session, or `undefined` if a limit refused it or shunt drains
    */
   open(listener: ListenerState, client: Stream): Session | undefined {
     if (this.draining) {
-      // Accepted in the instant in which the listener was closed.
+      // It was accepted in the instant in which the listener was closed.
       client.close();
       return undefined;
     }
@@ -67,7 +67,7 @@ export class Sessions {
     const session = new Session(monotonicUlid(), listener, client, source);
     this.#live.add(session);
     listener.counters.sessions.begin();
-    // A trusted proxy's own address says nothing of its clients: theirs is known with the header.
+    // A trusted proxy's own address says nothing about its clients: the header has theirs.
     session.proxied = listener.trusts(source.host);
     const charged = session.proxied ? undefined : source.host;
     const refused = listener.limits.admit("session", charged);
@@ -81,7 +81,7 @@ export class Sessions {
   }
 
   /**
-   * Ends a session: the only way, on every path. Later calls do nothing.
+   * Ends a session, on every path. Later calls do nothing.
    *
    * @param session The session
    * @param reason Why it ends
@@ -97,33 +97,29 @@ export class Sessions {
     if (target?.address.kind === "builtin" && target.address.name === "reset") client.reset?.();
     this.#close(session, reason);
     this.#live.delete(session);
-    if (session.down > 0) session.hear();
+    if (session.down > 0) session.markAnswered();
     session.finish(reason);
     this.#onEnd(session, reason, error);
     if (this.#live.size === 0) this.#onIdle?.();
   }
 
-  /** Closes both connections: what is on its way arrives, or is dropped if a limit ended the session. */
+  /** Closes both connections. Undelivered bytes still arrive, or are dropped if a limit ended the session. */
   #close({ client, server, up, down }: Session, reason: CloseReason): void {
     if (DROPS_UNSENT.has(reason)) {
       this.lingering.drop(client);
       if (server !== undefined) this.lingering.drop(server);
       return;
     }
-    // To the side that broke nothing can be delivered.
+    // Nothing can be delivered to the side that broke.
     const [toClient, toServer] = [reason !== "client_reset", reason !== "target_reset"];
     this.lingering.close(client, { sent: down > 0 && toClient, graceful: !toServer });
     if (server !== undefined) this.lingering.close(server, { sent: up > 0 && toServer });
   }
 
-  /**
-   * Ends what is idle and calls what is due.
-   *
-   * @param now Coarse time in milliseconds
-   */
+  /** Ends idle sessions, and calls deadlines that have passed; `now` is the coarse time in milliseconds. */
   sweep(now: number): void {
     for (const session of this.#live) {
-      if (session.down > 0) session.hear();
+      if (session.down > 0) session.markAnswered();
       session.count();
       if (now >= session.deadline) {
         session.deadline = Infinity;
@@ -133,9 +129,9 @@ export class Sessions {
     this.lingering.sweep(now);
   }
 
-  /** Ends a session in which nothing has moved for its idle time, in the kernel's queues neither. */
+  /** Ends a session in which nothing has moved for its idle time, not even in the kernel's queues. */
   #idle(session: Session, now: number): void {
-    // Half of the idle time ago, if no byte has moved since: asked once, as asking is a system call.
+    // The queues are read once after half of the idle time, and once at its end: each is a system call.
     if (session.queuedSince !== session.lastActive) {
       session.queuedSince = session.lastActive;
       session.queued = queuedBytes(session);
@@ -145,23 +141,19 @@ export class Sessions {
     else this.end(session, "idle_timeout");
   }
 
-  /** Waits until no session lives, and what those that ended had sent has arrived. */
+  /** Waits until there is no session, and the last bytes of all that ended have arrived. */
   async drained(): Promise<void> {
     if (this.#live.size > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     await this.lingering.delivered();
   }
 
-  /**
-   * Ends all sessions.
-   *
-   * @param reason Why
-   */
+  /** Ends all sessions. */
   endAll(reason: CloseReason): void {
     for (const session of this.#live) this.end(session, reason);
   }
 }
 
-/** Bytes of a session that the kernel has still to deliver, as far as it tells. */
+/** Returns the bytes of a session that the kernel still has to deliver, as far as it reports them. */
 function queuedBytes({ client, server }: Session): number {
   return (client.unsent?.() ?? 0) + (server?.unsent?.() ?? 0);
 }

@@ -9,20 +9,16 @@ import type { LeftOut } from "../access/sampler.ts";
 
 const logger = getLogger(["shunt", "log"]);
 
-/** Milliseconds between two such lines. */
+/** Milliseconds between two lines of the log. */
 const LOG_MS = 10_000;
 
 /** Collects the planes' reports. */
-export class LeftOutTeller {
+export class LeftOutLog {
   #reasons: Record<string, number> = {};
   #lines = 0;
   #loggedAt = -Infinity;
 
-  /**
-   * Adds a plane's report.
-   *
-   * @param leftOut How many lines, by reason
-   */
+  /** Adds a plane's report: how many lines, by reason. */
   add(leftOut: LeftOut): void {
     for (const [reason, lines] of Object.entries(leftOut)) {
       this.#reasons[reason] = (this.#reasons[reason] ?? 0) + lines;

@@ -1,5 +1,5 @@
 /**
- * Writes log lines as text or JSON lines, to standard error or a file. Knows nothing of what is logged.
+ * Writes log lines as text or JSON lines, to standard error or a file. Knows nothing about what is logged.
  *
  * @module
  */

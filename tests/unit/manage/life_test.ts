@@ -97,8 +97,8 @@ for (const kind of ["session", "flow"] as const) {
       const target = life.target!;
       if (answered) {
         target.standing.failed();
-        life.hear();
-        life.hear();
+        life.markAnswered();
+        life.markAnswered();
         assertEquals(target.standing.failures, 0);
       }
       life.finish("target_reset");

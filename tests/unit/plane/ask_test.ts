@@ -24,7 +24,7 @@ Deno.test("ask: each question gets its own answer, whatever the order", async ()
   const { asked, asker: sums } = asker();
   const answers = [1, 2, 3].map((number) => sums.ask("double", number));
   for (const question of asked.toReversed()) {
-    if (question.name === "double") sums.hear(await answerTo(question, ANSWERS));
+    if (question.name === "double") sums.receive(await answerTo(question, ANSWERS));
   }
   assertEquals(await Promise.all(answers), [2, 4, 6]);
 });
@@ -33,7 +33,7 @@ Deno.test("ask: a question that fails keeps the code of its error", async () => 
   const { asked, asker: sums } = asker();
   const answer = sums.ask("refuse", "no such address");
   const [question] = asked;
-  if (question?.name === "refuse") sums.hear(await answerTo(question, ANSWERS));
+  if (question?.name === "refuse") sums.receive(await answerTo(question, ANSWERS));
   const error = await assertRejects(() => answer, ShuntError, "no such address");
   assertEquals(error.code, "bind_failed");
 });
@@ -47,5 +47,5 @@ Deno.test("ask: what has no answer when the other thread ends is rejected, and s
   }
   assertEquals(asked.length, 2);
   // An answer that was on its way is nobody's.
-  sums.hear({ type: "answer", number: 0, value: 2 });
+  sums.receive({ type: "answer", number: 0, value: 2 });
 });
