@@ -25,7 +25,7 @@ export const MatchSchema = z.strictObject({
   protocol: field.list(field.protocol, { what: "a protocol" }).exactOptional().meta({
     description: "Protocol of the first bytes: one that shunt detects, `unknown` (no detector " +
       "knows the bytes) or `silent` (no bytes within `detect.timeout`; TCP only). A route that names " +
-      "`postgres` and asks for `sni`, `alpn` or `ja4` makes shunt answer the client's request for " +
+      "`postgres` and asks for a fact of a hello makes shunt answer the client's request for " +
       "TLS and read the hello that follows (docs/names.md)",
   }),
   ...byName(FACT_NAMES, (name) => {

@@ -7,7 +7,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
-import { messageOf } from "../errors.ts";
+import { messageOf, ShuntError } from "../errors.ts";
 import { packConfig } from "../config/packed.ts";
 import type { Config } from "../config/schema.ts";
 import type { InheritedSocket } from "../io/libc/inherited.ts";
@@ -26,6 +26,13 @@ const logger = getLogger(["shunt", "workers"]);
 
 /** Milliseconds before a dead worker is replaced, so that one that keeps dying costs little. */
 const RESPAWN_MS = 100;
+/** How often a configuration is given to the first worker, which may die of it or have died just before. */
+const FIRST_TRIES = 3;
+
+/** Reports whether a question has no answer because the worker that was asked has ended. */
+function isDeath(error: unknown): boolean {
+  return error instanceof ShuntError && error.code === "worker_died";
+}
 
 /** What workers need. */
 export interface WorkersOptions extends Omit<PlaneOptions, "io" | "shared"> {
@@ -103,13 +110,28 @@ export class Workers implements Planes {
       preparing.set(plane, one);
       return await one.addresses;
     };
+    /** The others need to know what it is bound to, so its replacement is waited for. */
+    const prepareFirst = async () => {
+      for (let tries = 1;; tries++) {
+        try {
+          return await prepare(this.#planes[0]!, config, { exclusive: true, own });
+        } catch (error) {
+          if (!isDeath(error) || tries === FIRST_TRIES) throw error;
+          await delay(RESPAWN_MS);
+        }
+      }
+    };
     try {
-      const addresses = await prepare(this.#planes[0]!, config, { exclusive: true, own });
+      const addresses = await prepareFirst();
       const next = { config, memory, addresses };
       // There is a second round only if a worker was replaced meanwhile.
       while (this.#planes.some((plane) => !preparing.has(plane))) {
         await Promise.all(this.#planes.map(async (plane, worker) => {
-          if (!preparing.has(plane)) await prepare(plane, this.#configFor(worker, next), {});
+          if (preparing.has(plane)) return;
+          await prepare(plane, this.#configFor(worker, next), {}).catch((error: unknown) => {
+            // Its replacement begins with what runs by then.
+            if (!isDeath(error)) throw error;
+          });
         }));
       }
       return {

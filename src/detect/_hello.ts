@@ -63,8 +63,8 @@ export function helloFacts(message: Uint8Array, hello: ClientHello, carrier: Car
     if (sni !== undefined) facts.sni = sni;
     if (alpn !== undefined) facts.alpn = alpn;
     if (fingerprint !== undefined) facts.ja4 = fingerprint;
+    if (version !== undefined) facts.tls_version = version;
   }
-  if (version !== undefined) facts.tls_version = version;
   facts.hello_bytes = hello.bytes;
   return facts;
 }

@@ -155,8 +155,9 @@ function readExtensions(
         alpn = names;
         firstAlpn = from + 2;
       }
-    } else if (type === EXTENSION_SUPPORTED_VERSIONS && version < 0) {
-      version = readVersions(hello, from, to);
+    } else if (type === EXTENSION_SUPPORTED_VERSIONS) {
+      if (version >= 0) repeated = true;
+      else version = readVersions(hello, from, to);
     }
     at = to;
   }

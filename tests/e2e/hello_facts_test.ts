@@ -81,3 +81,24 @@ Deno.test("hello facts: routes take the TLS versions that they ask for", async (
     assertEquals((await shunt.ended()).upstream, upstream);
   }
 });
+
+Deno.test("hello facts: a hello that contradicts itself has no TLS version to be routed by", async () => {
+  await using server = serveTcp(echo);
+  for (const policy of ["close", "fallthrough"]) {
+    const listener = `transports: tcp\n    detect: { on_unreadable: ${policy} }`;
+    await using shunt = await startShunt(
+      BY_VERSION(server.port).replace("transports: tcp", policy === "close" ? "$&" : listener),
+    );
+    const version = [43, Uint8Array.of(2, 3, 4)] as const;
+    for (const other of [[43, Uint8Array.of(2, 3, 1)] as const, [0, new Uint8Array(0)] as const]) {
+      const hello = recordize(buildClientHello({ sni: "a.example", after: [version, other] }));
+      using client = await connect(shunt.port());
+      await writeAll(client, hello);
+      await client.closeWrite();
+      await readAll(client).catch(() => {});
+      const { upstream, reason } = await shunt.ended();
+      const expected = policy === "close" ? [undefined, "unreadable"] : ["rest", "done"];
+      assertEquals([upstream, reason], expected);
+    }
+  }
+});

@@ -20,14 +20,17 @@ async function converse(client: Deno.TcpConn): Promise<void> {
 /** Collects the workers that are started while it lives. */
 class WorkerWatch implements Disposable {
   readonly workers: Worker[] = [];
+  deaths = 0;
   readonly #original = globalThis.Worker;
 
   constructor() {
     const { workers } = this;
+    const onDeath = () => this.deaths++;
     globalThis.Worker = class extends this.#original {
       constructor(...args: ConstructorParameters<typeof Worker>) {
         super(...args);
         workers.push(this);
+        this.addEventListener("error", onDeath);
       }
     };
   }
@@ -98,6 +101,30 @@ Deno.test("workers: a worker that dies is replaced, and the other goes on", asyn
   for (const client of clients) client.close();
   await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
 });
+
+for (const worker of [0, 1]) {
+  for (const when of ["just before it", "meanwhile"]) {
+    Deno.test(`workers: a reload goes through though worker ${worker} dies ${when}`, async () => {
+      using watch = new WorkerWatch();
+      await using shunt = await startShunt(CONFIG);
+      watch.workers[worker]!.postMessage({ type: "nonsense" });
+      if (when === "just before it") await until(() => watch.deaths === 1, "the death");
+      const changes = await shunt.reload(CONFIG.replace("sessions: 20", "sessions: 1"));
+      assertEquals(changes.length, 1);
+      await until(() => watch.deaths === 1 && watch.workers.length === 3, "a new worker");
+      // Whichever worker gets them, two at once are one too many now.
+      await until(async () => {
+        const clients = await Promise.all([connect(shunt.port()), connect(shunt.port())]);
+        const served = await Promise.all(
+          clients.map((client) => converse(client).then(() => true, () => false)),
+        );
+        clients.forEach((client) => client.close());
+        return served[0] !== served[1];
+      }, "one of two to be served");
+      await until(() => shunt.proxy.active().sessions === 0, "all sessions to end");
+    });
+  }
+}
 
 Deno.test("workers: drain lets the sessions of all workers finish", async () => {
   const shunt = await startShunt(CONFIG);

@@ -116,7 +116,11 @@ export class Head extends Holder {
       this.ended = true;
       return "end";
     }
-    if (this.#isShed || !this.#budget.claim(got, this)) return "no_memory";
+    if (this.#isShed || !this.#budget.claim(got, this)) {
+      // At once: of those that want more in the same instant no more than needed are to end.
+      this.release();
+      return "no_memory";
+    }
     this.length += got;
     this.#budget.note(this, this.length);
     return "bytes";

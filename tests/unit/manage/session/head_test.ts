@@ -239,3 +239,25 @@ Deno.test("head: a head that is shed gives everything back and takes no more", a
   young.discard();
   assertEquals(budget.used, 0);
 });
+
+Deno.test("head: of those that want more in the same instant no more end than needed", async () => {
+  const budget = new Budget(100);
+  const end = { host: "192.0.2.1", port: 1 };
+  const client: Stream = {
+    ...{ local: end, remote: end },
+    read: (buffer) => Promise.resolve(Math.min(20, buffer.length)),
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+  };
+  const session = () => new Session("01A", {} as ListenerState, client, end);
+  const heads = Array.from({ length: 4 }, () => new Head(client, 1024, budget));
+  for (const head of heads) assertEquals(await head.more(session(), Infinity), "bytes");
+  // The youngest first, so that nobody takes another's bytes.
+  const arrivals = heads.toReversed().map((head) => head.more(session(), Infinity));
+  assertEquals(await Promise.all(arrivals), ["bytes", "no_memory", "bytes", "no_memory"]);
+  assertEquals(budget.used, 80);
+  for (const head of heads) head.discard();
+  assertEquals(budget.used, 0);
+});
