@@ -7,7 +7,7 @@
 
 import type { Detected } from "../detect/mod.ts";
 import type { Endpoint } from "../io/mod.ts";
-import type { CloseReason } from "../observe/metrics/counters.ts";
+import type { CloseReason } from "../observe/reasons.ts";
 import type { LifeCounters } from "../observe/metrics/life_counters.ts";
 import type { Route, Seen } from "../resolve/router.ts";
 import type { LifeKind, Target, Upstream } from "../resolve/upstream.ts";
@@ -110,7 +110,8 @@ export abstract class Life {
 
   /** Counts the bytes since the last call, so that a long download is not one jump at its end. */
   count(): void {
-    const [up, down] = [this.up - this.countedUp, this.down - this.countedDown];
+    const up = this.up - this.countedUp;
+    const down = this.down - this.countedDown;
     if (up === 0 && down === 0) return;
     this.counters.carry(up, down);
     this.target?.totals.carry(up, down);

@@ -9,7 +9,7 @@ import type { DetectEnd } from "../../detect/ends.ts";
 import type { Detected } from "../../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import type { Endpoint, TargetOptions } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { isWildcard, unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";

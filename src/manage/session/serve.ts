@@ -11,7 +11,7 @@ import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
 import type { Stream } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { parseProxyHeader } from "../../wire/proxy_protocol.ts";
