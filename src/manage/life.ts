@@ -78,9 +78,9 @@ export abstract class Life {
   /**
    * Counts what was detected, and takes the first route that matches.
    *
-   * @returns Why it has to end here; `undefined` if it has a route
+   * @returns The route, or why it has to end here
    */
-  findRoute(seen: Seen): "unreadable" | "no_route" | undefined {
+  findRoute(seen: Seen): Route | "unreadable" | "no_route" {
     const { listener, detected, counters } = this;
     counters.detect(detected?.protocol);
     if (detected?.end !== undefined) {
@@ -90,6 +90,7 @@ export abstract class Life {
     this.route = listener.router.match(seen);
     if (this.route === undefined) return "no_route";
     counters.match(this.route.index);
+    return this.route;
   }
 
   /** Notes that its target is connected. */

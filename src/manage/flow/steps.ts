@@ -70,14 +70,12 @@ export class FlowSteps {
       data.endDetection();
     }
     const { seen } = data;
-    const stop = data.findRoute(seen);
-    if (stop !== undefined) {
-      const isUnreadable = stop === "unreadable";
-      const error = isUnreadable ? new DetectError(UNREADABLE, { code: stop }) : undefined;
-      return data.end(stop, error);
+    const route = data.findRoute(seen);
+    if (route === "no_route") return data.end(route);
+    if (route === "unreadable") {
+      return data.end(route, new DetectError(UNREADABLE, { code: route }));
     }
     if (detected && watch && needsWatch(data.listener, detected, seen)) data.watches = [watch];
-    const route = data.route!;
     const others = data.lanes?.flows.filter((one) => one !== flow);
     const twin = others && goingTo(route, others);
     if (twin?.data.server !== undefined) return this.#join(flow, twin);
