@@ -93,7 +93,7 @@ export const LivePageSchema = z.object({
 });
 
 /** Maximum sessions or flows per page. */
-export const MAX_PAGE = 1000;
+const MAX_PAGE = 1000;
 
 /** The query of `GET /api/sessions` and `/api/flows`. */
 export const LiveQuerySchema = z.strictObject({

@@ -9,7 +9,7 @@ import { ConnectError, messageOf, ResolveError } from "../../errors.ts";
 import { Attempt, unlessGivenUp } from "../../io/attempt.ts";
 import type { Io, IoFailure, Stream } from "../../io/mod.ts";
 import { race } from "../../io/race.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import type { NameAddresses, NameResolver } from "../../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../../resolve/upstream.ts";
 import type { BuiltinName } from "../../wire/address.ts";
