@@ -124,7 +124,7 @@ function chooseTransport(listener: ListenerConfig, options: Options): Transport 
     throw new UsageError(
       named === undefined
         ? 'The listener has no UDP; leave out "--udp"'
-        : `Protocol "${named.name}" uses ${
+        : `Protocol "${named.name}" comes by ${
           named.transports.join(" and ")
         } only; the listener has ` +
           listener.transports.join(" and ") +

@@ -110,7 +110,9 @@ function checkProtocolNames(
 function obstacle(protocol: ProtocolInfo, match: MatchConfig, world: World): string | undefined {
   const { name, transports } = protocol;
   if (!transports.some((transport) => world.transports.includes(transport))) {
-    return `${quote(name)} uses ${listWords(transports)} only, which the listener does not have`;
+    return `${quote(name)} comes by ${
+      listWords(transports)
+    } only, which the listener does not have`;
   }
   if (name === "silent" && world.closes) {
     return '"silent" needs "detect.on_timeout: fallthrough"';

@@ -244,7 +244,7 @@ testCases([
       "    transports: tcp\n",
     ),
     lines: [
-      'c.yaml:6:11: error: listeners.edge.routes[0].match: Route can never match: "quic" uses "udp" only, which the listener does not have',
+      'c.yaml:6:11: error: listeners.edge.routes[0].match: Route can never match: "quic" comes by "udp" only, which the listener does not have',
     ],
   },
   {
@@ -254,7 +254,7 @@ testCases([
       "    transports: udp\n",
     ),
     lines: [
-      'c.yaml:6:11: error: listeners.edge.routes[0].match: Route can never match: "ssh" uses "tcp" only, which the listener does not have; "silent" uses "tcp" only, which the listener does not have',
+      'c.yaml:6:11: error: listeners.edge.routes[0].match: Route can never match: "ssh" comes by "tcp" only, which the listener does not have; "silent" comes by "tcp" only, which the listener does not have',
     ],
   },
   {
