@@ -26,7 +26,7 @@ const logger = getLogger(["shunt", "workers"]);
 
 /** Milliseconds before a dead worker is replaced, so that one that keeps dying costs little. */
 const RESPAWN_MS = 100;
-/** How often a configuration is given to the first worker, which may die of it or have died just before. */
+/** Attempts to prepare a configuration in the first worker, which may die from it or have died just before. */
 const FIRST_TRIES = 3;
 
 /** Reports whether a question has no answer because the worker that was asked has ended. */
@@ -110,7 +110,7 @@ export class Workers implements Planes {
       preparing.set(plane, one);
       return await one.addresses;
     };
-    /** The others need to know what it is bound to, so its replacement is waited for. */
+    /** The others need its addresses, so its replacement is waited for. */
     const prepareFirst = async () => {
       for (let tries = 1;; tries++) {
         try {
@@ -129,7 +129,7 @@ export class Workers implements Planes {
         await Promise.all(this.#planes.map(async (plane, worker) => {
           if (preparing.has(plane)) return;
           await prepare(plane, this.#configFor(worker, next), {}).catch((error: unknown) => {
-            // Its replacement begins with what runs by then.
+            // Its replacement begins with the configuration that runs by then.
             if (!isDeath(error)) throw error;
           });
         }));

@@ -117,7 +117,7 @@ export class Head extends Holder {
       return "end";
     }
     if (this.#isShed || !this.#budget.claim(got, this)) {
-      // At once: of those that want more in the same instant no more than needed are to end.
+      // At once, so that of several that want more in the same instant no more than necessary end.
       this.release();
       return "no_memory";
     }
