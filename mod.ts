@@ -55,9 +55,9 @@ export interface Proxy extends AsyncDisposable {
    * Goes on with another configuration, whole or not at all; what runs lives on.
    *
    * @param config The new configuration
-   * @returns What differs, a text each
-   * @throws {ConfigError} where it has errors; each is named
-   * @throws {ShuntError} where an address cannot be bound
+   * @returns One line per difference; empty if there is none
+   * @throws {ConfigError} if it has errors; each is named
+   * @throws {ShuntError} if an address cannot be bound
    */
   reload(config: ConfigInput): Promise<readonly string[]>;
   /**
@@ -94,10 +94,10 @@ function parse(config: ConfigInput): Config {
  * and do nothing here; `io: auto` means Deno's sockets.
  *
  * @param config The configuration
- * @param options Whom to tell of ended sessions
+ * @param options What takes records of ended sessions
  * @returns The proxy, with all its listeners bound
- * @throws {ConfigError} where the configuration has errors; each is named
- * @throws {ShuntError} where an address cannot be bound, or libc sockets cannot be had
+ * @throws {ConfigError} if the configuration has errors; each is named
+ * @throws {ShuntError} if an address cannot be bound, or libc sockets cannot be had
  */
 export async function startProxy(config: ConfigInput, options: ProxyOptions = {}): Promise<Proxy> {
   const proxy = await inner.startProxy(parse(config), options);

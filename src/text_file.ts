@@ -23,7 +23,7 @@ export interface ReadOptions {
   readonly most?: number;
 }
 
-/** Reads a text file; see {@linkcode readFile}. */
+/** Reads a text file. Takes and throws what {@linkcode readFile} does. */
 export async function readTextFile(path: string, options: ReadOptions = {}): Promise<string> {
   return new TextDecoder().decode(await readFile(path, options));
 }

@@ -62,7 +62,7 @@ const factSchemas = byName(SHOWN_NAMES, (name) => FACT_SCHEMAS[FACTS[name].type]
   [N in ShownName]: (typeof FACT_SCHEMAS)[(typeof FACTS)[N]["type"]];
 };
 
-/** A running session or flow, with the fields that its access line will have. */
+/** A running session or flow, with most fields that its access line will have. */
 export const LiveSchema = z.object({
   id: z.string(),
   transport: z.enum(["tcp", "udp"]),
@@ -70,7 +70,6 @@ export const LiveSchema = z.object({
   source: z.string(),
   protocol: z.string().optional(),
   ...factSchemas,
-  detect_end: z.string().optional(),
   route: z.string().optional(),
   upstream: z.string().optional(),
   target: z.string().optional(),
@@ -79,7 +78,7 @@ export const LiveSchema = z.object({
   detect_ms: number.optional(),
   connect_ms: number.optional(),
   age_ms: number,
-});
+}).omit({ hello_bytes: true });
 
 /** A running session or flow. */
 export type LiveAnswer = z.output<typeof LiveSchema>;
@@ -94,7 +93,7 @@ export const LivePageSchema = z.object({
 });
 
 /** Maximum sessions or flows per page. */
-export const MAX_PAGE = 1000;
+const MAX_PAGE = 1000;
 
 /** The query of `GET /api/sessions` and `/api/flows`. */
 export const LiveQuerySchema = z.strictObject({

@@ -11,8 +11,10 @@ import type { LiveAnswer, LivePageSchema, LiveQuerySchema } from "./answers.ts";
 import type { Control } from "./control.ts";
 
 function answerOf(record: LiveRecord): LiveAnswer {
+  const { hello_bytes: _bytes, detect_end: _end, ...values } = liveValues(record);
   return {
-    ...liveValues(record),
+    ...values,
+    alpn: record.detected?.facts.alpn,
     age_ms: Math.max(0, Math.round(record.durationMs)),
   } as LiveAnswer;
 }

@@ -20,7 +20,7 @@ function sourceLine({ listeners }: Config): string | undefined {
   );
   if (open.length === 0) return undefined;
   const named = open.slice(0, MAX_NAMED).map(([name, listener]) =>
-    `${listenerLimits(listener).per_source} at ${name}`
+    `${listenerLimits(listener).per_source} of ${name}`
   );
   if (open.length > MAX_NAMED) named.push(`and so on for ${open.length - MAX_NAMED} more`);
   return `One source address may have at once, sessions and flows together: ${named.join(", ")}. ` +

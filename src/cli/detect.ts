@@ -110,7 +110,7 @@ export function formatFinding({ detected, complete, layers }: Finding): string {
     words.push(`${name}=${free ? JSON.stringify(String(value)) : value}`);
   }
   if (complete && end !== undefined) words.push(`detect_end=${end}`);
-  if (!complete) words.push("(incomplete: more bytes could show more)");
+  if (!complete) words.push("(incomplete: more bytes could tell more)");
   return [...layers, words.join(" ")].join(" > ");
 }
 

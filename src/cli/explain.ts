@@ -6,9 +6,10 @@
 
 import type { Config, ListenerConfig, Transport } from "../config/schema.ts";
 import { type Detected, liesBehind, PROTOCOLS, SILENT, UNKNOWN } from "../detect/mod.ts";
+import { seenOf } from "../manage/life.ts";
 import { closesUnreadable, UNREADABLE } from "../manage/unreadable.ts";
 import { AddressSet } from "../facts/networks.ts";
-import { Router, type Seen } from "../resolve/router.ts";
+import { Router } from "../resolve/router.ts";
 import { Upstream } from "../resolve/upstream.ts";
 import { isIpLiteral, parseSocketAddress, unmapHost } from "../wire/address.ts";
 import { FACT_NAMES, type FactName, FACTS, PSEUDO_PROTOCOLS } from "../facts/mod.ts";
@@ -60,12 +61,7 @@ async function run(options: Options, terminal: Terminal): Promise<number> {
   } else {
     terminal.out("detect: not needed, no route needs bytes from the client");
   }
-  const seen: Seen = {
-    transport,
-    protocol: detected?.protocol ?? "",
-    source: source.host,
-    ...detected?.facts,
-  };
+  const seen = seenOf(transport === "tcp" ? "session" : "flow", source.host, detected);
   const unread = detected !== undefined &&
     closesUnreadable({ config: listener, router }, detected, seen);
   if (unread) {

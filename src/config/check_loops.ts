@@ -45,7 +45,7 @@ export function checkLoops({ listeners, upstreams }: Draft, report: Report): voi
             quote(listeners[to]!.name)
           }, whose sessions come back to ` +
           `${quote(from.get(upstream)!)}: they go round until a limit stops them`,
-        hint: "name another target, or make its routes lead elsewhere",
+        hint: "name another target, or see that its routes lead elsewhere",
       });
     });
   });

@@ -18,15 +18,15 @@ type Immutable<T> = T extends readonly (infer U)[] ? readonly Immutable<U>[]
 const MAX_SESSIONS = 10_000_000;
 
 /** How bytes arrive: as a stream or in datagrams. */
-export const TransportSchema = field.choice(["tcp", "udp"]);
+const TransportSchema = field.choice(["tcp", "udp"]);
 
 /** The conditions of a route. */
 export const MatchSchema = z.strictObject({
   protocol: field.list(field.protocol, { what: "a protocol" }).exactOptional().meta({
     description: "Protocol of the first bytes: one that shunt detects, `unknown` (no detector " +
-      "knows the bytes) or `silent` (no bytes within `detect.timeout`; TCP only). A route that names " +
-      "`postgres` and asks for a fact of a hello makes shunt answer the client's request for " +
-      "TLS and read the hello that follows (docs/names.md)",
+      "knows the bytes) or `silent` (no bytes within `detect.timeout`; TCP only). If clients ask " +
+      "for TLS first, as those of `postgres` do, a route that names the protocol and asks for a fact " +
+      "of the hello makes shunt answer them and read it (docs/names.md)",
   }),
   ...byName(FACT_NAMES, (name) => {
     const { kind, description } = CONDITIONS[name];
@@ -168,7 +168,7 @@ const backup = z.boolean().prefault(false).meta({
 });
 
 /** One target of an upstream: its address alone, or a map with its address and other settings. */
-export const TargetSchema = z.union([
+const TargetSchema = z.union([
   field.targetAddress.transform((address) => ({ address, weight: 1, backup: false })),
   z.strictObject({
     address: field.targetAddress.meta({

@@ -130,9 +130,12 @@ export class Proxy implements AsyncDisposable {
     const { io, takeOver, inherited = [], onEnd, onAccess } = this.#options;
     if (inherited.length > 0 && this.io === "deno") {
       const sockets = inherited.map(({ transport, local }) => `${transport} ${bindKey(local)}`);
-      logger.warn("Deno's sockets cannot use sockets from the service manager; libc's can", {
-        sockets,
-      });
+      logger.warn(
+        "Deno's sockets cannot use what the service manager has bound; libc sockets can",
+        {
+          sockets,
+        },
+      );
     }
     const common = {
       resolver: this.#resolver,

@@ -96,8 +96,8 @@ const DATAGRAM = DETECTORS.filter((detector) => detector.udp !== undefined);
 /** Returns what a client's datagram may open, as the first detector reports that knows it. */
 export function opens(datagram: Uint8Array): Opens {
   for (const detector of DATAGRAM) {
-    const opening = detector.opens?.(datagram) ?? "nothing";
-    if (opening !== "nothing") return opening;
+    const opened = detector.opens?.(datagram) ?? "nothing";
+    if (opened !== "nothing") return opened;
   }
   return "nothing";
 }

@@ -7,7 +7,7 @@
 
 import type { Detected } from "../detect/mod.ts";
 import type { Endpoint } from "../io/mod.ts";
-import type { CloseReason } from "../observe/metrics/counters.ts";
+import type { CloseReason } from "../observe/reasons.ts";
 import type { LifeCounters } from "../observe/metrics/life_counters.ts";
 import type { Route, Seen } from "../resolve/router.ts";
 import type { LifeKind, Target, Upstream } from "../resolve/upstream.ts";
@@ -78,9 +78,9 @@ export abstract class Life {
   /**
    * Counts what was detected, and takes the first route that matches.
    *
-   * @returns Why it has to end here; `undefined` if it has a route
+   * @returns The route, or why it has to end here
    */
-  findRoute(seen: Seen): "unreadable" | "no_route" | undefined {
+  findRoute(seen: Seen): Route | "unreadable" | "no_route" {
     const { listener, detected, counters } = this;
     counters.detect(detected?.protocol);
     if (detected?.end !== undefined) {
@@ -90,6 +90,7 @@ export abstract class Life {
     this.route = listener.router.match(seen);
     if (this.route === undefined) return "no_route";
     counters.match(this.route.index);
+    return this.route;
   }
 
   /** Notes that its target is connected. */
@@ -110,7 +111,8 @@ export abstract class Life {
 
   /** Counts the bytes since the last call, so that a long download is not one jump at its end. */
   count(): void {
-    const [up, down] = [this.up - this.countedUp, this.down - this.countedDown];
+    const up = this.up - this.countedUp;
+    const down = this.down - this.countedDown;
     if (up === 0 && down === 0) return;
     this.counters.carry(up, down);
     this.target?.totals.carry(up, down);

@@ -27,7 +27,7 @@ export interface ConfigFile {
 }
 
 /** Returns the file that `-c` names. */
-export function configPath(options: Options): string {
+function configPath(options: Options): string {
   return options.get("config") ?? DEFAULT_CONFIG;
 }
 

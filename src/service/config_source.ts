@@ -53,7 +53,7 @@ export class ConfigSource implements AsyncDisposable {
         logger.info("The configuration is being written; waiting for its end", { file }),
       onMissed: () =>
         logger.warn(
-          "A change of the configuration was found only by looking at the file: nothing announces " +
+          "A change of the configuration was only seen by looking at the file: nothing announces " +
             "changes there",
           { file },
         ),

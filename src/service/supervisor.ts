@@ -245,7 +245,7 @@ export class Supervisor implements Control {
   handOverRefusal(): string | undefined {
     if (this.#handOver) return "Another shunt is already taking over";
     if (this.predecessor === undefined) return undefined;
-    return `Process ${this.predecessor}, which this one took over from, still drains; try again ` +
+    return `Process ${this.predecessor}, from which this one took over, still drains; try again ` +
       "once it has ended";
   }
 

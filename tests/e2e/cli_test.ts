@@ -263,8 +263,8 @@ upstreams:
     /> SSLRequest > postgres sni="www.example.com" alpn="h2,http\/1.1" ja4=t13d/,
   );
   assertEquals(found.slice(1), [
-    `${proxied}silent (incomplete: more bytes could show more)`,
-    ": SSLRequest > postgres (incomplete: more bytes could show more)",
+    `${proxied}silent (incomplete: more bytes could tell more)`,
+    ": SSLRequest > postgres (incomplete: more bytes could tell more)",
     ": SSLRequest > unknown",
   ]);
   const { protocol, layers, complete } = JSON.parse(succeeded(json));

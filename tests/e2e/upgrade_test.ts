@@ -200,7 +200,7 @@ Deno.test("upgrade: a third one is refused while the first drains; the ready fil
     await withShunt(config(port, admin, 1), async (next) => {
       await Deno.copyFile(next.readyFile, old.readyFile);
       const said = await failToUpgrade(next);
-      assertStringIncludes(said, `Process ${old.pid}, which this one took over from, still drains`);
+      assertStringIncludes(said, `Process ${old.pid}, from which this one took over, still drains`);
       assertEquals(await pidAt(admin), next.pid);
       kept.close();
       assertEquals(await old.exited(), 0);

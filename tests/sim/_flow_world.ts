@@ -14,7 +14,8 @@ import type {
   FlowState,
 } from "../../src/manage/flow/flow.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../src/manage/flow/table.ts";
-import { Counters, type DropReason } from "../../src/observe/metrics/counters.ts";
+import { Counters } from "../../src/observe/metrics/counters.ts";
+import type { DropReason } from "../../src/observe/reasons.ts";
 import {
   agree,
   type Belief,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CloseReason } from "../../src/observe/metrics/counters.ts";
+import type { CloseReason } from "../../src/observe/reasons.ts";
 
 /** One kind of client. */
 export interface Kind {

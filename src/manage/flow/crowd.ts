@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import type { Flow } from "./flow.ts";
 import type { FlowData } from "./data.ts";
 import { Rate } from "../limits/rate.ts";

@@ -6,7 +6,7 @@
 
 import type { Detection, Watch } from "../../detect/mod.ts";
 import type { DatagramAddress, Endpoint, Pin, TargetSocket } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import type { LifeKind } from "../../resolve/upstream.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { NO_BYTES } from "../../wire/bytes.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { DropReason } from "../../observe/metrics/counters.ts";
+import type { DropReason } from "../../observe/reasons.ts";
 import type { FlowList, Listed } from "./list.ts";
 
 /**

@@ -8,7 +8,7 @@
 import { monotonicUlid } from "@std/ulid";
 import { type Detected, Detection, type Opens, opens } from "../../detect/mod.ts";
 import type { DatagramAddress, DatagramSocket } from "../../io/mod.ts";
-import type { CloseReason, DropReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason, DropReason } from "../../observe/reasons.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { mayBeginQuic } from "../../wire/quic_ids.ts";
 import type { Budget } from "../limits/budget.ts";
@@ -159,25 +159,25 @@ export class Flows {
    */
   take(bytes: Uint8Array, from: DatagramAddress): Promise<void> | undefined {
     const slot = this.#slots.of(from.local) * LANES;
-    const opening = opens(bytes);
-    if (opening !== "nothing" && this.#isTooMany(opening, slot, from)) {
+    const opened = opens(bytes);
+    if (opened !== "nothing" && this.#isTooMany(opened, slot, from)) {
       this.#listener.counters.drops.limit_openings++;
       return;
     }
     if (this.#listener.router.readsDatagrams && mayBeginQuic(bytes)) {
       const takers = this.#clients.place(slot, bytes, from, this.#listener);
       if (takers.length === 0) this.#listener.counters.drops.hidden_initial++;
-      return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
+      return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opened)));
     }
-    if (this.#clients.isEmpty) return this.#arrive(slot, bytes, from, opening);
+    if (this.#clients.isEmpty) return this.#arrive(slot, bytes, from, opened);
     const takers = this.#clients.takers(slot, bytes, from);
-    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opening)));
+    return allOf(takers.map((taker) => this.#arrive(taker, bytes, from, opened)));
   }
 
   /** Reports whether clients without an answer open so many connections that one more is dropped. */
-  #isTooMany(opening: Opens, slot: number, { hostname, port }: DatagramAddress): boolean {
+  #isTooMany(opened: Opens, slot: number, { hostname, port }: DatagramAddress): boolean {
     if (this.#listener.router.needs("udp", unmapHost(hostname)) === "nothing") return false;
-    let costs = opening === "connection";
+    let costs = opened === "connection";
     for (let lane = 0; lane < LANES; lane++) {
       const data = this.#table.find(slot + lane, hostname, port)?.data;
       if (data?.answered === true && data.openings++ < FREE_OPENINGS) return false;
@@ -191,14 +191,14 @@ export class Flows {
     slot: number,
     bytes: Uint8Array,
     from: DatagramAddress,
-    opening: Opens,
+    opened: Opens,
   ): Promise<void> | undefined {
     const { now } = this.#parts.clock;
-    if (opening !== "nothing" && this.#contradicts(slot, bytes, from)) return;
-    const arrival = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
+    if (opened !== "nothing" && this.#contradicts(slot, bytes, from)) return;
+    const fate = this.#table.arrive(slot, from.hostname, from.port, bytes, now);
     const { flow } = this.#table;
     if (flow === undefined) return;
-    switch (arrival) {
+    switch (fate) {
       case "forward":
         return this.#traffic.send(flow, bytes);
       case "new":
@@ -244,8 +244,8 @@ export class Flows {
     this.end(flow, "target_gone");
     const { detected, watches } = flow.data;
     const { now } = this.#parts.clock;
-    const arrival = this.#table.arrive(flow.slot, flow.host, flow.port, bytes, now);
-    if (arrival === "new" && this.#table.flow !== undefined) {
+    const fate = this.#table.arrive(flow.slot, flow.host, flow.port, bytes, now);
+    if (fate === "new" && this.#table.flow !== undefined) {
       this.#table.flow.data.watches = watches;
       this.#begin(this.#table.flow, from, detected);
     }

@@ -9,7 +9,7 @@ import type { DetectEnd } from "../../detect/ends.ts";
 import type { Detected } from "../../detect/mod.ts";
 import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import type { Endpoint, TargetOptions } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import type { Upstream } from "../../resolve/upstream.ts";
 import { isWildcard, unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";
@@ -70,14 +70,12 @@ export class FlowSteps {
       data.endDetection();
     }
     const { seen } = data;
-    const stop = data.findRoute(seen);
-    if (stop !== undefined) {
-      const isUnreadable = stop === "unreadable";
-      const error = isUnreadable ? new DetectError(UNREADABLE, { code: stop }) : undefined;
-      return data.end(stop, error);
+    const route = data.findRoute(seen);
+    if (route === "no_route") return data.end(route);
+    if (route === "unreadable") {
+      return data.end(route, new DetectError(UNREADABLE, { code: route }));
     }
     if (detected && watch && needsWatch(data.listener, detected, seen)) data.watches = [watch];
-    const route = data.route!;
     const others = data.lanes?.flows.filter((one) => one !== flow);
     const twin = others && goingTo(route, others);
     if (twin?.data.server !== undefined) return this.#join(flow, twin);

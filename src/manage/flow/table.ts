@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { DropReason } from "../../observe/metrics/counters.ts";
-import { FlowIndex } from "./index.ts";
+import type { DropReason } from "../../observe/reasons.ts";
+import { FlowIndex } from "./flow_index.ts";
 import { FlowList } from "./list.ts";
 import {
   type DatagramFate,

@@ -6,7 +6,7 @@
  */
 
 import type { DatagramSocket, Io, IoFailure } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import { concatenate, NO_BYTES } from "../../wire/bytes.ts";
 import { LONG_HEADER } from "../../wire/quic_packet.ts";
 import type { Flow } from "./flow.ts";

@@ -9,7 +9,7 @@ import { ConnectError, messageOf, ResolveError } from "../../errors.ts";
 import { Attempt, unlessGivenUp } from "../../io/attempt.ts";
 import type { Io, IoFailure, Stream } from "../../io/mod.ts";
 import { race } from "../../io/race.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import type { NameAddresses, NameResolver } from "../../resolve/dns.ts";
 import { orderAddresses, type Target, type Upstream } from "../../resolve/upstream.ts";
 import type { BuiltinName } from "../../wire/address.ts";
@@ -82,7 +82,7 @@ function connectTarget(
     // A lack of descriptors or permission says nothing about the target, nor does a session that has ended.
     if (kind !== "no_descriptors" && kind !== "denied" && !session.ended) target.failed("session");
     const why = address.kind === "unix" && kind === "refused"
-      ? "nothing listens at that path"
+      ? "nobody listens at that path"
       : describe(kind, error);
     return new ConnectError(`Cannot connect to target "${target.name}": ${why}`, {
       code: REASONS[kind],

@@ -15,7 +15,7 @@ import {
 } from "../../io/buffers.ts";
 import { messageOf, RelayError } from "../../errors.ts";
 import type { Io, Stream } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import type { Clock } from "../clock.ts";
 import type { Head } from "./head.ts";
 import type { Session } from "./session.ts";

@@ -11,7 +11,7 @@ import { ConnectError, DetectError, ResolveError } from "../../errors.ts";
 import { faultsOf, FaultyStream } from "../../faults/mod.ts";
 import type { Lingering } from "../../io/linger.ts";
 import type { Stream } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import { proxyHeader } from "../../opening/proxy.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { parseProxyHeader } from "../../wire/proxy_protocol.ts";
@@ -125,7 +125,7 @@ export async function serve(
 const DETECT_MESSAGES = {
   proxy_header: "The PROXY header is missing or malformed",
   detect_memory: "Sessions and flows together hold all of limits.detect_memory",
-  detect_timeout: "The client's protocol was not known within detect.timeout",
+  detect_timeout: "The client's protocol was not clear within detect.timeout",
   unreadable: UNREADABLE,
   opening_timeout: "The client was silent in the dialogue that its protocol begins with",
   opening_violation: "The client broke the rules of the dialogue that its protocol begins with",
@@ -279,10 +279,10 @@ function judge(
 
 /** Routes a session and connects it to a target. */
 function connect(session: Session, parts: ServeParts): Stream | Promise<Stream> {
-  const stop = session.findRoute(session.seen);
-  if (stop === "unreadable") throw detectStop(stop);
-  if (stop !== undefined) throw new Stop(stop);
-  const upstream = session.listener.upstreams.get(session.route!.upstream);
+  const route = session.findRoute(session.seen);
+  if (route === "unreadable") throw detectStop(route);
+  if (route === "no_route") throw new Stop(route);
+  const upstream = session.listener.upstreams.get(route.upstream);
   if (upstream === undefined) throw new Stop("internal_error");
   session.upstream = upstream;
   const { send_proxy_protocol: version } = upstream.config;

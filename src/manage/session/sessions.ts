@@ -8,7 +8,7 @@
 import { monotonicUlid } from "@std/ulid";
 import { Lingering } from "../../io/linger.ts";
 import type { Stream } from "../../io/mod.ts";
-import type { CloseReason } from "../../observe/metrics/counters.ts";
+import type { CloseReason } from "../../observe/reasons.ts";
 import { LingerCounters } from "../../observe/metrics/linger_counters.ts";
 import { unmapHost } from "../../wire/address.ts";
 import { TICK_MS } from "../clock.ts";

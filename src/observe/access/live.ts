@@ -10,7 +10,7 @@ import type { LiveRecord } from "./record.ts";
 export type LiveKind = "sessions" | "flows";
 
 /** Fields that a list can be filtered by. */
-export const LIVE_FILTERS = ["listener", "protocol", "source", "upstream", "target"] as const;
+const LIVE_FILTERS = ["listener", "protocol", "source", "upstream", "target"] as const;
 
 /** Records that are collected beyond twice a page before they are sorted. */
 const SPARE = 1000;

@@ -11,7 +11,7 @@ import type { FactValue } from "../../facts/kind.ts";
 import { byName, SHOWN_NAMES } from "../../facts/mod.ts";
 import type { Detected } from "../../detect/mod.ts";
 import type { ACCESS_TEXTS } from "./fields.ts";
-import type { CloseReason } from "../metrics/counters.ts";
+import type { CloseReason } from "../reasons.ts";
 
 /** The fields that running sessions and flows have in common. */
 export interface LiveRecord {

@@ -45,7 +45,7 @@ export const formatText: TextFormatter = (record: LogRecord): string => {
 };
 
 /** Writes a record as one line of JSON. */
-export const formatJson: TextFormatter = getJsonLinesFormatter({
+const formatJson: TextFormatter = getJsonLinesFormatter({
   categorySeparator: ".",
   message: "rendered",
   properties: "flatten",

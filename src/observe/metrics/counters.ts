@@ -8,8 +8,6 @@
 import { LIFE_CELLS, LifeCounters } from "./life_counters.ts";
 import { CLOSE_REASONS, type CloseReason, DROP_REASONS, type DropReason } from "../reasons.ts";
 
-export { CLOSE_REASONS, type CloseReason, DROP_REASONS, type DropReason } from "../reasons.ts";
-
 const FLOWS = LIFE_CELLS;
 const ACCEPT_ERRORS = 2 * LIFE_CELLS;
 const DROPS = ACCEPT_ERRORS + 1;

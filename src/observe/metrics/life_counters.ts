@@ -6,6 +6,7 @@
 
 import { DETECT_ENDS, type DetectEnd } from "../../detect/ends.ts";
 import { PROTOCOLS } from "../../detect/mod.ts";
+import { PSEUDO_PROTOCOLS } from "../../facts/mod.ts";
 import { Histogram, histogramCells, LIFE_BOUNDS, WAIT_BOUNDS } from "./histogram.ts";
 import { CLOSE_REASONS, type CloseReason } from "../reasons.ts";
 
@@ -15,8 +16,7 @@ import { CLOSE_REASONS, type CloseReason } from "../reasons.ts";
  */
 export const COUNTED_PROTOCOLS: readonly string[] = [
   ...PROTOCOLS.map(({ name }) => name),
-  "unknown",
-  "silent",
+  ...PSEUDO_PROTOCOLS.map(({ name }) => name),
   "none",
 ];
 

@@ -220,14 +220,14 @@ testCases([
     name: "a target that is its own listener by a wildcard",
     yaml: withUpstream('    targets: ["0.0.0.0:80", "[::]:80"]'),
     lines: [
-      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "0.0.0.0:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or make its routes lead elsewhere',
+      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "0.0.0.0:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or see that its routes lead elsewhere',
     ],
   },
   {
     name: "a target that is its own listener",
     yaml: withUpstream('    targets: ["127.0.0.1:80"]'),
     lines: [
-      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "127.0.0.1:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or make its routes lead elsewhere',
+      'c.yaml:5:15: warning: upstreams.web.targets[0]: Target "127.0.0.1:80" is listener "edge", whose sessions come back to "edge": they go round until a limit stops them; name another target, or see that its routes lead elsewhere',
     ],
   },
 ]);

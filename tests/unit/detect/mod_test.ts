@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { Detection, DETECTORS, inDoubt, PROTOCOLS } from "../../../src/detect/mod.ts";
+import { http } from "../../../src/detect/http.ts";
 import { tls } from "../../../src/detect/tls.ts";
 import { NO_WANTS, RouteWants, wantsAll } from "../../../src/facts/wants.ts";
 import { buildClientHello, recordize } from "../_hello.ts";
@@ -101,7 +102,7 @@ Deno.test("detection: the facts in doubt are those that the protocol can have", 
   assertEquals(doubt("tls", "bad_name"), ["sni"]);
   assertEquals(doubt("quic", "datagrams"), hello);
   assertEquals(doubt("http", "bad_name"), ["host"]);
-  assertEquals(doubt("http", "fields"), ["host"]);
+  assertEquals(doubt("http", "fields"), http.facts);
   assertEquals(doubt("ssh", "deadline"), []);
   assertEquals(doubt("unknown", "max_bytes"), []);
 });

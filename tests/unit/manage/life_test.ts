@@ -112,10 +112,11 @@ for (const kind of ["session", "flow"] as const) {
     const route = (detected?: Detected) => {
       const life = new TestLife(kind, state);
       life.detected = detected;
-      return [life.findRoute(life.seen), life.route?.index];
+      const found = life.findRoute(life.seen);
+      return [found === life.route ? "found" : found, life.route?.index];
     };
     const protocol = kind === "session" ? "tls" : "quic";
-    assertEquals(route({ protocol, facts: { sni: "a.example" } }), [undefined, 1]);
+    assertEquals(route({ protocol, facts: { sni: "a.example" } }), ["found", 1]);
     assertEquals(route({ protocol, facts: { sni: "b.example" } }), ["no_route", undefined]);
     assertEquals(route({ protocol, facts: {}, end: "bad_name" }), ["unreadable", undefined]);
     assertEquals(route(), ["no_route", undefined]);

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { DatagramFate, Expiry, Flow, FlowLimits } from "../../../../src/manage/flow/flow.ts";
-import { Counters, type DropReason } from "../../../../src/observe/metrics/counters.ts";
+import { Counters } from "../../../../src/observe/metrics/counters.ts";
+import type { DropReason } from "../../../../src/observe/reasons.ts";
 import { FlowTable, HELD_OVERHEAD } from "../../../../src/manage/flow/table.ts";
 
 const LIMITS: FlowLimits = { flows: 3, heldBytes: 100, heldDatagrams: 4, detectMs: 3000 };
