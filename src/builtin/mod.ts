@@ -60,7 +60,7 @@ function hello(info: HelloInfo): BuiltinHandler {
  * Opens a connection to a built-in target.
  *
  * @param name The target's name
- * @param info What `hello` answers
+ * @param info Makes what `hello` answers
  * @returns The connection
  */
 export function connectBuiltin(name: BuiltinName, info: HelloInfo): BuiltinStream {
@@ -87,11 +87,11 @@ export function connectBuiltin(name: BuiltinName, info: HelloInfo): BuiltinStrea
 export function answerDatagram(
   name: BuiltinName,
   datagram: Uint8Array,
-  info: HelloInfo,
+  info: () => HelloInfo,
 ): Uint8Array | undefined | "reset" {
   switch (name) {
     case "hello":
-      return new TextEncoder().encode(`${JSON.stringify(info)}\n`);
+      return new TextEncoder().encode(`${JSON.stringify(info())}\n`);
     case "echo":
       return datagram;
     case "discard":

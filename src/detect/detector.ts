@@ -17,9 +17,9 @@
  * 6. The answer depends on the bytes alone: not on how they were cut, on how often it was asked or on what
  *    others sent. `session` answers as `tcp` does, and an array of datagrams that grew as a new one does.
  * 7. What it returns is bounded: facts are numbers, texts and lists of texts, of 1,024 characters in all, and
- *    no views of the bytes. Those that a route can ask for are among {@linkcode Detector.facts}. What a
- *    {@linkcode Step} says comes from the client in numbers only that an answer repeats, such as LDAP's
- *    message ID.
+ *    no views of the bytes. Those that a route can ask for are among {@linkcode Detector.facts}. A
+ *    {@linkcode Step} says nothing that comes from the client, unless every answer has to repeat it, such as
+ *    LDAP's message ID.
  * 8. Work grows with the bytes, not with the pieces: it is asked 512 times at most if a client sends byte by
  *    byte, unless it remembers what it has read (`session`).
  * 9. It takes nothing that another protocol's client sends, whole or cut anywhere. If two can take the

@@ -272,10 +272,13 @@ export class Detection {
     return open ? undefined : this.#held ?? UNKNOWN;
   }
 
-  /** Reports whether another detector that has not said no may find facts that routes ask for. */
+  /**
+   * Reports whether another detector that has not said no may find facts that routes ask for. Those behind a
+   * step are not in bytes that are another protocol's.
+   */
   #isOtherWanted(matched: number): boolean {
-    return this.#detectors.some(({ name, facts }, i) =>
-      i !== matched && this.#wait[i] !== Infinity &&
+    return this.#detectors.some(({ name, facts, behind }, i) =>
+      i !== matched && !behind && this.#wait[i] !== Infinity &&
       (facts?.some((fact) => this.#wants.of(name).has(fact)) ?? false)
     );
   }

@@ -14,9 +14,10 @@ export function datagramBuiltins(clock: { readonly now: number }): DialParts["bu
   const all = new Rate(ANSWERS_PER_THREAD, clock);
   return (data, name, options) => {
     const rate = new Rate(ANSWERS_PER_FLOW, clock);
+    const info = () => helloInfo(data);
     return {
       send(bytes) {
-        const answer = answerDatagram(name, bytes, helloInfo(data));
+        const answer = answerDatagram(name, bytes, info);
         if (answer === "reset") {
           options.onError(new Error("The built-in target reset the flow"));
         } else if (answer !== undefined) {

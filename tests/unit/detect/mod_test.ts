@@ -3,7 +3,7 @@ import type { DetectEnd } from "../../../src/detect/ends.ts";
 import { Detection, DETECTORS, inDoubt, PROTOCOLS } from "../../../src/detect/mod.ts";
 import { http } from "../../../src/detect/http.ts";
 import { tls } from "../../../src/detect/tls.ts";
-import { NO_WANTS, wantsAll } from "../../../src/facts/wants.ts";
+import { NO_WANTS, RouteWants, wantsAll } from "../../../src/facts/wants.ts";
 import { buildClientHello, recordize } from "../_hello.ts";
 
 const ENCODER = new TextEncoder();
@@ -49,6 +49,19 @@ Deno.test("detection: SSH that may still be a request waits if a route asks for 
   assertEquals(detection.stream(ENCODER.encode("SSH-2.0-x / HT")), undefined);
   const { protocol, maybe } = detection.conclude("deadline");
   assertEquals([protocol, maybe], ["ssh", ["http"]]);
+});
+
+Deno.test("detection: SSH waits for nothing if routes ask for facts of hellos alone", () => {
+  const request = ENCODER.encode("SSH-2.0-x / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  for (const protocol of [undefined, ["postgres"], ["tls"]]) {
+    const wants = new RouteWants();
+    wants.add({ sni: ["a.example"], alpn: ["h2"], ...(protocol && { protocol }) });
+    // At once: byte by byte, others have said no before it is SSH.
+    for (const length of ["SSH-2.0-".length, request.length]) {
+      const detected = new Detection("tcp", wants).stream(request.subarray(0, length));
+      assertEquals(detected?.protocol, "ssh", `${protocol} ${length}`);
+    }
+  }
 });
 
 Deno.test("detection: concludes with what is certain", () => {
