@@ -73,16 +73,18 @@ export async function serve(
       if (proxied) await readProxyHeader(session, head, deadline);
       if (needsBytes(session)) {
         const detection = new Detection("tcp", listener.router.wants);
-        // Mostly the first bytes come with the connection. Then there is no promise, here and below.
-        session.detected = detectNow(session, head, detection) ??
-          await detect(session, { head, detection, deadline });
-        while (detection.step !== undefined) {
-          await answer(session, head, detection.step, deadline);
-          const behind = detectNow(session, head, detection) ??
+        do {
+          if (detection.step !== undefined) {
+            await answer(session, head, detection.step, deadline);
+          }
+          // Mostly the first bytes come with the connection. Then there is no promise, here and below.
+          const detected = detectNow(session, head, detection) ??
             await detect(session, { head, detection, deadline });
-          if (behind.protocol === UNKNOWN.protocol) throw detectStop("opening_violation");
-          session.detected = behind;
-        }
+          if (session.detected !== undefined && detected.protocol === UNKNOWN.protocol) {
+            throw detectStop("opening_violation");
+          }
+          session.detected = detected;
+        } while (detection.step !== undefined);
         session.opening = detection.opening;
       }
       session.endDetection();

@@ -5,27 +5,56 @@ import { Head } from "../../../../src/manage/session/head.ts";
 import type { ListenerState } from "../../../../src/manage/listener_state.ts";
 import { Session } from "../../../../src/manage/session/session.ts";
 
+const END = { host: "192.0.2.1", port: 1 };
+
+/** A client of which the test needs what it names. */
+function clientWith(own: Partial<Stream>): Stream {
+  return {
+    local: END,
+    remote: END,
+    read: () => Promise.resolve(null),
+    write: () => Promise.resolve(1),
+    closeWrite: () => Promise.resolve(),
+    setNoDelay: () => {},
+    close: () => {},
+    ...own,
+  };
+}
+
+/** A client whose bytes are available at once, at most so many a read, and how many were read. */
+function sending(
+  sent: Uint8Array,
+  most: number,
+): { readonly client: Stream; readonly taken: () => number } {
+  let at = 0;
+  const client = clientWith({
+    read: () => Promise.reject(new Error("Not needed")),
+    tryRead: (buffer) => {
+      if (at === sent.length) return undefined;
+      const piece = sent.subarray(at, at + Math.min(most, buffer.length));
+      buffer.set(piece);
+      at += piece.length;
+      // As recv does it: no room gives 0, which means the end.
+      return piece.length === 0 ? null : piece.length;
+    },
+  });
+  return { client, taken: () => at };
+}
+
 /** A head whose client's reads are settled by the test. */
 function pendingHead(): { head: Head; session: Session; arrive: (text: string | null) => void } {
-  const end = { host: "192.0.2.1", port: 1 };
   let { promise, resolve } = Promise.withResolvers<number | null>();
   let into = new Uint8Array();
-  const client: Stream = {
-    local: end,
-    remote: end,
+  const client = clientWith({
     read: (buffer) => {
       into = buffer as Uint8Array<ArrayBuffer>;
       ({ promise, resolve } = Promise.withResolvers<number | null>());
       return promise;
     },
-    write: () => Promise.resolve(1),
-    closeWrite: () => Promise.resolve(),
-    setNoDelay: () => {},
-    close: () => {},
-  };
+  });
   return {
     head: new Head(client, 1024, new Budget(1024)),
-    session: new Session("01A", {} as ListenerState, client, end),
+    session: new Session("01A", {} as ListenerState, client, END),
     arrive: (text) => {
       into.set(new TextEncoder().encode(text ?? ""));
       resolve(text === null ? null : text.length);
@@ -108,69 +137,35 @@ Deno.test("head: what shunt says itself goes before what is held, and before wha
 for (const limit of [1024, 8192, 65_536]) {
   Deno.test(`head: with bytes dropped and others put before, ${limit} bytes are held as they came`, () => {
     const sent = Uint8Array.from({ length: limit + 5000 }, (_, i) => i * 31 >> 3);
-    let at = 0;
-    const end = { host: "192.0.2.1", port: 1 };
-    const client: Stream = {
-      local: end,
-      remote: end,
-      read: () => Promise.resolve(null),
-      tryRead: (buffer) => {
-        const piece = sent.subarray(at, at + Math.min(700, buffer.length));
-        buffer.set(piece);
-        at += piece.length;
-        return piece.length === 0 ? null : piece.length;
-      },
-      write: () => Promise.resolve(1),
-      closeWrite: () => Promise.resolve(),
-      setNoDelay: () => {},
-      close: () => {},
-    };
+    const { client, taken } = sending(sent, 700);
     const budget = new Budget(limit);
     const head = new Head(client, limit, budget);
     let skipped = 0;
-    while (at < 5000) {
+    while (taken() < 5000) {
       assertEquals(head.moreNow(), "bytes");
-      assertEquals(head.bytes, sent.subarray(skipped, at));
+      assertEquals(head.bytes, sent.subarray(skipped, taken()));
       head.skip(500);
       skipped += 500;
       if (head.length > 200) {
         head.skip(head.length - 200);
-        skipped = at - 200;
+        skipped = taken() - 200;
       }
     }
-    while (head.length < limit && at < sent.length) assertEquals(head.moreNow(), "bytes");
-    assertEquals(head.bytes, sent.subarray(skipped, at));
+    while (head.length < limit && taken() < sent.length) assertEquals(head.moreNow(), "bytes");
+    assertEquals(head.bytes, sent.subarray(skipped, taken()));
     assertEquals(budget.used, head.length);
     head.prepend(Uint8Array.of(1, 2, 3));
     head.prepend(Uint8Array.of(0));
     assertEquals(head.bytes.subarray(0, 4), Uint8Array.of(0, 1, 2, 3));
-    assertEquals(head.bytes.subarray(4), sent.subarray(skipped, at));
+    assertEquals(head.bytes.subarray(4), sent.subarray(skipped, taken()));
     head.discard();
     assertEquals(budget.used, 0);
   });
 }
 
 Deno.test("head: bytes that are available at once are taken piece by piece, beyond its first buffer", () => {
-  const end = { host: "192.0.2.1", port: 1 };
   const sent = new Uint8Array(200_000).map((_, i) => i);
-  let at = 0;
-  const client: Stream = {
-    local: end,
-    remote: end,
-    read: () => Promise.reject(new Error("Not needed")),
-    tryRead: (buffer) => {
-      if (at === sent.length) return undefined;
-      const piece = sent.subarray(at, at + Math.min(buffer.length, 50_000));
-      buffer.set(piece);
-      at += piece.length;
-      // As recv does it: no room gives 0, which means the end.
-      return piece.length === 0 ? null : piece.length;
-    },
-    write: () => Promise.resolve(1),
-    closeWrite: () => Promise.resolve(),
-    setNoDelay: () => {},
-    close: () => {},
-  };
+  const { client } = sending(sent, 50_000);
   const head = new Head(client, 262_144, new Budget(262_144));
   const arrivals = new Set<unknown>();
   while (head.length < sent.length) arrivals.add(head.moreNow());
@@ -183,23 +178,7 @@ for (const limit of [1024, 4096, 5000, 8192, 10_000, 65_536]) {
   Deno.test(`head: byte by byte or at once, ${limit} bytes are held as they came`, () => {
     for (const step of [1, 7, 4096, 100_000]) {
       const sent = Uint8Array.from({ length: limit }, (_, i) => i * 31 >> 3);
-      let at = 0;
-      const end = { host: "192.0.2.1", port: 1 };
-      const client: Stream = {
-        local: end,
-        remote: end,
-        read: () => Promise.resolve(null),
-        tryRead: (buffer) => {
-          const piece = sent.subarray(at, at + Math.min(step, buffer.length));
-          buffer.set(piece);
-          at += piece.length;
-          return piece.length === 0 ? null : piece.length;
-        },
-        write: () => Promise.resolve(1),
-        closeWrite: () => Promise.resolve(),
-        setNoDelay: () => {},
-        close: () => {},
-      };
+      const { client } = sending(sent, step);
       const budget = new Budget(limit);
       const head = new Head(client, limit, budget);
       const buffers = new Set<Uint8Array>();
@@ -219,15 +198,9 @@ for (const limit of [1024, 4096, 5000, 8192, 10_000, 65_536]) {
 Deno.test("head: a head that is shed gives everything back and takes no more", async () => {
   const budget = new Budget(100);
   let ended = 0;
-  const client = (bytes: number): Stream => ({
-    ...{ local: { host: "192.0.2.1", port: 1 }, remote: { host: "192.0.2.1", port: 1 } },
-    read: (buffer) => Promise.resolve(Math.min(bytes, buffer.length)),
-    write: () => Promise.resolve(1),
-    closeWrite: () => Promise.resolve(),
-    setNoDelay: () => {},
-    close: () => {},
-  });
-  const session = new Session("01A", {} as ListenerState, client(1), client(1).remote);
+  const client = (bytes: number) =>
+    clientWith({ read: (buffer) => Promise.resolve(Math.min(bytes, buffer.length)) });
+  const session = new Session("01A", {} as ListenerState, client(1), END);
   const old = new Head(client(90), 1024, budget, () => ended++);
   assertEquals(await old.more(session, Infinity), "bytes");
   await new Promise((resolve) => setTimeout(resolve, 150));
@@ -242,16 +215,8 @@ Deno.test("head: a head that is shed gives everything back and takes no more", a
 
 Deno.test("head: of those that want more in the same instant no more end than needed", async () => {
   const budget = new Budget(100);
-  const end = { host: "192.0.2.1", port: 1 };
-  const client: Stream = {
-    ...{ local: end, remote: end },
-    read: (buffer) => Promise.resolve(Math.min(20, buffer.length)),
-    write: () => Promise.resolve(1),
-    closeWrite: () => Promise.resolve(),
-    setNoDelay: () => {},
-    close: () => {},
-  };
-  const session = () => new Session("01A", {} as ListenerState, client, end);
+  const client = clientWith({ read: (buffer) => Promise.resolve(Math.min(20, buffer.length)) });
+  const session = () => new Session("01A", {} as ListenerState, client, END);
   const heads = Array.from({ length: 4 }, () => new Head(client, 1024, budget));
   for (const head of heads) assertEquals(await head.more(session(), Infinity), "bytes");
   // The youngest first, so that nobody takes another's bytes.

@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { LogRecord } from "@logtape/logtape";
-import { type AccessRecord, formatAccess } from "../../../../src/observe/access/record.ts";
+import { formatAccess } from "../../../../src/observe/access/record.ts";
 import { formatterOf, formatText, setUpLog } from "../../../../src/observe/log/log.ts";
+import { recordOf } from "../_records.ts";
 
 function record(properties: Record<string, unknown>): LogRecord {
   return {
@@ -43,11 +44,7 @@ async function written(format: "text" | "json", level: "info" | "error"): Promis
   };
   {
     await using log = await setUpLog({ ...LOG, level, format }, write);
-    const record: AccessRecord = {
-      id: "01A",
-      transport: "tcp",
-      listener: "edge",
-      source: "192.0.2.1:1",
+    const record = recordOf({
       detected: {
         protocol: "tls",
         facts: {
@@ -58,17 +55,7 @@ async function written(format: "text" | "json", level: "info" | "error"): Promis
           hello_bytes: 512,
         },
       },
-      route: "routes[0]",
-      upstream: "web",
-      target: "10.0.0.5:443",
-      up: 517,
-      down: 2331,
-      detectMs: 0.41234,
-      connectMs: 1,
-      durationMs: 12.5,
-      reason: "done",
-      error: undefined,
-    };
+    });
     log.write(formatAccess(record, formatterOf(format)));
   }
   return text;
